@@ -1,0 +1,1 @@
+//! Floor 2: finds definitions on disk and resolves names.

@@ -1,0 +1,1 @@
+//! Floor 1: text to definitions and diagnostics; knows no files.

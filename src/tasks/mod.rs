@@ -1,0 +1,1 @@
+//! Floor 2: durable work; knows no pipeline.

@@ -1,0 +1,86 @@
+//! What a tool knows about the call it serves. Not which surface made it: that it must not know.
+
+use std::{fmt, sync::Arc};
+
+use tokio_util::sync::CancellationToken;
+
+/// Who is calling, as far as the surface could tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Caller(Arc<str>);
+
+impl Caller {
+    /// A caller known by `name`, for instance `token`, `stdio` or `cli`.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name, as it is recorded with the work this caller starts.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How far a call has come: `done` of `total` parts, and what is happening.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// Parts finished so far; grows from call to call.
+    pub done: u32,
+    /// Parts in all, when known.
+    pub total: Option<u32>,
+    /// One line for a person.
+    pub message: String,
+}
+
+type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// The context of one tool call.
+#[derive(Clone)]
+pub struct Ctx {
+    caller: Caller,
+    cancel: CancellationToken,
+    progress: Option<ProgressSink>,
+}
+
+impl Ctx {
+    /// A context without progress that is never cancelled.
+    pub fn new(caller: Caller) -> Self {
+        Self { caller, cancel: CancellationToken::new(), progress: None }
+    }
+
+    /// The same, cancelled by `token`.
+    #[must_use]
+    pub fn with_cancel(mut self, token: CancellationToken) -> Self {
+        self.cancel = token;
+        self
+    }
+
+    /// The same, reporting progress to `sink`.
+    #[must_use]
+    pub fn with_progress(mut self, sink: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(sink));
+        self
+    }
+
+    /// Who is calling.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Fires when the caller no longer wants the answer.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.cancel
+    }
+
+    /// Reports progress, if anyone listens.
+    pub fn report(&self, progress: Progress) {
+        if let Some(sink) = &self.progress {
+            sink(progress);
+        }
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ctx").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}

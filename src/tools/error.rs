@@ -1,0 +1,63 @@
+//! What can go wrong in a tool, in the six classes that callers act upon.
+
+use std::time::Duration;
+
+/// The waist between crew and its surfaces: each lower error becomes one of these once, and each surface maps these
+/// to its own form once (an `isError` result, an HTTP status, an exit code).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The arguments do not fit; the text says which and what to give instead.
+    #[error("{0}")]
+    Arguments(String),
+    /// The thing named is not there; `hint` may name what was meant.
+    #[error("{what} `{name}` not found{}", hint.as_deref().map(|h| format!("; {h}")).unwrap_or_default())]
+    NotFound {
+        /// Kind of thing: `employee`, `pipeline`, `task`, `tool`.
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// What to try instead.
+        hint: Option<String>,
+    },
+    /// The caller may not do this.
+    #[error("{0}")]
+    Denied(String),
+    /// It does not fit the present state of the thing.
+    #[error("{0}")]
+    Conflict(String),
+    /// It may work later: a queue is full, a provider is down, the disk is full.
+    #[error("{message}")]
+    Unavailable {
+        /// What is unavailable.
+        message: String,
+        /// When to try again, when that is known.
+        retry_after: Option<Duration>,
+    },
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// A stable machine code, kebab-case, the same on every surface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Arguments(_) => "invalid-arguments",
+            Self::NotFound { .. } => "not-found",
+            Self::Denied(_) => "denied",
+            Self::Conflict(_) => "conflict",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// [`Error::NotFound`] with a suggestion when one of `known` is close to `name`.
+    pub fn not_found<'a>(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let hint = crate::base::text::closest(name, known).map(|near| format!("did you mean `{near}`?"));
+        Self::NotFound { what, name: name.to_owned(), hint }
+    }
+}

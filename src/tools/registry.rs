@@ -1,0 +1,197 @@
+//! The list of tools, and the one place where their types are erased.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+
+use super::{Ctx, Error};
+
+/// Something a crew can be asked to do.
+pub trait Tool: Send + Sync + 'static {
+    /// What it takes. The type should refuse unknown fields, so that a misspelt one is noticed.
+    type Args: DeserializeOwned + JsonSchema + Send;
+    /// What it answers. Must serialize to a JSON object.
+    type Output: Serialize + JsonSchema + Send;
+
+    /// `verb_noun`, the name it is called by.
+    const NAME: &'static str;
+    /// A few words for a person.
+    const TITLE: &'static str;
+    /// What it does and when to use it, for a model that has to choose.
+    const SUMMARY: &'static str;
+    /// What calling it may do.
+    const ANNOTATIONS: Annotations;
+
+    /// Does it.
+    fn call(&self, ctx: Ctx, args: Self::Args) -> impl Future<Output = Result<Self::Output, Error>> + Send;
+
+    /// The answer as text for readers of text; `None` means its JSON.
+    fn text(_output: &Self::Output) -> Option<String> {
+        None
+    }
+}
+
+/// Hints about the effects of a tool, as MCP names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "these are the four hints of the protocol")]
+pub struct Annotations {
+    /// It changes nothing.
+    pub read_only_hint: bool,
+    /// What it changes may be lost for good.
+    pub destructive_hint: bool,
+    /// Calling it again with the same arguments changes nothing more.
+    pub idempotent_hint: bool,
+    /// It talks to things outside, such as a model.
+    pub open_world_hint: bool,
+}
+
+impl Annotations {
+    /// Only looks at things here.
+    pub const READS: Self = Self {
+        read_only_hint: true,
+        destructive_hint: false,
+        idempotent_hint: true,
+        open_world_hint: false,
+    };
+    /// Starts work that calls models; adds records, destroys nothing.
+    pub const WORKS: Self = Self {
+        read_only_hint: false,
+        destructive_hint: false,
+        idempotent_hint: false,
+        open_world_hint: true,
+    };
+}
+
+/// What the surfaces may know of a tool without calling it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spec {
+    /// `verb_noun`.
+    pub name: &'static str,
+    /// A few words for a person.
+    pub title: &'static str,
+    /// For a model that has to choose.
+    pub description: &'static str,
+    /// JSON Schema 2020-12 of the arguments, an object.
+    pub input_schema: Arc<Value>,
+    /// JSON Schema 2020-12 of the answer, an object.
+    pub output_schema: Arc<Value>,
+    /// What calling it may do.
+    pub annotations: Annotations,
+}
+
+/// The answer of a tool, its type erased.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The answer as JSON, fitting [`Spec::output_schema`].
+    pub json: Box<RawValue>,
+    /// The same for readers of text.
+    pub text: String,
+}
+
+type Call = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Output, Error>> + Send + Sync>;
+
+struct Entry {
+    spec: Spec,
+    call: Call,
+}
+
+/// Every tool of a crew, in a stable order.
+#[derive(Default)]
+pub struct Registry {
+    entries: IndexMap<&'static str, Entry>,
+}
+
+impl Registry {
+    /// No tools.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tool at the end of the list.
+    ///
+    /// # Panics
+    /// When the name is taken: two tools of one name are a mistake in the program.
+    pub fn add<T: Tool>(&mut self, tool: T) {
+        let tool = Arc::new(tool);
+        let spec = Spec {
+            name: T::NAME,
+            title: T::TITLE,
+            description: T::SUMMARY,
+            input_schema: Arc::new(schema::<T::Args>(SchemaSettings::for_deserialize)),
+            output_schema: Arc::new(schema::<T::Output>(SchemaSettings::for_serialize)),
+            annotations: T::ANNOTATIONS,
+        };
+        let call: Call = Box::new(move |ctx, args| {
+            let tool = Arc::clone(&tool);
+            let args = serde_json::from_str::<T::Args>(args.get())
+                .map_err(|error| Error::Arguments(format!("arguments of `{}`: {error}", T::NAME)));
+            Box::pin(async move {
+                let output = tool.call(ctx, args?).await?;
+                let json = serde_json::value::to_raw_value(&output)
+                    .map_err(|error| Error::Failed(format!("answer of `{}`: {error}", T::NAME)))?;
+                let text = T::text(&output).unwrap_or_else(|| json.get().to_owned());
+                Ok(Output { json, text })
+            })
+        });
+        let before = self.entries.insert(T::NAME, Entry { spec, call });
+        assert!(before.is_none(), "two tools are called `{}`", T::NAME);
+    }
+
+    /// What there is, in a stable order.
+    pub fn specs(&self) -> impl ExactSizeIterator<Item = &Spec> {
+        self.entries.values().map(|entry| &entry.spec)
+    }
+
+    /// One of them.
+    pub fn spec(&self, name: &str) -> Option<&Spec> {
+        self.entries.get(name).map(|entry| &entry.spec)
+    }
+
+    /// Calls the tool `name` with `args`, a JSON object.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such tool, [`Error::Arguments`] when `args` do not fit it, else what the
+    /// tool answers.
+    pub fn call(
+        &self,
+        name: &str,
+        ctx: Ctx,
+        args: &RawValue,
+    ) -> BoxFuture<'static, Result<Output, Error>> {
+        match self.entries.get(name) {
+            Some(entry) => (entry.call)(ctx, args),
+            None => {
+                let error = Error::not_found("tool", name, self.entries.keys().copied());
+                Box::pin(async move { Err(error) })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.entries.keys()).finish()
+    }
+}
+
+/// The schema of `T` with everything inlined, as many clients do not follow `$ref`.
+fn schema<T: JsonSchema>(contract: fn(SchemaSettings) -> SchemaSettings) -> Value {
+    let settings = contract(SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    }));
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.remove("title");
+    schema.remove("description");
+    let mut value = Value::from(schema);
+    if let Some(object) = value.as_object_mut() {
+        object.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    }
+    value
+}
