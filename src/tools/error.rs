@@ -52,11 +52,7 @@ impl Error {
     }
 
     /// [`Error::NotFound`] with a suggestion when one of `known` is close to `name`.
-    pub fn not_found<'a>(
-        what: &'static str,
-        name: &str,
-        known: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
+    pub fn not_found<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
         let hint = crate::base::text::closest(name, known).map(|near| format!("did you mean `{near}`?"));
         Self::NotFound { what, name: name.to_owned(), hint }
     }

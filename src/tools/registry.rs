@@ -52,12 +52,8 @@ pub struct Annotations {
 
 impl Annotations {
     /// Only looks at things here.
-    pub const READS: Self = Self {
-        read_only_hint: true,
-        destructive_hint: false,
-        idempotent_hint: true,
-        open_world_hint: false,
-    };
+    pub const READS: Self =
+        Self { read_only_hint: true, destructive_hint: false, idempotent_hint: true, open_world_hint: false };
     /// Starts work that calls models; adds records, destroys nothing.
     pub const WORKS: Self = Self {
         read_only_hint: false,
@@ -158,12 +154,7 @@ impl Registry {
     /// # Errors
     /// [`Error::NotFound`] when there is no such tool, [`Error::Arguments`] when `args` do not fit it, else what the
     /// tool answers.
-    pub fn call(
-        &self,
-        name: &str,
-        ctx: Ctx,
-        args: &RawValue,
-    ) -> BoxFuture<'static, Result<Output, Error>> {
+    pub fn call(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Output, Error>> {
         match self.entries.get(name) {
             Some(entry) => (entry.call)(ctx, args),
             None => {

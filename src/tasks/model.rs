@@ -1,0 +1,226 @@
+//! A task as it is recorded and shown.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use indexmap::IndexMap;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are UUIDs of version 7;
+/// those of the predecessor (`20261122-191633-91117467`) stay readable.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schemars(with = "String")]
+pub struct TaskId(Arc<str>);
+
+impl TaskId {
+    /// A new id; later ids sort after earlier ones.
+    pub fn generate() -> Self {
+        Self(uuid::Uuid::now_v7().to_string().into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A text that is no task id.
+#[derive(Debug, thiserror::Error)]
+#[error("a task id is 1 to 64 letters, digits, `-` or `_`")]
+pub struct NotATaskId;
+
+impl FromStr for TaskId {
+    type Err = NotATaskId;
+
+    fn from_str(text: &str) -> Result<Self, NotATaskId> {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if (1..=64).contains(&text.len()) && text.bytes().all(fits) {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotATaskId)
+        }
+    }
+}
+
+impl TryFrom<String> for TaskId {
+    type Error = NotATaskId;
+
+    fn try_from(text: String) -> Result<Self, NotATaskId> {
+        text.parse()
+    }
+}
+
+impl From<TaskId> for String {
+    fn from(id: TaskId) -> Self {
+        id.0.as_ref().to_owned()
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What body a task runs: `noun.verb`, for instance `pipeline.run`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Kind(std::borrow::Cow<'static, str>);
+
+impl Kind {
+    /// A kind the program defines.
+    pub const fn new(name: &'static str) -> Self {
+        Self(std::borrow::Cow::Borrowed(name))
+    }
+
+    /// `noun.verb`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The noun: what the predecessor called `target_type`.
+    pub fn noun(&self) -> &str {
+        self.0.split('.').next().unwrap_or_default()
+    }
+}
+
+/// What started a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Trigger(std::borrow::Cow<'static, str>);
+
+impl Trigger {
+    /// A call of the REST interface.
+    pub const DIRECT: Self = Self(std::borrow::Cow::Borrowed("direct"));
+    /// A delivery of GitHub.
+    pub const GITHUB: Self = Self(std::borrow::Cow::Borrowed("github"));
+    /// A schedule.
+    pub const CRON: Self = Self(std::borrow::Cow::Borrowed("cron"));
+    /// A tool call.
+    pub const TOOL: Self = Self(std::borrow::Cow::Borrowed("tool"));
+    /// The command line.
+    pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
+
+    /// The name as recorded.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where a task is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Accepted and kept; not begun.
+    Pending,
+    /// Being worked on.
+    Running,
+    /// Done; `result` holds the answer.
+    Completed,
+    /// Ended without an answer; `error` says why.
+    Failed,
+    /// Stopped on request.
+    Cancelled,
+}
+
+impl Status {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+/// Work to be accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewTask {
+    /// Which body runs it.
+    pub kind: Kind,
+    /// What it works on: the name of an employee or a pipeline.
+    pub target: String,
+    /// Values the caller gives.
+    pub args: IndexMap<String, String>,
+    /// Settings of this run that the body understands, for instance `model`.
+    pub options: Map<String, Value>,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Who started it.
+    pub caller: Option<String>,
+    /// Work already accepted under this key is not accepted twice.
+    pub idempotency_key: Option<String>,
+}
+
+/// A finished step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRecord {
+    /// Name of the step, unique within the task.
+    pub step: String,
+    /// What it gave.
+    pub output: Value,
+    /// When it finished.
+    #[schemars(with = "String")]
+    pub at: Timestamp,
+    /// How long it took.
+    pub duration_ms: u64,
+}
+
+/// A task as it stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Task {
+    /// Its id.
+    pub task_id: TaskId,
+    /// Where it is in its life.
+    pub status: Status,
+    /// What started it.
+    pub trigger: Trigger,
+    /// Which body runs it.
+    pub kind: Kind,
+    /// The noun of `kind`, as the predecessor named it: `employee` or `pipeline`.
+    pub target_type: String,
+    /// What it works on.
+    pub target_name: String,
+    /// Values the caller gave.
+    pub args: IndexMap<String, String>,
+    /// Settings of this run.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub options: Map<String, Value>,
+    /// Who started it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caller: Option<String>,
+    /// The key it was accepted under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When work on it last began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub completed_at: Option<Timestamp>,
+    /// How often work on it began: 2 means it was interrupted once.
+    pub attempts: u32,
+    /// Steps that are finished, in the order they finished.
+    pub steps: Vec<StepRecord>,
+    /// What it gave, once completed (or partly, when it failed).
+    pub result: Option<Value>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// Why a body or a step gave up.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// For a person.
+    pub message: String,
+    /// What was reached all the same; becomes the `result` of the failed task.
+    pub partial: Option<Value>,
+}
+
+impl Failure {
+    /// A failure with nothing to show.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), partial: None }
+    }
+}
