@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use crate::{
     base::Secret,
-    llm::{self, Provider},
+    llm::{self, Endpoint, Provider},
 };
 
 /// The model of employees that name none, unless `CREW_DEFAULT_MODEL` says otherwise.
@@ -53,17 +53,15 @@ pub struct Settings {
 impl Settings {
     /// Reads the provider keys and base URLs, and `CREW_DEFAULT_MODEL`.
     pub fn read(env: &Environment) -> Self {
-        let mut settings = llm::Settings::default();
-        for provider in Provider::all() {
-            if let Some(key) = provider.key_variable().and_then(|name| env.secret(name)) {
-                settings.set_key(provider, key);
-            }
-            if let Some(url) = provider.base_url_variable().and_then(|name| env.get(name)) {
-                settings.set_base_url(provider, url.trim());
-            }
-        }
+        let endpoint = |provider: &Provider| {
+            let http = provider.http()?;
+            let key = env.secret(http.key_variable);
+            let base_url = env.get(http.base_url_variable).map(str::to_owned);
+            Some((provider.id, Endpoint { base_url, key }))
+        };
+        let endpoints = Provider::all().iter().filter_map(endpoint).collect();
         let default_model = env.get("CREW_DEFAULT_MODEL").unwrap_or(DEFAULT_MODEL).trim().to_owned();
-        Self { llm: settings, default_model }
+        Self { llm: llm::Settings { endpoints, ..llm::Settings::default() }, default_model }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Opens a project: its definitions, its models, its tasks.
 
-use std::{path::Path, sync::Arc};
-
-use anyhow::Context as _;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::Settings;
 use crate::{
@@ -27,30 +28,36 @@ pub enum Journal {
     None,
 }
 
-/// Opens the project at `root`.
-///
-/// # Errors
-/// When the tasks of the project cannot be read or are kept by another process.
-pub async fn open(
-    root: &Path,
-    settings: Settings,
-    journal: Journal,
-    tracker: &Tracker,
-) -> anyhow::Result<Office> {
-    let client = llm::Client::new(settings.llm);
+/// Opens the project at `root`. Nothing is read until it is needed.
+pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
+    let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let crew = Arc::new(Crew::new(Catalog::open(root.to_owned()), client, settings.default_model));
-    let options = |kept: bool| tasks::Options {
-        journal: kept.then(|| root.join(JOURNAL)),
-        ..tasks::Options::default()
-    };
-    let open = |kept: bool| tasks::Engine::open(options(kept), engine::bodies(&crew), tracker.clone());
-    let tasks = match open(journal != Journal::None).await {
-        Err(tasks::Error::Owned { pid, .. }) if journal == Journal::IfFree => {
-            tracing::warn!(pid, "another process keeps the tasks of this project; those of this one end with it");
-            open(false).await
+    let opener = Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+    let opener = Arc::new(opener);
+    Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())))
+}
+
+struct Opener {
+    path: PathBuf,
+    journal: Journal,
+    crew: Arc<Crew>,
+    tracker: Tracker,
+}
+
+impl Opener {
+    async fn open(self: Arc<Self>) -> Result<tasks::Engine, tasks::Error> {
+        match self.engine(self.journal != Journal::None).await {
+            Err(tasks::Error::Owned { pid, .. }) if self.journal == Journal::IfFree => {
+                tracing::warn!(pid, "another process keeps the tasks of this project; those of this one end with it");
+                self.engine(false).await
+            }
+            opened => opened,
         }
-        opened => opened,
-    };
-    let tasks = tasks.with_context(|| format!("tasks of `{}` ({JOURNAL})", root.display()))?;
-    Ok(Office { crew, tasks })
+    }
+
+    async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
+        let options =
+            tasks::Options { journal: kept.then(|| self.path.clone()), ..tasks::Options::default() };
+        tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await
+    }
 }

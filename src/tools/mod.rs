@@ -14,7 +14,7 @@ mod task;
 
 pub use ctx::{Caller, Ctx, Progress};
 pub use error::Error;
-pub use office::Office;
+pub use office::{Office, OpenTasks};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
 
 /// Every tool of a crew, in the order they are listed.

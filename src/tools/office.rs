@@ -1,8 +1,9 @@
 //! What the tools work with: a crew, and the tasks it is given.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use futures_util::future::BoxFuture;
+use tokio::sync::{OnceCell, watch};
 
 use super::{Ctx, Error, Progress};
 use crate::{
@@ -11,32 +12,54 @@ use crate::{
     tasks::{self, Engine, NewTask, Status, Task, TaskId},
 };
 
+/// How the tasks of a project are opened.
+pub type OpenTasks = Box<dyn Fn() -> BoxFuture<'static, Result<Engine, tasks::Error>> + Send + Sync>;
+
 /// A crew and the tasks it is given. Clones share both.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Office {
     /// Who is there and how they work.
     pub crew: Arc<Crew>,
-    /// What they have been given to do.
-    pub tasks: Engine,
+    tasks: Arc<Lazy>,
+}
+
+struct Lazy {
+    open: OpenTasks,
+    engine: OnceCell<Engine>,
 }
 
 impl Office {
+    /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
+    /// trace on disk and waits for nothing.
+    pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
+        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new() }) }
+    }
+
+    /// What the crew has been given to do.
+    ///
+    /// # Errors
+    /// Why the tasks cannot be opened; the next call tries again.
+    pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
+        self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
+    }
+
     /// Submits `new` and stays with it until it ends, reporting each finished step; a caller that goes away cancels it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted, [`Error::Failed`] when it was cancelled or failed.
     pub(super) async fn see_through(&self, ctx: &Ctx, new: NewTask, total: usize) -> Result<Arc<Task>, Error> {
-        let id = self.tasks.submit(new).await?.id;
+        let tasks = self.tasks().await?;
+        let id = tasks.submit(new).await?.id;
         let total = u32::try_from(total).ok();
-        if let Some(watch) = self.tasks.watch(&id) {
+        if let Some(watch) = tasks.watch(&id) {
             tokio::select! {
                 () = report(ctx, watch, total) => {}
                 () = ctx.cancelled().cancelled() => {
-                    self.tasks.cancel(&id).await?;
+                    tasks.cancel(&id).await?;
                 }
             }
         }
-        let task = self.tasks.wait(&id).await.ok_or_else(|| self.no_task(&id))?;
+        let task = tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))?;
         match task.status {
             Status::Completed => Ok(task),
             Status::Cancelled => Err(Error::Failed(format!("task `{id}` was cancelled"))),
@@ -51,18 +74,23 @@ impl Office {
     ///
     /// # Errors
     /// [`Error::Arguments`] when `id` cannot be one, [`Error::NotFound`] when there is no such task.
-    pub fn task(&self, id: &str) -> Result<Arc<Task>, Error> {
+    pub async fn task(&self, id: &str) -> Result<Arc<Task>, Error> {
         let id: TaskId = id.parse().map_err(|error: tasks::NotATaskId| Error::Arguments(error.to_string()))?;
-        self.tasks.get(&id).ok_or_else(|| self.no_task(&id))
+        let tasks = self.tasks().await?;
+        tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
     }
+}
 
-    fn no_task(&self, id: &TaskId) -> Error {
-        let hint = (!self.tasks.is_durable()).then(|| {
-            "another process keeps the tasks of this project; ask it, for instance `GET /tasks/{id}` of its server"
-                .to_owned()
-        });
-        Error::NotFound { what: "task", name: id.to_string(), hint }
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").field("crew", &self.crew).finish_non_exhaustive()
     }
+}
+
+fn no_task(tasks: &Engine, id: &TaskId) -> Error {
+    let elsewhere = "another process keeps the tasks of this project; ask it, for instance `GET /tasks/{id}` of its server";
+    let hint = (!tasks.is_durable()).then(|| elsewhere.to_owned());
+    Error::NotFound { what: "task", name: id.to_string(), hint }
 }
 
 /// What the body of the task left as its result.
@@ -111,8 +139,10 @@ impl From<engine::Error> for Error {
 impl From<llm::Error> for Error {
     fn from(error: llm::Error) -> Self {
         match error {
-            llm::Error::UnknownModel { .. } => Self::Arguments(error.to_string()),
-            llm::Error::MissingKey { .. } => Self::Unavailable { message: error.to_string(), retry_after: None },
+            llm::Error::UnknownModel { .. } | llm::Error::NotServed { .. } => Self::Arguments(error.to_string()),
+            llm::Error::MissingKey { .. } | llm::Error::InvalidKey { .. } | llm::Error::Address { .. } => {
+                Self::Unavailable { message: error.to_string(), retry_after: None }
+            }
             llm::Error::Status { retry_after, .. } if error.is_transient() => {
                 Self::Unavailable { message: error.to_string(), retry_after }
             }

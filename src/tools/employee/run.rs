@@ -87,7 +87,7 @@ impl Tool for RunEmployee {
         let new = self.0.crew.plan_employee(start, Trigger::TOOL).await?;
         let employee = new.target.clone();
         if args.background {
-            let id = self.0.tasks.submit(new).await?.id;
+            let id = self.0.tasks().await?.submit(new).await?.id;
             return Ok(Answer { employee, prompt: None, task_id: Some(id), status: Some(Status::Pending), answer: None });
         }
         let task = self.0.see_through(&ctx, new, 1).await?;

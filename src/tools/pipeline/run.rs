@@ -72,7 +72,7 @@ impl Tool for RunPipeline {
         let pipeline = self.0.crew.pipeline(&start.target).await?;
         let new = self.0.crew.plan_pipeline(start, Trigger::TOOL).await?;
         if args.background {
-            let id = self.0.tasks.submit(new).await?.id;
+            let id = self.0.tasks().await?.submit(new).await?.id;
             return Ok(Answer { task_id: Some(id), status: Some(Status::Pending), run: None });
         }
         let task = self.0.see_through(&ctx, new, pipeline.steps().count()).await?;

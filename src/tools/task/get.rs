@@ -35,6 +35,6 @@ impl Tool for GetTask {
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {
-        Ok(Answer { task: self.0.task(&args.task_id)? })
+        Ok(Answer { task: self.0.task(&args.task_id).await? })
     }
 }
