@@ -3,10 +3,18 @@
 //! A definition is read in one pass that notes everything wrong with it: `(Option<T>, Vec<Diagnostic>)`. A definition
 //! that comes out has no doubt left in it.
 
+pub mod codes;
 mod diagnostic;
 mod employee;
+mod front_matter;
 mod pipeline;
+mod reader;
+mod report;
+mod yaml;
 
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
-pub use employee::{Adaptor, Arg, Employee, Format, Output};
+pub use employee::{
+    Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,
+    parse_employee_dir_marked, parse_employee_marked,
+};
 pub use pipeline::{Item, Pipeline, Step};
