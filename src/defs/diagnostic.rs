@@ -1,6 +1,6 @@
 //! What can be said about a definition, and where.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,4 +77,31 @@ pub struct Diagnostic {
     /// What to write instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// The first place, if it has one.
+    pub fn place(&self) -> Option<&Label> {
+        self.labels.first()
+    }
+}
+
+/// One line: `path:line:column: error[code]: message`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        if let Some(label) = self.place() {
+            write!(f, ":{}:{}", label.line, label.column)?;
+        }
+        write!(f, ": {}[{}]: {}", self.severity, self.code, self.message)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
 }
