@@ -80,7 +80,10 @@ mod tests {
         let path = folder.path().join("new/log.jsonl");
         let first = OwnerLock::acquire(&path).unwrap();
         let refused = OwnerLock::acquire(&path).unwrap_err();
-        assert!(matches!(refused, Error::Owned { pid: Some(pid), .. } if pid == std::process::id()), "{refused}");
+        assert!(
+            matches!(refused, Error::Owned { pid: Some(pid), .. } if pid == std::process::id()),
+            "{refused}"
+        );
         drop(first);
         OwnerLock::acquire(&path).unwrap();
     }

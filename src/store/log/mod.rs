@@ -52,10 +52,7 @@ impl Claim {
     }
 
     /// Shows `each` every line that is not blank, oldest first; see [`read`].
-    pub fn read<E: fmt::Display>(
-        &self,
-        each: impl FnMut(Line<'_>) -> Result<(), E>,
-    ) -> Result<Seen, Error> {
+    pub fn read<E: fmt::Display>(&self, each: impl FnMut(Line<'_>) -> Result<(), E>) -> Result<Seen, Error> {
         read(&self.path, each)
     }
 
