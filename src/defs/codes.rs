@@ -1,5 +1,6 @@
 //! The names of everything that can be said about a definition.
 
+/// Declares constants and the list of them all.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         $($(#[$doc])* pub const $name: &str = $text;)*
@@ -8,6 +9,8 @@ macro_rules! codes {
         pub const ALL: &[&str] = &[$($text),*];
     };
 }
+
+pub(crate) use codes;
 
 codes! {
     // Any file.

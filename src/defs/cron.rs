@@ -26,7 +26,7 @@ pub struct CronConfig {
 pub struct Schedule {
     /// Unique in the file.
     pub name: String,
-    /// Five fields, or a word such as `@daily`. It comes due at least once; [`expression`] reads it.
+    /// Five fields, or a word such as `@daily`. It comes due at least once; [`cron_expression`] reads it.
     pub cron: String,
     /// Name of the time zone its fields are meant in.
     pub timezone: Option<String>,
@@ -56,7 +56,7 @@ pub enum CronFault {
 
 /// Reads a cron expression of five fields (minute, hour, day of month, month, day of week) or a word such as
 /// `@daily`.
-pub fn expression(text: &str) -> Result<croner::Cron, CronFault> {
+pub fn cron_expression(text: &str) -> Result<croner::Cron, CronFault> {
     use croner::parser::{CronParser, Seconds, Year};
 
     let text = text.trim();
@@ -149,7 +149,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
 }
 
 fn check_cron(cron: &Text, report: &mut Report<'_>) {
-    let Err(fault) = expression(&cron.value) else { return };
+    let Err(fault) = cron_expression(&cron.value) else { return };
     let message = format!("`{}` is no usable cron expression: {fault}", cron.value.trim().escape_debug());
     let draft = report.error(codes::INVALID_CRON, cron.span, message);
     match fault {

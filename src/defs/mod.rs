@@ -15,7 +15,7 @@ mod target;
 mod webhook;
 mod yaml;
 
-pub use cron::{CronConfig, CronFault, Schedule, expression, parse_cron};
+pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use employee::{
     Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,

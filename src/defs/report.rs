@@ -1,10 +1,8 @@
 //! Collects what is to be said about one source.
 
-use std::sync::Arc;
-
 use super::{
     codes,
-    diagnostic::{Diagnostic, Label, Severity, Source, Span},
+    diagnostic::{Diagnostic, Severity, Source, Span},
 };
 
 /// More than this is noise: the cause is one mistake, or the file is none of ours.
@@ -71,11 +69,9 @@ impl<'s> Report<'s> {
         message: String,
     ) -> Draft<'_> {
         let source = self.source;
-        let labels = span.map(|span| label(source, span, String::new())).into_iter().collect();
         let severity_before =
             self.surplus.as_ref().map_or(severity, |surplus| surplus.severity.max(severity));
-        let found =
-            Diagnostic { code, severity, message, source: Arc::clone(&source.name), labels, help: None };
+        let found = Diagnostic::new(code, severity, source, span, message);
         if self.found.len() >= MOST {
             let surplus = self.surplus.insert(Diagnostic { severity: severity_before, ..found });
             return Draft { source, diagnostic: surplus };
@@ -103,7 +99,7 @@ impl Draft<'_> {
 
     /// Another place that belongs to it.
     pub(super) fn also(self, span: Span, text: impl Into<String>) -> Self {
-        self.diagnostic.labels.push(label(self.source, span, text.into()));
+        self.diagnostic.add_label(self.source, span, text);
         self
     }
 
@@ -124,9 +120,4 @@ impl Draft<'_> {
         }
         self.help(format!("there is {}", known.join(", ")))
     }
-}
-
-pub(super) fn label(source: &Source, span: Span, text: String) -> Label {
-    let (line, column) = source.position(span.start);
-    Label { span, line, column, text }
 }
