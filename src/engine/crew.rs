@@ -1,9 +1,8 @@
 //! A crew: the definitions of a project and the models they run on.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use jiff::tz::TimeZone;
-use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::{
@@ -13,15 +12,12 @@ use super::{
     surroundings::{Surroundings, git_branch},
 };
 use crate::{
-    base::clock::{self, Stopwatch},
-    catalog::{Catalog, Project, Snapshot, detect},
+    base::clock,
+    catalog::{Catalog, Project, Snapshot},
     defs::{Employee, Pipeline},
     llm,
     tasks::{NewTask, Trigger},
 };
-
-/// How long what was found out about the project's kind is trusted.
-const PROJECT_FRESH: Duration = Duration::from_secs(30);
 
 /// The definitions of a project, the models they run on, and what is to be known of the project itself.
 #[derive(Debug)]
@@ -29,13 +25,12 @@ pub struct Crew {
     catalog: Catalog,
     llm: llm::Client,
     default_model: String,
-    project: Mutex<Option<(Stopwatch, Project)>>,
 }
 
 impl Crew {
     /// A crew of the employees in `catalog`, those without a model of their own running on `default_model`.
     pub fn new(catalog: Catalog, llm: llm::Client, default_model: String) -> Self {
-        Self { catalog, llm, default_model, project: Mutex::new(None) }
+        Self { catalog, llm, default_model }
     }
 
     /// The definitions as they are now.
@@ -53,17 +48,9 @@ impl Crew {
         &self.llm
     }
 
-    /// Finds out what kind of project this is; the answer is kept for 30 s.
+    /// What kind of project this is.
     pub async fn project(&self) -> Project {
-        if let Some((since, project)) = &*self.project.lock()
-            && since.elapsed() < PROJECT_FRESH
-        {
-            return project.clone();
-        }
-        let root = self.catalog.root().to_owned();
-        let found = tokio::task::spawn_blocking(move || detect(&root)).await.unwrap_or_default();
-        *self.project.lock() = Some((Stopwatch::start(), found.clone()));
-        found
+        self.definitions().await.project.clone()
     }
 
     /// Finds an employee by name or trigger.
@@ -80,9 +67,9 @@ impl Crew {
     /// [`Error::UnknownPipeline`].
     pub async fn pipeline(&self, name: &str) -> Result<Arc<Pipeline>, Error> {
         let definitions = self.definitions().await;
-        definitions.pipeline(name).cloned().ok_or_else(|| Error::UnknownPipeline {
+        definitions.pipeline(name).map(|entry| Arc::clone(&entry.pipeline)).ok_or_else(|| Error::UnknownPipeline {
             name: name.to_owned(),
-            near: definitions.nearest_pipeline(name).map(str::to_owned),
+            near: definitions.closest_pipeline(name).map(str::to_owned),
         })
     }
 
@@ -149,9 +136,9 @@ impl Crew {
 
 /// Finds an employee by name or trigger in one state of the definitions.
 pub(crate) fn find_employee(definitions: &Snapshot, name: &str) -> Result<Arc<Employee>, Error> {
-    definitions.employee(name).cloned().ok_or_else(|| Error::UnknownEmployee {
+    definitions.employee(name).map(|entry| Arc::clone(&entry.employee)).ok_or_else(|| Error::UnknownEmployee {
         name: name.to_owned(),
-        near: definitions.nearest_employee(name).map(str::to_owned),
+        near: definitions.closest_employee(name).map(str::to_owned),
     })
 }
 

@@ -240,11 +240,9 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
     for item in &pipeline.items {
         let members = item.steps();
         // Each member of a group sees what was there before the group.
-        let runs: Vec<StepRun> = stream::iter(members.iter().enumerate())
-            .map(|(place, step)| one.step(step, index + place, &outputs))
-            .buffered(GROUP_WIDTH)
-            .collect()
-            .await;
+        let works: Vec<_> =
+            members.iter().enumerate().map(|(place, step)| one.step(step, index + place, &outputs)).collect();
+        let runs: Vec<StepRun> = stream::iter(works).buffered(GROUP_WIDTH).collect().await;
         index += members.len();
         outputs.push(
             members.iter().zip(&runs).map(|(step, run)| (step, (!run.error).then(|| run.output.clone()))),

@@ -9,7 +9,10 @@ use super::{
     surroundings::{self, Language, Surroundings},
     template::{Grammar, Place, Template, longest_name},
 };
-use crate::defs::{Adaptor, Employee, Format, Output};
+use crate::{
+    catalog::ProjectType,
+    defs::{Adaptor, Employee, Format, Output},
+};
 
 /// Values for an employee.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,7 +37,7 @@ impl Given {
 pub fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
     let values = Values::resolve(employee, given)?;
     let language = Language::of(&format!("{}{}", employee.title(), employee.description));
-    let body = values.fill(&full_body(employee, &around.project.project_type), language, around);
+    let body = values.fill(&full_body(employee, around.project.project_type.as_str()), language, around);
     let mut prompt = header(employee, language, around);
     prompt.push_str("\n---\n\n");
     prompt.push_str(body.trim());
@@ -150,7 +153,7 @@ fn full_body(employee: &Employee, project_type: &str) -> String {
 fn header(employee: &Employee, language: Language, around: &Surroundings) -> String {
     let title = employee.title();
     let project = &around.project;
-    let known = project.project_type != "unknown";
+    let known = project.project_type != ProjectType::Unknown;
     let of_project = |value: &str| if known { value.to_owned() } else { String::new() };
     let rows = [
         (language.pick("Role", "角色"), title.to_owned()),
@@ -160,7 +163,7 @@ fn header(employee: &Employee, language: Language, around: &Surroundings) -> Str
         (language.pick("Tags", "标签"), employee.tags.join(", ")),
         (language.pick("Tools", "需要工具"), employee.tools.join(", ")),
         (language.pick("Read first", "预读上下文"), employee.context.join(", ")),
-        (language.pick("Project type", "项目类型"), of_project(&project.display_label)),
+        (language.pick("Project type", "项目类型"), of_project(&project.display_label())),
         (language.pick("Test framework", "测试框架"), of_project(&project.test_framework)),
         ("Lint", of_project(&project.lint_tools.join(", "))),
         (language.pick("Package manager", "包管理"), of_project(&project.package_manager)),

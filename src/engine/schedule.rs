@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{Crew, Error, Start};
 use crate::{
     base::{Tracker, clock},
-    defs::{CronConfig, Schedule, TargetKind, expression},
+    defs::{CronConfig, Schedule, TargetKind, cron_expression},
     tasks::{Engine, Status, TaskId, Trigger},
 };
 
@@ -227,7 +227,7 @@ impl Row {
             Some(name) => TimeZone::get(name).ok()?,
             None => TimeZone::system(),
         };
-        let cron = expression(&schedule.cron).ok()?;
+        let cron = cron_expression(&schedule.cron).ok()?;
         Some(Self { schedule: schedule.clone(), cron, zone, next: None, last: None, missed: 0 })
     }
 

@@ -32,7 +32,7 @@ pub(crate) fn word(word: &str, name: &str, language: Language, around: &Surround
         "cwd" => around.root.display().to_string(),
         "git_branch" => around.git_branch.clone().unwrap_or_default(),
         "name" => name.to_owned(),
-        "project_type" => project.project_type.clone(),
+        "project_type" => project.project_type.as_str().to_owned(),
         "framework" => project.framework.clone(),
         "test_framework" => project.test_framework.clone(),
         "package_manager" => project.package_manager.clone(),

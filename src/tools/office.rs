@@ -155,8 +155,9 @@ impl From<tasks::Error> for Error {
     fn from(error: tasks::Error) -> Self {
         let message = error.to_string();
         match error {
-            tasks::Error::Full => Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) },
-            tasks::Error::NotFound(id) => Self::NotFound { what: "task", name: id.to_string(), hint: None },
+            tasks::Error::Full { .. } => Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) },
+            tasks::Error::NotFound { id } => Self::NotFound { what: "task", name: id.to_string(), hint: None },
+            tasks::Error::Final { .. } => Self::Conflict(message),
             _ => Self::Unavailable { message, retry_after: None },
         }
     }

@@ -16,6 +16,8 @@ pub(super) struct Args {}
 pub(super) struct Answer {
     #[serde(flatten)]
     project: Project,
+    /// All that in a few words, for instance `Python (Fastapi)`.
+    display_label: String,
 }
 
 impl Tool for DetectProject {
@@ -29,6 +31,7 @@ impl Tool for DetectProject {
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, _: Args) -> Result<Answer, Error> {
-        Ok(Answer { project: self.0.crew.project().await })
+        let project = self.0.crew.project().await;
+        Ok(Answer { display_label: project.display_label(), project })
     }
 }

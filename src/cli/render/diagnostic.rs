@@ -1,6 +1,6 @@
 //! Findings about definitions, with the text they are about and a caret under the place.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::note;
 use crate::{
@@ -11,21 +11,22 @@ use crate::{
 /// Prints findings on stderr.
 pub(in crate::cli) fn findings(findings: &[Finding]) {
     for finding in findings {
-        note(&draw(&finding.diagnostic, finding.source.as_ref(), &Renderer::styled()));
+        note(&draw(&finding.diagnostic, &finding.source, &Renderer::styled()));
         note("");
     }
 }
 
-fn draw(diagnostic: &Diagnostic, source: Option<&Source>, renderer: &Renderer) -> String {
+fn draw(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(&diagnostic.message).id(diagnostic.code);
     let mut group = Group::with_title(title);
-    group = match source {
-        Some(source) if !diagnostic.labels.is_empty() => group.element(snippet(diagnostic, source)),
-        _ => group.element(annotate_snippets::Origin::path(&*diagnostic.source)),
+    group = if diagnostic.labels.is_empty() {
+        group.element(Origin::path(&*diagnostic.source))
+    } else {
+        group.element(snippet(diagnostic, source))
     };
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help));
@@ -36,7 +37,7 @@ fn draw(diagnostic: &Diagnostic, source: Option<&Source>, renderer: &Renderer) -
 fn snippet<'a>(
     diagnostic: &'a Diagnostic,
     source: &'a Source,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
+) -> Snippet<'a, Annotation<'a>> {
     let mut snippet = Snippet::source(&*source.text).path(&*source.name);
     for (place, label) in diagnostic.labels.iter().enumerate() {
         let kind = if place == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
@@ -70,6 +71,6 @@ mod tests {
             labels: vec![Label { span: Span { start, end }, line, column, text: "here".to_owned() }],
             help: Some("write lower-case letters, digits and hyphens".to_owned()),
         };
-        insta::assert_snapshot!(draw(&diagnostic, Some(&source), &Renderer::plain()), @"");
+        insta::assert_snapshot!(draw(&diagnostic, &source, &Renderer::plain()), @"");
     }
 }

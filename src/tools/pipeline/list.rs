@@ -72,7 +72,7 @@ impl Tool for ListPipelines {
                 description: entry.pipeline.description.clone(),
                 args: engine::inputs(&entry.pipeline),
                 steps: entry.pipeline.items.iter().map(Place::from).collect(),
-                path: entry.path.display().to_string(),
+                path: entry.path.clone(),
             })
             .collect();
         Ok(Answer { pipelines })

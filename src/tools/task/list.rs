@@ -89,7 +89,7 @@ impl Tool for ListTasks {
         if !(1..=LIMIT).contains(&args.limit) {
             return Err(Error::Arguments(format!("`limit` is 1 to {LIMIT}, not {}", args.limit)));
         }
-        let filter = Filter { status: args.status, kind: None, target: args.target, limit: args.limit };
+        let filter = Filter { status: args.status, kind: None, target: args.target, limit: Some(args.limit) };
         Ok(Answer { tasks: self.0.tasks().await?.list(&filter).iter().map(|task| Row::from(task.as_ref())).collect() })
     }
 }
