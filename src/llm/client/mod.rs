@@ -83,6 +83,11 @@ impl Client {
         }))
     }
 
+    /// The accounts it keeps.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.0.meter
+    }
+
     /// Whether a call of `model` could be sent: it is served, and its key and address are set and usable.
     /// Sends and counts nothing.
     ///
@@ -95,8 +100,8 @@ impl Client {
     /// Asks the model of `request` and waits for its whole answer.
     ///
     /// Transient failures ([`Error::is_transient`]) are tried again at most twice, within
-    /// [`Settings::total_timeout`]; nobody above needs to retry. Each call is counted once, however it ends; one that is dropped before its
-    /// end is not counted.
+    /// [`Settings::total_timeout`]; nobody above needs to retry. Each call is counted once, however it ends; one
+    /// that is dropped before its end is not counted.
     ///
     /// # Errors
     /// Why there is no answer; of several attempts, why the last one failed.
