@@ -32,7 +32,8 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let crew = Arc::new(Crew::new(Catalog::open(root.to_owned()), client, settings.default_model));
-    let opener = Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+    let opener =
+        Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
     let opener = Arc::new(opener);
     Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())))
 }
@@ -48,7 +49,10 @@ impl Opener {
     async fn open(self: Arc<Self>) -> Result<tasks::Engine, tasks::Error> {
         match self.engine(self.journal != Journal::None).await {
             Err(tasks::Error::Owned { pid, .. }) if self.journal == Journal::IfFree => {
-                tracing::warn!(pid, "another process keeps the tasks of this project; those of this one end with it");
+                tracing::warn!(
+                    pid,
+                    "another process keeps the tasks of this project; those of this one end with it"
+                );
                 self.engine(false).await
             }
             opened => opened,

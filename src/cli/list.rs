@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{
     args::{Form, Global, ListArgs},
     exit::{Error, Outcome},
-    render, run::crew,
+    render,
+    run::crew,
 };
 use crate::app::Environment;
 

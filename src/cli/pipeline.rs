@@ -5,17 +5,22 @@ use serde_json::json;
 use super::{
     args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
     exit::{Error, Outcome},
-    render, run::crew,
+    render,
+    run::crew,
 };
 use crate::{
     app::Environment,
-    defs::Item,
-    engine::{self, PipelineRun, Start, StepRun},
+    defs::{Item, TargetKind},
+    engine::{self, Order, PipelineRun, StepRun},
     tasks::{Status, Task, Trigger},
     tools::Office,
 };
 
-pub(super) async fn pipeline(global: &Global, args: &PipelineArgs, env: &Environment) -> Result<Outcome, Error> {
+pub(super) async fn pipeline(
+    global: &Global,
+    args: &PipelineArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
     let office = crew(global, env);
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
@@ -75,19 +80,22 @@ async fn show(global: &Global, office: &Office, name: &str) -> Result<Outcome, E
 }
 
 async fn run(global: &Global, office: &Office, args: &PipelineRunArgs) -> Result<Outcome, Error> {
-    let start = Start {
-        target: args.name.clone(),
-        args: args.named.iter().cloned().collect(),
-        model: args.model.clone(),
-        caller: Some("cli".to_owned()),
-        idempotency_key: None,
-    };
+    let values = args.named.iter().cloned().collect();
     if !args.execute {
-        let run = office.crew.preview_pipeline(&start).await?;
+        let run = office.crew.preview_pipeline(&args.name, &values).await?;
         told(global, &run, |step| step.prompt.as_deref().unwrap_or_default())?;
         return Ok(Outcome::Done);
     }
-    let new = office.crew.plan_pipeline(start, Trigger::CLI).await?;
+    let order = Order {
+        kind: TargetKind::Pipeline,
+        target: args.name.clone(),
+        args: values,
+        model: args.model.clone(),
+        trigger: Trigger::CLI,
+        caller: Some("cli".to_owned()),
+        idempotency_key: None,
+    };
+    let new = office.crew.plan(order).await?;
     let tasks = office.tasks().await?;
     let id = tasks.submit(new).await?.id;
     tokio::select! {

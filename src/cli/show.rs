@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use super::{
     args::{Form, Global, ShowArgs},
     exit::{Error, Outcome},
-    render, run::crew,
+    render,
+    run::crew,
 };
 use crate::{
     app::Environment,
@@ -56,6 +57,7 @@ fn argument(arg: &Arg) -> String {
         (None, true) => " (required)".to_owned(),
         (None, false) => String::new(),
     };
-    let description = if arg.description.is_empty() { String::new() } else { format!(": {}", arg.description) };
+    let description =
+        if arg.description.is_empty() { String::new() } else { format!(": {}", arg.description) };
     format!("{}{need}{description}", arg.name)
 }

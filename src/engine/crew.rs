@@ -6,17 +6,16 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    EMPLOYEE_RUN, Error, PIPELINE_RUN,
-    pipeline::{self, Start},
+    EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline,
     prompt::{self, Given},
     surroundings::{Surroundings, git_branch},
 };
 use crate::{
     base::clock,
     catalog::{Catalog, Project, Snapshot},
-    defs::{Employee, Pipeline},
+    defs::{Employee, Pipeline, TargetKind},
     llm,
-    tasks::{NewTask, Trigger},
+    tasks::NewTask,
 };
 
 /// The definitions of a project, the models they run on, and what is to be known of the project itself.
@@ -66,11 +65,7 @@ impl Crew {
     /// # Errors
     /// [`Error::UnknownPipeline`].
     pub async fn pipeline(&self, name: &str) -> Result<Arc<Pipeline>, Error> {
-        let definitions = self.definitions().await;
-        definitions.pipeline(name).map(|entry| Arc::clone(&entry.pipeline)).ok_or_else(|| Error::UnknownPipeline {
-            name: name.to_owned(),
-            near: definitions.closest_pipeline(name).map(str::to_owned),
-        })
+        find_pipeline(&*self.definitions().await, name)
     }
 
     /// Renders the prompt of `employee`, the same wherever it is asked for.
@@ -103,29 +98,27 @@ impl Crew {
         asked.or(employee.model.as_deref()).unwrap_or(&self.default_model)
     }
 
-    /// Checks that `employee` can run, and describes the run as a task to submit.
+    /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.
     ///
     /// # Errors
-    /// An unknown employee, missing values, or a model that has no provider or no key.
-    pub async fn plan_employee(&self, run: Start, trigger: Trigger) -> Result<NewTask, Error> {
-        let employee = self.employee(&run.target).await?;
-        prompt::check_arguments(&employee, &Given::named(run.args.clone()))?;
-        self.llm.check(self.model(run.model.as_deref(), &employee))?;
-        let target = employee.name.clone();
-        Ok(task(EMPLOYEE_RUN, target, run, trigger, Map::new()))
-    }
-
-    /// Checks that a pipeline can run, and describes the run as a task to submit.
-    ///
-    /// # Errors
-    /// An unknown pipeline or employee, missing values, or a model that has no provider or no key.
-    pub async fn plan_pipeline(&self, run: Start, trigger: Trigger) -> Result<NewTask, Error> {
-        let pipeline = self.pipeline(&run.target).await?;
-        let definitions = self.definitions().await;
-        pipeline::check(self, &definitions, &pipeline, &run)?;
-        let mut options = Map::new();
-        options.insert("definition".to_owned(), Value::String(pipeline::fingerprint(&pipeline)));
-        Ok(task(PIPELINE_RUN, pipeline.name.clone(), run, trigger, options))
+    /// An unknown employee or pipeline, missing values, or a model that has no provider or no key.
+    pub async fn plan(&self, order: Order) -> Result<NewTask, Error> {
+        match order.kind {
+            TargetKind::Employee => {
+                let employee = self.employee(&order.target).await?;
+                prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
+                self.llm.check(self.model(order.model.as_deref(), &employee))?;
+                Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
+            }
+            TargetKind::Pipeline => {
+                let definitions = self.definitions().await;
+                let pipeline = find_pipeline(&definitions, &order.target)?;
+                pipeline::check(self, &definitions, &pipeline, &order)?;
+                let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
+                let options = Map::from_iter([("definition".to_owned(), fingerprint)]);
+                Ok(order.into_task(PIPELINE_RUN, pipeline.name.clone(), options))
+            }
+        }
     }
 
     /// The root of the project.
@@ -136,29 +129,20 @@ impl Crew {
 
 /// Finds an employee by name or trigger in one state of the definitions.
 pub(crate) fn find_employee(definitions: &Snapshot, name: &str) -> Result<Arc<Employee>, Error> {
-    definitions.employee(name).map(|entry| Arc::clone(&entry.employee)).ok_or_else(|| Error::UnknownEmployee {
-        name: name.to_owned(),
-        near: definitions.closest_employee(name).map(str::to_owned),
+    definitions.employee(name).map(|entry| Arc::clone(&entry.employee)).ok_or_else(|| {
+        Error::UnknownEmployee {
+            name: name.to_owned(),
+            near: definitions.closest_employee(name).map(str::to_owned),
+        }
     })
 }
 
-fn task(
-    kind: crate::tasks::Kind,
-    target: String,
-    run: Start,
-    trigger: Trigger,
-    mut options: Map<String, Value>,
-) -> NewTask {
-    if let Some(model) = run.model {
-        options.insert("model".to_owned(), Value::String(model));
-    }
-    NewTask {
-        kind,
-        target,
-        args: run.args,
-        options,
-        trigger,
-        caller: run.caller,
-        idempotency_key: run.idempotency_key,
-    }
+/// Finds a pipeline by name in one state of the definitions.
+fn find_pipeline(definitions: &Snapshot, name: &str) -> Result<Arc<Pipeline>, Error> {
+    definitions.pipeline(name).map(|entry| Arc::clone(&entry.pipeline)).ok_or_else(|| {
+        Error::UnknownPipeline {
+            name: name.to_owned(),
+            near: definitions.closest_pipeline(name).map(str::to_owned),
+        }
+    })
 }

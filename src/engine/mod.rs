@@ -5,9 +5,11 @@
 
 mod crew;
 mod error;
+mod order;
 mod pipeline;
 mod prompt;
 mod run;
+mod schedule;
 mod surroundings;
 mod template;
 mod wiring;
@@ -19,9 +21,11 @@ use serde_json::Value;
 
 pub use crew::Crew;
 pub use error::Error;
-pub use pipeline::{ItemRun, Mode, PipelineRun, Start, StepRun};
+pub use order::Order;
+pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args};
+pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
 pub use wiring::inputs;
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};

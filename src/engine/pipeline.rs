@@ -9,7 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Answer, Args, Crew, Error,
+    Answer, Args, Crew, Error, Order,
     crew::find_employee,
     prompt::{self, Given},
     run::option,
@@ -27,21 +27,6 @@ const GROUP_WIDTH: usize = 8;
 
 /// Most characters of an error that a step's record keeps.
 const ERROR_LIMIT: usize = 500;
-
-/// A run that is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Name of the employee or pipeline.
-    pub target: String,
-    /// Values by name.
-    pub args: Args,
-    /// Model to use in place of every other choice.
-    pub model: Option<String>,
-    /// Who asks.
-    pub caller: Option<String>,
-    /// Work already accepted under this key is not accepted twice.
-    pub idempotency_key: Option<String>,
-}
 
 /// What became of one step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -153,18 +138,18 @@ pub(crate) fn check(
     crew: &Crew,
     definitions: &Snapshot,
     pipeline: &Pipeline,
-    run: &Start,
+    order: &Order,
 ) -> Result<(), Error> {
     let missing: Vec<_> =
-        wiring::inputs(pipeline).into_iter().filter(|name| !run.args.contains_key(name)).collect();
+        wiring::inputs(pipeline).into_iter().filter(|name| !order.args.contains_key(name)).collect();
     if !missing.is_empty() {
         return Err(Error::MissingArguments { of: format!("pipeline `{}`", pipeline.name), names: missing });
     }
     for step in pipeline.steps() {
         let employee = find_employee(definitions, &step.employee)?;
         // Values that come from other steps are not known yet; as written they are not blank, which is enough here.
-        prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &run.args)))?;
-        crew.llm().check(crew.model(asked(run.model.as_deref(), step), &employee))?;
+        prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &order.args)))?;
+        crew.llm().check(crew.model(asked(order.model.as_deref(), step), &employee))?;
     }
     Ok(())
 }
@@ -179,8 +164,8 @@ impl Crew {
     ///
     /// # Errors
     /// An unknown pipeline or employee, or missing values.
-    pub async fn preview_pipeline(&self, run: &Start) -> Result<PipelineRun, Error> {
-        let pipeline = self.pipeline(&run.target).await?;
+    pub async fn preview_pipeline(&self, name: &str, args: &Args) -> Result<PipelineRun, Error> {
+        let pipeline = self.pipeline(name).await?;
         let definitions = self.definitions().await;
         let mut shown = PipelineRun::new(&pipeline, Mode::Prompt);
         let mut index = 0;
@@ -188,7 +173,7 @@ impl Crew {
             let mut runs = Vec::with_capacity(item.steps().len());
             for step in item.steps() {
                 let employee = find_employee(&definitions, &step.employee)?;
-                let given = Given::named(wiring::preview(step, &run.args));
+                let given = Given::named(wiring::preview(step, args));
                 let prompt = self.render(&employee, &given).await?;
                 let mut shown = blank(step, index);
                 shown.employee.clone_from(&employee.name);

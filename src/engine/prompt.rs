@@ -79,7 +79,10 @@ impl<'a> Values<'a> {
             }
         }
         if !missing.is_empty() {
-            return Err(Error::MissingArguments { of: format!("employee `{}`", employee.name), names: missing });
+            return Err(Error::MissingArguments {
+                of: format!("employee `{}`", employee.name),
+                names: missing,
+            });
         }
         let takes_any = employee.args.is_empty();
         if waiting.len() > 0 && !takes_any {

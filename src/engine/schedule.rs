@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{Crew, Error, Start};
+use super::{Crew, Order};
 use crate::{
     base::{Tracker, clock},
     defs::{CronConfig, Schedule, TargetKind, cron_expression},
@@ -146,19 +146,17 @@ impl Scheduler {
     }
 
     async fn submit(&self, schedule: &Schedule, due: Timestamp) -> Result<TaskId, String> {
-        let start = Start {
+        let order = Order {
+            kind: schedule.target.kind,
             target: schedule.target.name.clone(),
             args: schedule.args.clone(),
             model: None,
+            trigger: Trigger::CRON,
             caller: None,
             // A second process, or a restart within the minute, starts the same moment only once.
             idempotency_key: Some(key(&schedule.name, due)),
         };
-        let planned = match schedule.target.kind {
-            TargetKind::Employee => self.crew.plan_employee(start, Trigger::CRON).await,
-            TargetKind::Pipeline => self.crew.plan_pipeline(start, Trigger::CRON).await,
-        };
-        let new = planned.map_err(|error: Error| error.to_string())?;
+        let new = self.crew.plan(order).await.map_err(|error| error.to_string())?;
         let submitted = self.tasks.submit(new).await.map_err(|error| error.to_string())?;
         tracing::info!(schedule = schedule.name, task.id = %submitted.id, "schedule started");
         Ok(submitted.id)
@@ -234,7 +232,9 @@ impl Row {
     /// The first moment after `now` that it is due.
     fn after(&self, now: Timestamp) -> Option<Zoned> {
         let enabled = self.schedule.enabled;
-        enabled.then(|| self.cron.find_next_occurrence(&now.to_zoned(self.zone.clone()), false).ok()).flatten()
+        enabled
+            .then(|| self.cron.find_next_occurrence(&now.to_zoned(self.zone.clone()), false).ok())
+            .flatten()
     }
 
     fn status(&self, tasks: &Engine) -> RowStatus {

@@ -61,7 +61,8 @@ pub(crate) fn is_word(word: &str) -> bool {
 ///
 /// Blocking: reads up to three small files.
 pub(crate) fn git_branch(root: &Path) -> Option<String> {
-    let dot_git = root.ancestors().map(|folder| folder.join(".git")).find(|path| path.try_exists().unwrap_or(false))?;
+    let dot_git =
+        root.ancestors().map(|folder| folder.join(".git")).find(|path| path.try_exists().unwrap_or(false))?;
     let folder = if dot_git.is_dir() {
         dot_git
     } else {

@@ -153,8 +153,13 @@ mod tests {
     fn check(arg: &str, expected: Result<&str, &str>) {
         let mut outputs = Outputs::default();
         outputs.push([(&step("one", ""), Some("first {prev} $x".to_owned()))]);
-        outputs.push([(&step("two", ""), Some("A".to_owned())), (&step("three", ""), None), (&step("four", ""), Some("B".to_owned()))]);
-        let given = IndexMap::from([("x".to_owned(), "{prev}${x}".to_owned()), ("目标".to_owned(), "t".to_owned())]);
+        outputs.push([
+            (&step("two", ""), Some("A".to_owned())),
+            (&step("three", ""), None),
+            (&step("four", ""), Some("B".to_owned())),
+        ]);
+        let given =
+            IndexMap::from([("x".to_owned(), "{prev}${x}".to_owned()), ("目标".to_owned(), "t".to_owned())]);
         let wired = outputs.wire(&step("five", arg), &given).map(|args| args["a"].clone());
         assert_eq!(wired.as_deref().map_err(ToString::to_string), expected.map_err(str::to_owned));
     }

@@ -47,7 +47,12 @@ impl Office {
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted, [`Error::Failed`] when it was cancelled or failed.
-    pub(super) async fn see_through(&self, ctx: &Ctx, new: NewTask, total: usize) -> Result<Arc<Task>, Error> {
+    pub(super) async fn see_through(
+        &self,
+        ctx: &Ctx,
+        new: NewTask,
+        total: usize,
+    ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
         let id = tasks.submit(new).await?.id;
         let total = u32::try_from(total).ok();
@@ -75,7 +80,8 @@ impl Office {
     /// # Errors
     /// [`Error::Arguments`] when `id` cannot be one, [`Error::NotFound`] when there is no such task.
     pub async fn task(&self, id: &str) -> Result<Arc<Task>, Error> {
-        let id: TaskId = id.parse().map_err(|error: tasks::NotATaskId| Error::Arguments(error.to_string()))?;
+        let id: TaskId =
+            id.parse().map_err(|error: tasks::NotATaskId| Error::Arguments(error.to_string()))?;
         let tasks = self.tasks().await?;
         tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
     }
@@ -96,7 +102,8 @@ fn no_task(tasks: &Engine, id: &TaskId) -> Error {
 /// What the body of the task left as its result.
 pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, Error> {
     let value = task.result.clone().unwrap_or_default();
-    serde_json::from_value(value).map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
+    serde_json::from_value(value)
+        .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
 }
 
 /// Reports each finished step until the task has ended.
@@ -139,7 +146,9 @@ impl From<engine::Error> for Error {
 impl From<llm::Error> for Error {
     fn from(error: llm::Error) -> Self {
         match error {
-            llm::Error::UnknownModel { .. } | llm::Error::NotServed { .. } => Self::Arguments(error.to_string()),
+            llm::Error::UnknownModel { .. } | llm::Error::NotServed { .. } => {
+                Self::Arguments(error.to_string())
+            }
             llm::Error::MissingKey { .. } | llm::Error::InvalidKey { .. } | llm::Error::Address { .. } => {
                 Self::Unavailable { message: error.to_string(), retry_after: None }
             }
@@ -155,8 +164,12 @@ impl From<tasks::Error> for Error {
     fn from(error: tasks::Error) -> Self {
         let message = error.to_string();
         match error {
-            tasks::Error::Full { .. } => Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) },
-            tasks::Error::NotFound { id } => Self::NotFound { what: "task", name: id.to_string(), hint: None },
+            tasks::Error::Full { .. } => {
+                Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) }
+            }
+            tasks::Error::NotFound { id } => {
+                Self::NotFound { what: "task", name: id.to_string(), hint: None }
+            }
             tasks::Error::Final { .. } => Self::Conflict(message),
             _ => Self::Unavailable { message, retry_after: None },
         }

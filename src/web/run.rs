@@ -9,8 +9,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Order, Problem, State, Target, TargetKind, body, order::RunRequest};
+use super::{Problem, State, body, order::RunRequest};
 use crate::{
+    defs::TargetKind,
+    engine::Order,
     tasks::{NewTask, Status, Submitted, TaskId, Trigger},
     tools::Caller,
 };
@@ -64,7 +66,8 @@ async fn start(
     let key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
     let request = RunRequest::parse(body::object(headers, body).await?)?;
     let order = Order {
-        target: Target { kind, name },
+        kind,
+        target: name,
         args: request.args,
         model: request.model,
         trigger: Trigger::DIRECT,

@@ -3,51 +3,16 @@
 use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::webhook;
 use crate::{
     base::Secret,
+    engine::Order,
     llm::Meter,
-    tasks::{Engine, NewTask, Trigger},
+    tasks::{Engine, NewTask},
     tools,
 };
-
-/// Whether a run is of an employee or of a pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    /// One employee.
-    Employee,
-    /// A whole pipeline.
-    Pipeline,
-}
-
-/// Whom a run asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Employee or pipeline.
-    pub kind: TargetKind,
-    /// Its name or, for an employee, a trigger of it.
-    pub name: String,
-}
-
-/// A run somebody asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Order {
-    /// Whom.
-    pub target: Target,
-    /// Values for its arguments.
-    pub args: IndexMap<String, String>,
-    /// A model to use in place of the target's own.
-    pub model: Option<String>,
-    /// What asks.
-    pub trigger: Trigger,
-    /// Who asks.
-    pub caller: Option<String>,
-    /// The key under which the same order is not accepted twice.
-    pub idempotency_key: Option<String>,
-}
 
 /// What the bridge needs to know of the crew.
 pub trait Runs: Send + Sync {

@@ -34,10 +34,7 @@ fn draw(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String
     renderer.render(&[group])
 }
 
-fn snippet<'a>(
-    diagnostic: &'a Diagnostic,
-    source: &'a Source,
-) -> Snippet<'a, Annotation<'a>> {
+fn snippet<'a>(diagnostic: &'a Diagnostic, source: &'a Source) -> Snippet<'a, Annotation<'a>> {
     let mut snippet = Snippet::source(&*source.text).path(&*source.name);
     for (place, label) in diagnostic.labels.iter().enumerate() {
         let kind = if place == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };

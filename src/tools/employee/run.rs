@@ -4,9 +4,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::{self, Given, Start},
+    defs::TargetKind,
+    engine::{self, Given, Order},
     tasks::{Status, TaskId, Trigger},
-    tools::{Annotations, Ctx, Error, Tool, office::{self, Office}},
+    tools::{
+        Annotations, Ctx, Error, Tool,
+        office::{self, Office},
+    },
 };
 
 pub(in crate::tools) struct RunEmployee(pub(in crate::tools) Office);
@@ -77,18 +81,26 @@ impl Tool for RunEmployee {
         if !args.execute {
             return self.prompt(args).await;
         }
-        let start = Start {
+        let order = Order {
+            kind: TargetKind::Employee,
             target: args.name,
             args: args.args,
             model: args.model,
+            trigger: Trigger::TOOL,
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        let new = self.0.crew.plan_employee(start, Trigger::TOOL).await?;
+        let new = self.0.crew.plan(order).await?;
         let employee = new.target.clone();
         if args.background {
             let id = self.0.tasks().await?.submit(new).await?.id;
-            return Ok(Answer { employee, prompt: None, task_id: Some(id), status: Some(Status::Pending), answer: None });
+            return Ok(Answer {
+                employee,
+                prompt: None,
+                task_id: Some(id),
+                status: Some(Status::Pending),
+                answer: None,
+            });
         }
         let task = self.0.see_through(&ctx, new, 1).await?;
         Ok(Answer {

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    engine::{self, PipelineRun, Start},
+    defs::TargetKind,
+    engine::{self, Order, PipelineRun},
     tasks::{Status, TaskId, Trigger},
     tools::{
         Annotations, Ctx, Error, Tool,
@@ -58,20 +59,23 @@ impl Tool for RunPipeline {
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
     async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
-        let start = Start {
+        if !args.execute {
+            let run = self.0.crew.preview_pipeline(&args.name, &args.args).await?;
+            return Ok(Answer { task_id: None, status: None, run: Some(run) });
+        }
+        let background = args.background;
+        let order = Order {
+            kind: TargetKind::Pipeline,
             target: args.name,
             args: args.args,
             model: args.model,
+            trigger: Trigger::TOOL,
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        if !args.execute {
-            let run = self.0.crew.preview_pipeline(&start).await?;
-            return Ok(Answer { task_id: None, status: None, run: Some(run) });
-        }
-        let pipeline = self.0.crew.pipeline(&start.target).await?;
-        let new = self.0.crew.plan_pipeline(start, Trigger::TOOL).await?;
-        if args.background {
+        let pipeline = self.0.crew.pipeline(&order.target).await?;
+        let new = self.0.crew.plan(order).await?;
+        if background {
             let id = self.0.tasks().await?.submit(new).await?.id;
             return Ok(Answer { task_id: Some(id), status: Some(Status::Pending), run: None });
         }

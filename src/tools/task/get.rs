@@ -31,7 +31,8 @@ impl Tool for GetTask {
 
     const NAME: &'static str = "get_task";
     const TITLE: &'static str = "Show a task";
-    const SUMMARY: &'static str = "Shows a task: how far it is, which steps are finished, and its result or error.";
+    const SUMMARY: &'static str =
+        "Shows a task: how far it is, which steps are finished, and its result or error.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {

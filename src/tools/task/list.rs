@@ -90,6 +90,8 @@ impl Tool for ListTasks {
             return Err(Error::Arguments(format!("`limit` is 1 to {LIMIT}, not {}", args.limit)));
         }
         let filter = Filter { status: args.status, kind: None, target: args.target, limit: Some(args.limit) };
-        Ok(Answer { tasks: self.0.tasks().await?.list(&filter).iter().map(|task| Row::from(task.as_ref())).collect() })
+        Ok(Answer {
+            tasks: self.0.tasks().await?.list(&filter).iter().map(|task| Row::from(task.as_ref())).collect(),
+        })
     }
 }

@@ -18,10 +18,10 @@ use axum::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-pub use route::{Config, Route};
+pub use route::Config;
 
-use super::{Order, Problem, State, body, run};
-use crate::tasks::Trigger;
+use super::{Problem, State, body, run};
+use crate::{engine::Order, tasks::Trigger};
 
 const EVENT: HeaderName = HeaderName::from_static("x-github-event");
 const DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
@@ -54,7 +54,8 @@ pub(super) async fn github(
     let delivery = run::visible(&headers, &DELIVERY)?
         .ok_or_else(|| Problem::unreadable("missing X-GitHub-Delivery header"))?;
     let order = Order {
-        target: route.target.clone(),
+        kind: route.target.kind,
+        target: route.target.name.clone(),
         args: fill(&route.args, &payload)?,
         model: None,
         trigger: Trigger::GITHUB,
