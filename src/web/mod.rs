@@ -19,5 +19,5 @@ pub mod webhook;
 
 pub use problem::Problem;
 pub use router::router;
-pub use state::{Order, Runs, State, Target, TargetKind};
+pub use state::{Order, Runs, State};
 pub use trace::TraceId;

@@ -9,34 +9,19 @@ use serde_json::Value;
 use super::webhook;
 use crate::{
     base::Secret,
+    defs::TargetKind,
     llm::Meter,
     tasks::{Engine, NewTask, Trigger},
     tools,
 };
 
-/// Whether a run is of an employee or of a pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetKind {
-    /// One employee.
-    Employee,
-    /// A whole pipeline.
-    Pipeline,
-}
-
-/// Whom a run asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
-    /// Employee or pipeline.
-    pub kind: TargetKind,
-    /// Its name or, for an employee, a trigger of it.
-    pub name: String,
-}
-
 /// A run somebody asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// Whom.
-    pub target: Target,
+    /// Of an employee or of a pipeline.
+    pub kind: TargetKind,
+    /// Its name or, for an employee, a trigger of it.
+    pub name: String,
     /// Values for its arguments.
     pub args: IndexMap<String, String>,
     /// A model to use in place of the target's own.

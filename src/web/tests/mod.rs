@@ -19,6 +19,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     base::{Secret, Tracker},
+    defs::{Route, Span, Target, TargetKind},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -47,17 +48,17 @@ impl Runs for Pretence {
 }
 
 fn plan(order: Order) -> Result<NewTask, tools::Error> {
-    let (kind, known) = match order.target.kind {
+    let (kind, known) = match order.kind {
         TargetKind::Employee => (Kind::new("employee.run"), ["echo-bot", "failing-bot"].as_slice()),
         TargetKind::Pipeline => (Kind::new("pipeline.run"), ["two-step"].as_slice()),
     };
-    match order.target.name.as_str() {
+    match order.name.as_str() {
         "busy" => return Err(tools::Error::Unavailable { message: "busy".to_owned(), retry_after: None }),
         "broken" => return Err(tools::Error::Failed("the disk is on fire at /secret/path".to_owned())),
         "forbidden" => return Err(tools::Error::Denied("not you".to_owned())),
         "panicking" => panic!("at the disco"),
         name if !known.contains(&name) => {
-            let what = if order.target.kind == TargetKind::Employee { "employee" } else { "pipeline" };
+            let what = if order.kind == TargetKind::Employee { "employee" } else { "pipeline" };
             return Err(tools::Error::not_found(what, name, known.iter().copied()));
         }
         "echo-bot" if !order.args.contains_key("target") => {
@@ -68,7 +69,7 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
     Ok(NewTask {
         kind,
-        target: order.target.name,
+        target: order.name,
         args: order.args,
         options: model.into_iter().collect::<Map<_, _>>(),
         trigger: order.trigger,
@@ -176,13 +177,13 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
 }
 
 /// A route that takes everything of `event` to `two-step`.
-fn route(event: &str, args: &[(&str, &str)]) -> webhook::Route {
-    webhook::Route {
+fn route(event: &str, args: &[(&str, &str)]) -> Route {
+    Route {
         event: event.to_owned(),
         actions: Vec::new(),
         repository: None,
         branch: None,
-        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned() },
+        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned(), span: Span::default() },
         args: args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>(),
     }
 }

@@ -9,7 +9,7 @@ const PUSH: Header = ("x-github-event", "push");
 const DELIVERY: Header = ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958");
 const FORM: Header = ("content-type", "application/x-www-form-urlencoded");
 
-async fn stage(routes: Vec<webhook::Route>) -> Stage {
+async fn stage(routes: Vec<Route>) -> Stage {
     let config = webhook::Config { secret: Secret::new(WEBHOOK_SECRET), routes };
     Stage::with(Some(TOKEN), Some(config), tasks::Options { workers: 0, ..tasks::Options::default() }).await
 }
@@ -91,7 +91,7 @@ async fn a_form_is_read_too() {
 
 #[tokio::test]
 async fn deliveries_that_start_nothing() {
-    let opened = webhook::Route { actions: vec!["opened".to_owned()], ..route("issues", &[]) };
+    let opened = Route { actions: vec!["opened".to_owned()], ..route("issues", &[]) };
     let stage = stage(vec![opened, route("*", &[])]).await;
     let ping = deliver(&stage, &[("x-github-event", "ping")], r#"{"zen":"x"}"#).await;
     assert_eq!((ping.status.as_u16(), ping.body.as_slice()), (200, br#"{"message":"pong"}"#.as_slice()));
@@ -104,8 +104,8 @@ async fn deliveries_that_start_nothing() {
 #[tokio::test]
 async fn signed_nonsense_is_refused_politely() {
     let wants = route("push", &[("a", "{{a.b}} {{c}} {{a.b}}")]);
-    let stranger = webhook::Route {
-        target: Target { kind: TargetKind::Pipeline, name: "two-stp".to_owned() },
+    let stranger = Route {
+        target: Target { kind: TargetKind::Pipeline, name: "two-stp".to_owned(), span: Span::default() },
         ..route("issues", &[])
     };
     let stage = stage(vec![wants, stranger, route("*", &[])]).await;

@@ -18,7 +18,7 @@ use axum::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-pub use route::{Config, Route};
+pub use route::Config;
 
 use super::{Order, Problem, State, body, run};
 use crate::tasks::Trigger;
@@ -54,7 +54,8 @@ pub(super) async fn github(
     let delivery = run::visible(&headers, &DELIVERY)?
         .ok_or_else(|| Problem::unreadable("missing X-GitHub-Delivery header"))?;
     let order = Order {
-        target: route.target.clone(),
+        kind: route.target.kind,
+        name: route.target.name.clone(),
         args: fill(&route.args, &payload)?,
         model: None,
         trigger: Trigger::GITHUB,

@@ -1,9 +1,8 @@
 //! Which deliveries start what.
 
-use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::{base::Secret, web::Target};
+use crate::{base::Secret, defs::Route};
 
 /// What is known of GitHub's deliveries.
 #[derive(Debug, Clone, Default)]
@@ -14,44 +13,29 @@ pub struct Config {
     pub routes: Vec<Route>,
 }
 
-/// Deliveries that start one thing. A condition that is absent fits every delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Name of the event, exactly, for instance `pull_request`; `*` for all.
-    pub event: String,
-    /// Values of the delivery's `action`; all when empty.
-    pub actions: Vec<String>,
-    /// `owner/name` of the repository, in any case.
-    pub repository: Option<String>,
-    /// The branch pushed to, or the one a pull request is to be merged into.
-    pub branch: Option<String>,
-    /// What is started.
-    pub target: Target,
-    /// Values for it, with `{{path.in.the.delivery}}` places to fill.
-    pub args: IndexMap<String, String>,
-}
-
 impl Config {
     /// The first route that fits.
     pub(super) fn route(&self, event: &str, payload: &Value) -> Option<&Route> {
-        self.routes.iter().find(|route| route.fits(event, payload))
+        self.routes.iter().find(|route| fits(route, event, payload))
     }
 }
 
-impl Route {
-    fn fits(&self, event: &str, payload: &Value) -> bool {
-        let action = payload.get("action").and_then(Value::as_str);
-        let repository = payload.pointer("/repository/full_name").and_then(Value::as_str);
-        (self.event == "*" || self.event == event)
-            && (self.actions.is_empty() || self.actions.iter().any(|wanted| Some(wanted.as_str()) == action))
-            && self.repository.as_deref().is_none_or(|wanted| {
-                repository.is_some_and(|repository| repository.eq_ignore_ascii_case(wanted))
-            })
-            && self.branch.as_deref().is_none_or(|wanted| branch(payload) == Some(wanted))
-    }
+/// Whether `event` and `payload` meet every condition of `route`. Events and actions are compared exactly, repositories
+/// in any case, as GitHub does.
+fn fits(route: &Route, event: &str, payload: &Value) -> bool {
+    let action = payload.get("action").and_then(Value::as_str);
+    let repository = payload.pointer("/repository/full_name").and_then(Value::as_str);
+    (route.event == "*" || route.event == event)
+        && (route.actions.is_empty() || route.actions.iter().any(|wanted| Some(wanted.as_str()) == action))
+        && route
+            .repository
+            .as_deref()
+            .is_none_or(|wanted| repository.is_some_and(|repository| repository.eq_ignore_ascii_case(wanted)))
+        && route.branch.as_deref().is_none_or(|wanted| branch(payload) == Some(wanted))
 }
 
-/// The branch a delivery is about, if it is about one. A tag is none.
+/// The branch a delivery is about, if it is about one: the one pushed to, or the one a pull request is to be merged
+/// into. A tag is none.
 fn branch(payload: &Value) -> Option<&str> {
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
     if let Some(reference) = text("/ref") {
@@ -66,10 +50,11 @@ fn branch(payload: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use indexmap::IndexMap;
     use serde_json::json;
 
     use super::*;
-    use crate::web::TargetKind;
+    use crate::defs::{Span, Target, TargetKind};
 
     fn route(event: &str) -> Route {
         Route {
@@ -77,7 +62,7 @@ mod tests {
             actions: Vec::new(),
             repository: None,
             branch: None,
-            target: Target { kind: TargetKind::Pipeline, name: "review".to_owned() },
+            target: Target { kind: TargetKind::Pipeline, name: "review".to_owned(), span: Span::default() },
             args: IndexMap::new(),
         }
     }
@@ -97,7 +82,7 @@ mod tests {
         let check = |change: fn(&mut Route), payload: Value, expected: bool| {
             let mut route = route("pull_request");
             change(&mut route);
-            assert_eq!(route.fits("pull_request", &payload), expected, "{payload}");
+            assert_eq!(fits(&route, "pull_request", &payload), expected, "{payload}");
         };
         let opened: fn(&mut Route) = |route| route.actions = vec!["opened".to_owned(), "reopened".to_owned()];
         check(opened, json!({"action": "reopened"}), true);
