@@ -79,14 +79,14 @@ async fn start(
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
 
-/// Submits `new`. A key that was used for something else is refused, not answered with the other's result.
+/// Submits `new`. A key that was used for something else is refused, not answered with the other's result. Options
+/// are not compared: a plan may put the state of a definition there, which a repetition must not trip over.
 async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
-    let asked = (new.kind.clone(), new.target.clone(), new.args.clone(), new.options.clone());
+    let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
     let submitted = state.tasks.submit(new).await?;
     if !submitted.fresh
         && let Some(task) = state.tasks.get(&submitted.id)
-        && (&task.kind, &task.target_name, &task.args, &task.options)
-            != (&asked.0, &asked.1, &asked.2, &asked.3)
+        && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
     {
         return Err(Problem::conflict("this `Idempotency-Key` was used for a different request"));
     }
