@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Version, session::Session};
+use super::{
+    Error, Version,
+    era::{Admitted, Peek},
+    session::Session,
+};
 
 /// Where the notifications of a request go. It must not block; when it is full it drops what it is given, for
 /// notifications may be lost but memory may not grow.
@@ -48,40 +52,62 @@ impl Level {
     }
 }
 
-/// What a transport knows about a request that it hands over.
-pub struct Origin {
-    /// The revision to answer in.
-    pub version: Version,
-    /// Who asks, for instance `stdio` or the name that a token stands for.
-    pub caller: Arc<str>,
-    /// What the client can do: an object, as it declared it.
-    pub capabilities: Option<Arc<RawValue>>,
-    /// Least level of the log messages wanted with this request; in the older era the session knows it.
-    pub log_level: Option<Level>,
-    /// Token to report progress under, a JSON string or number.
-    pub progress_token: Option<Box<str>>,
-    /// The session, in the older era.
-    pub session: Option<Arc<Session>>,
-    /// Where notifications go.
-    pub outlet: Arc<dyn Outlet>,
-}
-
 /// The context of one request. Clones are the same context.
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
 struct Inner {
-    origin: Origin,
+    version: Version,
+    caller: Arc<str>,
+    sender: Sender,
+    progress_token: Option<Box<str>>,
+    outlet: Arc<dyn Outlet>,
     cancel: CancellationToken,
     over: AtomicBool,
     reported: Mutex<Option<f64>>,
 }
 
+/// Where it stands what the client can do and wants to hear.
+enum Sender {
+    /// In the request.
+    Modern { capabilities: Box<RawValue>, log_level: Option<Level> },
+    /// In the session.
+    Legacy(Arc<Session>),
+}
+
 impl Context {
-    /// The context of a request that is about to be served.
-    pub fn new(origin: Origin) -> Self {
+    /// The context of a request that was admitted to the modern era. `caller` is who asks, for instance `stdio` or
+    /// the name that a token stands for.
+    pub fn modern(
+        admitted: &Admitted<'_>,
+        peek: &Peek<'_>,
+        caller: Arc<str>,
+        outlet: Arc<dyn Outlet>,
+    ) -> Self {
+        let capabilities = admitted.capabilities.to_owned();
+        let sender = Sender::Modern { capabilities, log_level: admitted.log_level };
+        Self::new(admitted.version, caller, sender, peek, outlet)
+    }
+
+    /// The context of a request of the older era.
+    pub fn legacy(session: Arc<Session>, peek: &Peek<'_>, caller: Arc<str>, outlet: Arc<dyn Outlet>) -> Self {
+        let version = session.version().unwrap_or(Version::ASSUMED);
+        Self::new(version, caller, Sender::Legacy(session), peek, outlet)
+    }
+
+    fn new(
+        version: Version,
+        caller: Arc<str>,
+        sender: Sender,
+        peek: &Peek<'_>,
+        outlet: Arc<dyn Outlet>,
+    ) -> Self {
         Self(Arc::new(Inner {
-            origin,
+            version,
+            caller,
+            sender,
+            progress_token: peek.progress_token().map(Into::into),
+            outlet,
             cancel: CancellationToken::new(),
             over: AtomicBool::new(false),
             reported: Mutex::new(None),
@@ -90,7 +116,7 @@ impl Context {
 
     /// Who asks.
     pub fn caller(&self) -> &Arc<str> {
-        &self.0.origin.caller
+        &self.0.caller
     }
 
     /// Fires when nobody waits for the answer any more.
@@ -100,15 +126,20 @@ impl Context {
 
     /// Whether the client declared the capability at `path`, for instance `["elicitation", "form"]`.
     pub fn client_declares(&self, path: &[&str]) -> bool {
-        let Some(capabilities) = &self.0.origin.capabilities else { return false };
-        let Ok(capabilities) = serde_json::from_str::<Value>(capabilities.get()) else { return false };
+        let declared = match &self.0.sender {
+            Sender::Modern { capabilities, .. } => serde_json::from_str::<Value>(capabilities.get()).ok(),
+            Sender::Legacy(session) => {
+                session.capabilities().and_then(|declared| serde_json::from_str(declared.get()).ok())
+            }
+        };
+        let Some(capabilities) = declared else { return false };
         path.iter().try_fold(&capabilities, |value, key| value.get(key)).is_some()
     }
 
     /// Reports how far the work has come, if the client asked for that. What does not exceed the last report is
     /// dropped, as the protocol wants progress to grow.
     pub fn progress(&self, done: f64, total: Option<f64>, message: &str) {
-        let Some(token) = self.0.origin.progress_token.as_deref() else { return };
+        let Some(token) = self.0.progress_token.as_deref() else { return };
         if !done.is_finite() || self.0.over.load(Ordering::Acquire) {
             return;
         }
@@ -131,10 +162,9 @@ impl Context {
 
     /// Sends a log message, if the client asked for that level.
     pub fn log(&self, level: Level, logger: &str, data: &Value) {
-        let origin = &self.0.origin;
-        let least = match &origin.session {
-            Some(session) => Some(session.log_level()),
-            None => origin.log_level,
+        let least = match &self.0.sender {
+            Sender::Modern { log_level, .. } => *log_level,
+            Sender::Legacy(session) => Some(session.log_level()),
         };
         if least.is_some_and(|least| level >= least) {
             self.notify("notifications/message", &json!({ "level": level, "logger": logger, "data": data }));
@@ -143,12 +173,15 @@ impl Context {
 
     /// The revision to answer in.
     pub(crate) fn version(&self) -> Version {
-        self.0.origin.version
+        self.0.version
     }
 
     /// The session, in the older era.
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
-        self.0.origin.session.as_ref()
+        match &self.0.sender {
+            Sender::Modern { .. } => None,
+            Sender::Legacy(session) => Some(session),
+        }
     }
 
     /// Nothing may follow the answer; what is reported from now on is dropped.
@@ -162,25 +195,15 @@ impl Context {
         }
         let message = Notification { jsonrpc: "2.0", method, params };
         let message = serde_json::to_string(&message).expect("a notification holds nothing that JSON cannot");
-        self.0.origin.outlet.send(message);
+        self.0.outlet.send(message);
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = &self.0.origin;
         f.debug_struct("Context")
-            .field("version", &origin.version)
-            .field("caller", &origin.caller)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Origin")
-            .field("version", &self.version)
-            .field("caller", &self.caller)
+            .field("version", &self.0.version)
+            .field("caller", &self.0.caller)
             .finish_non_exhaustive()
     }
 }
@@ -228,23 +251,28 @@ mod tests {
         }
     }
 
-    fn context(version: Version, token: Option<&str>, log_level: Option<Level>) -> (Context, Arc<Sent>) {
+    /// A context of the modern era when `meta` claims it, else of a session that settled on `version`.
+    fn context(version: Version, meta: &str) -> (Context, Arc<Sent>) {
         let sent = Arc::new(Sent::default());
-        let context = Context::new(Origin {
-            version,
-            caller: "test".into(),
-            capabilities: serde_json::from_str(r#"{"elicitation":{"form":{}}}"#).ok(),
-            log_level,
-            progress_token: token.map(Into::into),
-            session: None,
-            outlet: Arc::clone(&sent) as Arc<dyn Outlet>,
-        });
-        (context, sent)
+        let outlet = Arc::clone(&sent) as Arc<dyn Outlet>;
+        let claim = version.describes_results().then_some(
+            r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{}}},"#,
+        );
+        let params = format!(r#"{{"_meta":{{{}{meta}}}}}"#, claim.unwrap_or_default());
+        let params = RawValue::from_string(params).unwrap();
+        let peek = Peek::of(Some(&params));
+        if version.describes_results() {
+            let admitted = crate::protocol::era::admit("ping", &peek, None, |_| None).unwrap();
+            return (Context::modern(&admitted, &peek, "test".into(), outlet), sent);
+        }
+        let session = Arc::new(Session::new());
+        session.negotiate(Some(&format!(r#"{{"protocolVersion":"{version}"}}"#))).unwrap();
+        (Context::legacy(session, &peek, "test".into(), outlet), sent)
     }
 
     #[test]
     fn progress_grows_and_keeps_its_token() {
-        let (context, sent) = context(Version::V2026_07_28, Some("7"), None);
+        let (context, sent) = context(Version::V2026_07_28, r#""progressToken":7"#);
         context.progress(1.0, Some(2.0), "half");
         context.progress(1.0, None, "again");
         context.progress(1.5, None, "");
@@ -259,24 +287,25 @@ mod tests {
 
     #[test]
     fn progress_nobody_asked_for_is_not_sent() {
-        let (context, sent) = context(Version::V2026_07_28, None, None);
+        let (context, sent) = context(Version::V2026_07_28, r#""x":1"#);
         context.progress(1.0, None, "x");
         assert!(sent.0.lock().is_empty());
     }
 
     #[test]
     fn the_first_revision_has_no_progress_message() {
-        let (context, sent) = context(Version::V2024_11_05, Some("\"t\""), None);
+        let (context, sent) = context(Version::V2024_11_05, r#""progressToken":"t""#);
         context.progress(1.0, None, "x");
         assert!(!sent.0.lock()[0].contains("message"), "{:?}", sent.0.lock());
     }
 
     #[test]
     fn log_messages_need_a_wish() {
-        let (quiet, sent) = context(Version::V2026_07_28, None, None);
+        let (quiet, sent) = context(Version::V2026_07_28, r#""x":1"#);
         quiet.log(Level::Emergency, "crew", &json!("x"));
         assert!(sent.0.lock().is_empty());
-        let (context, sent) = context(Version::V2026_07_28, None, Some(Level::Warning));
+        let (context, sent) =
+            context(Version::V2026_07_28, r#""io.modelcontextprotocol/logLevel":"warning""#);
         context.log(Level::Info, "crew", &json!("x"));
         context.log(Level::Error, "crew", &json!("x"));
         assert_eq!(sent.0.lock().len(), 1);
@@ -284,7 +313,7 @@ mod tests {
 
     #[test]
     fn capabilities_are_looked_up_by_path() {
-        let (context, _) = context(Version::V2026_07_28, None, None);
+        let (context, _) = context(Version::V2026_07_28, r#""x":1"#);
         assert!(context.client_declares(&["elicitation", "form"]));
         assert!(!context.client_declares(&["sampling"]));
     }

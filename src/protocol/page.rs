@@ -104,6 +104,7 @@ mod tests {
         fn shape(&mut self, _: Version) {}
     }
 
+    #[expect(clippy::needless_pass_by_value, clippy::unnecessary_wraps, reason = "the form of a writer")]
     fn write(page: Page<Item>) -> Result<Box<RawValue>, Error> {
         let first = page.items.first().map(|item| item.0);
         let json = serde_json::json!([first, page.items.len(), page.next]);
@@ -112,7 +113,7 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other() {
-        let items: Arc<[Item]> = (0..PAGE * 2 + 1).map(Item).collect();
+        let items: Arc<[Item]> = (0..=PAGE * 2).map(Item).collect();
         let pages = Pages::new();
         let mut seen = Vec::new();
         let mut cursor: Option<String> = None;

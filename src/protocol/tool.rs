@@ -157,21 +157,21 @@ mod tests {
     #[test]
     fn structured_answers_show_where_they_are_known() {
         #[track_caller]
-        fn check(structured: &str, version: Version, expected: Value) {
+        fn check(structured: &str, version: Version, expected: &Value) {
             let structured = RawValue::from_string(structured.to_owned()).unwrap();
             let mut result = ToolResult { content: vec![], structured: Some(structured), is_error: false };
             result.shape(version);
-            assert_eq!(serde_json::to_value(&result).unwrap(), expected);
+            assert_eq!(serde_json::to_value(&result).unwrap(), *expected);
         }
         let text = |text: &str| json!([{"type": "text", "text": text}]);
         let plain = json!({"content": text("{\"a\":1}"), "isError": false});
-        check(r#"{"a":1}"#, Version::V2024_11_05, plain.clone());
-        check(r#"{"a":1}"#, Version::V2025_03_26, plain);
+        check(r#"{"a":1}"#, Version::V2024_11_05, &plain);
+        check(r#"{"a":1}"#, Version::V2025_03_26, &plain);
         let both = json!({"content": text("{\"a\":1}"), "structuredContent": {"a": 1}, "isError": false});
-        check(r#"{"a":1}"#, Version::V2025_06_18, both.clone());
-        check(r#"{"a":1}"#, Version::V2026_07_28, both);
-        check("[1]", Version::V2025_11_25, json!({"content": text("[1]"), "isError": false}));
+        check(r#"{"a":1}"#, Version::V2025_06_18, &both);
+        check(r#"{"a":1}"#, Version::V2026_07_28, &both);
+        check("[1]", Version::V2025_11_25, &json!({"content": text("[1]"), "isError": false}));
         let list = json!({"content": text("[1]"), "structuredContent": [1], "isError": false});
-        check("[1]", Version::V2026_07_28, list);
+        check("[1]", Version::V2026_07_28, &list);
     }
 }
