@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::Tracker,
     catalog::Finding,
-    engine::{ScheduleStatus, Scheduler},
+    engine::Scheduler,
     mcp,
     tools::Office,
     web,
