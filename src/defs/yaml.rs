@@ -120,7 +120,10 @@ fn nothing(offset: usize) -> Node {
 }
 
 fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
-    let message = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
+    let message = match error {
+        serde_yaml::Error::UnknownAnchor { .. } => "an alias `*…` without its anchor `&…` before it".to_owned(),
+        error => one_line(&error.render_with_formatter(&serde_yaml::UserMessageFormatter)),
+    };
     let at = error.location().map(|location| {
         let start = if location.span().byte_offset().is_some() {
             bytes(location, 0).start.min(text.len())
@@ -130,7 +133,7 @@ fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
         let width = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         Span { start: offset + start, end: offset + start + width }
     });
-    Fault { message: one_line(&message), at }
+    Fault { message, at }
 }
 
 /// Where a line and a column, both from 1 and in characters, are in bytes.
@@ -360,7 +363,14 @@ mod tests {
                     format!("{text:?}: {} {:?}", fault.message, fault.at.map(|at| (at.start, at.end)))
                 })
                 .collect();
-        insta::assert_snapshot!(faults.join("\n"), @"");
+        insta::assert_snapshot!(faults.join("\n"), @r#"
+        "a: [": unclosed bracket '[' Some((3, 4))
+        "键: b: c": mapping values are not allowed in this context Some((6, 7))
+        "a:\n\t- x\n\tb: c": tabs disallowed within this context (block indentation) Some((4, 5))
+        "a: *x": an alias `*…` without its anchor `&…` before it Some((3, 4))
+        "a: 1\n---\nb: 2\n": only single YAML document expected but multiple found Some((9, 10))
+        "a: \"x": unclosed quote Some((3, 4))
+        "#);
     }
 
     #[test]
