@@ -1,5 +1,7 @@
 //! What is said about definitions, good and bad.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::{
     collections::BTreeSet,
     fmt::Write as _,

@@ -121,7 +121,10 @@ fn nothing(offset: usize) -> Node {
 
 fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
     let message = match error {
-        serde_yaml::Error::UnknownAnchor { .. } => "an alias `*…` without its anchor `&…` before it".to_owned(),
+        serde_yaml::Error::UnknownAnchor { .. } => {
+            "an alias `*…` without its anchor `&…` before it".to_owned()
+        }
+        serde_yaml::Error::MultipleDocuments { .. } => "a second document begins here".to_owned(),
         error => one_line(&error.render_with_formatter(&serde_yaml::UserMessageFormatter)),
     };
     let at = error.location().map(|location| {
@@ -151,6 +154,9 @@ fn byte_of(text: &str, line: u64, column: u64) -> usize {
 /// The first line, without the words on where it was found: the place is given as a label.
 fn one_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
+    if line.starts_with("YAML document too large") {
+        return "it is too large, too deep, or its aliases unfold to too much".to_owned();
+    }
     let line = line.split(" at line ").next().unwrap_or(line);
     line.trim().trim_end_matches(['.', ':']).to_owned()
 }
@@ -298,10 +304,16 @@ impl Tree<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
-    fn show(node: &Node, text: &str) -> String {
-        let at = &text[node.span.start..node.span.end];
+    fn at(node: &Node, text: &'static str) -> &'static str {
+        text.get(node.span.start..node.span.end).unwrap()
+    }
+
+    fn show(node: &Node, text: &'static str) -> String {
+        let at = at(node, text);
         match &node.value {
             Value::Null => "null".to_owned(),
             Value::Scalar { text, kind } => format!("{text:?} {kind:?} <{at}>"),
@@ -341,9 +353,9 @@ mod tests {
     #[test]
     fn places_count_from_the_source() {
         let text = "---\na: b\n";
-        let node = parse(&text[4..], 4).unwrap();
+        let node = parse(text.strip_prefix("---\n").unwrap(), 4).unwrap();
         let Value::Map(entries) = node.value else { panic!("a map") };
-        assert_eq!(&text[entries[0].1.span.start..entries[0].1.span.end], "b");
+        assert_eq!(at(&entries[0].1, text), "b");
     }
 
     #[test]
@@ -368,7 +380,7 @@ mod tests {
         "键: b: c": mapping values are not allowed in this context Some((6, 7))
         "a:\n\t- x\n\tb: c": tabs disallowed within this context (block indentation) Some((4, 5))
         "a: *x": an alias `*…` without its anchor `&…` before it Some((3, 4))
-        "a: 1\n---\nb: 2\n": only single YAML document expected but multiple found Some((9, 10))
+        "a: 1\n---\nb: 2\n": a second document begins here Some((9, 10))
         "a: \"x": unclosed quote Some((3, 4))
         "#);
     }
@@ -378,7 +390,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+            writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
         }
         parse(&bomb, 0).unwrap_err();
         parse(&"[".repeat(10_000), 0).unwrap_err();
