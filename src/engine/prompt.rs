@@ -34,7 +34,7 @@ impl Given {
 ///
 /// # Errors
 /// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
-pub fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
+pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
     let values = Values::resolve(employee, given)?;
     let language = Language::of(&format!("{}{}", employee.title(), employee.description));
     let body = values.fill(&full_body(employee, around.project.project_type.as_str()), language, around);
@@ -51,7 +51,7 @@ pub fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Resu
 ///
 /// # Errors
 /// As [`render`].
-pub fn check_arguments(employee: &Employee, given: &Given) -> Result<(), Error> {
+pub(crate) fn check_arguments(employee: &Employee, given: &Given) -> Result<(), Error> {
     Values::resolve(employee, given).map(|_| ())
 }
 

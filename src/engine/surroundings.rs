@@ -11,15 +11,15 @@ use crate::catalog::Project;
 
 /// Where and when: the project, its kind, and the time.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub(crate) struct Surroundings {
     /// Root of the project.
-    pub root: PathBuf,
+    pub(crate) root: PathBuf,
     /// What kind of project it is.
-    pub project: Project,
+    pub(crate) project: Project,
     /// Local time.
-    pub now: Zoned,
+    pub(crate) now: Zoned,
     /// The branch that is checked out; read only for prompts that use it.
-    pub git_branch: Option<String>,
+    pub(crate) git_branch: Option<String>,
 }
 
 /// The value of the place `{word}`; `None` when there is no such place.
