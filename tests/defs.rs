@@ -160,7 +160,16 @@ fn bombs_are_refused_at_once() {
     let deep = format!("name: {}", "[".repeat(50_000));
     let wide = format!("---\n{}---\nbody", "x: 1\n".repeat(15_000));
     let doubled = format!("steps:\n{}", "  - employee: a\n    id: same\n".repeat(10_000));
-    for text in [bomb, deep, wide, doubled] {
+    let unclosed = format!("steps:\n  - employee: a\n    args:\n      x: '{}'\n", "{steps.".repeat(140_000));
+    let unknown =
+        format!("steps:\n  - employee: a\n    args:\n      x: '{}'\n", "{steps.a.output}".repeat(60_000));
+    let fields = format!(
+        "---\nname: a\ndescription: b\n{}---\nc",
+        (0..40_000).map(|n| format!("f{n}: x\n")).collect::<String>()
+    );
+    let places =
+        format!("---\nname: a\ndescription: b\nargs: [{{name: target}}]\n---\n{}", "$targe ".repeat(140_000));
+    for text in [bomb, deep, wide, doubled, unclosed, unknown, fields, places] {
         parse_everything(&text);
     }
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());

@@ -1,3 +1,5 @@
+//! The catalog against real folders.
+
 use std::fs;
 
 use tempfile::TempDir;

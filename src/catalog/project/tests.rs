@@ -1,3 +1,5 @@
+//! Projects told by small manifests.
+
 use super::*;
 
 #[track_caller]
