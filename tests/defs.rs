@@ -165,7 +165,7 @@ fn bombs_are_refused_at_once() {
         format!("steps:\n  - employee: a\n    args:\n      x: '{}'\n", "{steps.a.output}".repeat(60_000));
     let fields = format!(
         "---\nname: a\ndescription: b\n{}---\nc",
-        (0..40_000).map(|n| format!("f{n}: x\n")).collect::<String>()
+        (0..40_000).fold(String::new(), |text, n| text + &format!("f{n}: x\n"))
     );
     let places =
         format!("---\nname: a\ndescription: b\nargs: [{{name: target}}]\n---\n{}", "$targe ".repeat(140_000));
