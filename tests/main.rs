@@ -1,1 +1,3 @@
-fn main() {}
+//! Everything a user can see.
+
+mod defs;
