@@ -1,3 +1,5 @@
-//! Everything a user can see.
+//! What a user can see of the program, tried on the real binary.
 
 mod defs;
+mod floors;
+mod support;
