@@ -186,12 +186,12 @@ async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow
     tracing::info!("ending: no new work is begun, running work has {} s", DRAIN.as_secs());
     tracker.stop();
     let drained = async {
-        let served = server.await;
+        let ended = server.await;
         tracker.wait().await;
-        served
+        ended
     };
     match tokio::time::timeout(DRAIN, drained).await {
-        Ok(served) => served.context("the server ended"),
+        Ok(ended) => ended.context("the server ended"),
         Err(_) => {
             tracing::warn!("work is still running; it goes on with the next start");
             Ok(())
