@@ -181,8 +181,54 @@ fn schema<T: JsonSchema>(contract: fn(SchemaSettings) -> SchemaSettings) -> Valu
     schema.remove("title");
     schema.remove("description");
     let mut value = Value::from(schema);
+    drop_number_formats(&mut value);
     if let Some(object) = value.as_object_mut() {
         object.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
     }
     value
+}
+
+/// Takes out `"format": "uint64"` and its like: they name Rust's types, JSON Schema does not know them, and some
+/// clients warn of each.
+fn drop_number_formats(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let numeric = |format: &str| {
+                format.starts_with("uint") || format.starts_with("int") || matches!(format, "float" | "double")
+            };
+            if members.get("format").and_then(Value::as_str).is_some_and(numeric) {
+                members.shift_remove("format");
+            }
+            members.values_mut().for_each(drop_number_formats);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_number_formats),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_speak_json_schema_only() {
+        #[derive(serde::Deserialize, JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Args {
+            /// How many.
+            limit: usize,
+            /// In what.
+            format: Option<String>,
+        }
+        let schema = schema::<Args>(SchemaSettings::for_deserialize);
+        let expected = serde_json::json!({
+            "type": "object",
+            "properties": {
+                "limit": {"description": "How many.", "type": "integer", "minimum": 0},
+                "format": {"description": "In what.", "type": ["string", "null"]},
+            },
+            "required": ["limit"],
+        });
+        assert_eq!(schema, expected);
+    }
 }
