@@ -113,9 +113,10 @@ impl Host for Puppet {
         })
     }
 
-    fn prompts(&self) -> Arc<[Prompt]> {
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
         let argument = Argument { name: "who".into(), required: true, ..Argument::default() };
-        Arc::new([Prompt { name: "greet".into(), arguments: vec![argument], ..Prompt::default() }])
+        let greet = Prompt { name: "greet".into(), arguments: vec![argument], ..Prompt::default() };
+        Box::pin(async { Arc::from([greet]) })
     }
 
     fn get_prompt<'a>(
@@ -132,8 +133,9 @@ impl Host for Puppet {
         })
     }
 
-    fn resources(&self) -> Arc<[Resource]> {
-        Arc::new([Resource { uri: "test://a".into(), name: "a".into(), ..Resource::default() }])
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
+        let only = Resource { uri: "test://a".into(), name: "a".into(), ..Resource::default() };
+        Box::pin(async { Arc::from([only]) })
     }
 
     fn resource_templates(&self) -> Arc<[Template]> {

@@ -36,8 +36,8 @@ pub trait Host: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<ToolOutcome, Error>>;
 
     /// What a person may start from.
-    fn prompts(&self) -> Arc<[Prompt]> {
-        Arc::default()
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
+        Box::pin(async { Arc::default() })
     }
 
     /// Fills in a prompt; an unknown one is [`Error::invalid_params`].
@@ -52,8 +52,8 @@ pub trait Host: Send + Sync + 'static {
     }
 
     /// What can be read.
-    fn resources(&self) -> Arc<[Resource]> {
-        Arc::default()
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
+        Box::pin(async { Arc::default() })
     }
 
     /// Families of what can be read.

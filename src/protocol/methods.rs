@@ -137,7 +137,7 @@ struct ListParams {
 
 /// Defines the handler of a list: where it comes from, and the member that holds it.
 macro_rules! list {
-    ($handler:ident, $method:literal, $pages:ident, $source:ident, $member:literal) => {
+    ($handler:ident, $method:literal, $pages:ident, $member:literal, $host:ident => $source:expr) => {
         fn $handler<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
             #[derive(Serialize)]
             struct Listed<T> {
@@ -151,17 +151,18 @@ macro_rules! list {
                 let version = context.version();
                 let write =
                     |Page { items, next }: Page<_>| server.write(&Listed { items, next }, version, LISTS);
-                let page = server.$pages.page(server.host().$source(), version, cursor.as_deref(), write)?;
+                let $host = server.host();
+                let page = server.$pages.page($source, version, cursor.as_deref(), write)?;
                 Ok(Payload::Shared(page))
             })
         }
     };
 }
 
-list!(list_tools, "tools/list", tools, tools, "tools");
-list!(list_prompts, "prompts/list", prompts, prompts, "prompts");
-list!(list_resources, "resources/list", resources, resources, "resources");
-list!(list_templates, "resources/templates/list", templates, resource_templates, "resourceTemplates");
+list!(list_tools, "tools/list", tools, "tools", host => host.tools());
+list!(list_prompts, "prompts/list", prompts, "prompts", host => host.prompts().await);
+list!(list_resources, "resources/list", resources, "resources", host => host.resources().await);
+list!(list_templates, "resources/templates/list", templates, "resourceTemplates", host => host.resource_templates());
 
 fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
     #[derive(Deserialize)]

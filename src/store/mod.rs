@@ -1,1 +1,15 @@
 //! Floor 1: what is kept on disk; knows nothing of what it stores.
+//!
+//! Two shapes cover everything: a [`Log`] of JSON lines that only grows, and a [`document`] that is replaced whole.
+//! Both are readable by their owner alone (mode 0600), and both are on the disk, not in a cache, once a call
+//! says so. An [`OwnerLock`] keeps a second process from writing the same log.
+
+pub mod document;
+mod error;
+mod folder;
+mod lock;
+pub mod log;
+
+pub use error::Error;
+pub use lock::OwnerLock;
+pub use log::Log;

@@ -1,5 +1,27 @@
 //! Floor 2: durable work; knows no pipeline.
+//!
+//! A [`Task`] is accepted by the [`Engine`], kept in a journal before anybody is told so, and done by the [`Body`] of
+//! its kind. What a body has finished is remembered step by step through [`Steps`], so that a crash repeats none of
+//! it.
 
+mod body;
+mod engine;
+mod error;
+mod journal;
+mod legacy;
 mod model;
+mod recovery;
+mod replay;
+mod steps;
+mod table;
+#[cfg(test)]
+mod tests;
+mod worker;
 
-pub use model::{Failure, Kind, NewTask, Status, StepRecord, Task, TaskId, Trigger};
+pub use body::Body;
+pub use engine::{Engine, Filter, Options, Submitted};
+pub use error::Error;
+pub use model::{Failure, Kind, NewTask, NotATaskId, Status, StepRecord, Task, TaskId, Trigger};
+pub use recovery::history;
+pub use steps::Steps;
+pub use table::Counts;

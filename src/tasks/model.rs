@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base::clock;
+
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are UUIDs of version 7;
 /// those of the predecessor (`20261122-191633-91117467`) stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +68,7 @@ impl fmt::Display for TaskId {
 }
 
 /// What body a task runs: `noun.verb`, for instance `pipeline.run`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Kind(std::borrow::Cow<'static, str>);
 
@@ -74,6 +76,11 @@ impl Kind {
     /// A kind the program defines.
     pub const fn new(name: &'static str) -> Self {
         Self(std::borrow::Cow::Borrowed(name))
+    }
+
+    /// A kind read from somewhere.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(std::borrow::Cow::Owned(name.into()))
     }
 
     /// `noun.verb`.
@@ -104,6 +111,11 @@ impl Trigger {
     /// The command line.
     pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
 
+    /// A trigger read from somewhere.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self(std::borrow::Cow::Owned(name.into()))
+    }
+
     /// The name as recorded.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -127,6 +139,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// The name as recorded.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
@@ -167,7 +190,11 @@ pub struct StepRecord {
 }
 
 /// A task as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the record the predecessor wrote and served"
+)]
 pub struct Task {
     /// Its id.
     pub task_id: TaskId,
@@ -184,19 +211,22 @@ pub struct Task {
     /// Values the caller gave.
     pub args: IndexMap<String, String>,
     /// Settings of this run.
-    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub options: Map<String, Value>,
     /// Who started it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
     /// The key it was accepted under.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// When it was accepted.
+    #[schemars(with = "String")]
     pub created_at: Timestamp,
     /// When work on it last began.
+    #[schemars(with = "Option<String>")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[schemars(with = "Option<String>")]
     pub completed_at: Option<Timestamp>,
     /// How often work on it began: 2 means it was interrupted once.
     pub attempts: u32,
@@ -206,6 +236,31 @@ pub struct Task {
     pub result: Option<Value>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+impl Task {
+    /// A task as it is accepted: pending, under a new id.
+    pub(super) fn accept(new: NewTask) -> Self {
+        Self {
+            task_id: TaskId::generate(),
+            status: Status::Pending,
+            trigger: new.trigger,
+            target_type: new.kind.noun().to_owned(),
+            kind: new.kind,
+            target_name: new.target,
+            args: new.args,
+            options: new.options,
+            caller: new.caller,
+            idempotency_key: new.idempotency_key,
+            created_at: clock::now(),
+            started_at: None,
+            completed_at: None,
+            attempts: 0,
+            steps: Vec::new(),
+            result: None,
+            error: None,
+        }
+    }
 }
 
 /// Why a body or a step gave up.

@@ -23,7 +23,7 @@ use crate::{
 /// The lists are shared slices; the same slice should be handed out for as long as nothing changed.
 pub trait Library: Send + Sync + 'static {
     /// Prompts, in a stable order.
-    fn prompts(&self) -> Arc<[Prompt]>;
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>>;
 
     /// Fills in the prompt `name`; [`tools::Error::NotFound`] when there is none.
     fn get_prompt<'a>(
@@ -33,7 +33,7 @@ pub trait Library: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Filled, tools::Error>>;
 
     /// Resources, in a stable order.
-    fn resources(&self) -> Arc<[Resource]>;
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>>;
 
     /// Families of resources, in a stable order.
     fn resource_templates(&self) -> Arc<[Template]>;
@@ -100,7 +100,7 @@ impl Host for Crew {
         })
     }
 
-    fn prompts(&self) -> Arc<[Prompt]> {
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
         self.library.prompts()
     }
 
@@ -115,7 +115,7 @@ impl Host for Crew {
         )
     }
 
-    fn resources(&self) -> Arc<[Resource]> {
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
         self.library.resources()
     }
 

@@ -1,0 +1,157 @@
+//! Small files that are replaced whole: a reader sees the old content or the new one, never a part.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{Error, folder};
+
+/// The content of a document; `None` when there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file("read", path)(error)),
+    }
+}
+
+/// Replaces a document, or creates it and its folder; mode 0600. On the disk once this returns.
+///
+/// Blocks for as long as the disk takes. When it fails, the old content is untouched.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let mut replacement = Replacement::begin(path)?;
+    replacement.write_all(content).map_err(Error::file("write", path))?;
+    replacement.commit()
+}
+
+/// The coming content of a document, written piece by piece beside the present one.
+///
+/// Dropped without [`Replacement::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Replacement {
+    /// What will be replaced, with links followed, so that a link stays one.
+    target: PathBuf,
+    temporary: PathBuf,
+    out: io::BufWriter<File>,
+    committed: bool,
+}
+
+impl Replacement {
+    /// Opens a new file in the folder of `path`, which is created.
+    pub fn begin(path: &Path) -> Result<Self, Error> {
+        folder::create_for(path)?;
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let mut name = temporary_prefix(&target);
+        name.push(uuid::Uuid::now_v7().simple().to_string());
+        let temporary = folder::of(&target).join(name);
+        let file = folder::private()
+            .write(true)
+            .create_new(true)
+            .open(&temporary)
+            .map_err(Error::file("create", &temporary))?;
+        Ok(Self { target, temporary, out: io::BufWriter::new(file), committed: false })
+    }
+
+    /// Puts the new content in place of the old one; both the bytes and the name are on the disk afterwards.
+    pub fn commit(mut self) -> Result<(), Error> {
+        self.out.flush().map_err(Error::file("write", &self.temporary))?;
+        self.out.get_ref().sync_all().map_err(Error::file("sync", &self.temporary))?;
+        fs::rename(&self.temporary, &self.target).map_err(Error::file("replace", &self.target))?;
+        self.committed = true;
+        folder::sync(&folder::of(&self.target))
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nobody refers to the file; if it cannot be removed, it is only litter.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// Removes what a crash left of earlier replacements of `path`. Only for the one that owns `path`.
+pub(super) fn sweep(path: &Path) {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let prefix = temporary_prefix(&target);
+    let Ok(entries) = fs::read_dir(folder::of(&target)) else { return };
+    for entry in entries.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn temporary_prefix(target: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(".new-");
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_and_creates() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/er/state.json");
+        assert_eq!(read(&path).unwrap(), None);
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap().as_deref(), Some(&b"two"[..]));
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_abandoned_replacement_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        replace(&path, b"one").unwrap();
+        let mut abandoned = Replacement::begin(&path).unwrap();
+        abandoned.write_all(b"tw").unwrap();
+        drop(abandoned);
+        assert_eq!(read(&path).unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        replace(&path, b"one").unwrap();
+        std::mem::forget(Replacement::begin(&path).unwrap());
+        sweep(&path);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_may_read_and_a_link_stays_a_link() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let link = folder.path().join("link.json");
+        replace(&path, b"one").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        replace(&link, b"two").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(read(&path).unwrap().as_deref(), Some(&b"two"[..]));
+    }
+}

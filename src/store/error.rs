@@ -1,0 +1,73 @@
+//! What can go wrong on disk.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Why something could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Another process, or another part of this one, writes this log.
+    #[error("`{path}` is in use by {}", owner(*pid))]
+    Owned {
+        /// The log, not its lock file.
+        path: PathBuf,
+        /// The process that owns it; `None` when the lock file does not tell.
+        pid: Option<u32>,
+    },
+    /// A file or folder refused.
+    #[error("cannot {action} `{path}`")]
+    File {
+        /// What was tried: a verb and perhaps its object.
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A record did not reach the disk; nothing of it was kept. Every caller of one batch is told the same.
+    #[error("cannot append to `{path}`")]
+    Append {
+        /// The log.
+        path: PathBuf,
+        /// What the system said, for instance that the disk is full.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// A value that is no JSON, so it cannot become a record.
+    #[error("a record of `{path}` cannot be written as JSON")]
+    Encode {
+        /// The log.
+        path: PathBuf,
+        /// What the encoder said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A record with a line break in it would become two.
+    #[error("a record of `{path}` contains a line break")]
+    LineBreak {
+        /// The log.
+        path: PathBuf,
+    },
+    /// The thread that writes the log has ended.
+    #[error("`{path}` is no longer being written")]
+    Closed {
+        /// The log.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// For `map_err`: `action` on `path` failed.
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { action, path, source }
+    }
+}
+
+fn owner(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
+}

@@ -1,0 +1,90 @@
+//! Exactly one owner per file.
+
+use std::{
+    fs::{File, TryLockError},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+use super::{Error, folder};
+
+/// Owns a file, for as long as it lives, by a lock on `<path>.lock`.
+///
+/// The lock is the system's (`flock`), so it ends with the process however that dies. The lock file holds the
+/// owner's process id as text and is never removed: removing it would let two owners lock two different files.
+#[derive(Debug)]
+pub struct OwnerLock {
+    file: File,
+}
+
+impl OwnerLock {
+    /// Becomes the owner of `path`, which need not exist; its folder is created.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] when somebody else is, be it in this process.
+    pub fn acquire(path: &Path) -> Result<Self, Error> {
+        folder::create_for(path)?;
+        let lock_path = lock_path(path);
+        let mut file = folder::private()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(Error::file("open", &lock_path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Owned { path: path.to_owned(), pid: pid_in(&mut file) });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::File { action: "lock", path: lock_path, source });
+            }
+        }
+        file.set_len(0)
+            .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()))
+            .map_err(Error::file("write", &lock_path))?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        // Closing the file would do, but a child that was forked in between may hold a copy of it.
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(%error, "a lock could not be released before its file is closed");
+        }
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+/// The number another owner wrote; it may not have got round to it yet.
+fn pid_in(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_owner_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/log.jsonl");
+        let first = OwnerLock::acquire(&path).unwrap();
+        let refused = OwnerLock::acquire(&path).unwrap_err();
+        assert!(
+            matches!(refused, Error::Owned { pid: Some(pid), .. } if pid == std::process::id()),
+            "{refused}"
+        );
+        drop(first);
+        OwnerLock::acquire(&path).unwrap();
+    }
+}

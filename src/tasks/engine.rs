@@ -1,0 +1,308 @@
+//! The engine: accepts work durably, has it done, tells how it stands.
+
+use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
+    journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
+    recovery::{self, Recovered},
+    table::{Cancelling, Place, Table},
+};
+use crate::{
+    base::Tracker,
+    store::{self, Log},
+};
+
+/// How an engine is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The file that remembers tasks, usually `.crew/tasks.jsonl`; `None` keeps them in memory alone.
+    pub journal: Option<PathBuf>,
+    /// How many tasks are worked on at the same time. With 0, tasks are accepted and wait.
+    pub workers: usize,
+    /// How many tasks may wait; beyond that [`Engine::submit`] refuses.
+    pub queue: usize,
+    /// How many finished tasks are remembered, the newest.
+    pub retain: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { journal: None, workers: 8, queue: 1000, retain: 5000 }
+    }
+}
+
+/// Which tasks to list; the default is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those of this status.
+    pub status: Option<Status>,
+    /// Only those of this kind.
+    pub kind: Option<Kind>,
+    /// Only those that work on the thing of this name.
+    pub target: Option<String>,
+    /// At most this many, the newest.
+    pub limit: Option<usize>,
+}
+
+impl Filter {
+    pub(super) fn fits(&self, task: &Task) -> bool {
+        self.status.is_none_or(|status| status == task.status)
+            && self.kind.as_ref().is_none_or(|kind| *kind == task.kind)
+            && self.target.as_ref().is_none_or(|target| *target == task.target_name)
+    }
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task that does the work.
+    pub id: TaskId,
+    /// Whether it was accepted now; otherwise its idempotency key was known already.
+    pub fresh: bool,
+}
+
+/// Accepts tasks and has them done. Clones share everything.
+///
+/// It works until the tracker it was opened with is told to stop. From then on no task is begun; those being worked
+/// on go on for as long as the process lives, and the next engine on the same journal continues the rest. The
+/// journal is released when the last clone is gone and the workers have ended.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) bodies: HashMap<Kind, Arc<dyn Body>>,
+    log: Option<Log>,
+    pub(super) table: Mutex<Table>,
+    /// Woken when a task waits.
+    pub(super) ready: Notify,
+    pub(super) tracker: Tracker,
+    queue: usize,
+}
+
+/// The program has to end and the journal still refuses.
+#[derive(Debug)]
+pub(super) struct Unrecorded;
+
+impl Engine {
+    /// Reads the journal, queues what an earlier process left unfinished, and starts the workers in `tracker`.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] when another process works on the journal, [`Error::Store`] when it cannot be read.
+    pub async fn open(
+        options: Options,
+        bodies: impl IntoIterator<Item = (Kind, Arc<dyn Body>)>,
+        tracker: Tracker,
+    ) -> Result<Self, Error> {
+        let bodies: HashMap<_, _> = bodies.into_iter().collect();
+        let Options { journal, workers, queue, retain } = options;
+        let mut table = Table::new(queue, retain);
+        let mut log = None;
+        if let Some(path) = journal {
+            let kinds = bodies.keys().cloned().collect();
+            let recovered = tokio::task::spawn_blocking(move || recovery::open(&path, retain, &kinds))
+                .await
+                .map_err(|_| Error::Stopping)??;
+            log = Some(settle(recovered, &mut table).await);
+        }
+        let table = Mutex::new(table);
+        let shared = Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue });
+        for _ in 0..workers {
+            shared.tracker.spawn(Arc::clone(&shared).work());
+        }
+        Ok(Self { shared })
+    }
+
+    /// Accepts a task. It is on the disk once this returns, and will be done even if the process dies.
+    ///
+    /// Under an idempotency key that belongs to a known task, that task is returned instead. A key is known for as
+    /// long as its task is, restarts included.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::UnknownKind`], [`Error::TooDeep`], [`Error::Store`]: nothing was accepted.
+    pub async fn submit(&self, new: NewTask) -> Result<Submitted, Error> {
+        // In a future of its own: a caller that goes away must not leave a task that is on the disk but not queued.
+        let shared = Arc::clone(&self.shared);
+        joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
+    }
+
+    /// A task as it stands.
+    pub fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
+        self.shared.table.lock().get(id)
+    }
+
+    /// Tasks as they stand, the newest first.
+    pub fn list(&self, filter: &Filter) -> Vec<Arc<Task>> {
+        self.shared.table.lock().list(filter)
+    }
+
+    /// The task once it has ended; `None` when there is no such task.
+    pub async fn wait(&self, id: &TaskId) -> Option<Arc<Task>> {
+        let mut watch = self.watch(id)?;
+        // It is forgotten only after it has ended, so the last value seen is its end.
+        let _ = watch.wait_for(|task| task.status.is_final()).await;
+        Some(watch.borrow().clone())
+    }
+
+    /// Tells of every change: begun, step finished, ended. Closed once the task is forgotten.
+    pub fn watch(&self, id: &TaskId) -> Option<watch::Receiver<Arc<Task>>> {
+        self.shared.table.lock().watch(id)
+    }
+
+    /// Stops a task, waiting or running, and returns it as it ended. Finished steps stay in its record.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Final`] when it had ended, or ended by itself before it could be stopped;
+    /// [`Error::Store`] when it still waits because its end could not be recorded.
+    pub async fn cancel(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        let (shared, owned) = (Arc::clone(&self.shared), id.clone());
+        let mut watch = joined(self.shared.tracker.spawn(async move { shared.cancel(&owned).await }).await)?;
+        let _ = watch.wait_for(|task| task.status.is_final()).await;
+        let task = watch.borrow().clone();
+        match task.status {
+            Status::Cancelled => Ok(task),
+            status => Err(Error::Final { id: id.clone(), status }),
+        }
+    }
+
+    /// How many tasks there are of each status.
+    pub fn counts(&self) -> Counts {
+        self.shared.table.lock().counts()
+    }
+
+    /// Whether tasks survive the process.
+    pub fn is_durable(&self) -> bool {
+        self.shared.log.is_some()
+    }
+}
+
+impl Shared {
+    async fn accept(&self, new: NewTask) -> Result<Submitted, Error> {
+        if !self.bodies.contains_key(&new.kind) {
+            return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
+        }
+        if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
+            return Err(Error::TooDeep { limit: MAX_DEPTH });
+        }
+        if self.log.is_none() && self.tracker.stopping().is_cancelled() {
+            return Err(Error::Stopping);
+        }
+        let key = new.idempotency_key.clone();
+        loop {
+            let place = self.table.lock().reserve(key.as_deref());
+            match place {
+                Place::Yours => break,
+                Place::Taken(id) => return Ok(Submitted { id, fresh: false }),
+                Place::Arriving(written) => written.cancelled().await,
+                Place::Full => return Err(Error::Full { limit: self.queue }),
+            }
+        }
+        let task = Task::accept(new);
+        let id = task.task_id.clone();
+        if let Err(error) = self.append(Event::Created { task: Cow::Borrowed(&task) }.line()).await {
+            self.table.lock().give_up(key.as_deref());
+            return Err(error.into());
+        }
+        self.table.lock().accept(task);
+        self.ready.notify_one();
+        Ok(Submitted { id, fresh: true })
+    }
+
+    /// Ends a waiting task, or tells the worker that has it. The answer is where its end will show.
+    async fn cancel(&self, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+        let (cancelling, watch) = {
+            let mut table = self.table.lock();
+            (table.cancel(id), table.watch(id))
+        };
+        match cancelling {
+            Cancelling::Told => {}
+            Cancelling::NotFound => return Err(Error::NotFound { id: id.clone() }),
+            Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
+            Cancelling::Yours { queued } => {
+                let ending = Ending::cancelled();
+                let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
+                if let Err(error) = self.append(event.line()).await {
+                    self.table.lock().put_back(id, queued);
+                    self.ready.notify_one();
+                    return Err(error.into());
+                }
+                self.table.lock().update(id, |task| task.end(ending));
+            }
+        }
+        watch.ok_or_else(|| Error::NotFound { id: id.clone() })
+    }
+
+    async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
+        match &self.log {
+            Some(log) => log.append_line(line).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,
+    /// waits and tries again (after 0.1 s, growing to 5 s), until the program has to end.
+    pub(super) async fn record(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
+        let line = event.line();
+        let mut pause = Duration::from_millis(100);
+        while let Err(error) = self.append(line.clone()).await {
+            tracing::error!(
+                task.id = event.task_id().as_str(),
+                error = &error as &dyn std::error::Error,
+                "the journal of tasks cannot be written; work waits until it can"
+            );
+            tokio::select! {
+                biased;
+                () = self.tracker.stopping().cancelled() => return Err(Unrecorded),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fills the table with what an earlier process left, and records what was decided about it.
+async fn settle(recovered: Recovered, table: &mut Table) -> Log {
+    let Recovered { log, tasks, queued, ended } = recovered;
+    for task in tasks {
+        table.insert(task);
+    }
+    for (id, ending) in ended {
+        let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
+        if let Err(error) = log.append_line(event.line()).await {
+            // The next start decides the same again.
+            tracing::warn!(
+                task.id = id.as_str(),
+                error = &error as &dyn std::error::Error,
+                "the end of a task could not be recorded"
+            );
+        }
+        table.update(&id, |task| task.end(ending));
+    }
+    for id in queued {
+        table.enqueue(id);
+    }
+    log
+}
+
+/// The answer of a future that was given a life of its own.
+fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+    match answer {
+        Ok(answer) => answer,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(Error::Stopping),
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("journal", &self.shared.log.as_ref().map(Log::path))
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,130 @@
+//! The lines of a journal: what happened to which task.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Failure, Status, StepRecord, Task, TaskId};
+use crate::base::clock;
+
+/// The most levels of arrays and objects in a value that is kept. The JSON reader stops at 128, and a value that
+/// is written but cannot be read again would be lost at the next start.
+pub(super) const MAX_DEPTH: usize = 100;
+
+/// One line of the journal. Applied in order, they give every task as it stands.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum Event<'a> {
+    /// A task was accepted.
+    Created { task: Cow<'a, Task> },
+    /// Work on it began, for the `attempt`th time.
+    Started { task_id: TaskId, attempt: u32, at: Timestamp },
+    /// One step of it finished.
+    Step {
+        task_id: TaskId,
+        #[serde(flatten)]
+        record: Cow<'a, StepRecord>,
+    },
+    /// It ended.
+    Finished {
+        task_id: TaskId,
+        #[serde(flatten)]
+        ending: Cow<'a, Ending>,
+    },
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ending {
+    pub(super) status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    pub(super) at: Timestamp,
+}
+
+impl Event<'_> {
+    /// The line, without its `\n`.
+    pub(super) fn line(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("text, numbers and JSON values always become JSON")
+    }
+
+    pub(super) fn task_id(&self) -> &TaskId {
+        match self {
+            Self::Created { task } => &task.task_id,
+            Self::Started { task_id, .. } | Self::Step { task_id, .. } | Self::Finished { task_id, .. } => {
+                task_id
+            }
+        }
+    }
+}
+
+impl Ending {
+    /// The ending that follows from what a body answered.
+    pub(super) fn of(outcome: Result<Value, Failure>) -> Self {
+        let (status, result, error) = match outcome {
+            Ok(result) if nests_deeper_than(&result, MAX_DEPTH) => (
+                Status::Failed,
+                None,
+                Some(format!("the result nests deeper than {MAX_DEPTH} levels and cannot be kept")),
+            ),
+            Ok(result) => (Status::Completed, Some(result), None),
+            Err(Failure { message, partial }) => (
+                Status::Failed,
+                partial.filter(|partial| !nests_deeper_than(partial, MAX_DEPTH)),
+                Some(message),
+            ),
+        };
+        Self { status, result, error, at: clock::now() }
+    }
+
+    pub(super) fn failed(message: impl Into<String>) -> Self {
+        Self::of(Err(Failure::new(message)))
+    }
+
+    pub(super) fn cancelled() -> Self {
+        Self { status: Status::Cancelled, result: None, error: None, at: clock::now() }
+    }
+}
+
+impl Task {
+    /// Work on it begins.
+    pub(super) fn start(&mut self, attempt: u32, at: Timestamp) {
+        self.status = Status::Running;
+        self.attempts = attempt;
+        self.started_at = Some(at);
+    }
+
+    /// A step is done. The first record of a step counts.
+    pub(super) fn step(&mut self, record: StepRecord) {
+        if self.steps.iter().all(|known| known.step != record.step) {
+            self.steps.push(record);
+        }
+    }
+
+    /// It is over. A task that is over stays as it ended.
+    pub(super) fn end(&mut self, ending: Ending) {
+        if !self.status.is_final() {
+            self.status = ending.status;
+            self.result = ending.result;
+            self.error = ending.error;
+            self.completed_at = Some(ending.at);
+        }
+    }
+}
+
+/// Whether `value` has more than `levels` arrays and objects inside each other.
+pub(super) fn nests_deeper_than(value: &Value, levels: usize) -> bool {
+    let inner = |inner: &Value| match levels.checked_sub(1) {
+        Some(left) => nests_deeper_than(inner, left),
+        None => true,
+    };
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(inner),
+        Value::Object(fields) => levels == 0 || fields.values().any(inner),
+        _ => false,
+    }
+}

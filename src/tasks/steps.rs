@@ -1,0 +1,156 @@
+//! The handle through which a body remembers what it has done.
+
+use std::{collections::HashSet, fmt, future::Future, sync::Arc};
+
+use parking_lot::Mutex;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Failure, StepRecord, Task, TaskId,
+    engine::Shared,
+    journal::{Event, MAX_DEPTH, nests_deeper_than},
+};
+use crate::base::clock::{self, Stopwatch};
+
+/// The steps of one run. Clones share them; steps may run at the same time.
+#[derive(Clone)]
+pub struct Steps {
+    run: Arc<Run>,
+}
+
+struct Run {
+    /// Where steps are recorded; nowhere for a run outside any task.
+    recorder: Option<(Arc<Shared>, TaskId)>,
+    cancel: CancellationToken,
+    attempt: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Names used in this attempt.
+    begun: HashSet<String>,
+    finished: Vec<StepRecord>,
+    /// A step could not be recorded before the program had to end.
+    interrupted: bool,
+}
+
+impl Steps {
+    pub(super) fn of(shared: Arc<Shared>, task: &Task, attempt: u32, cancel: CancellationToken) -> Self {
+        let state = State { finished: task.steps.clone(), ..State::default() };
+        let recorder = Some((shared, task.task_id.clone()));
+        Self { run: Arc::new(Run { recorder, cancel, attempt, state: Mutex::new(state) }) }
+    }
+
+    /// Steps that are recorded nowhere: for work outside any task, where the caller waits and can start again.
+    pub fn ephemeral() -> Self {
+        Self::ephemeral_under(CancellationToken::new())
+    }
+
+    /// Like [`Steps::ephemeral`]; `cancel` stops the work.
+    pub fn ephemeral_under(cancel: CancellationToken) -> Self {
+        let state = Mutex::new(State::default());
+        Self { run: Arc::new(Run { recorder: None, cancel, attempt: 1, state }) }
+    }
+
+    /// Does `work` as the step of this name, once: if the step finished in an earlier attempt, `work` is not
+    /// started and its recorded output is returned.
+    ///
+    /// The output is on the disk before this returns. While the disk refuses (it is full, for instance) this waits
+    /// and tries again, as repeating the work may be dear. A step that fails is not recorded and will be tried
+    /// again by the next attempt.
+    ///
+    /// # Errors
+    /// What `work` answers. Besides: the task was cancelled; the name was used before in this attempt, which is an
+    /// error of the program; the output is no JSON or nests deeper than 100 levels; the recorded output is not a
+    /// `T`, because the program has changed since.
+    pub async fn run<T, F, Fut>(&self, step: &str, work: F) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, Failure>>,
+    {
+        if let Some(output) = self.begin(step)? {
+            return serde_json::from_value(output).map_err(|error| {
+                Failure::new(format!("what step `{step}` gave earlier no longer fits the program: {error}"))
+            });
+        }
+        let watch = Stopwatch::start();
+        let given = tokio::select! {
+            biased;
+            () = self.run.cancel.cancelled() => return Err(cancelled()),
+            given = work() => given?,
+        };
+        let output = serde_json::to_value(&given)
+            .map_err(|error| Failure::new(format!("what step `{step}` gave cannot be recorded: {error}")))?;
+        if nests_deeper_than(&output, MAX_DEPTH) {
+            let message = format!("what step `{step}` gave nests deeper than {MAX_DEPTH} levels");
+            return Err(Failure::new(message));
+        }
+        let record =
+            StepRecord { step: step.to_owned(), output, at: clock::now(), duration_ms: watch.elapsed_ms() };
+        self.record(record).await?;
+        Ok(given)
+    }
+
+    /// Notes that the step is begun, or finds what it gave in an earlier attempt.
+    fn begin(&self, step: &str) -> Result<Option<Value>, Failure> {
+        let mut state = self.run.state.lock();
+        if !state.begun.insert(step.to_owned()) {
+            return Err(Failure::new(format!("two steps of one run are called `{step}`")));
+        }
+        if let Some(known) = state.finished.iter().find(|known| known.step == step) {
+            return Ok(Some(known.output.clone()));
+        }
+        if self.run.cancel.is_cancelled() { Err(cancelled()) } else { Ok(None) }
+    }
+
+    async fn record(&self, record: StepRecord) -> Result<(), Failure> {
+        if let Some((shared, task_id)) = &self.run.recorder {
+            let event = Event::Step { task_id: task_id.clone(), record: std::borrow::Cow::Borrowed(&record) };
+            if shared.record(&event).await.is_err() {
+                self.run.state.lock().interrupted = true;
+                return Err(Failure::new("the program ended before the step could be recorded"));
+            }
+            shared.table.lock().update(task_id, |task| task.step(record.clone()));
+        }
+        self.run.state.lock().finished.push(record);
+        Ok(())
+    }
+
+    /// Fires when the task is cancelled. Work that outlives its future (a child process, a thread) must heed it.
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.run.cancel
+    }
+
+    /// How often work on the task began, this time included; 1 outside any task.
+    pub fn attempt(&self) -> u32 {
+        self.run.attempt
+    }
+
+    /// The steps finished so far, those of earlier attempts included, in the order they finished.
+    pub fn finished(&self) -> Vec<StepRecord> {
+        self.run.state.lock().finished.clone()
+    }
+
+    /// Whether the run could not go on because the program ends.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.run.state.lock().interrupted
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let task = self.run.recorder.as_ref().map(|(_, id)| id.as_str());
+        f.debug_struct("Steps")
+            .field("task", &task)
+            .field("attempt", &self.run.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure::new("cancelled")
+}

@@ -1,0 +1,270 @@
+//! The tasks in memory: what is known of each, who waits, in which order.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{Status, Task, TaskId, engine::Filter};
+
+/// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
+#[derive(Debug)]
+pub(super) struct Table {
+    entries: HashMap<TaskId, Entry>,
+    by_age: BTreeMap<(Timestamp, u64), TaskId>,
+    keys: HashMap<String, Key>,
+    /// Waiting tasks, the next one first.
+    queue: VecDeque<TaskId>,
+    /// Finished tasks, the one to forget first at the front.
+    finished: VecDeque<TaskId>,
+    counts: Counts,
+    /// Tasks on their way into the journal, which already have a place in the queue.
+    arriving: usize,
+    inserted: u64,
+    limit: usize,
+    retain: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    task: watch::Sender<Arc<Task>>,
+    cancel: CancellationToken,
+    /// Whether a worker or a cancellation has taken it, so that nobody else may.
+    claimed: bool,
+    order: u64,
+}
+
+#[derive(Debug)]
+enum Key {
+    Accepted(TaskId),
+    /// Being written; the token fires once that has succeeded or failed.
+    Arriving(CancellationToken),
+}
+
+/// How many tasks of each status are known: all live ones and the finished ones not yet forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Waiting.
+    pub pending: usize,
+    /// Being worked on.
+    pub running: usize,
+    /// Done.
+    pub completed: usize,
+    /// Ended without an answer.
+    pub failed: usize,
+    /// Stopped on request.
+    pub cancelled: usize,
+}
+
+impl Counts {
+    fn of(&mut self, status: Status) -> &mut usize {
+        match status {
+            Status::Pending => &mut self.pending,
+            Status::Running => &mut self.running,
+            Status::Completed => &mut self.completed,
+            Status::Failed => &mut self.failed,
+            Status::Cancelled => &mut self.cancelled,
+        }
+    }
+}
+
+/// What became of asking for a place in the queue.
+pub(super) enum Place {
+    /// It is yours; call [`Table::accept`] or [`Table::give_up`].
+    Yours,
+    /// The key belongs to a task.
+    Taken(TaskId),
+    /// The key belongs to a task being written; ask again when the token fires.
+    Arriving(CancellationToken),
+    /// There is none.
+    Full,
+}
+
+/// What became of asking to cancel.
+pub(super) enum Cancelling {
+    /// It waits and is yours to end; `queued` unless nobody here can do it.
+    Yours {
+        queued: bool,
+    },
+    /// Somebody works on it and was told to stop.
+    Told,
+    /// It is over.
+    Final(Status),
+    NotFound,
+}
+
+impl Table {
+    pub(super) fn new(limit: usize, retain: usize) -> Self {
+        Self {
+            entries: HashMap::new(),
+            by_age: BTreeMap::new(),
+            keys: HashMap::new(),
+            queue: VecDeque::new(),
+            finished: VecDeque::new(),
+            counts: Counts::default(),
+            arriving: 0,
+            inserted: 0,
+            limit,
+            retain,
+        }
+    }
+
+    /// Asks for a place in the queue, and for `key` if there is one.
+    pub(super) fn reserve(&mut self, key: Option<&str>) -> Place {
+        match key.and_then(|key| self.keys.get(key)) {
+            Some(Key::Accepted(id)) => return Place::Taken(id.clone()),
+            Some(Key::Arriving(written)) => return Place::Arriving(written.clone()),
+            None => {}
+        }
+        if self.queue.len() + self.arriving >= self.limit {
+            return Place::Full;
+        }
+        self.arriving += 1;
+        if let Some(key) = key {
+            self.keys.insert(key.to_owned(), Key::Arriving(CancellationToken::new()));
+        }
+        Place::Yours
+    }
+
+    /// The task is in the journal: it takes the reserved place.
+    pub(super) fn accept(&mut self, task: Task) {
+        self.arriving -= 1;
+        let id = task.task_id.clone();
+        self.insert(task);
+        self.queue.push_back(id);
+    }
+
+    /// The task is not in the journal: the reserved place and key are free again.
+    pub(super) fn give_up(&mut self, key: Option<&str>) {
+        self.arriving -= 1;
+        if let Some(Key::Arriving(written)) = key.and_then(|key| self.keys.remove(key)) {
+            written.cancel();
+        }
+    }
+
+    /// Adds a task that waits for nobody: one of an earlier run, or on its way to [`Table::enqueue`].
+    pub(super) fn insert(&mut self, task: Task) {
+        let id = task.task_id.clone();
+        *self.counts.of(task.status) += 1;
+        if let Some(key) = &task.idempotency_key
+            && let Some(Key::Arriving(written)) = self.keys.insert(key.clone(), Key::Accepted(id.clone()))
+        {
+            written.cancel();
+        }
+        self.inserted += 1;
+        self.by_age.insert((task.created_at, self.inserted), id.clone());
+        let over = task.status.is_final();
+        let entry = Entry {
+            task: watch::Sender::new(Arc::new(task)),
+            cancel: CancellationToken::new(),
+            claimed: false,
+            order: self.inserted,
+        };
+        self.entries.insert(id.clone(), entry);
+        if over {
+            self.forget_after(id);
+        }
+    }
+
+    /// Lets a task of an earlier run wait, even when the queue is full: it was accepted then.
+    pub(super) fn enqueue(&mut self, id: TaskId) {
+        self.queue.push_back(id);
+    }
+
+    /// Takes the next waiting task for a worker.
+    pub(super) fn claim(&mut self) -> Option<(Arc<Task>, CancellationToken)> {
+        let id = self.queue.pop_front()?;
+        let entry = self.entries.get_mut(&id).expect("live tasks are never forgotten");
+        entry.claimed = true;
+        Some((entry.task.borrow().clone(), entry.cancel.clone()))
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Takes a task in order to cancel it, or tells the worker that has it.
+    pub(super) fn cancel(&mut self, id: &TaskId) -> Cancelling {
+        let Some(entry) = self.entries.get_mut(id) else { return Cancelling::NotFound };
+        let status = entry.task.borrow().status;
+        if status.is_final() {
+            return Cancelling::Final(status);
+        }
+        if entry.claimed {
+            entry.cancel.cancel();
+            return Cancelling::Told;
+        }
+        entry.claimed = true;
+        let place = self.queue.iter().position(|waiting| waiting == id);
+        if let Some(place) = place {
+            self.queue.remove(place);
+        }
+        Cancelling::Yours { queued: place.is_some() }
+    }
+
+    /// Lets a task wait again that [`Table::cancel`] took but that could not be ended.
+    pub(super) fn put_back(&mut self, id: &TaskId, queued: bool) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.claimed = false;
+            if queued {
+                self.queue.push_front(id.clone());
+            }
+        }
+    }
+
+    /// Changes a task and tells those who watch it.
+    pub(super) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(entry) = self.entries.get(id) else { return };
+        let before = entry.task.borrow().status;
+        entry.task.send_modify(|task| change(Arc::make_mut(task)));
+        let after = entry.task.borrow().status;
+        *self.counts.of(before) -= 1;
+        *self.counts.of(after) += 1;
+        if after.is_final() && !before.is_final() {
+            self.forget_after(id.clone());
+        }
+    }
+
+    /// Notes a finished task and forgets the oldest beyond those to retain.
+    fn forget_after(&mut self, id: TaskId) {
+        self.finished.push_back(id);
+        while self.finished.len() > self.retain {
+            let Some(oldest) = self.finished.pop_front() else { return };
+            let Some(entry) = self.entries.remove(&oldest) else { continue };
+            let task = entry.task.borrow().clone();
+            *self.counts.of(task.status) -= 1;
+            self.by_age.remove(&(task.created_at, entry.order));
+            if let Some(key) = &task.idempotency_key
+                && matches!(self.keys.get(key), Some(Key::Accepted(owner)) if *owner == oldest)
+            {
+                self.keys.remove(key);
+            }
+        }
+    }
+
+    pub(super) fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
+        Some(self.entries.get(id)?.task.borrow().clone())
+    }
+
+    pub(super) fn watch(&self, id: &TaskId) -> Option<watch::Receiver<Arc<Task>>> {
+        Some(self.entries.get(id)?.task.subscribe())
+    }
+
+    pub(super) fn list(&self, filter: &Filter) -> Vec<Arc<Task>> {
+        self.by_age
+            .values()
+            .rev()
+            .filter_map(|id| self.get(id))
+            .filter(|task| filter.fits(task))
+            .take(filter.limit.unwrap_or(usize::MAX))
+            .collect()
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+}

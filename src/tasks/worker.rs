@@ -1,0 +1,115 @@
+//! Workers: each takes the task that has waited longest, and has its body run.
+
+use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt as _;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use super::{
+    Failure, Steps, Task,
+    engine::{Shared, Unrecorded},
+    journal::{Ending, Event},
+};
+use crate::base::clock::{self, Stopwatch};
+
+impl Shared {
+    /// One worker: runs until the program is told to stop.
+    pub(super) async fn work(self: Arc<Self>) {
+        loop {
+            let (task, cancel) = tokio::select! {
+                biased;
+                () = self.tracker.stopping().cancelled() => return,
+                next = self.next() => next,
+            };
+            let span = tracing::info_span!(
+                "task.run",
+                task.id = task.task_id.as_str(),
+                kind = task.kind.as_str(),
+                attempt = task.attempts + 1
+            );
+            if self.run(task, cancel).instrument(span).await.is_err() {
+                tracing::warn!("a task was interrupted; the next start continues it");
+            }
+        }
+    }
+
+    /// The task that has waited longest, as soon as there is one. Taking it never awaits, so none is lost.
+    async fn next(&self) -> (Arc<Task>, CancellationToken) {
+        loop {
+            let woken = self.ready.notified();
+            {
+                let mut table = self.table.lock();
+                if let Some(next) = table.claim() {
+                    // One call may stand for several tasks: pass it on.
+                    if table.is_waiting() {
+                        self.ready.notify_one();
+                    }
+                    return next;
+                }
+            }
+            woken.await;
+        }
+    }
+
+    /// Does one task, from its start to its end, each on record.
+    async fn run(self: &Arc<Self>, task: Arc<Task>, cancel: CancellationToken) -> Result<(), Unrecorded> {
+        let id = task.task_id.clone();
+        let (attempt, at) = (task.attempts + 1, clock::now());
+        self.record(&Event::Started { task_id: id.clone(), attempt, at }).await?;
+        let task = {
+            let mut table = self.table.lock();
+            table.update(&id, |task| task.start(attempt, at));
+            table.get(&id).unwrap_or(task)
+        };
+
+        let watch = Stopwatch::start();
+        let steps = Steps::of(Arc::clone(self), &task, attempt, cancel.clone());
+        let outcome = self.attempt(task, steps.clone(), &cancel).await;
+        if steps.is_interrupted() {
+            return Err(Unrecorded);
+        }
+        let ending = outcome.map_or_else(Ending::cancelled, Ending::of);
+        self.record(&Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) }).await?;
+        tracing::info!(status = ending.status.as_str(), latency_ms = watch.elapsed_ms(), "task ended");
+        self.table.lock().update(&id, |task| task.end(ending));
+        Ok(())
+    }
+
+    /// Runs the body to its end; `None` when it was cancelled first, and dropped.
+    async fn attempt(
+        &self,
+        task: Arc<Task>,
+        steps: Steps,
+        cancel: &CancellationToken,
+    ) -> Option<Result<Value, Failure>> {
+        let Some(body) = self.bodies.get(&task.kind).map(Arc::clone) else {
+            return Some(Err(Failure::new(format!(
+                "nothing here does tasks of kind `{}`",
+                task.kind.as_str()
+            ))));
+        };
+        // All of it is inside: a body may panic while it is made, polled or dropped.
+        let guarded = AssertUnwindSafe(async move {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => None,
+                outcome = async { body.run(task, steps).await } => Some(outcome),
+            }
+        });
+        guarded.catch_unwind().await.unwrap_or_else(|panic| {
+            let message = format!("the task panicked: {}", panic_text(panic.as_ref()));
+            tracing::error!(error = message, "a body panicked");
+            Some(Err(Failure::new(message)))
+        })
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given")
+}
