@@ -179,3 +179,6 @@ fn refusal(error: &tools::Error) -> Error {
     };
     refusal.with_data(json!({ "code": error.code() }))
 }
+
+#[cfg(test)]
+mod tests;
