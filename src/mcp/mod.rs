@@ -20,7 +20,7 @@ mod stdio;
 mod testing;
 
 pub use host::{Crew, Library};
-pub use http::{Options, Principal, router};
+pub use http::{Options, router};
 pub use stdio::serve_stdio;
 
 /// Most messages that a batch may hold.

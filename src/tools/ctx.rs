@@ -14,6 +14,11 @@ impl Caller {
         Self(name.into())
     }
 
+    /// The name, for those who keep it.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// The name, as it is recorded with the work this caller starts.
     pub fn name(&self) -> &str {
         &self.0

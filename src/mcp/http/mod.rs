@@ -25,13 +25,8 @@ use crate::{
         era::{self, Peek},
         headers::{self, Header},
     },
+    tools::Caller,
 };
-
-/// Who sent a request, as found out by a layer outside that inserts this into the extensions of the request.
-///
-/// Sessions belong to their principal, and work is recorded under its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal(pub Arc<str>);
 
 /// How the endpoint is set up.
 #[derive(Debug, Clone)]
@@ -90,7 +85,9 @@ impl Post<'_> {
     }
 }
 
-/// Serves `host` at `/mcp`. Authentication and limits of rate are layers around the router.
+/// Serves `host` at `/mcp`. Authentication and limits of rate are layers around the router; a layer that knows who calls
+/// says so by a [`Caller`] in the extensions of the request: sessions belong to their caller, and work is recorded under
+/// its name.
 pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
     let server = Arc::new(Server::new(host));
     let endpoint = Endpoint {
@@ -110,7 +107,7 @@ async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Resp
     if let Err(refusal) = endpoint.names.check(&parts.headers, &parts.uri) {
         return refusal.into_response();
     }
-    let principal = parts.extensions.get::<Principal>().map(|Principal(name)| Arc::clone(name));
+    let principal = parts.extensions.get::<Caller>().map(Caller::shared);
     let post = Post { headers: &parts.headers, principal };
     match parts.method {
         Method::POST => {}

@@ -55,7 +55,7 @@ impl Client {
             request = request.header(*name, *value);
         }
         if let Some(principal) = principal {
-            request = request.extension(Principal(principal.into()));
+            request = request.extension(Caller::new(principal));
         }
         let response = self.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
