@@ -89,7 +89,7 @@ fn compact(path: &Path, claim: &Claim, replay: &Replay, from: u64) -> Result<(),
     let mut lines = 0..;
     match claim.retain(|_| lines.next().is_none_or(|index| replay.keeps(index))) {
         Ok(()) => {
-            tracing::info!(path = %path.display(), bytes = dead, "removed forgotten tasks from the journal")
+            tracing::info!(path = %path.display(), bytes = dead, "removed forgotten tasks from the journal");
         }
         // The old file is untouched, and reading it again next time only costs time.
         Err(error) => {
