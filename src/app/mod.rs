@@ -1,1 +1,15 @@
-//! Floor 6: configuration, wiring, serving.
+//! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
+
+mod config;
+// mod library;
+mod office;
+// mod runs;
+// mod serve;
+// mod stdio;
+mod telemetry;
+
+pub use config::{Environment, Settings, TokenError};
+pub use office::{Journal, open};
+// pub use serve::{Bind, Serve, serve};
+// pub use stdio::stdio;
+pub use telemetry::start as start_telemetry;

@@ -1,1 +1,55 @@
-//! Floor 7: the command line.
+//! Floor 7: the command line: arguments in, text and an exit code out.
+
+mod args;
+mod check;
+mod exit;
+mod list;
+// mod mcp;
+mod pipeline;
+mod render;
+mod run;
+// mod serve;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Command};
+use crate::app::{self, Environment};
+
+/// Runs the program with the words and the environment of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
+            let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
+            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(exit::FAILED) };
+        }
+    };
+    let env = Environment::of_process();
+    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    app::start_telemetry(&env, cli.global.verbose, quiet_level);
+    exit::code(run(&cli, &env))
+}
+
+fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
+    // A command that talks to one person needs one thread; a server uses what there is.
+    let mut runtime = match cli.command {
+        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = runtime.enable_all().build().map_err(anyhow::Error::from)?;
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Serve(_) => Ok(exit::Outcome::Done),
+            Command::Mcp(_) => Ok(exit::Outcome::Done),
+            Command::List(args) => list::list(&cli.global, args, env).await,
+            Command::Show(args) => show::show(&cli.global, args, env).await,
+            Command::Run(args) => run::run(&cli.global, args, env).await,
+            Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
+            Command::Check => check::check(&cli.global, env).await,
+        }
+    })
+}

@@ -1,6 +1,6 @@
 //! What can be said about a definition, and where.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,4 +77,66 @@ pub struct Diagnostic {
     /// What to write instead.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A finding in `source`, at `span` if it has a place.
+    pub fn new(
+        code: &'static str,
+        severity: Severity,
+        source: &Source,
+        span: Option<Span>,
+        message: impl Into<String>,
+    ) -> Self {
+        let mut found = Self {
+            code,
+            severity,
+            message: message.into(),
+            source: Arc::clone(&source.name),
+            labels: Vec::new(),
+            help: None,
+        };
+        if let Some(span) = span {
+            found.add_label(source, span, "");
+        }
+        found
+    }
+
+    /// The same with a word on what to write instead.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a place in `source`, which must be the source it was made for.
+    pub fn add_label(&mut self, source: &Source, span: Span, text: impl Into<String>) {
+        let (line, column) = source.position(span.start);
+        self.labels.push(Label { span, line, column, text: text.into() });
+    }
+
+    /// The first place, if it has one.
+    pub fn place(&self) -> Option<&Label> {
+        self.labels.first()
+    }
+}
+
+/// One line: `path:line:column: error[code]: message`.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)?;
+        if let Some(label) = self.place() {
+            write!(f, ":{}:{}", label.line, label.column)?;
+        }
+        write!(f, ": {}[{}]: {}", self.severity, self.code, self.message)
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
 }

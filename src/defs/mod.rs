@@ -3,10 +3,24 @@
 //! A definition is read in one pass that notes everything wrong with it: `(Option<T>, Vec<Diagnostic>)`. A definition
 //! that comes out has no doubt left in it.
 
+pub mod codes;
+mod cron;
 mod diagnostic;
 mod employee;
+mod front_matter;
 mod pipeline;
+mod reader;
+mod report;
+mod target;
+mod webhook;
+mod yaml;
 
+pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
-pub use employee::{Adaptor, Arg, Employee, Format, Output};
-pub use pipeline::{Item, Pipeline, Step};
+pub use employee::{
+    Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,
+    parse_employee_dir_marked, parse_employee_marked,
+};
+pub use pipeline::{Item, Pipeline, PipelineMarks, Step, StepMarks, parse_pipeline, parse_pipeline_marked};
+pub use target::{Target, TargetKind};
+pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

@@ -1,1 +1,61 @@
-//! Floor 3: what a crew does.
+//! Floor 3: what a crew does: it renders prompts, puts employees to work and runs pipelines.
+//!
+//! Runs are written once, as bodies of durable tasks; whoever starts one (a tool, the web, the clock, the command
+//! line) only submits a task.
+
+mod crew;
+mod error;
+mod order;
+mod pipeline;
+mod prompt;
+mod run;
+mod schedule;
+mod surroundings;
+mod template;
+mod wiring;
+
+use std::{future::Future, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+pub use crew::Crew;
+pub use error::Error;
+pub use order::Order;
+pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
+pub use prompt::Given;
+pub use run::{Answer, Args};
+pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use wiring::inputs;
+
+use crate::tasks::{Body, Failure, Kind, Steps, Task};
+
+/// A task that puts one employee to work.
+pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
+
+/// A task that runs a pipeline.
+pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
+
+/// The bodies of the tasks a crew can be given.
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
+    [
+        (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
+        (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
+    ]
+}
+
+/// A body that needs the crew.
+struct OfCrew<F> {
+    crew: Arc<Crew>,
+    run: F,
+}
+
+impl<F, R> Body for OfCrew<F>
+where
+    F: Fn(Arc<Crew>, Arc<Task>, Steps) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Value, Failure>> + Send + 'static,
+{
+    fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+    }
+}

@@ -14,6 +14,36 @@ pub enum Error {
         /// The prefixes there are, comma-separated.
         known: String,
     },
+    /// The model's provider is known, but not served.
+    #[error(
+        "model `{model}` belongs to {provider}, which is not served yet; choose a model that begins with one of: {known}"
+    )]
+    NotServed {
+        /// The name asked for.
+        model: String,
+        /// Its provider.
+        provider: &'static str,
+        /// The prefixes that are served, comma-separated.
+        known: String,
+    },
+    /// The provider's address, as set, is none.
+    #[error("the address of {provider} in {variable} cannot be used: {reason}")]
+    Address {
+        /// Which provider.
+        provider: &'static str,
+        /// The environment variable that holds the address.
+        variable: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The provider's key, as set, cannot be a key.
+    #[error("the key of {provider} in {variable} holds characters no key has")]
+    InvalidKey {
+        /// Which provider.
+        provider: &'static str,
+        /// The environment variable that holds the key.
+        variable: &'static str,
+    },
     /// The provider's key is not set.
     #[error(
         "model `{model}` needs a key for {provider}: set {variable} (or choose the model `echo` to run offline)"
@@ -67,10 +97,13 @@ pub enum Error {
 
 impl Error {
     /// A name from a closed set, for metrics: `HTTP_<status>`, `timeout`, `connection`, `malformed`, `missing_key`,
-    /// `unknown_model`.
+    /// `invalid_key`, `address`, `unknown_model`, `not_served`.
     pub fn class(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "unknown_model".to_owned(),
+            Self::NotServed { .. } => "not_served".to_owned(),
+            Self::Address { .. } => "address".to_owned(),
+            Self::InvalidKey { .. } => "invalid_key".to_owned(),
             Self::MissingKey { .. } => "missing_key".to_owned(),
             Self::Status { status, .. } => format!("HTTP_{status}"),
             Self::Connection { .. } => "connection".to_owned(),

@@ -21,7 +21,7 @@ mod worker;
 pub use body::Body;
 pub use engine::{Engine, Filter, Options, Submitted};
 pub use error::Error;
-pub use model::{Failure, Kind, NewTask, Status, StepRecord, Task, TaskId, Trigger};
+pub use model::{Failure, Kind, NewTask, NotATaskId, Status, StepRecord, Task, TaskId, Trigger};
 pub use recovery::history;
 pub use steps::Steps;
 pub use table::Counts;

@@ -68,7 +68,7 @@ impl fmt::Display for TaskId {
 }
 
 /// What body a task runs: `noun.verb`, for instance `pipeline.run`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Kind(std::borrow::Cow<'static, str>);
 
@@ -192,7 +192,7 @@ pub struct StepRecord {
 }
 
 /// A task as it stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[expect(
     clippy::struct_field_names,
     reason = "the names are those of the record the predecessor wrote and served"
@@ -222,10 +222,13 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// When it was accepted.
+    #[schemars(with = "String")]
     pub created_at: Timestamp,
     /// When work on it last began.
+    #[schemars(with = "Option<String>")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[schemars(with = "Option<String>")]
     pub completed_at: Option<Timestamp>,
     /// How often work on it began: 2 means it was interrupted once.
     pub attempts: u32,

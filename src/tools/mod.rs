@@ -1,12 +1,32 @@
 //! Floor 4: one registry of tools; knows no JSON-RPC, no HTTP and no command line.
 //!
-//! A tool is written once, as a [`Tool`], and listed once, in [`Registry`]. Every surface (MCP, REST, a model's
-//! tool calls, documentation) is a reader of that list, so no two of them can disagree.
+//! A tool is written once, as a [`Tool`], and listed once, in [`all`]. Every surface (MCP, REST, a model's tool
+//! calls, documentation) is a reader of that list, so no two of them can disagree.
 
 mod ctx;
+mod employee;
 mod error;
+mod office;
+mod pipeline;
+mod project;
 mod registry;
+mod task;
 
 pub use ctx::{Caller, Ctx, Progress};
 pub use error::Error;
+pub use office::{Office, OpenTasks};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
+
+/// Every tool of a crew, in the order they are listed.
+pub fn all(office: &Office) -> Registry {
+    let mut tools = Registry::new();
+    tools.add(employee::ListEmployees(office.clone()));
+    tools.add(employee::GetEmployee(office.clone()));
+    tools.add(employee::RunEmployee(office.clone()));
+    tools.add(pipeline::ListPipelines(office.clone()));
+    tools.add(pipeline::RunPipeline(office.clone()));
+    tools.add(project::DetectProject(office.clone()));
+    tools.add(task::GetTask(office.clone()));
+    tools.add(task::ListTasks(office.clone()));
+    tools
+}

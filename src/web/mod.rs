@@ -1,1 +1,23 @@
-//! Floor 5: the HTTP bridge.
+//! Floor 5: the HTTP bridge: runs, tasks, GitHub's deliveries, health and metrics.
+//!
+//! A thin translator: it verifies, has the rest of the program plan the work, submits it as a task, and answers.
+//! [`router`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
+
+mod auth;
+mod body;
+mod order;
+mod problem;
+mod router;
+mod run;
+mod state;
+mod status;
+mod task;
+#[cfg(test)]
+mod tests;
+mod trace;
+pub mod webhook;
+
+pub use problem::Problem;
+pub use router::router;
+pub use state::{Runs, State};
+pub use trace::TraceId;

@@ -1,7 +1,15 @@
 //! An employee: a role with its instructions, arguments and settings.
 
+mod parse;
+mod placeholders;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use parse::{
+    EmployeeFiles, EmployeeMarks, parse_employee, parse_employee_dir, parse_employee_dir_marked,
+    parse_employee_marked,
+};
 
 /// Someone who can be put to work.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -38,8 +46,8 @@ pub struct Employee {
     pub temperature: Option<f32>,
     /// Most tokens of an answer.
     pub max_tokens: Option<u32>,
-    /// Its id at the identity service.
-    pub agent_id: Option<i64>,
+    /// Its id at the identity service: a number, or something like `AI3050`.
+    pub agent_id: Option<String>,
     /// What a portrait should show.
     pub avatar_prompt: String,
     /// How it prepares for a discussion.

@@ -1,8 +1,13 @@
 //! A pipeline: employees at work one after another, or side by side.
 
+mod parse;
+mod references;
+
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use parse::{PipelineMarks, StepMarks, parse_pipeline, parse_pipeline_marked};
 
 /// A plan of work.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]

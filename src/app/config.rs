@@ -1,0 +1,170 @@
+//! What the environment says, read once and handed on as values.
+
+use std::{collections::HashMap, path::Path};
+
+use crate::{
+    base::Secret,
+    llm::{self, Endpoint, Provider},
+};
+
+/// The model of employees that name none, unless `CREW_DEFAULT_MODEL` says otherwise.
+const DEFAULT_MODEL: &str = "claude-sonnet-4-5";
+
+/// The variables of the process, taken once at start, so that nothing else depends on hidden state.
+#[derive(Debug, Clone, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The variables this process was started with; those that are not UTF-8 are left out.
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    pub fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// A variable that is set and not blank.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// The same as a secret.
+    pub fn secret(&self, name: &str) -> Option<Secret> {
+        self.get(name).and_then(Secret::new)
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+}
+
+/// What the environment settles for every command.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the models are and with which keys.
+    pub llm: llm::Settings,
+    /// The model of employees that name none.
+    pub default_model: String,
+}
+
+impl Settings {
+    /// Reads the provider keys and base URLs, and `CREW_DEFAULT_MODEL`.
+    pub fn read(env: &Environment) -> Self {
+        let endpoint = |provider: &Provider| {
+            let http = provider.http()?;
+            let key = env.secret(http.key_variable);
+            let base_url = env.get(http.base_url_variable).map(str::to_owned);
+            Some((provider.id, Endpoint { base_url, key }))
+        };
+        let endpoints = Provider::all().iter().filter_map(endpoint).collect();
+        let default_model = env.get("CREW_DEFAULT_MODEL").unwrap_or(DEFAULT_MODEL).trim().to_owned();
+        Self { llm: llm::Settings { endpoints, ..llm::Settings::default() }, default_model }
+    }
+}
+
+/// Why the bearer token cannot be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Two places disagree; guessing could leave a door open.
+    #[error("{first} and {second} are both set and differ; keep one")]
+    Ambiguous {
+        /// One place.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// The file cannot be read or holds nothing.
+    #[error("token file `{path}`: {reason}")]
+    File {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Settles the bearer token: the flag, else the file, else `CREW_API_TOKEN` or its alias `KNOWLYR_CREW_API_TOKEN`.
+///
+/// # Errors
+/// When two of them disagree, or the file cannot be used.
+pub(super) fn token(
+    env: &Environment,
+    flag: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<Secret>, TokenError> {
+    let from_file = file.map(read_token).transpose()?;
+    let places = [
+        ("--token", flag.and_then(Secret::new)),
+        ("--token-file", from_file),
+        ("CREW_API_TOKEN", env.secret("CREW_API_TOKEN")),
+        ("KNOWLYR_CREW_API_TOKEN", env.secret("KNOWLYR_CREW_API_TOKEN")),
+    ];
+    // A flag is said on purpose and beats the environment; within one kind, two that differ are a mistake.
+    for pair in [[0, 1], [2, 3]] {
+        let mut said = pair.into_iter().filter_map(|at| {
+            let (name, secret) = places.get(at)?;
+            Some((*name, secret.as_ref()?))
+        });
+        match (said.next(), said.next()) {
+            (Some((first, a)), Some((second, b))) if !a.matches(b.expose().as_bytes()) => {
+                return Err(TokenError::Ambiguous { first, second });
+            }
+            (Some((_, secret)), _) => return Ok(Some(secret.clone())),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn read_token(path: &Path) -> Result<Secret, TokenError> {
+    let error = |reason: String| TokenError::File { path: path.display().to_string(), reason };
+    let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
+    Secret::new(&text).ok_or_else(|| error("it holds no token".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(env: &Environment, flag: Option<&str>, expected: Result<Option<&str>, &str>) {
+        let settled = token(env, flag, None);
+        let shown = settled.map(|token| token.map(|token| token.expose().to_owned()));
+        assert_eq!(
+            shown.as_ref().map(Option::as_deref).map_err(ToString::to_string),
+            expected.map_err(str::to_owned)
+        );
+    }
+
+    #[test]
+    fn both_names_of_the_token_are_known() {
+        check(&Environment::default(), None, Ok(None));
+        check(&[("CREW_API_TOKEN", "a")].into(), None, Ok(Some("a")));
+        check(&[("KNOWLYR_CREW_API_TOKEN", "b")].into(), None, Ok(Some("b")));
+        check(&[("CREW_API_TOKEN", "a"), ("KNOWLYR_CREW_API_TOKEN", "a")].into(), None, Ok(Some("a")));
+        check(&[("CREW_API_TOKEN", "a")].into(), Some("c"), Ok(Some("c")));
+    }
+
+    #[test]
+    fn two_that_differ_are_refused() {
+        check(
+            &[("CREW_API_TOKEN", "a"), ("KNOWLYR_CREW_API_TOKEN", "b")].into(),
+            None,
+            Err("CREW_API_TOKEN and KNOWLYR_CREW_API_TOKEN are both set and differ; keep one"),
+        );
+    }
+
+    #[test]
+    fn a_token_file_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let settled = token(&Environment::default(), None, Some(&path)).unwrap().unwrap();
+        assert_eq!(settled.expose(), "s3cret");
+        std::fs::write(&path, "\n").unwrap();
+        assert!(token(&Environment::default(), None, Some(&path)).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! Opens a project: its definitions, its models, its tasks.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::Settings;
+use crate::{
+    base::Tracker,
+    catalog::Catalog,
+    engine::{self, Crew},
+    llm, tasks,
+    tools::Office,
+};
+
+/// Where the tasks of a project are kept, relative to its root.
+const JOURNAL: &str = ".crew/tasks.jsonl";
+
+/// What is to become of tasks when this process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Journal {
+    /// They are kept; another process that keeps them already is an error.
+    Required,
+    /// They are kept, unless another process keeps those of this project already.
+    IfFree,
+    /// They are gone.
+    None,
+}
+
+/// Opens the project at `root`. Nothing is read until it is needed.
+pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
+    let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
+    let crew = Arc::new(Crew::new(Catalog::open(root.to_owned()), client, settings.default_model));
+    let opener =
+        Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+    let opener = Arc::new(opener);
+    Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())))
+}
+
+struct Opener {
+    path: PathBuf,
+    journal: Journal,
+    crew: Arc<Crew>,
+    tracker: Tracker,
+}
+
+impl Opener {
+    async fn open(self: Arc<Self>) -> Result<tasks::Engine, tasks::Error> {
+        match self.engine(self.journal != Journal::None).await {
+            Err(tasks::Error::Owned { pid, .. }) if self.journal == Journal::IfFree => {
+                tracing::warn!(
+                    pid,
+                    "another process keeps the tasks of this project; those of this one end with it"
+                );
+                self.engine(false).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
+        let options =
+            tasks::Options { journal: kept.then(|| self.path.clone()), ..tasks::Options::default() };
+        tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await
+    }
+}

@@ -1,0 +1,22 @@
+//! One MCP client over stdin and stdout.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+
+use super::{Environment, Journal, Settings, office, served};
+use crate::{base::Tracker, mcp};
+
+/// Serves the project at `root` to the client at the other end of stdin and stdout, until stdin ends.
+///
+/// # Errors
+/// When stdin cannot be read.
+pub async fn stdio(root: &Path, env: &Environment) -> anyhow::Result<()> {
+    let tracker = Tracker::new();
+    let office = office::open(root, Settings::read(env), Journal::IfFree, &tracker);
+    served::watch_files(&office, &tracker);
+    let host = Arc::new(served::host(&office));
+    let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
+    tracker.stop();
+    served.context("stdin")
+}

@@ -1,0 +1,43 @@
+//! The names of what can be said about definitions in their files and beside each other.
+
+use crate::defs::codes::codes;
+
+codes! {
+    /// A file or a folder that cannot be read.
+    UNREADABLE_FILE = "unreadable-file";
+    /// A file that is no UTF-8 text.
+    NOT_UTF8 = "not-utf8";
+    /// A file that is larger than any definition.
+    FILE_TOO_LARGE = "file-too-large";
+    /// A link that leads out of the folder it is in.
+    OUTSIDE_PROJECT = "outside-project";
+    /// A folder with more entries than are looked at.
+    TOO_MANY_FILES = "too-many-files";
+    /// Two employees of one layer share a name.
+    DUPLICATE_EMPLOYEE = "duplicate-employee";
+    /// An employee is hidden by one of a higher layer.
+    SHADOWED_EMPLOYEE = "shadowed-employee";
+    /// A trigger does not lead to its employee.
+    SHADOWED_TRIGGER = "shadowed-trigger";
+    /// Two pipelines share a name.
+    DUPLICATE_PIPELINE = "duplicate-pipeline";
+    /// A step for an employee that is not there.
+    UNKNOWN_EMPLOYEE = "unknown-employee";
+    /// A step does not give what its employee needs.
+    MISSING_ARG = "missing-arg";
+    /// A step gives what its employee does not take.
+    UNKNOWN_ARG = "unknown-arg";
+    /// A webhook or schedule starts something that is not there.
+    UNKNOWN_TARGET = "unknown-target";
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn differ_from_those_of_definitions() {
+        for code in super::ALL {
+            assert!(!crate::defs::codes::ALL.contains(code), "{code}");
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || b"-8".contains(&byte)), "{code}");
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Reads files of a project, and only those: nothing a link leads to outside, nothing huge, nothing that is no text.
+
+use std::{
+    fs, io,
+    io::Read as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{codes, snapshot::Finding};
+use crate::defs::{Diagnostic, Severity, Source};
+
+/// No definition is larger.
+const LARGEST: u64 = 1024 * 1024;
+/// No folder of definitions holds more.
+const MOST: usize = 2_000;
+
+/// Reads files below one root and keeps what is to be said about them.
+#[derive(Debug)]
+pub(super) struct Files {
+    /// With every link in it resolved.
+    root: PathBuf,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A folder whose entries may be read.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+/// One entry of a folder.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its name in the folder.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+    pub(super) is_folder: bool,
+}
+
+impl Entry {
+    /// The name without the last extension.
+    pub(super) fn stem(&self) -> &str {
+        self.name.rsplit_once('.').map_or(&self.name, |(stem, _)| stem)
+    }
+
+    /// Whether it is a file whose name ends in one of `extensions`.
+    pub(super) fn is_file(&self, extensions: &[&str]) -> bool {
+        let extension = self.name.rsplit_once('.').map(|(_, extension)| extension);
+        !self.is_folder && extension.is_some_and(|extension| extensions.contains(&extension))
+    }
+}
+
+impl Files {
+    pub(super) fn new(root: &Path) -> Self {
+        // A root that is not there has no files; every look at it says so.
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        Self { root, findings: Vec::new() }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// How people know a path: from the root, with `/`.
+    pub(super) fn name(&self, path: &Path) -> String {
+        let path = path.strip_prefix(&self.root).unwrap_or(path);
+        let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        parts.join("/")
+    }
+
+    /// A folder of the project, `None` when there is none.
+    pub(super) fn folder(&mut self, relative: &str) -> Option<Folder> {
+        let root = self.root.clone();
+        self.folder_in(&root.join(relative), &root)
+    }
+
+    /// A folder inside another.
+    pub(super) fn folder_in(&mut self, path: &Path, within: &Path) -> Option<Folder> {
+        let path = self.resolve(path, within)?;
+        path.is_dir().then_some(Folder { path })
+    }
+
+    /// The entries of a folder that are not hidden, by name.
+    pub(super) fn entries(&mut self, folder: &Folder) -> Vec<Entry> {
+        let listed = match fs::read_dir(&folder.path) {
+            Ok(listed) => listed,
+            Err(error) => {
+                self.unreadable(&folder.path, &error);
+                return Vec::new();
+            }
+        };
+        let mut entries = Vec::new();
+        for entry in listed {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unreadable(&folder.path, &error);
+                    break;
+                }
+            };
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                self.note(&entry.path(), codes::NOT_UTF8, "the name of this file is not UTF-8");
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            if entries.len() == MOST {
+                let message = format!("only the first {MOST} entries of this folder are looked at");
+                self.note(&folder.path, codes::TOO_MANY_FILES, message);
+                break;
+            }
+            let Some(path) = self.resolve(&entry.path(), &folder.path) else { continue };
+            let is_folder = path.is_dir();
+            entries.push(Entry { name, path: entry.path(), is_folder });
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries
+    }
+
+    /// The text of a file directly in the root or below it, `None` when there is none.
+    pub(super) fn read(&mut self, relative: &str) -> Option<Source> {
+        let root = self.root.clone();
+        self.read_in(&root.join(relative), &root)
+    }
+
+    /// The text of a file, which must be inside `within`.
+    pub(super) fn read_in(&mut self, path: &Path, within: &Path) -> Option<Source> {
+        let real = self.resolve(path, within)?;
+        match read_text(&real) {
+            Ok(text) => Some(Source::new(self.name(path), text)),
+            Err(Refusal::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(Refusal::Io(error)) => {
+                self.unreadable(path, &error);
+                None
+            }
+            Err(Refusal::NoFile) => {
+                self.note(path, codes::UNREADABLE_FILE, "this is no file");
+                None
+            }
+            Err(Refusal::TooLarge) => {
+                self.note(path, codes::FILE_TOO_LARGE, "this file is larger than 1 MiB");
+                None
+            }
+            Err(Refusal::NoText(line)) => {
+                let message = format!("this file is not UTF-8 from line {line} on");
+                self.note(path, codes::NOT_UTF8, message);
+                None
+            }
+        }
+    }
+
+    /// The text of a small file of the root, silently `None` when anything is in the way.
+    pub(super) fn peek(&self, relative: &str) -> Option<Arc<str>> {
+        let path = self.root.join(relative).canonicalize().ok()?;
+        if !path.starts_with(&self.root) {
+            return None;
+        }
+        read_text(&path).ok()
+    }
+
+    /// Where a path leads, if that is inside `within`.
+    fn resolve(&mut self, path: &Path, within: &Path) -> Option<PathBuf> {
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) => {
+                // What is not there is no mistake, but a link to it is.
+                let is_link = path.symlink_metadata().is_ok();
+                if is_link || error.kind() != io::ErrorKind::NotFound {
+                    self.unreadable(path, &error);
+                }
+                return None;
+            }
+        };
+        if real.starts_with(within) {
+            return Some(real);
+        }
+        let message = format!("this is a link out of `{}`, and is not followed", self.folder_name(within));
+        self.note(path, codes::OUTSIDE_PROJECT, message);
+        None
+    }
+
+    fn folder_name(&self, folder: &Path) -> String {
+        let name = self.name(folder);
+        if name.is_empty() { "the project".to_owned() } else { name }
+    }
+
+    fn unreadable(&mut self, path: &Path, error: &io::Error) {
+        self.note(path, codes::UNREADABLE_FILE, format!("this cannot be read: {error}"));
+    }
+
+    /// An error about a file as a whole.
+    fn note(&mut self, path: &Path, code: &'static str, message: impl Into<String>) {
+        let source = Source::new(self.name(path), "");
+        let diagnostic = Diagnostic::new(code, Severity::Error, &source, None, message);
+        self.findings.push(Finding { diagnostic, source });
+    }
+}
+
+impl Folder {
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Why a file is not read.
+enum Refusal {
+    Io(io::Error),
+    NoFile,
+    TooLarge,
+    /// Up to this line it is text.
+    NoText(usize),
+}
+
+fn read_text(path: &Path) -> Result<Arc<str>, Refusal> {
+    // Looked at before it is opened: opening a pipe would wait for someone to write to it.
+    if !path.metadata().map_err(Refusal::Io)?.is_file() {
+        return Err(Refusal::NoFile);
+    }
+    let file = fs::File::open(path).map_err(Refusal::Io)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Refusal::Io)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(Refusal::TooLarge);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text.into()),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let lines = error.as_bytes().iter().take(valid).filter(|byte| **byte == b'\n').count();
+            Err(Refusal::NoText(lines + 1))
+        }
+    }
+}

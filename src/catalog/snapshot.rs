@@ -1,0 +1,164 @@
+//! All definitions of a project at one moment.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::project::Project;
+use crate::{
+    base::text::closest,
+    defs::{CronConfig, Diagnostic, Employee, Pipeline, Severity, Source, WebhookConfig},
+};
+
+/// All definitions of a project at one moment; never changes.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Employees by name; of those that share one, the one in the highest layer.
+    pub employees: IndexMap<String, Entry>,
+    /// Pipelines by the stem of their file.
+    pub pipelines: IndexMap<String, PipelineEntry>,
+    /// `.crew/webhook.yaml`, when it is there and has no errors.
+    pub webhook: Option<Arc<WebhookConfig>>,
+    /// `.crew/cron.yaml`, when it is there and has no errors.
+    pub cron: Option<Arc<CronConfig>>,
+    /// What kind of project it is.
+    pub project: Project,
+    /// Everything wrong, by file and place.
+    pub findings: Vec<Finding>,
+    /// Names and triggers that more than one employee claims.
+    pub conflicts: Vec<Conflict>,
+    /// Other names of employees.
+    pub(super) aliases: HashMap<String, String>,
+}
+
+/// An employee and where it comes from.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The employee.
+    pub employee: Arc<Employee>,
+    /// Which of the layers it is from.
+    pub layer: Layer,
+    /// Its file or folder, from the root of the project.
+    pub path: String,
+}
+
+/// A pipeline and where it comes from.
+#[derive(Debug, Clone)]
+pub struct PipelineEntry {
+    /// The pipeline.
+    pub pipeline: Arc<Pipeline>,
+    /// Its file, from the root of the project.
+    pub path: String,
+}
+
+/// Where an employee may come from; a later one goes before an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// `.crew/employees`, which is part of the project.
+    Project,
+    /// `private/employees`, which is not.
+    Private,
+}
+
+impl Layer {
+    /// All, the lowest first.
+    pub const ALL: [Self; 2] = [Self::Project, Self::Private];
+
+    /// Its folder, from the root of the project.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Project => ".crew/employees",
+            Self::Private => "private/employees",
+        }
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Project => "project",
+            Self::Private => "private",
+        })
+    }
+}
+
+/// Something found in a file, with the text its places point into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What was found.
+    pub diagnostic: Diagnostic,
+    /// The text; empty when it could not be read.
+    pub source: Source,
+}
+
+/// A name or trigger that two employees claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Conflict {
+    /// Which of the two it is.
+    pub kind: ConflictKind,
+    /// The name or trigger.
+    pub name: String,
+    /// `layer:path` of the one that is found by it.
+    pub winner: String,
+    /// `layer:path` of the other.
+    pub loser: String,
+}
+
+/// What two employees claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConflictKind {
+    /// A name.
+    Name,
+    /// A trigger.
+    Trigger,
+}
+
+impl Entry {
+    /// `layer:path`.
+    pub fn origin(&self) -> String {
+        format!("{}:{}", self.layer, self.path)
+    }
+}
+
+impl Snapshot {
+    /// The employee with this name, else with this trigger, else with this character name.
+    pub fn employee(&self, name: &str) -> Option<&Entry> {
+        let name = name.trim();
+        self.employees.get(name).or_else(|| self.employees.get(self.aliases.get(name)?))
+    }
+
+    /// The pipeline whose file has this stem, else the first with this name.
+    pub fn pipeline(&self, name: &str) -> Option<&PipelineEntry> {
+        let name = name.trim();
+        self.pipelines.get(name).or_else(|| self.pipelines.values().find(|entry| entry.pipeline.name == name))
+    }
+
+    /// Names of all employees.
+    pub fn employee_names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.employees.keys().map(String::as_str)
+    }
+
+    /// Names that pipelines are run by.
+    pub fn pipeline_names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
+        self.pipelines.keys().map(String::as_str)
+    }
+
+    /// The name or trigger most likely meant by `name`.
+    pub fn closest_employee(&self, name: &str) -> Option<&str> {
+        closest(name, self.employee_names().chain(self.aliases.keys().map(String::as_str)))
+    }
+
+    /// The pipeline most likely meant by `name`.
+    pub fn closest_pipeline(&self, name: &str) -> Option<&str> {
+        closest(name, self.pipeline_names())
+    }
+
+    /// Whether anything found makes a definition unusable.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.diagnostic.severity == Severity::Error)
+    }
+}

@@ -1,0 +1,181 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Crews of AI employees: defined in YAML and Markdown, served over MCP and HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "knowlyr-crew", version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(super) struct Global {
+    /// Root of the project; where you are, unless given
+    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    pub(super) project_dir: Option<PathBuf>,
+    /// Tell on stderr what is going on
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Print one JSON document; the same as `-f json`
+    #[arg(long, global = true)]
+    json: bool,
+    /// How to print answers
+    #[arg(short, long, global = true, value_enum, default_value_t = Form::Text, hide_default_value = true)]
+    format: Form,
+}
+
+impl Global {
+    /// The root of the project.
+    pub(super) fn root(&self) -> PathBuf {
+        self.project_dir.clone().unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// How to print answers.
+    pub(super) fn form(&self) -> Form {
+        if self.json { Form::Json } else { self.format }
+    }
+}
+
+/// How answers are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For a person.
+    Text,
+    /// For a program: one JSON document.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Serve this project: MCP, webhooks, runs, tasks and schedules, over HTTP
+    Serve(ServeArgs),
+    /// Serve this project to one MCP client over stdin and stdout
+    Mcp(McpArgs),
+    /// List the employees
+    List(ListArgs),
+    /// Show one employee
+    Show(ShowArgs),
+    /// Print the prompt of an employee, or with --execute have its model do the work
+    Run(RunArgs),
+    /// List, show and run pipelines
+    Pipeline(PipelineArgs),
+    /// Check every definition of the project
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(super) host: String,
+    /// Port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8765)]
+    pub(super) port: u16,
+    /// Bearer token that callers must bring. Other users of this machine can read it from the process list: prefer
+    /// CREW_API_TOKEN or --token-file
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) token: Option<String>,
+    /// File that holds the bearer token
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// Host names under which browsers and MCP clients may reach this server, besides localhost
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) allow_host: Vec<String>,
+    /// Allow an address that others can reach without a token
+    #[arg(long)]
+    pub(super) insecure: bool,
+    /// Do not start the schedules of .crew/cron.yaml
+    #[arg(long)]
+    pub(super) no_cron: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct McpArgs {
+    /// How the client talks to it
+    #[arg(short, long, value_enum, default_value_t = Transport::Stdio)]
+    pub(super) transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Transport {
+    /// Messages on stdin and stdout, one a line.
+    Stdio,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    /// Only employees with this tag
+    #[arg(long)]
+    pub(super) tag: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArgs {
+    /// Name or trigger
+    pub(super) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Name or trigger
+    pub(super) name: String,
+    /// Values for its arguments, in their order
+    pub(super) args: Vec<String>,
+    /// A value by name: --arg target=src/main.rs
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Call the model
+    #[arg(short = 'x', long)]
+    pub(super) execute: bool,
+    /// Model to use in place of the employee's own
+    #[arg(long)]
+    pub(super) model: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PipelineArgs {
+    #[command(subcommand)]
+    pub(super) command: PipelineCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PipelineCommand {
+    /// List the pipelines
+    List,
+    /// Show one pipeline
+    Show {
+        /// Name
+        name: String,
+    },
+    /// Print the prompts of a pipeline, or with --execute run it
+    Run(PipelineRunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PipelineRunArgs {
+    /// Name
+    pub(super) name: String,
+    /// A value by name: --arg target=src
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Call the models
+    #[arg(short = 'x', long)]
+    pub(super) execute: bool,
+    /// Model to use in place of every other choice
+    #[arg(long)]
+    pub(super) model: Option<String>,
+}
+
+fn named_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}

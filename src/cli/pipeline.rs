@@ -1,0 +1,134 @@
+//! `knowlyr-crew pipeline`.
+
+use serde_json::json;
+
+use super::{
+    args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
+    exit::{Error, Outcome},
+    render,
+    run::crew,
+};
+use crate::{
+    app::Environment,
+    defs::{Item, TargetKind},
+    engine::{self, Order, PipelineRun, StepRun},
+    tasks::{Status, Task, Trigger},
+    tools::Office,
+};
+
+pub(super) async fn pipeline(
+    global: &Global,
+    args: &PipelineArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
+    let office = crew(global, env);
+    match &args.command {
+        PipelineCommand::List => list(global, &office).await,
+        PipelineCommand::Show { name } => show(global, &office, name).await,
+        PipelineCommand::Run(args) => run(global, &office, args).await,
+    }
+}
+
+async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
+    let definitions = office.crew.definitions().await;
+    render::findings(&definitions.findings);
+    let entries = definitions.pipelines.iter();
+    match global.form() {
+        Form::Json => {
+            let rows: Vec<_> = entries
+                .map(|(name, entry)| {
+                    json!({
+                        "name": name,
+                        "description": entry.pipeline.description,
+                        "args": engine::inputs(&entry.pipeline),
+                        "steps": entry.pipeline.steps().count(),
+                        "path": entry.path,
+                    })
+                })
+                .collect();
+            render::json(&rows)?;
+        }
+        Form::Text => {
+            let rows = entries.map(|(name, entry)| {
+                [
+                    name.clone(),
+                    entry.pipeline.steps().count().to_string(),
+                    engine::inputs(&entry.pipeline).join(", "),
+                    entry.pipeline.description.clone(),
+                ]
+            });
+            render::answer(&render::table(["NAME", "STEPS", "ARGUMENTS", "DESCRIPTION"], rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+async fn show(global: &Global, office: &Office, name: &str) -> Result<Outcome, Error> {
+    let pipeline = office.crew.pipeline(name).await?;
+    if global.form() == Form::Json {
+        render::json(&pipeline)?;
+        return Ok(Outcome::Done);
+    }
+    let mut text = format!("{}\n{}\n", pipeline.name, pipeline.description);
+    for (place, item) in pipeline.items.iter().enumerate() {
+        let names: Vec<_> = item.steps().iter().map(|step| step.employee.as_str()).collect();
+        let together = if matches!(item, Item::Parallel(_)) { " (side by side)" } else { "" };
+        text.push_str(&format!("\n{}. {}{together}", place + 1, names.join(", ")));
+    }
+    render::answer(&text)?;
+    Ok(Outcome::Done)
+}
+
+async fn run(global: &Global, office: &Office, args: &PipelineRunArgs) -> Result<Outcome, Error> {
+    let values = args.named.iter().cloned().collect();
+    if !args.execute {
+        let run = office.crew.preview_pipeline(&args.name, &values).await?;
+        told(global, &run, |step| step.prompt.as_deref().unwrap_or_default())?;
+        return Ok(Outcome::Done);
+    }
+    let order = Order {
+        kind: TargetKind::Pipeline,
+        target: args.name.clone(),
+        args: values,
+        model: args.model.clone(),
+        trigger: Trigger::CLI,
+        caller: Some("cli".to_owned()),
+        idempotency_key: None,
+    };
+    let new = office.crew.plan(order).await?;
+    let tasks = office.tasks().await?;
+    let id = tasks.submit(new).await?.id;
+    tokio::select! {
+        task = tasks.wait(&id) => ended(global, task.as_deref()),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
+    }
+}
+
+fn ended(global: &Global, task: Option<&Task>) -> Result<Outcome, Error> {
+    let Some(task) = task else { return Ok(Outcome::Failed) };
+    if let Some(result) = &task.result {
+        let run: PipelineRun = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
+        told(global, &run, |step| if step.error { &step.error_message } else { &step.output })?;
+    }
+    if let Some(error) = &task.error {
+        render::error(error, std::iter::empty());
+    }
+    Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
+}
+
+fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) -> Result<(), Error> {
+    if global.form() == Form::Json {
+        render::json(run)?;
+        return Ok(());
+    }
+    let ruler = "─".repeat(60);
+    let parts: Vec<String> = run
+        .step_runs()
+        .map(|step| {
+            let heading = format!("{}. {}", step.step_index + 1, step.employee);
+            format!("{ruler}\n{heading}\n{ruler}\n\n{}", content(step))
+        })
+        .collect();
+    render::answer(&parts.join("\n\n"))?;
+    Ok(())
+}

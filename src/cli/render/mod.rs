@@ -1,0 +1,41 @@
+//! How things look on a terminal. Answers go to stdout, all else to stderr.
+
+mod diagnostic;
+mod table;
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+pub(super) use diagnostic::findings;
+pub(super) use table::table;
+
+/// Prints an answer.
+pub(super) fn answer(text: &str) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}
+
+/// Prints an answer as one JSON document.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    answer(&text)
+}
+
+/// Says something beside the answer.
+pub(super) fn note(text: &str) {
+    // There is nobody left to tell when stderr is closed.
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Says why a command did not get through, and what led to it.
+pub(super) fn error(message: &str, causes: impl Iterator<Item = String>) {
+    note(&format!("\u{1b}[1;31merror\u{1b}[0m: {message}"));
+    for cause in causes {
+        note(&format!("  caused by: {cause}"));
+    }
+}

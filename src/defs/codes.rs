@@ -1,0 +1,95 @@
+//! The names of everything that can be said about a definition.
+
+/// Declares constants and the list of them all.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $text;)*
+
+        /// All of them.
+        pub const ALL: &[&str] = &[$($text),*];
+    };
+}
+
+pub(crate) use codes;
+
+codes! {
+    // Any file.
+    /// The text is no YAML.
+    YAML_SYNTAX = "yaml-syntax";
+    /// A key is written twice in one map.
+    DUPLICATE_KEY = "duplicate-key";
+    /// A key is no text.
+    INVALID_KEY = "invalid-key";
+    /// A key that has no meaning here.
+    UNKNOWN_FIELD = "unknown-field";
+    /// Something that must be given is not there, or empty.
+    MISSING_FIELD = "missing-field";
+    /// A value of another kind than the one that is needed.
+    WRONG_TYPE = "wrong-type";
+    /// A value of the right kind that is not one of those allowed.
+    INVALID_VALUE = "invalid-value";
+    /// A text that is too long.
+    TOO_LONG = "too-long";
+    /// There is more to say than is said.
+    TOO_MANY_PROBLEMS = "too-many-problems";
+
+    // Employees.
+    /// A Markdown file does not begin with `---`.
+    MISSING_FRONT_MATTER = "missing-front-matter";
+    /// The front matter is never closed by a line `---`.
+    UNCLOSED_FRONT_MATTER = "unclosed-front-matter";
+    /// There are no instructions.
+    EMPTY_BODY = "empty-body";
+    /// A folder has no `prompt.md`.
+    MISSING_PROMPT = "missing-prompt";
+    /// A name that breaks the rules for names.
+    INVALID_NAME = "invalid-name";
+    /// Two arguments share a name.
+    DUPLICATE_ARG = "duplicate-arg";
+    /// A `$name` in the instructions looks like a misspelt argument.
+    UNKNOWN_PLACEHOLDER = "unknown-placeholder";
+
+    // Pipelines.
+    /// A pipeline or a group without steps.
+    EMPTY_STEPS = "empty-steps";
+    /// A kind of step this version does not run.
+    UNSUPPORTED_STEP = "unsupported-step";
+    /// A group inside a group.
+    NESTED_PARALLEL = "nested-parallel";
+    /// Keys of a step beside `parallel`.
+    MIXED_STEP = "mixed-step";
+    /// Two steps share an id.
+    DUPLICATE_ID = "duplicate-id";
+    /// A reference to a step that does not come before.
+    UNKNOWN_REFERENCE = "unknown-reference";
+    /// Something that looks like a reference but is none.
+    MALFORMED_REFERENCE = "malformed-reference";
+
+    // Webhooks and schedules.
+    /// A secret that is neither a text nor `${NAME}`.
+    INVALID_SECRET = "invalid-secret";
+    /// A `{{` without its `}}`.
+    UNCLOSED_TEMPLATE = "unclosed-template";
+    /// A cron expression that cannot be read, or never comes due.
+    INVALID_CRON = "invalid-cron";
+    /// A time zone nobody knows.
+    UNKNOWN_TIMEZONE = "unknown-timezone";
+    /// Two schedules share a name.
+    DUPLICATE_SCHEDULE = "duplicate-schedule";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_unique_and_kebab_case() {
+        let mut sorted = ALL.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), ALL.len());
+        for code in ALL {
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Reads typed fields out of a tree, notes what does not fit, and goes on.
+
+use indexmap::{IndexMap, map::Entry};
+
+use super::{
+    codes,
+    diagnostic::{Source, Span},
+    report::Report,
+    yaml::{self, Kind, Node, Value},
+};
+
+/// A text and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) value: String,
+    pub(super) span: Span,
+}
+
+/// What a key without meaning is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// Likely a mistake.
+    Warned,
+    /// Too dangerous to pass over.
+    Refused,
+}
+
+/// Reads a whole source as one YAML document, `None` when that cannot be.
+pub(super) fn document(source: &Source, report: &mut Report<'_>) -> Option<Node> {
+    // A byte order mark is no part of the text.
+    let text = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
+    block(text, source.text.len() - text.len(), report)
+}
+
+/// Reads a part of a source, which starts at `offset`, as one YAML document.
+pub(super) fn block(text: &str, offset: usize, report: &mut Report<'_>) -> Option<Node> {
+    match yaml::parse(text, offset) {
+        Ok(node) => Some(node),
+        Err(fault) => {
+            let message = format!("this is not valid YAML: {}", fault.message);
+            let draft = match fault.at {
+                Some(span) => report.error(codes::YAML_SYNTAX, span, message),
+                None => report.error_in_file(codes::YAML_SYNTAX, message),
+            };
+            if has_wide_colon(text) {
+                draft.help(WIDE_COLON);
+            }
+            None
+        }
+    }
+}
+
+const WIDE_COLON: &str = "after a key write `: `, not the full-width `：`";
+
+/// Whether a line looks like `key：value`, which YAML does not take for a key and a value.
+fn has_wide_colon(text: &str) -> bool {
+    text.lines().any(|line| {
+        let key = line.trim_start().split('：').next().unwrap_or_default();
+        line.contains('：')
+            && !key.is_empty()
+            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    })
+}
+
+/// The fields of one map. `what` says what the map describes, with its article: "a step".
+pub(super) struct Fields<'n> {
+    what: &'static str,
+    place: Span,
+    entries: IndexMap<&'n str, (Span, &'n Node)>,
+    known: Vec<&'static str>,
+}
+
+impl<'n> Fields<'n> {
+    /// The fields of `node`, `None` when it is no map.
+    pub(super) fn of(node: &'n Node, what: &'static str, report: &mut Report<'_>) -> Option<Self> {
+        let Value::Map(pairs) = &node.value else {
+            let draft = report.error(
+                codes::WRONG_TYPE,
+                node.span,
+                format!("{what} must be a map of fields, not {}", node.describe()),
+            );
+            if let Value::Scalar { text, .. } = &node.value
+                && has_wide_colon(text)
+            {
+                draft.help(WIDE_COLON);
+            }
+            return None;
+        };
+        let place = pairs.first().map_or(node.span, |(key, _)| key.span);
+        let mut entries = IndexMap::new();
+        for (key, value) in pairs {
+            let Value::Scalar { text, .. } = &key.value else {
+                report.error(
+                    codes::INVALID_KEY,
+                    key.span,
+                    format!("a key must be a text, not {}", key.describe()),
+                );
+                continue;
+            };
+            match entries.entry(text.as_str()) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert((key.span, value));
+                }
+                Entry::Occupied(first) => {
+                    let (first, _) = *first.get();
+                    report
+                        .error(codes::DUPLICATE_KEY, key.span, format!("`{text}` is written twice"))
+                        .label("again here")
+                        .also(first, "first here");
+                }
+            }
+        }
+        Some(Self { what, place, entries, known: Vec::new() })
+    }
+
+    /// A place to point at when something is not there.
+    pub(super) fn place(&self) -> Span {
+        self.place
+    }
+
+    /// The place of a key.
+    pub(super) fn key(&self, key: &str) -> Option<Span> {
+        self.entries.get(key).map(|(span, _)| *span)
+    }
+
+    /// A value; `null` counts as absent.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
+        self.known.push(key);
+        let (_, node) = self.entries.get(key)?;
+        (node.value != Value::Null).then_some(*node)
+    }
+
+    /// A value that must be there.
+    pub(super) fn require(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<&'n Node> {
+        let found = self.get(key);
+        if found.is_none() {
+            let place = self.key(key).unwrap_or(self.place);
+            report.error(codes::MISSING_FIELD, place, format!("{} needs `{key}`", self.what));
+        }
+        found
+    }
+
+    /// A text; numbers, dates and `yes` are taken as they are written.
+    pub(super) fn text(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<Text> {
+        text(self.get(key)?, key, report)
+    }
+
+    /// A text that must be there and hold more than white space.
+    pub(super) fn required_text(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<Text> {
+        let text = text(self.require(key, report)?, key, report)?;
+        if text.value.trim().is_empty() {
+            report.error(codes::MISSING_FIELD, text.span, format!("`{key}` is empty"));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text, trimmed, or nothing.
+    pub(super) fn string(&mut self, key: &'static str, report: &mut Report<'_>) -> String {
+        self.optional(key, report).unwrap_or_default()
+    }
+
+    /// A text, trimmed, when there is more to it than white space.
+    pub(super) fn optional(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<String> {
+        let value = self.text(key, report)?.value.trim().to_owned();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// A yes-or-no value.
+    pub(super) fn flag(&mut self, key: &'static str, report: &mut Report<'_>) -> Option<bool> {
+        let node = self.get(key)?;
+        if let Value::Scalar { text, kind } = &node.value {
+            let meant = match (kind, text.to_lowercase().as_str()) {
+                (Kind::Bool(value), _) => Some(*value),
+                (Kind::Text, "true" | "yes" | "on") => Some(true),
+                (Kind::Text, "false" | "no" | "off") => Some(false),
+                _ => None,
+            };
+            if meant.is_some() {
+                return meant;
+            }
+        }
+        report.error(
+            codes::WRONG_TYPE,
+            node.span,
+            format!("`{key}` must be `true` or `false`, not {}", node.describe()),
+        );
+        None
+    }
+
+    /// A list, empty when absent.
+    pub(super) fn list(&mut self, key: &'static str, report: &mut Report<'_>) -> &'n [Node] {
+        let Some(node) = self.get(key) else { return &[] };
+        if let Value::List(items) = &node.value {
+            return items;
+        }
+        let draft = report.error(
+            codes::WRONG_TYPE,
+            node.span,
+            format!("`{key}` must be a list, not {}", node.describe()),
+        );
+        if let Value::Scalar { text, .. } = &node.value
+            && text.chars().count() <= 40
+            && !text.contains(['\n', ',', ':', '['])
+        {
+            draft.help(format!("write `{key}: [{}]`", text.trim()));
+        }
+        &[]
+    }
+
+    /// A list of texts, empty ones left out.
+    pub(super) fn texts(&mut self, key: &'static str, report: &mut Report<'_>) -> Vec<Text> {
+        let items = self.list(key, report);
+        items
+            .iter()
+            .filter_map(|item| text_in(item, key, report))
+            .filter(|text| !text.value.is_empty())
+            .collect()
+    }
+
+    /// The same without their places.
+    pub(super) fn strings(&mut self, key: &'static str, report: &mut Report<'_>) -> Vec<String> {
+        self.texts(key, report).into_iter().map(|text| text.value).collect()
+    }
+
+    /// A map of texts; `null` stands for the empty text.
+    pub(super) fn text_map(&mut self, key: &'static str, report: &mut Report<'_>) -> IndexMap<String, Text> {
+        let Some(node) = self.get(key) else { return IndexMap::new() };
+        if !matches!(node.value, Value::Map(_)) {
+            let message = format!("`{key}` must be a map of names and values, not {}", node.describe());
+            report.error(codes::WRONG_TYPE, node.span, message);
+            return IndexMap::new();
+        }
+        let Some(fields) = Fields::of(node, "`args`", report) else { return IndexMap::new() };
+        let mut texts = IndexMap::new();
+        for (name, (_, value)) in fields.entries {
+            let text = match &value.value {
+                Value::Null => Some(Text { value: String::new(), span: value.span }),
+                _ => text(value, name, report),
+            };
+            if let Some(text) = text {
+                texts.insert(name.to_owned(), text);
+            }
+        }
+        texts
+    }
+
+    /// Notes every key that nobody asked for, save those in `silent`.
+    pub(super) fn finish(self, unknown: Unknown, silent: &[&str], report: &mut Report<'_>) {
+        for (key, (span, _)) in &self.entries {
+            if self.known.contains(key) || silent.contains(key) {
+                continue;
+            }
+            let message = format!("{} has no field `{key}`", self.what);
+            let draft = match unknown {
+                Unknown::Warned => report.warning(codes::UNKNOWN_FIELD, *span, message),
+                Unknown::Refused => report.error(codes::UNKNOWN_FIELD, *span, message),
+            };
+            draft.suggest(key, self.known.iter().copied());
+        }
+    }
+}
+
+/// A scalar as text.
+pub(super) fn text(node: &Node, name: &str, report: &mut Report<'_>) -> Option<Text> {
+    if let Value::Scalar { text, .. } = &node.value {
+        return Some(Text { value: text.clone(), span: node.span });
+    }
+    report.error(codes::WRONG_TYPE, node.span, format!("`{name}` must be a text, not {}", node.describe()));
+    None
+}
+
+/// A scalar in a list, as trimmed text.
+fn text_in(node: &Node, list: &str, report: &mut Report<'_>) -> Option<Text> {
+    match &node.value {
+        Value::Scalar { text, .. } => Some(Text { value: text.trim().to_owned(), span: node.span }),
+        Value::Null => None,
+        _ => {
+            let message = format!("an entry of `{list}` must be a text, not {}", node.describe());
+            report.error(codes::WRONG_TYPE, node.span, message);
+            None
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The prompt of an employee, the same on every surface.
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use indexmap::IndexMap;
+
+use super::{
+    Error,
+    surroundings::{self, Language, Surroundings},
+    template::{Grammar, Place, Template, longest_name},
+};
+use crate::{
+    catalog::ProjectType,
+    defs::{Adaptor, Employee, Format, Output},
+};
+
+/// Values for an employee.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Given {
+    /// By name; names the employee does not declare are not used.
+    pub named: IndexMap<String, String>,
+    /// By place: they fill the arguments that are not named, in the order these are declared.
+    pub positional: Vec<String>,
+}
+
+impl Given {
+    /// Values by name only.
+    pub fn named(named: IndexMap<String, String>) -> Self {
+        Self { named, positional: Vec::new() }
+    }
+}
+
+/// Renders the prompt `employee` works by.
+///
+/// # Errors
+/// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
+pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
+    let values = Values::resolve(employee, given)?;
+    let language = Language::of(&format!("{}{}", employee.title(), employee.description));
+    let body = values.fill(&full_body(employee, around.project.project_type.as_str()), language, around);
+    let mut prompt = header(employee, language, around);
+    prompt.push_str("\n---\n\n");
+    prompt.push_str(body.trim());
+    if employee.output != Output::default() {
+        prompt.push_str(&output_section(&employee.output, language));
+    }
+    Ok(prompt)
+}
+
+/// The names of required values that `given` lacks.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn check_arguments(employee: &Employee, given: &Given) -> Result<(), Error> {
+    Values::resolve(employee, given).map(|_| ())
+}
+
+struct Values<'a> {
+    employee: &'a Employee,
+    by_name: HashMap<&'a str, &'a str>,
+    positional: Vec<&'a str>,
+}
+
+impl<'a> Values<'a> {
+    fn resolve(employee: &'a Employee, given: &'a Given) -> Result<Self, Error> {
+        let mut waiting = given.positional.iter();
+        let mut by_name = HashMap::with_capacity(employee.args.len());
+        let mut missing = Vec::new();
+        for arg in &employee.args {
+            let value = given.named.get(&arg.name).or_else(|| waiting.next()).or(arg.default.as_ref());
+            match value {
+                Some(value) if !(arg.required && value.trim().is_empty()) => {
+                    by_name.insert(arg.name.as_str(), value.as_str());
+                }
+                _ if arg.required => missing.push(arg.name.clone()),
+                _ => {
+                    by_name.insert(arg.name.as_str(), "");
+                }
+            }
+        }
+        if !missing.is_empty() {
+            return Err(Error::MissingArguments {
+                of: format!("employee `{}`", employee.name),
+                names: missing,
+            });
+        }
+        let takes_any = employee.args.is_empty();
+        if waiting.len() > 0 && !takes_any {
+            return Err(Error::TooManyPositionals {
+                employee: employee.name.clone(),
+                takes: employee.args.len(),
+                given: given.positional.len(),
+            });
+        }
+        let positional = if given.positional.is_empty() {
+            employee.args.iter().filter_map(|arg| by_name.get(arg.name.as_str()).copied()).collect()
+        } else {
+            given.positional.iter().map(String::as_str).collect()
+        };
+        Ok(Self { employee, by_name, positional })
+    }
+
+    fn fill(&self, body: &str, language: Language, around: &Surroundings) -> String {
+        let filled = Template::parse(body, self).fill(|place| {
+            Ok::<_, std::convert::Infallible>(match place {
+                Place::Named(name) => self.by_name.get(name).copied().unwrap_or_default().to_owned(),
+                Place::Positional(number) => {
+                    self.positional.get(number - 1).copied().unwrap_or_default().to_owned()
+                }
+                Place::AllArguments => self.all(),
+                Place::Word(word) => {
+                    surroundings::word(word, &self.employee.name, language, around).unwrap_or_default()
+                }
+                Place::StepOutput(_) => String::new(),
+            })
+        });
+        match filled {
+            Ok(text) => text,
+            Err(never) => match never {},
+        }
+    }
+
+    fn all(&self) -> String {
+        let values: Vec<_> = self.positional.iter().copied().filter(|value| !value.is_empty()).collect();
+        values.join(" ")
+    }
+}
+
+impl Grammar for Values<'_> {
+    fn name_len(&self, rest: &str) -> Option<usize> {
+        longest_name(rest, self.employee.args.iter().map(|arg| arg.name.as_str()))
+    }
+    fn braced(&self, name: &str) -> bool {
+        self.employee.args.iter().any(|arg| arg.name == name)
+    }
+    fn positionals(&self) -> Option<usize> {
+        Some(self.positional.len())
+    }
+    fn word(&self, word: &str) -> bool {
+        surroundings::is_word(word)
+    }
+}
+
+/// The body and the adaptors that fit the project. An adaptor whose name is no kind of project fits them all.
+fn full_body(employee: &Employee, project_type: &str) -> String {
+    const KINDS: [&str; 5] = ["python", "nodejs", "go", "rust", "java"];
+    let fits = |adaptor: &&Adaptor| adaptor.name == project_type || !KINDS.contains(&adaptor.name.as_str());
+    let mut body = employee.body.clone();
+    for adaptor in employee.adaptors.iter().filter(fits) {
+        body.push_str("\n\n");
+        body.push_str(&adaptor.body);
+    }
+    body
+}
+
+fn header(employee: &Employee, language: Language, around: &Surroundings) -> String {
+    let title = employee.title();
+    let project = &around.project;
+    let known = project.project_type != ProjectType::Unknown;
+    let of_project = |value: &str| if known { value.to_owned() } else { String::new() };
+    let rows = [
+        (language.pick("Role", "角色"), title.to_owned()),
+        (language.pick("Name", "姓名"), employee.character_name.clone()),
+        (language.pick("Description", "描述"), employee.description.clone()),
+        (language.pick("Model", "模型"), employee.model.clone().unwrap_or_default()),
+        (language.pick("Tags", "标签"), employee.tags.join(", ")),
+        (language.pick("Tools", "需要工具"), employee.tools.join(", ")),
+        (language.pick("Read first", "预读上下文"), employee.context.join(", ")),
+        (language.pick("Project type", "项目类型"), of_project(&project.display_label())),
+        (language.pick("Test framework", "测试框架"), of_project(&project.test_framework)),
+        ("Lint", of_project(&project.lint_tools.join(", "))),
+        (language.pick("Package manager", "包管理"), of_project(&project.package_manager)),
+    ];
+    let mut header = format!("# {title}\n\n");
+    for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        let _ = writeln!(header, "**{label}**: {value}");
+    }
+    header
+}
+
+fn output_section(output: &Output, language: Language) -> String {
+    let format = match output.format {
+        Format::Markdown => "markdown",
+        Format::Json => "json",
+        Format::Text => "text",
+    };
+    let mut section = format!("\n\n---\n\n## {}\n\n", language.pick("Output constraints", "输出约束"));
+    let _ = write!(section, "- {}: {format}", language.pick("Format", "输出格式"));
+    if !output.filename.is_empty() {
+        let _ = write!(section, "\n- {}: {}", language.pick("File name", "文件名"), output.filename);
+    }
+    if !output.dir.is_empty() {
+        let _ = write!(section, "\n- {}: {}", language.pick("Folder", "目录"), output.dir);
+    }
+    section
+}

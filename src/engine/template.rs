@@ -1,0 +1,261 @@
+//! Places to fill in text, filled in one pass: a value is never looked at again, whatever it holds.
+//!
+//! ```text
+//! place    = "$" name | "${" name "}" | "$" digits | "$ARGUMENTS" | "$@"     of an employee's body
+//!          | "{" word "}"                                                    date, cwd, git_branch, …
+//!          | "$" name | "${" name "}" | "{prev}" | "{steps." id ".output}"   of a step's arguments
+//! escape   = "$" place                                                       gives the place itself, unfilled
+//! ```
+//! The longest name that is known wins, and a name ends where the word does: with an argument `target`, the text
+//! `$target_dir` is no place, while `$target的代码` is one. What is no place is left as it stands, so `$HOME`, `$5`
+//! and `{}` need no escape.
+
+/// A text cut into what stands and what is to be filled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Template<'t> {
+    parts: Vec<Part<'t>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part<'t> {
+    Text(&'t str),
+    Place(Place<'t>),
+}
+
+/// A place to fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place<'t> {
+    /// `$name` or `${name}`.
+    Named(&'t str),
+    /// `$1`, counted from 1.
+    Positional(usize),
+    /// `$ARGUMENTS` or `$@`.
+    AllArguments,
+    /// `{word}`.
+    Word(&'t str),
+    /// `{steps.<id>.output}`.
+    StepOutput(&'t str),
+}
+
+/// Which places a text of some kind has.
+pub(crate) trait Grammar {
+    /// How many bytes at the start of `rest` (which follows a `$`) name a value, if any do.
+    fn name_len(&self, rest: &str) -> Option<usize>;
+    /// Whether `${name}` is a place.
+    fn braced(&self, name: &str) -> bool;
+    /// Whether `$1`, `$ARGUMENTS` and `$@` are places, and how many positional values there are.
+    fn positionals(&self) -> Option<usize>;
+    /// Whether `{word}` is a place.
+    fn word(&self, word: &str) -> bool;
+    /// Whether `{steps.<id>.output}` is a place.
+    fn step_outputs(&self) -> bool {
+        false
+    }
+}
+
+impl<'t> Template<'t> {
+    /// Finds the places of `text`. Linear in its length (times the number of known names).
+    pub(crate) fn parse(text: &'t str, grammar: &impl Grammar) -> Self {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        // How many bytes of `rest` are already known to stand as they are.
+        let mut plain = 0;
+        while let Some((before, tail)) = split_at_mark(rest, plain) {
+            let escaped = tail.strip_prefix('$').filter(|place| place.starts_with('$'));
+            let (part, taken) = if let Some((_, len)) = escaped.and_then(|place| parse_place(place, grammar))
+            {
+                (tail.get(1..=len).map(Part::Text), len + 1)
+            } else if let Some((place, len)) = parse_place(tail, grammar) {
+                (Some(Part::Place(place)), len)
+            } else {
+                plain = before.len() + 1;
+                continue;
+            };
+            push_text(&mut parts, before);
+            parts.extend(part);
+            rest = tail.get(taken..).unwrap_or_default();
+            plain = 0;
+        }
+        push_text(&mut parts, rest);
+        Self { parts }
+    }
+
+    /// The places, in order, one for each time it stands in the text.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place<'t>> + '_ {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Place(place) => Some(*place),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The text with every place filled by `value`.
+    ///
+    /// # Errors
+    /// The first error of `value`.
+    pub(crate) fn fill<V: AsRef<str>, E>(
+        &self,
+        mut value: impl FnMut(Place<'t>) -> Result<V, E>,
+    ) -> Result<String, E> {
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Place(place) => filled.push_str(value(*place)?.as_ref()),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+fn push_text<'t>(parts: &mut Vec<Part<'t>>, text: &'t str) {
+    if !text.is_empty() {
+        parts.push(Part::Text(text));
+    }
+}
+
+/// Cuts `text` before the first `$` or `{` that is at or after byte `from`.
+fn split_at_mark(text: &str, from: usize) -> Option<(&str, &str)> {
+    let at = from + text.get(from..)?.find(['$', '{'])?;
+    text.split_at_checked(at)
+}
+
+/// What stands before the next `}`; no place spans blanks or braces, so the search is short.
+fn until_brace(text: &str) -> Option<&str> {
+    let (word, rest) =
+        text.split_at_checked(text.find(|c: char| c.is_whitespace() || c == '{' || c == '}')?)?;
+    rest.starts_with('}').then_some(word)
+}
+
+/// The place `text` starts with and its length in bytes.
+fn parse_place<'t>(text: &'t str, grammar: &impl Grammar) -> Option<(Place<'t>, usize)> {
+    if let Some(rest) = text.strip_prefix("${") {
+        let name = until_brace(rest)?;
+        return grammar.braced(name).then_some((Place::Named(name), name.len() + 3));
+    }
+    if let Some(rest) = text.strip_prefix('$') {
+        if let Some(len) = grammar.name_len(rest) {
+            return Some((Place::Named(rest.get(..len)?), len + 1));
+        }
+        return parse_positional(rest, grammar.positionals()?).map(|(place, len)| (place, len + 1));
+    }
+    let rest = text.strip_prefix('{')?;
+    let word = until_brace(rest)?;
+    let len = word.len() + 2;
+    if grammar.word(word) {
+        return Some((Place::Word(word), len));
+    }
+    let id = word.strip_prefix("steps.")?.strip_suffix(".output")?;
+    grammar.step_outputs().then_some((Place::StepOutput(id), len))
+}
+
+fn parse_positional<'t>(rest: &str, count: usize) -> Option<(Place<'t>, usize)> {
+    if rest.starts_with('@') {
+        return Some((Place::AllArguments, 1));
+    }
+    if let Some(after) = rest.strip_prefix("ARGUMENTS") {
+        return (!after.starts_with(is_word)).then_some((Place::AllArguments, "ARGUMENTS".len()));
+    }
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let number: usize = rest.get(..digits)?.parse().ok()?;
+    (1..=count).contains(&number).then_some((Place::Positional(number), digits))
+}
+
+/// The longest of `names` that `rest` starts with and that ends where the word does.
+pub(crate) fn longest_name<'n>(rest: &str, names: impl Iterator<Item = &'n str>) -> Option<usize> {
+    names.filter(|name| !name.is_empty() && starts_with_word(rest, name)).map(str::len).max()
+}
+
+fn starts_with_word(rest: &str, name: &str) -> bool {
+    rest.strip_prefix(name).is_some_and(|after| !(name.ends_with(is_word) && after.starts_with(is_word)))
+}
+
+/// How many bytes at the start of `rest` are an identifier: a letter or `_`, then letters, digits, `_`.
+pub(crate) fn identifier_len(rest: &str) -> Option<usize> {
+    let starts = rest.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
+    starts.then(|| rest.find(|c| !is_word(c)).unwrap_or(rest.len()))
+}
+
+/// Only ASCII makes words here: in Chinese a name is followed by text without a space between.
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Body(&'static [&'static str], usize);
+
+    impl Grammar for Body {
+        fn name_len(&self, rest: &str) -> Option<usize> {
+            longest_name(rest, self.0.iter().copied())
+        }
+        fn braced(&self, name: &str) -> bool {
+            self.0.contains(&name)
+        }
+        fn positionals(&self) -> Option<usize> {
+            Some(self.1)
+        }
+        fn word(&self, word: &str) -> bool {
+            matches!(word, "date" | "cwd")
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let grammar = Body(&["target", "target_file", "目标"], 2);
+        let filled = Template::parse(text, &grammar).fill(|place| {
+            Ok::<_, ()>(match place {
+                Place::Named(name) => format!("<{name}>"),
+                Place::Positional(number) => format!("<{number}>"),
+                Place::AllArguments => "<all>".to_owned(),
+                Place::Word(word) => format!("<{{{word}}}>"),
+                Place::StepOutput(id) => format!("<step {id}>"),
+            })
+        });
+        assert_eq!(filled, Ok(expected.to_owned()));
+    }
+
+    #[test]
+    fn names_end_where_the_word_does() {
+        check("$target", "<target>");
+        check("$target_dir", "$target_dir");
+        check("$target_file.", "<target_file>.");
+        check("a$target/x", "a<target>/x");
+        check("$target的代码", "<target>的代码");
+        check("$目标文件", "<目标>文件");
+        check("${target}_dir ${other}", "<target>_dir ${other}");
+    }
+
+    #[test]
+    fn positionals_are_whole_numbers_that_exist() {
+        check("$1 $2 $3 $10 $0 $5.00", "<1> <2> $3 $10 $0 $5.00");
+        check("$ARGUMENTS|$@|$ARGUMENTSX", "<all>|<all>|$ARGUMENTSX");
+    }
+
+    #[test]
+    fn what_is_no_place_stands() {
+        check("$HOME {} {x} $ { $$ $$x$$ 100$", "$HOME {} {x} $ { $$ $$x$$ 100$");
+        check("{date} {{date}} {cwd", "<{date}> {<{date}>} {cwd");
+        check("{steps.a.output}", "{steps.a.output}");
+    }
+
+    #[test]
+    fn a_doubled_dollar_keeps_a_place_as_text() {
+        check("$$target $$1 $${target} $$@", "$target $1 ${target} $@");
+        check("$$target_dir", "$$target_dir");
+        check("$$$target", "$$target");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics_and_keeps_what_stands(text in "[$@{}a-z1-9目标_. ]{0,60}") {
+            let grammar = Body(&["a", "ab", "目标"], 3);
+            let template = Template::parse(&text, &grammar);
+            let _ = template.fill(|_| Ok::<_, ()>("$a{date}$1"));
+            if template.places().next().is_none() && !text.contains("$$") {
+                proptest::prop_assert_eq!(template.fill(|_| Ok::<_, ()>("")), Ok(text.clone()));
+            }
+        }
+    }
+}

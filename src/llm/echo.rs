@@ -1,0 +1,58 @@
+//! The offline model: answers without a network, so that a crew can be tried and tested without a key.
+
+use super::{Finish, Reply, Request, Role, Usage, provider::ECHO};
+use crate::base::text::truncate;
+
+/// What every answer of the offline model begins with, so that nobody takes it for thought.
+const NOTICE: &str = "[echo] This is the offline model; no provider was asked. These were its instructions:";
+
+/// Most characters of the instructions that are repeated: outputs that are handed on must not grow without end.
+const REPEATED: usize = 2000;
+
+/// The answer to `request`, always the same for the same request: a notice, the beginning of its instructions, and the
+/// last user turn.
+///
+/// A token is counted for every four characters begun, in the text read (instructions and conversation) as in
+/// the text written.
+pub(super) fn answer(request: &Request) -> Reply {
+    let last = request.messages.iter().rev().find(|message| message.role == Role::User);
+    let instructions = truncate(request.system.trim(), REPEATED);
+    let text = format!("{NOTICE}\n\n{instructions}\n\n> {}", last.map_or("", |message| &message.text));
+    let read = request.messages.iter().map(|message| tokens(&message.text)).sum::<u64>();
+    Reply {
+        usage: Usage { input_tokens: tokens(&request.system) + read, output_tokens: tokens(&text) },
+        text,
+        model: ECHO.to_owned(),
+        finish: Finish::Stop,
+    }
+}
+
+fn tokens(text: &str) -> u64 {
+    text.chars().count().div_ceil(4) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llm::Message;
+
+    #[test]
+    fn repeats_what_it_was_told_and_says_so() {
+        let request = Request {
+            model: "echo".to_owned(),
+            system: "12345".to_owned(),
+            messages: vec![
+                Message::user("first"),
+                Message { role: Role::Assistant, text: "x".to_owned() },
+                Message::user("审查"),
+            ],
+            max_tokens: None,
+            temperature: None,
+            account: "test".to_owned(),
+        };
+        let reply = answer(&request);
+        assert_eq!(reply.text, format!("{NOTICE}\n\n12345\n\n> 审查"));
+        assert_eq!(reply.usage, Usage { input_tokens: 2 + 2 + 1 + 1, output_tokens: tokens(&reply.text) });
+        assert_eq!(reply, answer(&request));
+    }
+}

@@ -1,0 +1,177 @@
+//! What the tools work with: a crew, and the tasks it is given.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{OnceCell, watch};
+
+use super::{Ctx, Error, Progress};
+use crate::{
+    engine::{self, Crew},
+    llm,
+    tasks::{self, Engine, NewTask, Status, Task, TaskId},
+};
+
+/// How the tasks of a project are opened.
+pub type OpenTasks = Box<dyn Fn() -> BoxFuture<'static, Result<Engine, tasks::Error>> + Send + Sync>;
+
+/// A crew and the tasks it is given. Clones share both.
+#[derive(Clone)]
+pub struct Office {
+    /// Who is there and how they work.
+    pub crew: Arc<Crew>,
+    tasks: Arc<Lazy>,
+}
+
+struct Lazy {
+    open: OpenTasks,
+    engine: OnceCell<Engine>,
+}
+
+impl Office {
+    /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
+    /// trace on disk and waits for nothing.
+    pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
+        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new() }) }
+    }
+
+    /// What the crew has been given to do.
+    ///
+    /// # Errors
+    /// Why the tasks cannot be opened; the next call tries again.
+    pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
+        self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
+    }
+
+    /// Submits `new` and stays with it until it ends, reporting each finished step; a caller that goes away cancels it.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be accepted, [`Error::Failed`] when it was cancelled or failed.
+    pub(super) async fn see_through(
+        &self,
+        ctx: &Ctx,
+        new: NewTask,
+        total: usize,
+    ) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
+        let id = tasks.submit(new).await?.id;
+        let total = u32::try_from(total).ok();
+        if let Some(watch) = tasks.watch(&id) {
+            tokio::select! {
+                () = report(ctx, watch, total) => {}
+                () = ctx.cancelled().cancelled() => {
+                    tasks.cancel(&id).await?;
+                }
+            }
+        }
+        let task = tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))?;
+        match task.status {
+            Status::Completed => Ok(task),
+            Status::Cancelled => Err(Error::Failed(format!("task `{id}` was cancelled"))),
+            _ => Err(Error::Failed(format!(
+                "task `{id}` failed: {}",
+                task.error.as_deref().unwrap_or("no reason was recorded")
+            ))),
+        }
+    }
+
+    /// A task by its id, as it was given by a caller.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] when `id` cannot be one, [`Error::NotFound`] when there is no such task.
+    pub async fn task(&self, id: &str) -> Result<Arc<Task>, Error> {
+        let id: TaskId =
+            id.parse().map_err(|error: tasks::NotATaskId| Error::Arguments(error.to_string()))?;
+        let tasks = self.tasks().await?;
+        tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").field("crew", &self.crew).finish_non_exhaustive()
+    }
+}
+
+fn no_task(tasks: &Engine, id: &TaskId) -> Error {
+    let elsewhere = "another process keeps the tasks of this project; ask it, for instance `GET /tasks/{id}` of its server";
+    let hint = (!tasks.is_durable()).then(|| elsewhere.to_owned());
+    Error::NotFound { what: "task", name: id.to_string(), hint }
+}
+
+/// What the body of the task left as its result.
+pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, Error> {
+    let value = task.result.clone().unwrap_or_default();
+    serde_json::from_value(value)
+        .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
+}
+
+/// Reports each finished step until the task has ended.
+async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Option<u32>) {
+    let mut done = 0;
+    loop {
+        let task = Arc::clone(&changes.borrow_and_update());
+        let finished = u32::try_from(task.steps.len()).unwrap_or(u32::MAX);
+        if finished > done
+            && let Some(step) = task.steps.last()
+        {
+            done = finished;
+            ctx.report(Progress { done, total, message: format!("finished {}", step.step) });
+        }
+        if task.status.is_final() || changes.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+impl From<engine::Error> for Error {
+    fn from(error: engine::Error) -> Self {
+        let near = |near: Option<String>| near.map(|near| format!("did you mean `{near}`?"));
+        match error {
+            engine::Error::UnknownEmployee { name, near: n } => {
+                Self::NotFound { what: "employee", name, hint: near(n) }
+            }
+            engine::Error::UnknownPipeline { name, near: n } => {
+                Self::NotFound { what: "pipeline", name, hint: near(n) }
+            }
+            engine::Error::MissingArguments { .. } | engine::Error::TooManyPositionals { .. } => {
+                Self::Arguments(error.to_string())
+            }
+            engine::Error::Model(error) => error.into(),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<llm::Error> for Error {
+    fn from(error: llm::Error) -> Self {
+        match error {
+            llm::Error::UnknownModel { .. } | llm::Error::NotServed { .. } => {
+                Self::Arguments(error.to_string())
+            }
+            llm::Error::MissingKey { .. } | llm::Error::InvalidKey { .. } | llm::Error::Address { .. } => {
+                Self::Unavailable { message: error.to_string(), retry_after: None }
+            }
+            llm::Error::Status { retry_after, .. } if error.is_transient() => {
+                Self::Unavailable { message: error.to_string(), retry_after }
+            }
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl From<tasks::Error> for Error {
+    fn from(error: tasks::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            tasks::Error::Full { .. } => {
+                Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) }
+            }
+            tasks::Error::NotFound { id } => {
+                Self::NotFound { what: "task", name: id.to_string(), hint: None }
+            }
+            tasks::Error::Final { .. } => Self::Conflict(message),
+            _ => Self::Unavailable { message, retry_after: None },
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tools about pipelines.
+
+mod list;
+mod run;
+
+pub(super) use list::ListPipelines;
+pub(super) use run::RunPipeline;

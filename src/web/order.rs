@@ -1,0 +1,98 @@
+//! The body of a run request, read strictly: a flag that is not understood must not be taken for its opposite.
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::{Problem, body::a_kind};
+use crate::base::text;
+
+const KEYS: [&str; 5] = ["args", "sync", "model", "stream", "agent_id"];
+
+/// What a run request asks for.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct RunRequest {
+    /// Values for the target's arguments.
+    pub(super) args: IndexMap<String, String>,
+    /// Whether to wait for the end.
+    pub(super) sync: bool,
+    /// A model to use in place of the target's own.
+    pub(super) model: Option<String>,
+}
+
+impl RunRequest {
+    /// Reads a body. `null` stands for a key that is not given.
+    ///
+    /// `agent_id` names an identity of the predecessor's identity service. It is checked and otherwise unused, so that
+    /// its clients need not change; `stream` may only be false.
+    ///
+    /// # Errors
+    /// 422 naming the key.
+    pub(super) fn parse(object: Map<String, Value>) -> Result<Self, Problem> {
+        let mut request = Self::default();
+        for (key, value) in object {
+            match (key.as_str(), value) {
+                (known, Value::Null) if KEYS.contains(&known) => {}
+                ("args", Value::Object(args)) => request.args = texts(args)?,
+                ("sync", Value::Bool(sync)) => request.sync = sync,
+                ("stream", Value::Bool(false)) => {}
+                ("stream", Value::Bool(true)) => {
+                    return Err(Problem::unfit(
+                        "streaming is not available yet; use `sync` or poll `/tasks/{id}`",
+                    ));
+                }
+                ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("agent_id", value) if is_agent_id(&value) => {}
+                (key, value) => return Err(unfit(key, &value)),
+            }
+        }
+        Ok(request)
+    }
+}
+
+/// Digits only: the id becomes part of an address elsewhere.
+fn is_agent_id(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_u64(),
+        Value::String(text) => {
+            (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
+}
+
+fn unfit(key: &str, value: &Value) -> Problem {
+    let wanted = match key {
+        "args" => "an object",
+        "sync" | "stream" => "`true` or `false`",
+        "model" => "a text that is not blank",
+        "agent_id" => "a number",
+        _ => {
+            let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
+            let key = text::truncate(key, 100);
+            return Problem::unfit(format!("unknown key `{key}`{}", near.unwrap_or_default()));
+        }
+    };
+    Problem::unfit(format!("`{key}` must be {wanted}, not {}", a_kind(value)))
+}
+
+/// Scalars become text, as an argument is text; `null` is an argument that is not given.
+fn texts(args: Map<String, Value>) -> Result<IndexMap<String, String>, Problem> {
+    let mut texts = IndexMap::with_capacity(args.len());
+    for (name, value) in args {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => text,
+            Value::Bool(flag) => flag.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::Array(_) | Value::Object(_) => {
+                let name = text::truncate(&name, 100);
+                let kind = a_kind(&value);
+                return Err(Problem::unfit(format!(
+                    "`args.{name}` must be a text, a number or a boolean, not {kind}"
+                )));
+            }
+        };
+        texts.insert(name, text);
+    }
+    Ok(texts)
+}

@@ -1,0 +1,40 @@
+//! Every route and every layer.
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{State, auth, problem, run, status, task, trace, webhook};
+
+/// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
+///
+/// A request passes, from the outside: trace id and span; bearer token (not for `/health` and `/webhook/github`);
+/// panics become a problem; route. Unknown paths are asked for the token as well, so that a stranger learns nothing.
+///
+/// # Panics
+/// When `mounted` has a route of the same path: a mistake in the program.
+pub fn router(state: State, mounted: Router) -> Router {
+    let token = state.token.clone();
+    Router::new()
+        .route("/health", get(status::health))
+        .route("/metrics", get(status::metrics))
+        .route("/cron/status", get(status::cron))
+        .route("/run/employee/{name}", post(run::employee))
+        .route("/run/pipeline/{name}", post(run::pipeline))
+        .route("/tasks", get(task::list))
+        .route("/tasks/{id}", get(task::get))
+        .route("/webhook/github", post(webhook::github))
+        .with_state(state)
+        .merge(mounted)
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn(trace::layer))
+                .layer(middleware::from_fn_with_state(auth::Guard::new(token), auth::layer))
+                .layer(CatchPanicLayer::custom(problem::panicked)),
+        )
+}

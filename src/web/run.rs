@@ -1,0 +1,140 @@
+//! `POST /run/…`: work asked for directly.
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Path, State as Shared, rejection::PathRejection},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{Problem, State, body, order::RunRequest};
+use crate::{
+    defs::TargetKind,
+    engine::Order,
+    tasks::{NewTask, Status, Submitted, TaskId, Trigger},
+    tools::Caller,
+};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Most characters of a key that a client makes up.
+const KEY_CHARS: usize = 128;
+
+/// That work was accepted, now or before.
+#[derive(Debug, Serialize)]
+struct Ack {
+    task_id: TaskId,
+    status: Status,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
+/// `POST /run/employee/{name}`.
+pub(super) async fn employee(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    start(&state, TargetKind::Employee, &caller, name, &headers, body).await
+}
+
+/// `POST /run/pipeline/{name}`.
+pub(super) async fn pipeline(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    start(&state, TargetKind::Pipeline, &caller, name, &headers, body).await
+}
+
+/// Plans, submits, and answers at once or, with `sync`, at the end. A client that goes away while it waits does not
+/// cancel the work.
+async fn start(
+    state: &State,
+    kind: TargetKind,
+    caller: &Caller,
+    name: Result<Path<String>, PathRejection>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
+    let key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
+    let request = RunRequest::parse(body::object(headers, body).await?)?;
+    let order = Order {
+        kind,
+        target: name,
+        args: request.args,
+        model: request.model,
+        trigger: Trigger::DIRECT,
+        caller: Some(caller.name().to_owned()),
+        idempotency_key: key,
+    };
+    let new = state.runs.plan(order).await?;
+    let submitted = submit(state, new).await?;
+    if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
+}
+
+/// Submits `new`. A key that was used for something else is refused, not answered with the other's result. Options
+/// are not compared: a plan may put the state of a definition there, which a repetition must not trip over.
+async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
+    let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
+    let submitted = state.tasks.submit(new).await?;
+    if !submitted.fresh
+        && let Some(task) = state.tasks.get(&submitted.id)
+        && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
+    {
+        return Err(Problem::conflict("this `Idempotency-Key` was used for a different request"));
+    }
+    Ok(submitted)
+}
+
+/// 202 for work accepted now, 200 for work accepted before; `Location` tells where it is followed.
+pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
+    let Submitted { id, fresh } = submitted;
+    let status = if fresh { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let known = state.tasks.get(&id).filter(|_| !fresh);
+    let location = format!("/tasks/{id}");
+    let body = Ack {
+        // A worker may have begun already; what was accepted was a pending task.
+        status: known.map_or(Status::Pending, |task| task.status),
+        task_id: id,
+        duplicate: !fresh,
+    };
+    (status, [(header::LOCATION, location)], Json(body)).into_response()
+}
+
+/// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled.
+async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
+    let task = state.tasks.wait(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
+    let status = match task.status {
+        Status::Completed => StatusCode::OK,
+        Status::Failed => StatusCode::BAD_GATEWAY,
+        Status::Cancelled => StatusCode::CONFLICT,
+        // The program is ending before the task has; it is kept and goes on with the next start.
+        Status::Pending | Status::Running => StatusCode::ACCEPTED,
+    };
+    Ok((status, [(header::LOCATION, format!("/tasks/{id}"))], Json(task)).into_response())
+}
+
+/// A header of 1 to 128 visible ASCII characters, if it is there.
+///
+/// # Errors
+/// 400 when it is there and holds anything else, or twice.
+pub(super) fn visible<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().ok().filter(|text| {
+        (1..=KEY_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    match (text, values.next()) {
+        (Some(text), None) => Ok(Some(text)),
+        _ => Err(Problem::unreadable(format!(
+            "the header `{name}` must be one value of 1 to {KEY_CHARS} visible ASCII characters"
+        ))),
+    }
+}

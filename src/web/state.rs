@@ -1,0 +1,51 @@
+//! What the handlers work with.
+
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+
+use super::webhook;
+use crate::{
+    base::Secret,
+    engine::Order,
+    llm::Meter,
+    tasks::{Engine, NewTask},
+    tools,
+};
+
+/// What the bridge needs to know of the crew.
+pub trait Runs: Send + Sync {
+    /// Turns an order into a task, before anything is accepted: the target exists, its required arguments are given,
+    /// its model can be called.
+    ///
+    /// # Errors
+    /// [`tools::Error::NotFound`] with a suggestion, [`tools::Error::Arguments`] naming what is missing, or whatever
+    /// else stands against it.
+    fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>>;
+
+    /// What GitHub's deliveries start; `None` when nothing is configured.
+    fn webhook(&self) -> Option<Arc<webhook::Config>>;
+
+    /// How the schedules stand, as `GET /cron/status` shows it.
+    fn cron_status(&self) -> Value;
+}
+
+/// What every handler may use. Clones share it.
+#[derive(Clone)]
+pub struct State {
+    /// Where work is submitted and looked up.
+    pub tasks: Engine,
+    /// The accounts of model calls.
+    pub meter: Arc<Meter>,
+    /// The bearer token; without one everybody may call.
+    pub token: Option<Secret>,
+    /// The crew.
+    pub runs: Arc<dyn Runs>,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State").field("token", &self.token).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,190 @@
+//! The bridge as its callers see it, over a crew that only pretends.
+
+mod runs;
+mod surface;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode},
+};
+use futures_util::future::BoxFuture;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use tower::ServiceExt;
+
+use super::*;
+use crate::{
+    base::{Secret, Tracker},
+    defs::{Route, Span, Target, TargetKind},
+    engine::Order,
+    llm::Meter,
+    tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
+    tools,
+};
+
+const TOKEN: &str = "tok-123";
+const WEBHOOK_SECRET: &str = "It's a Secret to Everybody";
+
+/// A crew that knows `echo-bot` (wants `target`), `failing-bot` and `two-step`.
+struct Pretence {
+    webhook: Option<Arc<webhook::Config>>,
+}
+
+impl Runs for Pretence {
+    fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
+        Box::pin(async move { plan(order) })
+    }
+
+    fn webhook(&self) -> Option<Arc<webhook::Config>> {
+        self.webhook.clone()
+    }
+
+    fn cron_status(&self) -> Value {
+        json!({"enabled": false, "schedules": []})
+    }
+}
+
+fn plan(order: Order) -> Result<NewTask, tools::Error> {
+    let (kind, known) = match order.kind {
+        TargetKind::Employee => (Kind::new("employee.run"), ["echo-bot", "failing-bot"].as_slice()),
+        TargetKind::Pipeline => (Kind::new("pipeline.run"), ["two-step"].as_slice()),
+    };
+    match order.target.as_str() {
+        "busy" => return Err(tools::Error::Unavailable { message: "busy".to_owned(), retry_after: None }),
+        "broken" => return Err(tools::Error::Failed("the disk is on fire at /secret/path".to_owned())),
+        "forbidden" => return Err(tools::Error::Denied("not you".to_owned())),
+        "panicking" => panic!("at the disco"),
+        name if !known.contains(&name) => {
+            let what = if order.kind == TargetKind::Employee { "employee" } else { "pipeline" };
+            return Err(tools::Error::not_found(what, name, known.iter().copied()));
+        }
+        "echo-bot" if !order.args.contains_key("target") => {
+            return Err(tools::Error::Arguments("`echo-bot` needs `target`".to_owned()));
+        }
+        _ => {}
+    }
+    let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
+    Ok(NewTask {
+        kind,
+        target: order.target,
+        args: order.args,
+        options: model.into_iter().collect::<Map<_, _>>(),
+        trigger: order.trigger,
+        caller: order.caller,
+        idempotency_key: order.idempotency_key,
+    })
+}
+
+/// Answers with its arguments, or fails when called `failing-bot`.
+struct Worker;
+
+impl tasks::Body for Worker {
+    fn run(&self, task: Arc<Task>, _: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+        Box::pin(async move {
+            match task.target_name.as_str() {
+                "failing-bot" => Err(Failure::new("no model answered")),
+                _ => Ok(json!({"output": task.args})),
+            }
+        })
+    }
+}
+
+/// A bridge and everything behind it.
+struct Stage {
+    router: Router,
+    tasks: Engine,
+}
+
+/// An answer, its body read.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that it is a problem in the one form, and gives its text.
+    #[track_caller]
+    fn problem(&self, status: u16, code: &str) -> String {
+        let body = self.json();
+        assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
+        assert_eq!(body["trace_id"], self.header("x-trace-id"));
+        assert_eq!(self.header("x-trace-id").len(), 16);
+        let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["error", "code", "trace_id"]);
+        body["error"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Stage {
+    async fn with(token: Option<&str>, webhook: Option<webhook::Config>, options: tasks::Options) -> Self {
+        let worker: Arc<dyn tasks::Body> = Arc::new(Worker);
+        let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
+        let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
+        let state = State {
+            tasks: tasks.clone(),
+            meter: Arc::new(Meter::new()),
+            token: token.and_then(Secret::new),
+            runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
+        };
+        let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
+        Self { router: router(state, mounted), tasks }
+    }
+
+    async fn new() -> Self {
+        Self::with(Some(TOKEN), None, tasks::Options::default()).await
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.send(request("GET", path, &[BEARER], "")).await
+    }
+
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.send(request("POST", path, &[BEARER, JSON], body)).await
+    }
+}
+
+type Header = (&'static str, &'static str);
+const BEARER: Header = ("authorization", "Bearer tok-123");
+const JSON: Header = ("content-type", "application/json");
+
+fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) -> Request<Body> {
+    let mut request = Request::new(body.into());
+    *request.method_mut() = method.parse().unwrap();
+    *request.uri_mut() = path.parse().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+    }
+    request
+}
+
+/// A route that takes everything of `event` to `two-step`.
+fn route(event: &str, args: &[(&str, &str)]) -> Route {
+    Route {
+        event: event.to_owned(),
+        actions: Vec::new(),
+        repository: None,
+        branch: None,
+        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned(), span: Span::default() },
+        args: args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>(),
+    }
+}

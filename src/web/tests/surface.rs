@@ -1,0 +1,109 @@
+//! What holds for every path: token, one form of error, one trace id.
+
+use super::*;
+
+#[tokio::test]
+async fn health_is_these_very_bytes_and_needs_no_token() {
+    let stage = Stage::new().await;
+    let answer = stage.send(request("GET", "/health", &[], "")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, br#"{"status":"ok","service":"crew-webhook"}"#);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(stage.send(request("HEAD", "/health?x=1", &[], "")).await.status, 200);
+}
+
+#[tokio::test]
+async fn everything_else_wants_the_token() {
+    let stage = Stage::new().await;
+    for (method, path) in [
+        ("GET", "/metrics"),
+        ("GET", "/cron/status"),
+        ("GET", "/tasks"),
+        ("GET", "/tasks/x"),
+        ("POST", "/run/employee/echo-bot"),
+        ("POST", "/run/pipeline/two-step"),
+        ("POST", "/mcp"),
+        ("GET", "/nope"),
+        ("GET", "/health/"),
+        ("GET", "//health"),
+        ("POST", "/webhook/github/"),
+        ("DELETE", "/metrics"),
+    ] {
+        let answer = stage.send(request(method, path, &[], "")).await;
+        assert_eq!(answer.problem(401, "unauthorized"), "unauthorized", "{method} {path}");
+        assert_eq!(answer.header("www-authenticate"), "Bearer realm=\"crew\"");
+        assert!(answer.body.starts_with(br#"{"error":"unauthorized""#));
+    }
+    let mut strange = request("GET", "/metrics", &[], "");
+    let value = HeaderValue::from_bytes("Bearer 你".as_bytes()).unwrap();
+    strange.headers_mut().insert("authorization", value);
+    stage.send(strange).await.problem(401, "unauthorized");
+    assert_eq!(stage.post("/mcp", "").await.body, b"mounted");
+}
+
+#[tokio::test]
+async fn without_a_token_everybody_may_call() {
+    let stage = Stage::with(None, None, tasks::Options::default()).await;
+    assert_eq!(stage.send(request("GET", "/metrics", &[], "")).await.status, 200);
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_are_problems() {
+    let stage = Stage::new().await;
+    stage.get("/nope").await.problem(404, "not-found");
+    stage.get("/run/employee/a/b").await.problem(404, "not-found");
+    for (method, path, allow) in [
+        ("POST", "/health", "GET,HEAD"),
+        ("DELETE", "/tasks", "GET,HEAD"),
+        ("GET", "/run/employee/echo-bot", "POST"),
+        ("GET", "/webhook/github", "POST"),
+        ("GET", "/mcp", "POST"),
+    ] {
+        let answer = stage.send(request(method, path, &[BEARER], "")).await;
+        answer.problem(405, "method-not-allowed");
+        assert_eq!(answer.header("allow"), allow, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_request_and_tells_nothing() {
+    let stage = Stage::new().await;
+    let text = stage.post("/run/employee/panicking", "").await.problem(500, "internal");
+    assert!(!text.contains("disco"), "{text}");
+    let text = stage.post("/run/employee/broken", "").await.problem(500, "internal");
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(stage.get("/metrics").await.status, 200);
+}
+
+#[tokio::test]
+async fn every_class_of_error_has_its_status() {
+    let stage = Stage::new().await;
+    stage.post("/run/employee/forbidden", "").await.problem(403, "denied");
+    let busy = stage.post("/run/employee/busy", "").await;
+    busy.problem(503, "unavailable");
+    assert_eq!(busy.header("retry-after"), "1");
+    let full = Stage::with(Some(TOKEN), None, tasks::Options { queue: 0, ..tasks::Options::default() }).await;
+    let full = full.post("/run/pipeline/two-step", "").await;
+    full.problem(503, "unavailable");
+    assert_eq!(full.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn metrics_and_schedules_are_shown() {
+    let stage = Stage::new().await;
+    let metrics = stage.get("/metrics").await.json();
+    let keys: Vec<_> = metrics.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(
+        keys,
+        ["uptime_seconds", "calls", "tokens", "by_employee", "by_provider", "latency", "latency_by_provider"]
+    );
+    let cron = stage.get("/cron/status").await;
+    assert_eq!(cron.body, br#"{"enabled":false,"schedules":[]}"#);
+}
+
+#[tokio::test]
+async fn trace_ids_differ() {
+    let stage = Stage::new().await;
+    let (one, two) = (stage.get("/health").await, stage.get("/health").await);
+    assert_ne!(one.header("x-trace-id"), two.header("x-trace-id"));
+}

@@ -1,0 +1,84 @@
+//! The server as an operator starts it: a process with an address.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use super::Project;
+
+/// A running `serve`. It is killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    log: Arc<Mutex<String>>,
+}
+
+/// The longest a server may take to start or to end, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// Starts `serve` in `project` on a free port, with `extra` words and variables.
+    pub fn start(project: &Project, extra: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut words = vec!["serve", "--port", "0"];
+        words.extend_from_slice(extra);
+        let mut command = project.command(words);
+        command.envs(env.iter().copied());
+        Self::spawn(&mut command)
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (found, address) = mpsc::channel();
+        let log = Arc::new(Mutex::new(String::new()));
+        let lines = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in stderr.lines() {
+                let Ok(line) = line else { return };
+                if let Some(at) = line.find("http://127.0.0.1:") {
+                    let url: String = line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
+                    let _ = found.send(url);
+                }
+                lines.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        let Ok(url) = address.recv_timeout(PATIENCE) else {
+            let _ = child.kill();
+            panic!("the server did not start: {}", log.lock().unwrap());
+        };
+        Self { child, url: url.trim_end_matches('/').to_owned(), log }
+    }
+
+    /// What it has written on stderr so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end (SIGTERM) and gives its exit code.
+    pub fn terminate(mut self) -> Option<i32> {
+        let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
+        assert!(asked.success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
