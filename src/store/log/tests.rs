@@ -30,6 +30,7 @@ fn torn_files(folder: &Path) -> Vec<Vec<u8>> {
         .collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the shape of a reader")]
 fn ignore(_: Line<'_>) -> Result<(), Infallible> {
     Ok(())
 }
@@ -98,7 +99,7 @@ fn a_torn_end_is_repaired() {
     check(b"[1]\n12", b"[1]\n", &[b"12"]);
     check(b"[1]\n\0\0\0", b"[1]\n", &[b"\0\0\0"]);
     check(b"[1]\n\xff\xfe", b"[1]\n", &[b"\xff\xfe"]);
-    let long = [b"[1]\n\"".as_slice(), &[b'x'; 200_000]].concat();
+    let long = [b"[1]\n\"".as_slice(), &vec![b'x'; 200_000]].concat();
     check(&long, b"[1]\n", &[&long[4..]]);
 }
 
@@ -111,7 +112,12 @@ fn a_damaged_line_is_skipped_and_stays() {
     let claim = Claim::take(&path).unwrap();
     assert_eq!(values(&claim), (vec![json!([1]), json!([2]), json!([3])], 2));
     let mut numbers = Vec::new();
-    claim.read(|line| Ok::<_, Infallible>(numbers.push(line.number))).unwrap();
+    claim
+        .read(|line| {
+            numbers.push(line.number);
+            Ok::<_, Infallible>(())
+        })
+        .unwrap();
     assert_eq!(numbers, [1, 2, 4, 5, 6]);
     assert_eq!(fs::read(&path).unwrap(), content);
 }
@@ -220,7 +226,7 @@ proptest! {
         fs::write(&path, &bytes).unwrap();
         let mut shown = Vec::new();
         let claim = Claim::take(&path).unwrap();
-        claim.read(|line| Ok::<_, Infallible>(shown.push(line.bytes.to_vec()))).unwrap();
+        claim.read(|line| { shown.push(line.bytes.to_vec()); Ok::<_, Infallible>(()) }).unwrap();
         let ended = bytes.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &bytes[..=end]);
         let expected: Vec<_> = ended.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
         prop_assert_eq!(&shown[..expected.len()], &expected[..]);

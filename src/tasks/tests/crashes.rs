@@ -198,7 +198,8 @@ async fn a_task_that_ends_the_process_every_time_is_given_up() {
     for attempt in 1..=20 {
         let started =
             json!({ "event": "started", "task_id": id, "attempt": attempt, "at": "2026-01-01T00:00:00Z" });
-        journal.push_str(&format!("{started}\n"));
+        journal.push_str(&started.to_string());
+        journal.push('\n');
     }
     fs::write(&path, journal).unwrap();
     let (engine, tracker) = open(options(&path), echo()).await;

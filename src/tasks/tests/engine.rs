@@ -179,7 +179,7 @@ async fn steps_outside_a_task_are_checked_but_not_kept() {
     assert_eq!(twice.message, "two steps of one run are called `one`");
     assert_eq!((steps.finished().len(), steps.attempt()), (1, 1));
     steps.cancelled().cancel();
-    let stopped = steps.run::<i32, _, _>("two", || std::future::pending()).await.unwrap_err();
+    let stopped = steps.run::<i32, _, _>("two", std::future::pending).await.unwrap_err();
     assert_eq!(stopped.message, "cancelled");
 }
 
