@@ -145,7 +145,7 @@ async fn a_second_engine_is_refused() {
 
 #[tokio::test]
 async fn a_journal_cut_at_any_byte_keeps_every_whole_line() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory_folder();
     let journal = written(&folder.path().join("tasks.jsonl")).await;
     let cut_at = |name: &str, length: usize| -> PathBuf {
         let path = folder.path().join(name);
@@ -170,7 +170,7 @@ async fn a_journal_cut_at_any_byte_keeps_every_whole_line() {
 
 #[tokio::test]
 async fn an_engine_opens_wherever_its_journal_ends() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = memory_folder();
     let journal = written(&folder.path().join("tasks.jsonl")).await;
     let gate = Arc::new(Semaphore::new(1000));
     for length in (0..journal.len()).step_by(37) {
