@@ -1,1 +1,10 @@
-fn main() {}
+//! What a user can see of the program, tried on the real binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "in a test, a panic is how a fault shows"
+)]
+
+mod defs;
+mod floors;

@@ -1,15 +1,17 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
 mod config;
-// mod library;
+mod library;
 mod office;
-// mod runs;
-// mod serve;
-// mod stdio;
+mod runs;
+mod sample;
+mod serve;
+mod served;
+mod stdio;
 mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
 pub use office::{Journal, open};
-// pub use serve::{Bind, Serve, serve};
-// pub use stdio::stdio;
+pub use serve::{Bind, Serve, Started, serve};
+pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;

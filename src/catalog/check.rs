@@ -37,7 +37,8 @@ pub(super) fn aliases(
                 winner: winner.entry.origin(),
                 loser: candidate.entry.origin(),
             });
-            let message = format!("`{trigger}` leads to the employee `{}`", winner.entry.employee.name);
+            let message =
+                format!("the trigger `{trigger}` leads to the employee `{}`", winner.entry.employee.name);
             let span = candidate.marks.triggers.get(position).copied();
             let found =
                 Diagnostic::new(codes::SHADOWED_TRIGGER, Severity::Warning, &candidate.source, span, message);

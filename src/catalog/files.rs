@@ -176,14 +176,14 @@ impl Files {
         if real.starts_with(within) {
             return Some(real);
         }
-        let message = format!("this is a link out of `{}`, and is not followed", self.folder_name(within));
+        let message = format!("this is a link out of {}, and is not followed", self.folder_name(within));
         self.note(path, codes::OUTSIDE_PROJECT, message);
         None
     }
 
     fn folder_name(&self, folder: &Path) -> String {
         let name = self.name(folder);
-        if name.is_empty() { "the project".to_owned() } else { name }
+        if name.is_empty() { "the project".to_owned() } else { format!("`{name}`") }
     }
 
     fn unreadable(&mut self, path: &Path, error: &io::Error) {

@@ -10,6 +10,8 @@ mod load;
 mod project;
 mod snapshot;
 mod stamp;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},

@@ -79,7 +79,7 @@ pub(super) struct ServeArgs {
     #[arg(long, default_value_t = 8765)]
     pub(super) port: u16,
     /// Bearer token that callers must bring. Other users of this machine can read it from the process list: prefer
-    /// CREW_API_TOKEN or --token-file
+    /// `CREW_API_TOKEN` or --token-file
     #[arg(long, value_name = "TOKEN")]
     pub(super) token: Option<String>,
     /// File that holds the bearer token

@@ -4,11 +4,11 @@ mod args;
 mod check;
 mod exit;
 mod list;
-// mod mcp;
+mod mcp;
 mod pipeline;
 mod render;
 mod run;
-// mod serve;
+mod serve;
 mod show;
 
 use std::process::ExitCode;
@@ -43,8 +43,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
     let runtime = runtime.enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {
         match &cli.command {
-            Command::Serve(_) => Ok(exit::Outcome::Done),
-            Command::Mcp(_) => Ok(exit::Outcome::Done),
+            Command::Serve(args) => serve::serve(&cli.global, args, env).await,
+            Command::Mcp(args) => mcp::mcp(&cli.global, args, env).await,
             Command::List(args) => list::list(&cli.global, args, env).await,
             Command::Show(args) => show::show(&cli.global, args, env).await,
             Command::Run(args) => run::run(&cli.global, args, env).await,

@@ -1,5 +1,7 @@
 //! `knowlyr-crew pipeline`.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{
@@ -73,7 +75,7 @@ async fn show(global: &Global, office: &Office, name: &str) -> Result<Outcome, E
     for (place, item) in pipeline.items.iter().enumerate() {
         let names: Vec<_> = item.steps().iter().map(|step| step.employee.as_str()).collect();
         let together = if matches!(item, Item::Parallel(_)) { " (side by side)" } else { "" };
-        text.push_str(&format!("\n{}. {}{together}", place + 1, names.join(", ")));
+        let _ = write!(text, "\n{}. {}{together}", place + 1, names.join(", "));
     }
     render::answer(&text)?;
     Ok(Outcome::Done)

@@ -46,6 +46,9 @@ pub enum CronFault {
     /// It has more or fewer than five fields.
     #[error("a cron expression has 5 fields, this one {0}")]
     Fields(usize),
+    /// It is a word that has no meaning here, such as `@reboot`.
+    #[error("there is no such word; those there are: `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`")]
+    Word,
     /// A field or the whole cannot be read.
     #[error("{0}")]
     Syntax(String),
@@ -59,7 +62,13 @@ pub enum CronFault {
 pub fn cron_expression(text: &str) -> Result<croner::Cron, CronFault> {
     use croner::parser::{CronParser, Seconds, Year};
 
+    const WORDS: [&str; 7] =
+        ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
+
     let text = text.trim();
+    if text.starts_with('@') && !WORDS.contains(&text.to_lowercase().as_str()) {
+        return Err(CronFault::Word);
+    }
     let fields = text.split_whitespace().count();
     if !text.starts_with('@') && fields != 5 {
         return Err(CronFault::Fields(fields));
@@ -77,9 +86,8 @@ fn plain(error: &croner::errors::CronError) -> String {
     use croner::errors::CronError;
 
     let text = match error {
-        CronError::InvalidPattern(text)
-        | CronError::IllegalCharacters(text)
-        | CronError::ComponentError(text) => text.clone(),
+        CronError::IllegalCharacters(_) => return "a field is neither a number nor a name".to_owned(),
+        CronError::InvalidPattern(text) | CronError::ComponentError(text) => text.clone(),
         other => other.to_string(),
     };
     let mut letters = text.trim_end_matches('.').chars();
@@ -153,6 +161,7 @@ fn check_cron(cron: &Text, report: &mut Report<'_>) {
     let message = format!("`{}` is no usable cron expression: {fault}", cron.value.trim().escape_debug());
     let draft = report.error(codes::INVALID_CRON, cron.span, message);
     match fault {
+        CronFault::Word => draft,
         CronFault::Never => draft.help("choose a day that the month has"),
         _ => draft.help("the fields are minute, hour, day of month, month, day of week: `0 9 * * MON-FRI`"),
     };

@@ -44,6 +44,10 @@ pub(super) fn block(text: &str, offset: usize, report: &mut Report<'_>) -> Optio
             };
             if has_wide_colon(text) {
                 draft.help(WIDE_COLON);
+            } else if fault.message.starts_with("mapping values") {
+                draft.help("a text that holds `: ` goes in quotes");
+            } else if fault.message.starts_with("tabs") {
+                draft.help("indent with spaces");
             }
             None
         }
@@ -74,11 +78,11 @@ impl<'n> Fields<'n> {
     /// The fields of `node`, `None` when it is no map.
     pub(super) fn of(node: &'n Node, what: &'static str, report: &mut Report<'_>) -> Option<Self> {
         let Value::Map(pairs) = &node.value else {
-            let draft = report.error(
-                codes::WRONG_TYPE,
-                node.span,
-                format!("{what} must be a map of fields, not {}", node.describe()),
-            );
+            let message = match node.value {
+                Value::Null => format!("{what} must be a map of fields, but there is nothing"),
+                _ => format!("{what} must be a map of fields, not {}", node.describe()),
+            };
+            let draft = report.error(codes::WRONG_TYPE, node.span, message);
             if let Value::Scalar { text, .. } = &node.value
                 && has_wide_colon(text)
             {

@@ -54,7 +54,6 @@ impl<'s> Report<'s> {
         if let Some(mut surplus) = self.surplus {
             surplus.code = codes::TOO_MANY_PROBLEMS;
             surplus.message = format!("there are more than {MOST} problems; the others are not shown");
-            surplus.labels.clear();
             surplus.help = None;
             found.push(surplus);
         }
@@ -69,16 +68,21 @@ impl<'s> Report<'s> {
         message: String,
     ) -> Draft<'_> {
         let source = self.source;
-        let severity_before =
-            self.surplus.as_ref().map_or(severity, |surplus| surplus.severity.max(severity));
-        let found = Diagnostic::new(code, severity, source, span, message);
-        if self.found.len() >= MOST {
-            let surplus = self.surplus.insert(Diagnostic { severity: severity_before, ..found });
-            return Draft { source, diagnostic: surplus };
-        }
-        self.found.push(found);
-        let diagnostic = self.found.last_mut().expect("one was just pushed");
-        Draft { source, diagnostic }
+        let is_full = self.is_full();
+        let diagnostic = if is_full {
+            // Nobody will see its place, and finding it takes time.
+            let worst = self.surplus.as_ref().map_or(severity, |surplus| surplus.severity.max(severity));
+            self.surplus.insert(Diagnostic::new(code, worst, source, None, message))
+        } else {
+            self.found.push(Diagnostic::new(code, severity, source, span, message));
+            self.found.last_mut().expect("one was just pushed")
+        };
+        Draft { source, diagnostic, is_shown: !is_full }
+    }
+
+    /// Whether nothing more will be shown.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= MOST
     }
 }
 
@@ -86,6 +90,7 @@ impl<'s> Report<'s> {
 pub(super) struct Draft<'r> {
     source: &'r Source,
     diagnostic: &'r mut Diagnostic,
+    is_shown: bool,
 }
 
 impl Draft<'_> {
@@ -99,7 +104,9 @@ impl Draft<'_> {
 
     /// Another place that belongs to it.
     pub(super) fn also(self, span: Span, text: impl Into<String>) -> Self {
-        self.diagnostic.add_label(self.source, span, text);
+        if self.is_shown {
+            self.diagnostic.add_label(self.source, span, text);
+        }
         self
     }
 
@@ -111,6 +118,9 @@ impl Draft<'_> {
 
     /// `did you mean …` when `word` is close to one of `known`, else a list of them when that is short.
     pub(super) fn suggest<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> Self {
+        if !self.is_shown {
+            return self;
+        }
         if let Some(near) = crate::base::text::closest(word, known.clone()) {
             return self.help(format!("did you mean `{near}`?"));
         }

@@ -120,7 +120,13 @@ fn nothing(offset: usize) -> Node {
 }
 
 fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
-    let message = error.render_with_formatter(&serde_yaml::UserMessageFormatter);
+    let message = match error {
+        serde_yaml::Error::UnknownAnchor { .. } => {
+            "an alias `*…` without its anchor `&…` before it".to_owned()
+        }
+        serde_yaml::Error::MultipleDocuments { .. } => "a second document begins here".to_owned(),
+        error => one_line(&error.render_with_formatter(&serde_yaml::UserMessageFormatter)),
+    };
     let at = error.location().map(|location| {
         let start = if location.span().byte_offset().is_some() {
             bytes(location, 0).start.min(text.len())
@@ -130,7 +136,7 @@ fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
         let width = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         Span { start: offset + start, end: offset + start + width }
     });
-    Fault { message: one_line(&message), at }
+    Fault { message, at }
 }
 
 /// Where a line and a column, both from 1 and in characters, are in bytes.
@@ -148,6 +154,9 @@ fn byte_of(text: &str, line: u64, column: u64) -> usize {
 /// The first line, without the words on where it was found: the place is given as a label.
 fn one_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
+    if line.starts_with("YAML document too large") {
+        return "it is too large, too deep, or its aliases unfold to too much".to_owned();
+    }
     let line = line.split(" at line ").next().unwrap_or(line);
     line.trim().trim_end_matches(['.', ':']).to_owned()
 }
@@ -295,10 +304,16 @@ impl Tree<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
 
-    fn show(node: &Node, text: &str) -> String {
-        let at = &text[node.span.start..node.span.end];
+    fn at(node: &Node, text: &'static str) -> &'static str {
+        text.get(node.span.start..node.span.end).unwrap()
+    }
+
+    fn show(node: &Node, text: &'static str) -> String {
+        let at = at(node, text);
         match &node.value {
             Value::Null => "null".to_owned(),
             Value::Scalar { text, kind } => format!("{text:?} {kind:?} <{at}>"),
@@ -338,9 +353,9 @@ mod tests {
     #[test]
     fn places_count_from_the_source() {
         let text = "---\na: b\n";
-        let node = parse(&text[4..], 4).unwrap();
+        let node = parse(text.strip_prefix("---\n").unwrap(), 4).unwrap();
         let Value::Map(entries) = node.value else { panic!("a map") };
-        assert_eq!(&text[entries[0].1.span.start..entries[0].1.span.end], "b");
+        assert_eq!(at(&entries[0].1, text), "b");
     }
 
     #[test]
@@ -360,7 +375,14 @@ mod tests {
                     format!("{text:?}: {} {:?}", fault.message, fault.at.map(|at| (at.start, at.end)))
                 })
                 .collect();
-        insta::assert_snapshot!(faults.join("\n"), @"");
+        insta::assert_snapshot!(faults.join("\n"), @r#"
+        "a: [": unclosed bracket '[' Some((3, 4))
+        "键: b: c": mapping values are not allowed in this context Some((6, 7))
+        "a:\n\t- x\n\tb: c": tabs disallowed within this context (block indentation) Some((4, 5))
+        "a: *x": an alias `*…` without its anchor `&…` before it Some((3, 4))
+        "a: 1\n---\nb: 2\n": a second document begins here Some((9, 10))
+        "a: \"x": unclosed quote Some((3, 4))
+        "#);
     }
 
     #[test]
@@ -368,7 +390,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}, ", level - 1).repeat(10);
-            bomb.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+            writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
         }
         parse(&bomb, 0).unwrap_err();
         parse(&"[".repeat(10_000), 0).unwrap_err();

@@ -1,6 +1,8 @@
 //! Finds out what kind of project the crew works on, from its manifests.
 
 mod manifests;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 
@@ -10,6 +12,7 @@ use serde::Serialize;
 use super::files::Files;
 
 /// What kind of project it is. A text is empty when nothing is known.
+#[expect(clippy::struct_field_names, reason = "`project_type` is what instructions call it")]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Project {
     /// The language, by its first manifest.

@@ -265,9 +265,9 @@ fn arg(node: &Node, report: &mut Report<'_>) -> Option<(Arg, Span)> {
     let default = fields.text("default", report).map(|text| text.value);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
-    let mut bytes = name.value.bytes();
-    let starts = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    if !(starts && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')) {
+    let mut letters = name.value.chars();
+    let starts = letters.next().is_some_and(|letter| letter.is_alphabetic() || letter == '_');
+    if !(starts && letters.all(|letter| letter.is_alphanumeric() || letter == '_' || letter == '-')) {
         report
             .error(
                 codes::INVALID_NAME,

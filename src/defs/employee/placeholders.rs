@@ -5,6 +5,9 @@ use super::{
     Arg,
 };
 
+/// No longer word is looked at, in bytes.
+const LONGEST: usize = 64;
+
 /// Warns of every `$name` in `text` that is one letter away from an argument. Instructions are full of other dollar
 /// signs, in shell code for instance, so nothing is said about the rest.
 pub(super) fn check(text: &str, offset: usize, args: &[Arg], report: &mut Report<'_>) {
@@ -17,7 +20,10 @@ pub(super) fn check(text: &str, offset: usize, args: &[Arg], report: &mut Report
         let known = |arg: &Arg| {
             word == arg.name || word.strip_prefix(&arg.name).is_some_and(|more| more.starts_with('-'))
         };
-        if word.len() < 4 || args.iter().any(known) {
+        if report.is_full() {
+            return;
+        }
+        if !(4..=LONGEST).contains(&word.len()) || args.iter().any(known) {
             continue;
         }
         let near = args.iter().find(|arg| strsim::osa_distance(word, &arg.name) == 1);

@@ -1,11 +1,13 @@
 //! Checks the places in arguments that stand for the output of another step.
 
+use indexmap::IndexSet;
+
 use super::super::{codes, diagnostic::Span, reader::Text, report::Report};
 
 /// The steps whose output is there to be referred to.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    ids: Vec<String>,
+    ids: IndexSet<String>,
     count: usize,
 }
 
@@ -32,11 +34,11 @@ pub(super) fn check(text: &Text, known: &Known, report: &mut Report<'_>) {
         from = start + "{steps.".len();
         let Some(inner) = inner(rest) else { continue };
         let written = format!("{{{inner}}}");
-        let place = locate(text, &written, report);
         let name = inner.strip_prefix("steps.").and_then(|inner| inner.strip_suffix(".output"));
         match name {
-            Some(name) if !name.contains('.') => check_name(name, &written, place, known, report),
+            Some(name) if !name.contains('.') => check_name(name, text, &written, known, report),
             _ => {
+                let place = locate(text, &written, report);
                 report
                     .warning(
                         codes::MALFORMED_REFERENCE,
@@ -51,20 +53,22 @@ pub(super) fn check(text: &Text, known: &Known, report: &mut Report<'_>) {
 
 /// What stands between the braces, when it looks like a reference at all.
 fn inner(text: &str) -> Option<&str> {
-    let end = text.find('}')?;
-    let inner = text.get(1..end)?;
     let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    inner.chars().all(plain).then_some(inner)
+    let rest = text.strip_prefix('{')?;
+    let end = rest.find(|letter| !plain(letter))?;
+    let (inner, rest) = rest.split_at_checked(end)?;
+    rest.starts_with('}').then_some(inner)
 }
 
-fn check_name(name: &str, written: &str, place: Span, known: &Known, report: &mut Report<'_>) {
-    if known.ids.iter().any(|id| id == name) {
+fn check_name(name: &str, text: &Text, written: &str, known: &Known, report: &mut Report<'_>) {
+    if known.ids.contains(name) {
         return;
     }
     let number = name.parse::<usize>().ok();
     if number.is_some_and(|number| number < known.count) {
         return;
     }
+    let place = locate(text, written, report);
     let message = format!("`{written}` refers to a step that does not come before this one");
     let draft = report.error(codes::UNKNOWN_REFERENCE, place, message);
     if known.count == 0 {
@@ -80,6 +84,9 @@ fn check_name(name: &str, written: &str, place: Span, known: &Known, report: &mu
 
 /// The place of `written` in the source, or that of the whole text when it cannot be told.
 fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
+    if report.is_full() {
+        return text.span;
+    }
     let source = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
     match source.find(written) {
         Some(at) => Span { start: text.span.start + at, end: text.span.start + at + written.len() },

@@ -1,0 +1,74 @@
+//! What the HTTP bridge asks of the crew.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use super::Environment;
+use crate::{
+    base::Secret,
+    defs::{SecretRef, WebhookConfig},
+    engine::{Crew, Order, ScheduleStatus, Scheduler},
+    tasks::NewTask,
+    tools,
+    web::{self, webhook},
+};
+
+/// The crew, its schedules, and the secrets that deliveries are signed with.
+pub(super) struct Runs {
+    crew: Arc<Crew>,
+    scheduler: Option<Arc<Scheduler>>,
+    secrets: Secrets,
+    webhook: Mutex<Option<(Arc<WebhookConfig>, Arc<webhook::Config>)>>,
+}
+
+/// Where a `${NAME}` in `webhook.yaml` leads.
+pub(super) struct Secrets {
+    pub(super) env: Environment,
+    /// Stands in for a variable that is not set; made by [`super::sample_secret`].
+    pub(super) stand_in: Option<Secret>,
+}
+
+impl Secrets {
+    pub(super) fn resolve(&self, reference: &SecretRef) -> Option<Secret> {
+        match reference {
+            SecretRef::Literal(secret) => Some(secret.clone()),
+            SecretRef::Env(name) => self.env.secret(name).or_else(|| self.stand_in.clone()),
+        }
+    }
+}
+
+impl Runs {
+    pub(super) fn new(crew: Arc<Crew>, scheduler: Option<Arc<Scheduler>>, secrets: Secrets) -> Self {
+        Self { crew, scheduler, secrets, webhook: Mutex::new(None) }
+    }
+}
+
+impl web::Runs for Runs {
+    fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
+        Box::pin(async move { Ok(self.crew.plan(order).await?) })
+    }
+
+    /// Made anew only when the file was read again.
+    fn webhook(&self) -> Option<Arc<webhook::Config>> {
+        let definitions = self.crew.catalog().snapshot();
+        let read = definitions.webhook.as_ref()?;
+        let mut known = self.webhook.lock();
+        if let Some((from, config)) = &*known
+            && Arc::ptr_eq(from, read)
+        {
+            return Some(Arc::clone(config));
+        }
+        let secret = read.github_secret.as_ref().and_then(|reference| self.secrets.resolve(reference));
+        let config = Arc::new(webhook::Config { secret, routes: read.routes.clone() });
+        *known = Some((Arc::clone(read), Arc::clone(&config)));
+        Some(config)
+    }
+
+    fn cron_status(&self) -> Value {
+        let status = self.scheduler.as_ref().map_or_else(ScheduleStatus::off, |scheduler| scheduler.status());
+        serde_json::to_value(status).unwrap_or_default()
+    }
+}

@@ -1,0 +1,216 @@
+//! The HTTP server: MCP and the bridge on one port, until it is asked to end.
+
+use std::{fmt, future::IntoFuture as _, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use axum::{Router, serve::ListenerExt as _};
+use tokio::net::TcpListener;
+
+use super::{
+    Environment, Journal, Settings, config, office,
+    runs::{Runs, Secrets},
+    sample, served,
+};
+use crate::{
+    base::Tracker,
+    catalog::Finding,
+    engine::Scheduler,
+    mcp,
+    tools::Office,
+    web,
+};
+
+/// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
+/// next start.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// What `serve` is asked to do.
+#[derive(Debug)]
+pub struct Serve {
+    /// Root of the project.
+    pub root: PathBuf,
+    /// Where to listen.
+    pub bind: Bind,
+    /// The bearer token, as it was given on the command line.
+    pub token: Option<String>,
+    /// A file that holds it.
+    pub token_file: Option<PathBuf>,
+    /// Host names under which browsers and MCP clients may come, besides this machine's own.
+    pub allowed_hosts: Vec<String>,
+    /// Whether schedules are started.
+    pub cron: bool,
+}
+
+/// Where to listen.
+#[derive(Debug)]
+pub struct Bind {
+    /// Address or host name.
+    pub host: String,
+    /// Port; 0 for a free one.
+    pub port: u16,
+    /// Whether others may reach it without a token.
+    pub insecure: bool,
+}
+
+/// A server that is about to answer.
+#[derive(Debug)]
+pub struct Started {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What is wrong with the definitions.
+    pub findings: Vec<Finding>,
+    employees: usize,
+    pipelines: usize,
+    routes: usize,
+    schedules: usize,
+    token: bool,
+    webhook: Webhook,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Webhook {
+    Off,
+    Ready,
+    StandIn,
+}
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "crew {} listens on http://{}", env!("CARGO_PKG_VERSION"), self.address)?;
+        writeln!(
+            f,
+            "  employees {}, pipelines {}, webhook routes {}, schedules {}",
+            self.employees, self.pipelines, self.routes, self.schedules
+        )?;
+        let token = if self.token { "bearer token required" } else { "no token: anyone on this machine may call" };
+        writeln!(f, "  MCP at /mcp, {token}")?;
+        let webhook = match self.webhook {
+            Webhook::Off => "off: set the secret named in .crew/webhook.yaml",
+            Webhook::Ready => "on",
+            Webhook::StandIn => "on, signed with .crew/webhook-secret (its own secret is not set)",
+        };
+        write!(f, "  GitHub webhook {webhook}")
+    }
+}
+
+/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end. `started` is told once requests are answered.
+///
+/// # Errors
+/// When the address or the tasks cannot be had, or the settings contradict each other.
+pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
+    let token = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
+    let listener = listen(&serve.bind, token.is_some()).await?;
+    let address = listener.local_addr()?;
+    let tracker = Tracker::new();
+    let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
+    let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
+    let scheduler =
+        serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
+    let secrets = secrets(&office, env, address).await;
+    started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
+    served::watch_files(&office, &tracker);
+
+    let state = web::State {
+        tasks: tasks.clone(),
+        meter: Arc::clone(office.crew.llm().meter()),
+        token,
+        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
+    };
+    let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
+    let mcp = mcp::router(Arc::new(served::host(&office)), &options, tracker.clone());
+    run(listener, web::router(state, mcp), &tracker).await
+}
+
+async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
+    let place = format!("{}:{}", bind.host, bind.port);
+    let mut addresses = tokio::net::lookup_host((bind.host.as_str(), bind.port))
+        .await
+        .with_context(|| format!("`{place}` is no address to listen on"))?;
+    let address = addresses.next().with_context(|| format!("`{place}` is no address to listen on"))?;
+    if !address.ip().is_loopback() && !token && !bind.insecure {
+        bail!(
+            "others can reach `{place}`, and no token is set; set CREW_API_TOKEN or --token-file (or --insecure, to let \
+             anyone in)"
+        );
+    }
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{place}`"))
+}
+
+/// The secrets of the webhook. On an address that only this machine reaches, one that is not set is made up and kept in
+/// a file, so that a delivery can be tried at once; anywhere else it stays unset, and deliveries are refused.
+async fn secrets(office: &Office, env: &Environment, address: SocketAddr) -> Secrets {
+    let mut secrets = Secrets { env: env.clone(), stand_in: None };
+    let definitions = office.crew.definitions().await;
+    let reference = definitions.webhook.as_ref().and_then(|webhook| webhook.github_secret.as_ref());
+    if address.ip().is_loopback() && reference.is_some_and(|reference| secrets.resolve(reference).is_none()) {
+        match sample::secret(office.crew.root()) {
+            Ok(secret) => secrets.stand_in = Some(secret),
+            Err(error) => tracing::warn!(%error, "no webhook secret could be made; deliveries are refused"),
+        }
+    }
+    secrets
+}
+
+async fn report(office: &Office, address: SocketAddr, token: bool, cron: bool, secrets: &Secrets) -> Started {
+    let definitions = office.crew.definitions().await;
+    let webhook = definitions.webhook.as_ref();
+    let secret = webhook.and_then(|webhook| secrets.resolve(webhook.github_secret.as_ref()?));
+    Started {
+        address,
+        findings: definitions.findings.clone(),
+        employees: definitions.employees.len(),
+        pipelines: definitions.pipelines.len(),
+        routes: webhook.map_or(0, |webhook| webhook.routes.len()),
+        schedules: definitions.cron.as_ref().filter(|_| cron).map_or(0, |cron| cron.schedules.len()),
+        token,
+        webhook: match (secret, &secrets.stand_in) {
+            (None, _) => Webhook::Off,
+            (Some(_), Some(_)) => Webhook::StandIn,
+            (Some(_), None) => Webhook::Ready,
+        },
+    }
+}
+
+async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow::Result<()> {
+    // Without this, an answer written in two parts waits for the client's acknowledgement of the first.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let ending = tracker.stopping().clone();
+    let server = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).into_future();
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended.context("the server ended"),
+        asked = asked_to_end() => asked.context("signals cannot be heard")?,
+    }
+    tracing::info!("ending: no new work is begun, running work has {} s", DRAIN.as_secs());
+    tracker.stop();
+    let drained = async {
+        let ended = server.await;
+        tracker.wait().await;
+        ended
+    };
+    match tokio::time::timeout(DRAIN, drained).await {
+        Ok(ended) => ended.context("the server ended"),
+        Err(_) => {
+            tracing::warn!("work is still running; it goes on with the next start");
+            Ok(())
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn asked_to_end() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() -> io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

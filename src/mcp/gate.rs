@@ -1,0 +1,215 @@
+//! What is checked of an HTTP request before its body is looked at: where it comes from, and in what form.
+
+use axum::{
+    body::{Body, Bytes},
+    response::{IntoResponse, Response},
+};
+use bytes::BytesMut;
+use futures_util::StreamExt as _;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use serde_json::json;
+
+use crate::protocol::headers::{Header, Headers};
+
+/// A request that is turned away before it became a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) text: &'static str,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.text, "code": self.code }).to_string();
+        (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
+}
+
+/// The names under which this server may be called by a browser.
+///
+/// A page that makes its own name point to this machine is told apart by the name in `Host` and `Origin`.
+/// Source: MCP, "Streamable HTTP", security warning about DNS rebinding.
+#[derive(Debug)]
+pub(super) struct Names {
+    any: bool,
+    names: Vec<String>,
+}
+
+impl Names {
+    /// `localhost`, the loopback addresses, and `extra`; with `*` among them, every name.
+    pub(super) fn new(extra: &[String]) -> Self {
+        let loopback = ["localhost", "127.0.0.1", "[::1]"].map(str::to_owned);
+        let names = extra.iter().map(|name| name.to_ascii_lowercase());
+        Self { any: extra.iter().any(|name| name == "*"), names: loopback.into_iter().chain(names).collect() }
+    }
+
+    pub(super) fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Refusal> {
+        let known = |text: &str| name_of(text).is_some_and(|name| self.knows(name));
+        let all = |header| headers.get_all(header).into_iter().all(|value| value.to_str().is_ok_and(known));
+        let authority = uri.authority().is_none_or(|authority| known(authority.as_str()));
+        if self.any || (authority && all(header::HOST) && all(header::ORIGIN)) {
+            return Ok(());
+        }
+        Err(Refusal {
+            status: StatusCode::FORBIDDEN,
+            code: "host-not-allowed",
+            text: "this server does not go by the name in `Host` or `Origin`; add it to the allowed hosts",
+        })
+    }
+
+    fn knows(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The name in `Host` (`name:port`) or `Origin` (`scheme://name:port`).
+fn name_of(text: &str) -> Option<&str> {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let end = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
+    let (name, port) = text.split_at_checked(end)?;
+    let port = port.strip_prefix(':').unwrap_or(port);
+    port.bytes().all(|byte| byte.is_ascii_digit()).then_some(name)
+}
+
+/// Checks the form of a POST.
+pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        return Err(Refusal {
+            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            code: "unsupported-media-type",
+            text: "send `Content-Type: application/json`",
+        });
+    }
+    if accepts(headers, "application/json") && accepts(headers, "text/event-stream") {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: StatusCode::NOT_ACCEPTABLE,
+        code: "not-acceptable",
+        text: "send `Accept: application/json, text/event-stream`; an answer may be either",
+    })
+}
+
+/// Whether the client takes `wanted`; one that says nothing takes all.
+fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
+    let mut said = false;
+    for value in headers.get_all(header::ACCEPT) {
+        said = true;
+        for range in value.to_str().unwrap_or_default().split(',') {
+            let range = range.split(';').next().unwrap_or_default().trim();
+            let family = range.strip_suffix("/*").filter(|family| *family != "*");
+            let fits = |family: &str| {
+                wanted.split_once('/').is_some_and(|(first, _)| first.eq_ignore_ascii_case(family))
+            };
+            if range == "*/*" || range.eq_ignore_ascii_case(wanted) || family.is_some_and(fits) {
+                return true;
+            }
+        }
+    }
+    !said
+}
+
+/// Reads a body of at most `limit` bytes, counted as they come: a chunked body declares no length.
+pub(super) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+    let too_large = Refusal {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "payload-too-large",
+        text: "the body is larger than this server takes; send less at once",
+    };
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > limit as u64) {
+        return Err(too_large);
+    }
+    let mut chunks = body.into_data_stream();
+    let mut first = Bytes::new();
+    let mut all: Option<BytesMut> = None;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| Refusal {
+            status: StatusCode::BAD_REQUEST,
+            code: "broken-body",
+            text: "the body broke off",
+        })?;
+        if all.as_ref().map_or(first.len(), BytesMut::len).saturating_add(chunk.len()) > limit {
+            return Err(too_large);
+        }
+        match &mut all {
+            Some(all) => all.extend_from_slice(&chunk),
+            // Nearly every body is one chunk; only more than one are copied together.
+            None if first.is_empty() => first = chunk,
+            None => {
+                let mut both = BytesMut::from(&*first);
+                both.extend_from_slice(&chunk);
+                all = Some(both);
+            }
+        }
+    }
+    Ok(all.map_or(first, BytesMut::freeze))
+}
+
+/// HTTP headers as the protocol wants to see them.
+pub(super) struct Seen<'a>(pub(super) &'a HeaderMap);
+
+impl Headers for Seen<'_> {
+    fn get(&self, name: &str) -> Header<'_> {
+        header(self.0, name)
+    }
+}
+
+/// What stands under `name`.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Header<'a> {
+    let mut values = headers.get_all(name).into_iter();
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (None, _) => Header::Absent,
+        (Some(Ok(value)), None) => Header::Value(value.trim_matches([' ', '\t'])),
+        _ => Header::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<&str>) {
+            assert_eq!(name_of(text), expected, "{text}");
+        }
+        check("localhost", Some("localhost"));
+        check("localhost:8000", Some("localhost"));
+        check("http://localhost:8000", Some("localhost"));
+        check("[::1]:8000", Some("[::1]"));
+        check("http://[::1]", Some("[::1]"));
+        check("localhost:8000.evil.example", None);
+        check("localhost:evil.example", None);
+        check("[::1", None);
+        check("[::1].evil.example", None);
+        check("localhost@evil.example", Some("localhost@evil.example"));
+        check("null", Some("null"));
+        check("", Some(""));
+    }
+
+    #[test]
+    fn what_a_client_accepts() {
+        #[track_caller]
+        fn check(accept: &[&'static str], ok: bool) {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            for value in accept {
+                headers.append(header::ACCEPT, HeaderValue::from_static(value));
+            }
+            assert_eq!(check_form(&headers).is_ok(), ok, "{accept:?}");
+        }
+        check(&[], true);
+        check(&["*/*"], true);
+        check(&["application/json, text/event-stream"], true);
+        check(&["application/json", "text/event-stream;q=0.5"], true);
+        check(&["application/*,text/*"], true);
+        check(&["application/json"], false);
+        check(&["text/html"], false);
+        check(&[""], false);
+    }
+}

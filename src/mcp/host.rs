@@ -1,0 +1,181 @@
+//! Crew as something to be served: tools from the registry, prompts and resources from a library.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::{
+    Map, json,
+    value::{RawValue, to_raw_value},
+};
+
+use crate::{
+    protocol::{
+        Content, Context, Error, Host, Info,
+        prompt::{Arguments, Filled, Prompt},
+        resource::{Contents, Resource, Template},
+        tool::{Annotations, Tool, ToolOutcome, ToolResult},
+    },
+    tools::{self, Caller, Ctx, Registry},
+};
+
+/// Where prompts and resources come from.
+///
+/// The lists are shared slices; the same slice should be handed out for as long as nothing changed.
+pub trait Library: Send + Sync + 'static {
+    /// Prompts, in a stable order.
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>>;
+
+    /// Fills in the prompt `name`; [`tools::Error::NotFound`] when there is none.
+    fn get_prompt<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Arguments,
+    ) -> BoxFuture<'a, Result<Filled, tools::Error>>;
+
+    /// Resources, in a stable order.
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>>;
+
+    /// Families of resources, in a stable order.
+    fn resource_templates(&self) -> Arc<[Template]>;
+
+    /// Reads the resource at `uri`; [`tools::Error::NotFound`] when there is none.
+    fn read<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Result<Vec<Contents>, tools::Error>>;
+}
+
+/// A crew, as the protocol sees it.
+pub struct Crew {
+    info: Info,
+    registry: Arc<Registry>,
+    library: Arc<dyn Library>,
+    tools: Arc<[Tool]>,
+}
+
+impl Crew {
+    /// The crew that has these tools and this library.
+    pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
+        let tools = registry.specs().map(tool).collect();
+        Self { info, registry, library, tools }
+    }
+}
+
+impl std::fmt::Debug for Crew {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Crew").field("tools", &self.registry).finish_non_exhaustive()
+    }
+}
+
+impl Host for Crew {
+    fn info(&self) -> Info {
+        self.info.clone()
+    }
+
+    fn tools(&self) -> Arc<[Tool]> {
+        Arc::clone(&self.tools)
+    }
+
+    fn call_tool<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: &'a RawValue,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<ToolOutcome, Error>> {
+        let reporter = context.clone();
+        let ctx = Ctx::new(Caller::new(Arc::clone(context.caller())))
+            .with_cancel(context.cancelled().clone())
+            .with_progress(move |progress| {
+                let total = progress.total.map(f64::from);
+                reporter.progress(f64::from(progress.done), total, &progress.message);
+            });
+        let call = self.registry.call(name, ctx, arguments);
+        Box::pin(async move {
+            let result = match call.await {
+                Ok(output) => ToolResult {
+                    content: vec![Content::text(output.text)],
+                    structured: Some(output.json),
+                    is_error: false,
+                },
+                Err(error) => failure(&error),
+            };
+            Ok(ToolOutcome::Complete(result))
+        })
+    }
+
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
+        self.library.prompts()
+    }
+
+    fn get_prompt<'a>(
+        &'a self,
+        name: &'a str,
+        arguments: Arguments,
+        _context: &'a Context,
+    ) -> BoxFuture<'a, Result<Filled, Error>> {
+        Box::pin(
+            async move { self.library.get_prompt(name, arguments).await.map_err(|error| refusal(&error)) },
+        )
+    }
+
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
+        self.library.resources()
+    }
+
+    fn resource_templates(&self) -> Arc<[Template]> {
+        self.library.resource_templates()
+    }
+
+    fn read_resource<'a>(
+        &'a self,
+        uri: &'a str,
+        _context: &'a Context,
+    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
+        Box::pin(async move {
+            self.library.read(uri).await.map_err(|error| match error {
+                tools::Error::NotFound { .. } => Error::resource_not_found(uri),
+                error => refusal(&error),
+            })
+        })
+    }
+}
+
+fn tool(spec: &tools::Spec) -> Tool {
+    let hints = spec.annotations;
+    Tool {
+        name: spec.name.to_owned(),
+        title: Some(spec.title.to_owned()),
+        description: spec.description.to_owned(),
+        input_schema: Arc::clone(&spec.input_schema),
+        output_schema: Some(Arc::clone(&spec.output_schema)),
+        annotations: Some(Annotations {
+            read_only_hint: hints.read_only_hint,
+            destructive_hint: hints.destructive_hint,
+            idempotent_hint: hints.idempotent_hint,
+            open_world_hint: hints.open_world_hint,
+        }),
+        icons: Vec::new(),
+    }
+}
+
+/// How a tool says that it failed: in words for a model, and with a stable code for a program.
+fn failure(error: &tools::Error) -> ToolResult {
+    let mut fact = Map::new();
+    fact.insert("error".to_owned(), error.to_string().into());
+    fact.insert("code".to_owned(), error.code().into());
+    if let tools::Error::Unavailable { retry_after: Some(after), .. } = error {
+        fact.insert("retry_after_seconds".to_owned(), after.as_secs_f64().into());
+    }
+    ToolResult { structured: to_raw_value(&fact).ok(), ..ToolResult::error(error.to_string()) }
+}
+
+/// How everything but a tool says it: as an error of the request.
+fn refusal(error: &tools::Error) -> Error {
+    let text = error.to_string();
+    let refusal = match error {
+        tools::Error::Arguments(_) | tools::Error::NotFound { .. } | tools::Error::Denied(_) => {
+            Error::invalid_params(text)
+        }
+        tools::Error::Conflict(_) | tools::Error::Unavailable { .. } | tools::Error::Failed(_) => {
+            Error::internal(text)
+        }
+    };
+    refusal.with_data(json!({ "code": error.code() }))
+}

@@ -1,0 +1,178 @@
+//! MCP over HTTP: one endpoint for both eras.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    response::{IntoResponse as _, Response},
+    routing::any,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use super::{
+    exchange::{answer_json, bare},
+    gate::{self, Names, Refusal},
+    legacy, modern,
+    rpc::Rpc,
+    sessions::Sessions,
+};
+use crate::{
+    base::Tracker,
+    protocol::{
+        Era, Error, Host, Server, Version,
+        envelope::{self, Envelope},
+        era::{self, Peek},
+        headers::{self, Header},
+    },
+};
+
+/// Who sent a request, as found out by a layer outside that inserts this into the extensions of the request.
+///
+/// Sessions belong to their principal, and work is recorded under its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal(pub Arc<str>);
+
+/// How the endpoint is set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Names, beside those of the local machine, that `Host` and `Origin` may hold; ports do not count. `*` allows
+    /// all, which is safe only where each request needs a token.
+    pub allowed_hosts: Vec<String>,
+    /// Largest body, in bytes.
+    pub max_body_bytes: usize,
+    /// Most sessions of the older era; the one unused for longest makes room.
+    pub session_limit: usize,
+    /// A session without a request for so long is forgotten.
+    pub session_idle: Duration,
+    /// How long a stream may be silent before a comment is sent.
+    pub keep_alive: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            allowed_hosts: Vec::new(),
+            max_body_bytes: 1 << 20,
+            session_limit: 1024,
+            session_idle: Duration::from_hours(1),
+            keep_alive: Duration::from_secs(15),
+        }
+    }
+}
+
+/// What all requests share.
+pub(super) struct Endpoint {
+    pub(super) server: Arc<Server>,
+    pub(super) rpc: Rpc,
+    pub(super) sessions: Sessions,
+    pub(super) tracker: Tracker,
+    pub(super) keep_alive: Duration,
+    names: Names,
+    max_body_bytes: usize,
+}
+
+/// A POST whose body was read.
+pub(super) struct Post<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) principal: Option<Arc<str>>,
+}
+
+impl Post<'_> {
+    /// Who asks.
+    pub(super) fn caller(&self) -> Arc<str> {
+        self.principal.clone().unwrap_or_else(|| Arc::from("http"))
+    }
+
+    /// What stands under the header `name`.
+    pub(super) fn header(&self, name: &str) -> Header<'_> {
+        gate::header(self.headers, name)
+    }
+}
+
+/// Serves `host` at `/mcp`. Authentication and limits of rate are layers around the router.
+pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
+    let server = Arc::new(Server::new(host));
+    let endpoint = Endpoint {
+        rpc: Rpc::new(Arc::clone(&server)),
+        server,
+        sessions: Sessions::new(options.session_limit, options.session_idle),
+        tracker,
+        keep_alive: options.keep_alive,
+        names: Names::new(&options.allowed_hosts),
+        max_body_bytes: options.max_body_bytes,
+    };
+    Router::new().route("/mcp", any(handle)).with_state(Arc::new(endpoint))
+}
+
+async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(refusal) = endpoint.names.check(&parts.headers, &parts.uri) {
+        return refusal.into_response();
+    }
+    let principal = parts.extensions.get::<Principal>().map(|Principal(name)| Arc::clone(name));
+    let post = Post { headers: &parts.headers, principal };
+    match parts.method {
+        Method::POST => {}
+        Method::DELETE if post.header(headers::SESSION) != Header::Absent => {
+            return legacy::end(&endpoint, &post);
+        }
+        _ => return method_not_allowed(),
+    }
+    let body = match gate::check_form(post.headers) {
+        Ok(()) => gate::read_body(post.headers, body, endpoint.max_body_bytes).await,
+        Err(refusal) => Err(refusal),
+    };
+    match body {
+        Ok(body) => take(&endpoint, &post, &body).await,
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Takes a body: a message, or an array of them.
+async fn take(endpoint: &Arc<Endpoint>, post: &Post<'_>, body: &[u8]) -> Response {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => return unreadable(post, &Error::parse(error)),
+    };
+    if let Some(batch) = envelope::batch(text, super::BATCH_LIMIT) {
+        return match batch {
+            Ok(messages) => legacy::batch(endpoint, post, &messages).await,
+            Err(error) => unreadable(post, &error),
+        };
+    }
+    let envelope = match Envelope::parse_text(text) {
+        Ok(envelope) => envelope,
+        Err(error) => return unreadable(post, &error),
+    };
+    let peek = Peek::of(envelope.params());
+    match era::of(post.header(headers::VERSION), &peek) {
+        Era::Modern => modern::post(endpoint, post, &envelope, &peek).await,
+        Era::Legacy => legacy::post(endpoint, post, &envelope, &peek).await,
+    }
+}
+
+/// The answer to what has no readable id.
+pub(super) fn unreadable(post: &Post<'_>, error: &Error) -> Response {
+    let version = post.header(headers::VERSION).value().and_then(Version::parse);
+    answer_json(StatusCode::BAD_REQUEST, error.answer(None, version))
+}
+
+fn method_not_allowed() -> Response {
+    let refusal = Refusal {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        code: "method-not-allowed",
+        text: "POST a JSON-RPC message, or DELETE a session named by `Mcp-Session-Id`",
+    };
+    let mut response = refusal.into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, DELETE"));
+    response
+}
+
+/// A message was taken that has no answer.
+pub(super) fn accepted() -> Response {
+    bare(StatusCode::ACCEPTED)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! What a result looks like to a peer of one revision: nothing it does not know, everything it requires.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{Error, Version};
+
+/// Something of the protocol that grew members over the years.
+pub trait Shape {
+    /// Drops, or says in other words, what a peer of `version` does not know.
+    fn shape(&mut self, version: Version);
+}
+
+impl<T: Shape> Shape for [T] {
+    fn shape(&mut self, version: Version) {
+        for part in self {
+            part.shape(version);
+        }
+    }
+}
+
+/// A finished result. Results that are the same for many requests are shared.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Payload {
+    /// Of one request.
+    Own(Box<RawValue>),
+    /// Of many.
+    Shared(Arc<RawValue>),
+}
+
+impl Payload {
+    /// The JSON.
+    pub fn get(&self) -> &str {
+        match self {
+            Self::Own(json) => json.get(),
+            Self::Shared(json) => json.get(),
+        }
+    }
+}
+
+/// How long a client may keep a result that carries cache hints, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl(pub u32);
+
+/// Finishes the result `body` for `version`. `identity` is the `_meta` that names the server, `ttl` the cache hint
+/// of the methods that have one.
+///
+/// The scope is always `private`: what a server shows may depend on who asks.
+pub(super) fn finish(
+    body: &impl Serialize,
+    version: Version,
+    identity: &RawValue,
+    ttl: Option<Ttl>,
+) -> Result<Box<RawValue>, Error> {
+    let modern = version.describes_results();
+    let ttl = ttl.filter(|_| modern);
+    let result = Finished {
+        body,
+        result_type: modern.then_some("complete"),
+        ttl_ms: ttl.map(|Ttl(milliseconds)| milliseconds),
+        cache_scope: ttl.map(|_| "private"),
+        meta: modern.then_some(identity),
+    };
+    to_raw_value(&result).map_err(|error| {
+        tracing::error!(%error, "a result cannot be written as JSON");
+        Error::internal("the result cannot be written as JSON; the log of the server says why")
+    })
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finished<'a, T> {
+    #[serde(flatten)]
+    body: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_scope: Option<&'static str>,
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<&'a RawValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_the_modern_era_describes_results() {
+        #[track_caller]
+        fn check(version: Version, ttl: Option<Ttl>, expected: &str) {
+            let identity = RawValue::from_string(r#"{"i":1}"#.to_owned()).unwrap();
+            let result = finish(&json!({"a": 1}), version, &identity, ttl).unwrap();
+            assert_eq!(result.get(), expected);
+        }
+        check(Version::V2025_11_25, Some(Ttl(5)), r#"{"a":1}"#);
+        check(Version::V2026_07_28, None, r#"{"a":1,"resultType":"complete","_meta":{"i":1}}"#);
+        check(
+            Version::V2026_07_28,
+            Some(Ttl(5)),
+            r#"{"a":1,"resultType":"complete","ttlMs":5,"cacheScope":"private","_meta":{"i":1}}"#,
+        );
+    }
+}
