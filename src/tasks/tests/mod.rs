@@ -117,6 +117,6 @@ async fn close(engine: Engine, tracker: Tracker) {
 /// Waits until `task` is as `wanted`, for a minute at most.
 async fn until(engine: &Engine, id: &TaskId, wanted: impl FnMut(&Arc<Task>) -> bool) -> Arc<Task> {
     let mut watch = engine.watch(id).unwrap();
-    let seen = tokio::time::timeout(Duration::from_secs(60), watch.wait_for(wanted)).await;
+    let seen = tokio::time::timeout(Duration::from_mins(1), watch.wait_for(wanted)).await;
     seen.expect("it happens").unwrap().clone()
 }
