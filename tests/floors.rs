@@ -168,7 +168,9 @@ fn files_are_short_and_named_for_what_is_in_them() {
             wrong.push(format!("src/{}: {lines} lines; split it by reason", file.name));
         }
         let parts = file.name.trim_end_matches(".rs").split('/');
-        wrong.extend(parts.filter(|part| BANNED.contains(part)).map(|part| format!("src/{}: `{part}`", file.name)));
+        wrong.extend(
+            parts.filter(|part| BANNED.contains(part)).map(|part| format!("src/{}: `{part}`", file.name)),
+        );
         if !file.text.starts_with("//!") {
             wrong.push(format!("src/{}: says nothing about itself at the top", file.name));
         }

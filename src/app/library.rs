@@ -114,7 +114,12 @@ impl mcp::Library for Library {
             ..Template::default()
         };
         Arc::new([
-            template(EMPLOYEE, "employee", "The instructions of an employee, by name or trigger", "text/markdown"),
+            template(
+                EMPLOYEE,
+                "employee",
+                "The instructions of an employee, by name or trigger",
+                "text/markdown",
+            ),
             template(PIPELINE, "pipeline", "The steps of a pipeline", "application/json"),
         ])
     }
@@ -185,7 +190,8 @@ fn decoded(segment: &str) -> String {
     let mut rest = segment.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         let escaped = (first == b'%').then(|| after.get(..2)).flatten();
-        let byte = escaped.and_then(|digits| hex::decode(digits).ok()).and_then(|bytes| bytes.first().copied());
+        let byte =
+            escaped.and_then(|digits| hex::decode(digits).ok()).and_then(|bytes| bytes.first().copied());
         match byte {
             Some(byte) => {
                 bytes.push(byte);

@@ -11,14 +11,7 @@ use super::{
     runs::{Runs, Secrets},
     sample, served,
 };
-use crate::{
-    base::Tracker,
-    catalog::Finding,
-    engine::Scheduler,
-    mcp,
-    tools::Office,
-    web,
-};
+use crate::{base::Tracker, catalog::Finding, engine::Scheduler, mcp, tools::Office, web};
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
 /// next start.
@@ -82,7 +75,8 @@ impl fmt::Display for Started {
             "  employees {}, pipelines {}, webhook routes {}, schedules {}",
             self.employees, self.pipelines, self.routes, self.schedules
         )?;
-        let token = if self.token { "bearer token required" } else { "no token: anyone on this machine may call" };
+        let token =
+            if self.token { "bearer token required" } else { "no token: anyone on this machine may call" };
         writeln!(f, "  MCP at /mcp, {token}")?;
         let webhook = match self.webhook {
             Webhook::Off => "off: set the secret named in .crew/webhook.yaml",
@@ -104,8 +98,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let tracker = Tracker::new();
     let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
-    let scheduler =
-        serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
+    let scheduler = serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
     served::watch_files(&office, &tracker);

@@ -48,7 +48,10 @@ pub(super) fn watch_files(office: &Office, tracker: &Tracker) {
                 () = tokio::time::sleep(LOOK_AROUND) => {}
             }
             if crew.catalog().refresh().await {
-                tracing::info!(findings = crew.catalog().snapshot().findings.len(), "definitions were read again");
+                tracing::info!(
+                    findings = crew.catalog().snapshot().findings.len(),
+                    "definitions were read again"
+                );
             }
         }
     });

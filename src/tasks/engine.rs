@@ -100,22 +100,37 @@ impl Engine {
         tracker: Tracker,
     ) -> Result<Self, Error> {
         let bodies: HashMap<_, _> = bodies.into_iter().collect();
-        let Options { journal, workers, queue, retain } = options;
-        let mut table = Table::new(queue, retain);
-        let mut log = None;
-        if let Some(path) = journal {
-            let kinds = bodies.keys().cloned().collect();
-            let recovered = tokio::task::spawn_blocking(move || recovery::open(&path, retain, &kinds))
-                .await
-                .map_err(|_| Error::Stopping)??;
-            log = Some(settle(recovered, &mut table).await);
-        }
+        let recovered = match options.journal.clone() {
+            Some(path) => {
+                let kinds = bodies.keys().cloned().collect();
+                let reading =
+                    tokio::task::spawn_blocking(move || Ok(recovery::open(&path, options.retain, &kinds)?));
+                Some(joined(reading.await)?)
+            }
+            None => None,
+        };
+        Ok(Self::start(&options, recovered, bodies, tracker).await)
+    }
+
+    /// Goes on from what was recovered.
+    pub(super) async fn start(
+        options: &Options,
+        recovered: Option<Recovered>,
+        bodies: HashMap<Kind, Arc<dyn Body>>,
+        tracker: Tracker,
+    ) -> Self {
+        let mut table = Table::new(options.queue, options.retain);
+        let log = match recovered {
+            Some(recovered) => Some(settle(recovered, &mut table).await),
+            None => None,
+        };
         let table = Mutex::new(table);
-        let shared = Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue });
-        for _ in 0..workers {
+        let shared =
+            Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue: options.queue });
+        for _ in 0..options.workers {
             shared.tracker.spawn(Arc::clone(&shared).work());
         }
-        Ok(Self { shared })
+        Self { shared }
     }
 
     /// Accepts a task. It is on the disk once this returns, and will be done even if the process dies.

@@ -1,4 +1,13 @@
 //! The lines of a journal: what happened to which task.
+//!
+//! ```json
+//! {"event":"created","task":{"task_id":"…","status":"pending","kind":"pipeline.run",…}}
+//! {"event":"started","task_id":"…","attempt":1,"at":"2026-11-23T10:00:00Z"}
+//! {"event":"step","task_id":"…","step":"review","output":…,"at":"…","duration_ms":5210}
+//! {"event":"finished","task_id":"…","status":"completed","result":…,"at":"…"}
+//! ```
+//!
+//! Every output is written once. A `created` task may carry any state: it is the task as of that line.
 
 use std::borrow::Cow;
 
@@ -16,6 +25,7 @@ pub(super) const MAX_DEPTH: usize = 100;
 /// One line of the journal. Applied in order, they give every task as it stands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "only one exists at a time, on its way to or from a line")]
 pub(super) enum Event<'a> {
     /// A task was accepted.
     Created { task: Cow<'a, Task> },

@@ -108,6 +108,8 @@ impl Trigger {
     pub const CRON: Self = Self(std::borrow::Cow::Borrowed("cron"));
     /// A tool call.
     pub const TOOL: Self = Self(std::borrow::Cow::Borrowed("tool"));
+    /// An ended task that somebody wants done again.
+    pub const REPLAY: Self = Self(std::borrow::Cow::Borrowed("replay"));
     /// The command line.
     pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
 

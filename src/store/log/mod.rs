@@ -4,6 +4,8 @@
 //! A crash can only lose records nobody was told about: the next owner cuts off a torn last line. Bytes that
 //! were once acknowledged are never changed in place; [`Claim::retain`] writes a new file and swaps it in.
 
+#[cfg(test)]
+pub(crate) mod faulty;
 mod lines;
 mod tail;
 #[cfg(test)]
@@ -80,8 +82,12 @@ impl Claim {
     /// Starts writing.
     pub fn start(self) -> Result<Log, Error> {
         let file = open(&self.path)?;
+        self.start_on(file)
+    }
+
+    fn start_on(self, medium: impl Medium) -> Result<Log, Error> {
         let good = self.size()?;
-        Log::start(self.path, file, good, self.lock)
+        Log::start(self.path, medium, good, self.lock)
     }
 }
 

@@ -1,0 +1,147 @@
+use std::{collections::HashSet, fs};
+
+use super::*;
+use crate::{
+    store::log::{
+        Claim,
+        faulty::{self, Faults},
+    },
+    tasks::{
+        recovery::{Recovered, open_compacting},
+        table::Table,
+    },
+};
+
+async fn on_faulty_disk(
+    path: &Path,
+    faults: &Arc<Faults>,
+    workers: usize,
+    bodies: Bodies,
+) -> (Engine, Tracker) {
+    let log = faulty::start(Claim::take(path).unwrap(), faults);
+    let recovered = Recovered { log, tasks: Vec::new(), queued: Vec::new(), ended: Vec::new() };
+    let tracker = Tracker::new();
+    let bodies: HashMap<_, _> = bodies.into_iter().collect();
+    let options = Options { workers, ..options(path) };
+    (Engine::start(&options, Some(recovered), bodies, tracker.clone()).await, tracker)
+}
+
+/// Waits until the disk has refused once more.
+async fn refused_again(faults: &Faults) {
+    let before = faults.refused.load(SeqCst);
+    while faults.refused.load(SeqCst) == before {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_tasks_and_frees_their_keys() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, faults) = (folder.path().join("tasks.jsonl"), Arc::new(Faults::default()));
+    let (engine, tracker) = on_faulty_disk(&path, &faults, 0, echo()).await;
+    faults.full.store(true, SeqCst);
+    let many = futures_util::future::join_all((0..8).map(|_| engine.submit(keyed("a", "key")))).await;
+    assert!(many.iter().all(|one| matches!(one, Err(Error::Store(_)))));
+    faults.full.store(false, SeqCst);
+    let id = engine.submit(keyed("a", "key")).await.unwrap().id;
+
+    faults.full.store(true, SeqCst);
+    assert!(matches!(engine.cancel(&id).await, Err(Error::Store(_))));
+    assert_eq!(engine.get(&id).unwrap().status, Status::Pending);
+    faults.full.store(false, SeqCst);
+    engine.cancel(&id).await.unwrap();
+    close(engine, tracker).await;
+    assert_eq!(history(&path).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn work_waits_for_the_disk_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, faults) = (folder.path().join("tasks.jsonl"), Arc::new(Faults::default()));
+    let (gate, counts) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let (engine, tracker) = on_faulty_disk(&path, &faults, 1, three_steps(&gate, &counts)).await;
+    let id = engine.submit(new(PIPELINE, "a")).await.unwrap().id;
+    let mut watch = engine.watch(&id).unwrap();
+    watch.wait_for(|task| task.steps.len() == 1).await.unwrap();
+    faults.full.store(true, SeqCst);
+    gate.add_permits(1);
+    refused_again(&faults).await;
+    refused_again(&faults).await;
+    faults.full.store(false, SeqCst);
+    let task = engine.wait(&id).await.unwrap();
+    assert_eq!((task.status, task.steps.len()), (Status::Completed, 3));
+    close(engine, tracker).await;
+    assert_eq!(history(&path).unwrap(), [Task::clone(&task)]);
+}
+
+#[tokio::test]
+async fn a_step_that_cannot_be_recorded_before_the_end_does_not_fail_the_task() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, faults) = (folder.path().join("tasks.jsonl"), Arc::new(Faults::default()));
+    let (gate, counts) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let (engine, tracker) = on_faulty_disk(&path, &faults, 1, three_steps(&gate, &counts)).await;
+    let id = engine.submit(new(PIPELINE, "a")).await.unwrap().id;
+    until(&engine, &id, |task| task.steps.len() == 1).await;
+    faults.full.store(true, SeqCst);
+    gate.add_permits(1);
+    refused_again(&faults).await;
+    close(engine, tracker).await;
+    assert_eq!(history(&path).unwrap()[0].status, Status::Running);
+
+    gate.add_permits(1);
+    let (engine, tracker) = open(options(&path), three_steps(&gate, &counts)).await;
+    let task = engine.wait(&id).await.unwrap();
+    assert_eq!((task.status, task.attempts), (Status::Completed, 2));
+    close(engine, tracker).await;
+}
+
+#[tokio::test]
+async fn a_smaller_journal_keeps_live_tasks_and_lines_nobody_understands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.jsonl");
+    let (gate, counts) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let mut bodies = three_steps(&gate, &counts);
+    bodies.extend(echo());
+    let (engine, tracker) = open(Options { workers: 1, ..options(&path) }, bodies).await;
+    for _ in 0..40 {
+        let id = engine.submit(new(EMPLOYEE, "old")).await.unwrap().id;
+        engine.wait(&id).await.unwrap();
+    }
+    let live = engine.submit(new(PIPELINE, "live")).await.unwrap().id;
+    let waiting = engine.submit(new(EMPLOYEE, "waiting")).await.unwrap().id;
+    until(&engine, &live, |task| task.steps.len() == 1).await;
+    let foreign = "{\"event\":\"paused\",\"task_id\":\"x\"}\nnot json\n";
+    let mut journal = fs::read_to_string(&path).unwrap();
+    drop((engine, tracker));
+    journal.insert_str(0, foreign);
+    let copy = folder.path().join("copy.jsonl");
+    fs::write(&copy, &journal).unwrap();
+
+    let kinds = HashSet::from([EMPLOYEE, PIPELINE]);
+    let recovered = open_compacting(&copy, 3, &kinds, 1000).unwrap();
+    assert_eq!(recovered.tasks.len(), 5);
+    assert_eq!(recovered.queued, [live.clone(), waiting]);
+    drop(recovered);
+    let smaller = fs::read_to_string(&copy).unwrap();
+    assert!(smaller.starts_with(foreign));
+    assert_eq!(smaller.lines().count(), 2 + 3 * 3 + 3 + 1);
+    let kept: HashSet<_> = journal.split('\n').collect();
+    assert!(smaller.split('\n').all(|line| kept.contains(line)), "no byte of a line changes");
+
+    let again = open_compacting(&copy, 3, &kinds, 1000).unwrap();
+    assert_eq!(again.tasks.len(), 5);
+    let steps = again.tasks.iter().find(|task| task.task_id == live).unwrap().steps.len();
+    assert_eq!(steps, 1);
+}
+
+#[test]
+fn forgetting_never_touches_live_tasks() {
+    let mut table = Table::new(100, 0);
+    let live = Task::accept(new(EMPLOYEE, "live"));
+    table.insert(live.clone());
+    for _ in 0..10 {
+        table.insert(Task { status: Status::Completed, ..Task::accept(new(EMPLOYEE, "over")) });
+    }
+    assert_eq!(table.counts(), Counts { pending: 1, ..Counts::default() });
+    assert!(table.get(&live.task_id).is_some());
+}
