@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_caret_stands_under_the_place() {
         let source = Source::new("审查员.md", "---\nname: 审查员 A\ndescription: x\n---\nbody\n");
-        let (start, end) = (10, 22);
+        let (start, end) = (10, 21);
         let (line, column) = source.position(start);
         let diagnostic = Diagnostic {
             code: "bad-name",
@@ -68,6 +68,14 @@ mod tests {
             labels: vec![Label { span: Span { start, end }, line, column, text: "here".to_owned() }],
             help: Some("write lower-case letters, digits and hyphens".to_owned()),
         };
-        insta::assert_snapshot!(draw(&diagnostic, &source, &Renderer::plain()), @"");
+        insta::assert_snapshot!(draw(&diagnostic, &source, &Renderer::plain()), @"
+        error[bad-name]: `审查员 A` cannot be a name
+         --> 审查员.md:2:7
+          |
+        2 | name: 审查员 A
+          |       ^^^^^^^^ here
+          |
+          = help: write lower-case letters, digits and hyphens
+        ");
     }
 }
