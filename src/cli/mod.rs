@@ -11,7 +11,7 @@ mod run;
 mod serve;
 mod show;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
@@ -25,7 +25,10 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
             let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(exit::FAILED) };
+            return match error.print() {
+                Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(exit::FAILED),
+                _ => ExitCode::from(code),
+            };
         }
     };
     let env = Environment::of_process();
