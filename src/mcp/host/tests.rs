@@ -61,8 +61,8 @@ impl tools::Tool for EndAs {
 struct Shelf;
 
 impl Library for Shelf {
-    fn prompts(&self) -> Arc<[Prompt]> {
-        Arc::new([Prompt { name: "bob".into(), ..Prompt::default() }])
+    fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
+        Box::pin(async { Arc::from([Prompt { name: "bob".into(), ..Prompt::default() }]) })
     }
 
     fn get_prompt<'a>(
@@ -79,8 +79,9 @@ impl Library for Shelf {
         })
     }
 
-    fn resources(&self) -> Arc<[Resource]> {
-        Arc::new([Resource { uri: "crew://a".into(), name: "a".into(), ..Resource::default() }])
+    fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
+        let only = Resource { uri: "crew://a".into(), name: "a".into(), ..Resource::default() };
+        Box::pin(async { Arc::from([only]) })
     }
 
     fn resource_templates(&self) -> Arc<[Template]> {
