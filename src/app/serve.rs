@@ -11,7 +11,14 @@ use super::{
     runs::{Runs, Secrets},
     sample, served,
 };
-use crate::{base::Tracker, catalog::Finding, engine::Scheduler, mcp, tools::Office, web};
+use crate::{
+    base::{HostNames, Tracker},
+    catalog::Finding,
+    engine::Scheduler,
+    mcp,
+    tools::Office,
+    web,
+};
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
 /// next start.
@@ -107,6 +114,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         tasks: tasks.clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
+        hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };

@@ -13,7 +13,7 @@ use super::Problem;
 use crate::{base::Secret, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
-const OPEN: [&str; 2] = ["/health", "/webhook/github"];
+pub(super) const OPEN: [&str; 2] = ["/health", "/webhook/github"];
 
 /// Who may pass.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 mod auth;
 mod body;
 mod order;
+mod origin;
 mod problem;
 mod router;
 mod run;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::webhook;
 use crate::{
-    base::Secret,
+    base::{HostNames, Secret},
     engine::Order,
     llm::Meter,
     tasks::{Engine, NewTask},
@@ -40,6 +40,8 @@ pub struct State {
     pub meter: Arc<Meter>,
     /// The bearer token; without one everybody may call.
     pub token: Option<Secret>,
+    /// The names this server goes by; they are asked for when there is no token.
+    pub hosts: Arc<HostNames>,
     /// The crew.
     pub runs: Arc<dyn Runs>,
 }

@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    base::{Secret, Tracker},
+    base::{HostNames, Secret, Tracker},
     defs::{Route, Span, Target, TargetKind},
     engine::Order,
     llm::Meter,
@@ -134,6 +134,7 @@ impl Stage {
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
         let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
         let state = State {
+            hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
             meter: Arc::new(Meter::new()),
             token: token.and_then(Secret::new),

@@ -107,3 +107,22 @@ async fn trace_ids_differ() {
     let (one, two) = (stage.get("/health").await, stage.get("/health").await);
     assert_ne!(one.header("x-trace-id"), two.header("x-trace-id"));
 }
+
+#[tokio::test]
+async fn without_a_token_pages_elsewhere_are_kept_away() {
+    let open = Stage::with(None, None, tasks::Options::default()).await;
+    let check = async |headers: &[Header], path: &'static str, expected: u16| {
+        let answer = open.send(request("GET", path, headers, "")).await;
+        assert_eq!(answer.status, expected, "{headers:?} {path}");
+    };
+    check(&[], "/tasks", 200).await;
+    check(&[("host", "localhost:8765"), ("origin", "http://127.0.0.1:3000")], "/tasks", 200).await;
+    check(&[("host", "evil.example.com")], "/tasks", 403).await;
+    check(&[("host", "localhost:8765"), ("origin", "http://evil.example.com")], "/tasks", 403).await;
+    check(&[("origin", "null")], "/run/employee/echo-bot", 403).await;
+    check(&[("host", "evil.example.com")], "/health", 200).await;
+    // With a token, the token decides; a proxy may pass any name on.
+    let closed = Stage::new().await;
+    let answer = closed.send(request("GET", "/tasks", &[BEARER, ("host", "crew.example.com")], "")).await;
+    assert_eq!(answer.status, 200);
+}
