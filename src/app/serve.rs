@@ -114,6 +114,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         tasks: tasks.clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
+        resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
@@ -135,6 +136,14 @@ async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
         );
     }
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{place}`"))
+}
+
+/// Who issues tokens for this server: `CREW_AUTH_ISSUER`, together with the address clients know it by,
+/// `CREW_PUBLIC_URL`.
+fn issued_by(env: &Environment) -> anyhow::Result<Option<web::Resource>> {
+    let Some(issuer) = env.get("CREW_AUTH_ISSUER") else { return Ok(None) };
+    let url = env.get("CREW_PUBLIC_URL").context("CREW_AUTH_ISSUER is set; set CREW_PUBLIC_URL too")?;
+    Ok(Some(web::Resource { url: url.trim().to_owned(), issuer: issuer.trim().to_owned() }))
 }
 
 /// The secrets of the webhook. On an address that only this machine reaches, one that is not set is made up and kept in

@@ -8,6 +8,7 @@ mod body;
 mod order;
 mod origin;
 mod problem;
+mod resource;
 mod router;
 mod run;
 mod state;
@@ -19,6 +20,7 @@ mod trace;
 pub mod webhook;
 
 pub use problem::Problem;
+pub use resource::Resource;
 pub use router::router;
 pub use state::{Runs, State};
 pub use trace::TraceId;

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Problem, auth::OPEN};
+use super::{Problem, auth};
 use crate::base::HostNames;
 
 /// Refuses a request under a name that is not this server's. `None` refuses nothing: the token does.
@@ -19,7 +19,7 @@ pub(super) async fn layer(
     request: Request,
     next: Next,
 ) -> Response {
-    let open = OPEN.contains(&request.uri().path());
+    let open = auth::is_open(request.uri().path());
     if let Some(names) = names.filter(|_| !open) {
         let known = |value: &HeaderValue| value.to_str().is_ok_and(|text| names.allow(text));
         let headers = request.headers();

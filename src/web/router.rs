@@ -9,7 +9,7 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, auth, origin, problem, run, status, task, trace, webhook};
+use super::{State, auth, origin, problem, resource, run, status, task, trace, webhook};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
@@ -21,6 +21,14 @@ use super::{State, auth, origin, problem, run, status, task, trace, webhook};
 pub fn router(state: State, mounted: Router) -> Router {
     let token = state.token.clone();
     let names = token.is_none().then(|| Arc::clone(&state.hosts));
+    let guard = auth::Guard::new(token, state.resource.as_ref());
+    let metadata = state.resource.clone().map(|resource| {
+        let paths = [resource::PATH.to_owned(), format!("{}/mcp", resource::PATH)];
+        paths
+            .iter()
+            .fold(Router::new(), |router, path| router.route(path, get(resource::metadata)))
+            .with_state(resource)
+    });
     Router::new()
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
@@ -31,6 +39,7 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/tasks/{id}", get(task::get))
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
+        .merge(metadata.unwrap_or_default())
         .merge(mounted)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
@@ -38,7 +47,7 @@ pub fn router(state: State, mounted: Router) -> Router {
             ServiceBuilder::new()
                 .layer(middleware::from_fn(trace::layer))
                 .layer(middleware::from_fn_with_state(names, origin::layer))
-                .layer(middleware::from_fn_with_state(auth::Guard::new(token), auth::layer))
+                .layer(middleware::from_fn_with_state(guard, auth::layer))
                 .layer(CatchPanicLayer::custom(problem::panicked)),
         )
 }
