@@ -8,3 +8,6 @@
 
 mod defs;
 mod floors;
+#[expect(dead_code, unused_imports, reason = "shared by tests that use different parts of it")]
+mod support;
+mod wire;
