@@ -14,3 +14,4 @@ mod floors;
 mod serve;
 mod support;
 mod webhook;
+mod wire;

@@ -11,7 +11,14 @@ use super::{
     runs::{Runs, Secrets},
     sample, served,
 };
-use crate::{base::Tracker, catalog::Finding, engine::Scheduler, mcp, tools::Office, web};
+use crate::{
+    base::{HostNames, Tracker},
+    catalog::Finding,
+    engine::Scheduler,
+    mcp,
+    tools::Office,
+    web,
+};
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
 /// next start.
@@ -107,6 +114,8 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         tasks: tasks.clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
+        resource: issued_by(env)?,
+        hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
@@ -127,6 +136,14 @@ async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
         );
     }
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{place}`"))
+}
+
+/// Who issues tokens for this server: `CREW_AUTH_ISSUER`, together with the address clients know it by,
+/// `CREW_PUBLIC_URL`.
+fn issued_by(env: &Environment) -> anyhow::Result<Option<web::Resource>> {
+    let Some(issuer) = env.get("CREW_AUTH_ISSUER") else { return Ok(None) };
+    let url = env.get("CREW_PUBLIC_URL").context("CREW_AUTH_ISSUER is set; set CREW_PUBLIC_URL too")?;
+    Ok(Some(web::Resource { url: url.trim().to_owned(), issuer: issuer.trim().to_owned() }))
 }
 
 /// The secrets of the webhook. On an address that only this machine reaches, one that is not set is made up and kept in

@@ -4,16 +4,11 @@
 //! it, `rpc` answers it through a stack of jsonrpsee middleware, the transport carries the answer out. The transports
 //! differ in framing and in what ends a request, and in nothing else.
 
-mod exchange;
-mod gate;
 mod host;
 mod http;
-mod legacy;
 mod lines;
-mod modern;
 mod outbox;
 mod rpc;
-mod sessions;
 mod stdio;
 
 #[cfg(test)]

@@ -194,7 +194,9 @@ fn drop_number_formats(schema: &mut Value) {
     match schema {
         Value::Object(members) => {
             let numeric = |format: &str| {
-                format.starts_with("uint") || format.starts_with("int") || matches!(format, "float" | "double")
+                format.starts_with("uint")
+                    || format.starts_with("int")
+                    || matches!(format, "float" | "double")
             };
             if members.get("format").and_then(Value::as_str).is_some_and(numeric) {
                 members.shift_remove("format");

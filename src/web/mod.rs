@@ -6,7 +6,9 @@
 mod auth;
 mod body;
 mod order;
+mod origin;
 mod problem;
+mod resource;
 mod router;
 mod run;
 mod state;
@@ -18,6 +20,7 @@ mod trace;
 pub mod webhook;
 
 pub use problem::Problem;
+pub use resource::Resource;
 pub use router::router;
 pub use state::{Runs, State};
 pub use trace::TraceId;

@@ -7,6 +7,7 @@ mod server;
 
 use std::time::Duration;
 
+pub use client::{Reply, client};
 pub use model::{FakeModel, work};
 pub use project::Project;
 pub use server::Server;

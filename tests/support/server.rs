@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use super::{PATIENCE, Project, client::client};
+use super::{PATIENCE, Project, client};
 
 /// A running `serve`. It is killed when dropped.
 pub struct Server {

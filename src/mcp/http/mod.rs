@@ -1,5 +1,13 @@
 //! MCP over HTTP: one endpoint for both eras.
 
+mod exchange;
+mod gate;
+mod legacy;
+mod modern;
+mod sessions;
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -10,15 +18,14 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use super::{
+use self::{
     exchange::{answer_json, bare},
-    gate::{self, Names, Refusal},
-    legacy, modern,
-    rpc::Rpc,
+    gate::Refusal,
     sessions::Sessions,
 };
+use super::rpc::Rpc;
 use crate::{
-    base::Tracker,
+    base::{HostNames, Tracker},
     protocol::{
         Era, Error, Host, Server, Version,
         envelope::{self, Envelope},
@@ -57,30 +64,30 @@ impl Default for Options {
 }
 
 /// What all requests share.
-pub(super) struct Endpoint {
-    pub(super) server: Arc<Server>,
-    pub(super) rpc: Rpc,
-    pub(super) sessions: Sessions,
-    pub(super) tracker: Tracker,
-    pub(super) keep_alive: Duration,
-    names: Names,
+struct Endpoint {
+    server: Arc<Server>,
+    rpc: Rpc,
+    sessions: Sessions,
+    tracker: Tracker,
+    keep_alive: Duration,
+    names: HostNames,
     max_body_bytes: usize,
 }
 
 /// A POST whose body was read.
-pub(super) struct Post<'a> {
-    pub(super) headers: &'a HeaderMap,
-    pub(super) principal: Option<Arc<str>>,
+struct Post<'a> {
+    headers: &'a HeaderMap,
+    principal: Option<Arc<str>>,
 }
 
 impl Post<'_> {
     /// Who asks.
-    pub(super) fn caller(&self) -> Arc<str> {
+    fn caller(&self) -> Arc<str> {
         self.principal.clone().unwrap_or_else(|| Arc::from("http"))
     }
 
     /// What stands under the header `name`.
-    pub(super) fn header(&self, name: &str) -> Header<'_> {
+    fn header(&self, name: &str) -> Header<'_> {
         gate::header(self.headers, name)
     }
 }
@@ -96,7 +103,7 @@ pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Route
         sessions: Sessions::new(options.session_limit, options.session_idle),
         tracker,
         keep_alive: options.keep_alive,
-        names: Names::new(&options.allowed_hosts),
+        names: HostNames::new(&options.allowed_hosts),
         max_body_bytes: options.max_body_bytes,
     };
     Router::new().route("/mcp", any(handle)).with_state(Arc::new(endpoint))
@@ -104,7 +111,7 @@ pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Route
 
 async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(refusal) = endpoint.names.check(&parts.headers, &parts.uri) {
+    if let Err(refusal) = gate::check_names(&endpoint.names, &parts.headers, &parts.uri) {
         return refusal.into_response();
     }
     let principal = parts.extensions.get::<Caller>().map(Caller::shared);
@@ -150,7 +157,7 @@ async fn take(endpoint: &Arc<Endpoint>, post: &Post<'_>, body: &[u8]) -> Respons
 }
 
 /// The answer to what has no readable id.
-pub(super) fn unreadable(post: &Post<'_>, error: &Error) -> Response {
+fn unreadable(post: &Post<'_>, error: &Error) -> Response {
     let version = post.header(headers::VERSION).value().and_then(Version::parse);
     answer_json(StatusCode::BAD_REQUEST, error.answer(None, version))
 }
@@ -167,9 +174,6 @@ fn method_not_allowed() -> Response {
 }
 
 /// A message was taken that has no answer.
-pub(super) fn accepted() -> Response {
+fn accepted() -> Response {
     bare(StatusCode::ACCEPTED)
 }
-
-#[cfg(test)]
-mod tests;

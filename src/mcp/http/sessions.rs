@@ -8,21 +8,29 @@ use crate::{base::clock::Stopwatch, protocol::Session};
 
 /// Every session there is, by its id.
 pub(super) struct Sessions {
-    kept: Mutex<HashMap<Box<str>, Kept>>,
+    table: Mutex<Table>,
     limit: usize,
     idle: Duration,
+}
+
+#[derive(Default)]
+struct Table {
+    kept: HashMap<Box<str>, Kept>,
+    /// How often a session was used; orders the uses, which a clock that is read twice would not.
+    uses: u64,
 }
 
 struct Kept {
     session: Arc<Session>,
     principal: Option<Arc<str>>,
     unused: Stopwatch,
+    last_use: u64,
 }
 
 impl Sessions {
     /// No sessions; at most `limit`, each forgotten after `idle` without a request.
     pub(super) fn new(limit: usize, idle: Duration) -> Self {
-        Self { kept: Mutex::new(HashMap::new()), limit: limit.max(1), idle }
+        Self { table: Mutex::default(), limit: limit.max(1), idle }
     }
 
     /// Keeps `session` for `principal` under a new id. When there are too many, the one unused for longest goes.
@@ -33,28 +41,33 @@ impl Sessions {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let id = hex::encode(random);
-        let mut kept = self.kept.lock();
-        if kept.len() >= self.limit {
-            kept.retain(|_, kept| kept.unused.elapsed() < self.idle);
+        let mut table = self.table.lock();
+        if table.kept.len() >= self.limit {
+            table.kept.retain(|_, kept| kept.unused.elapsed() < self.idle);
         }
-        if kept.len() >= self.limit
+        if table.kept.len() >= self.limit
             && let Some(oldest) =
-                kept.iter().max_by_key(|(_, kept)| kept.unused.elapsed()).map(|(id, _)| id.clone())
+                table.kept.iter().min_by_key(|(_, kept)| kept.last_use).map(|(id, _)| id.clone())
         {
-            kept.remove(&oldest);
+            table.kept.remove(&oldest);
         }
-        kept.insert(id.as_str().into(), Kept { session, principal, unused: Stopwatch::start() });
+        table.uses += 1;
+        let kept = Kept { session, principal, unused: Stopwatch::start(), last_use: table.uses };
+        table.kept.insert(id.as_str().into(), kept);
         Ok(id)
     }
 
     /// The session `id` of `principal`; someone else's is not there.
     pub(super) fn get(&self, id: &str, principal: Option<&Arc<str>>) -> Option<Arc<Session>> {
-        let mut all = self.kept.lock();
+        let mut table = self.table.lock();
+        let Table { kept: all, uses } = &mut *table;
         let kept = all.get_mut(id).filter(|kept| kept.principal.as_ref() == principal)?;
         if kept.unused.elapsed() >= self.idle {
             all.remove(id);
             return None;
         }
+        *uses += 1;
+        kept.last_use = *uses;
         kept.unused = Stopwatch::start();
         Some(Arc::clone(&kept.session))
     }
@@ -63,7 +76,7 @@ impl Sessions {
     pub(super) fn close(&self, id: &str, principal: Option<&Arc<str>>) -> bool {
         let Some(session) = self.get(id, principal) else { return false };
         session.cancel_all();
-        self.kept.lock().remove(id).is_some()
+        self.table.lock().kept.remove(id).is_some()
     }
 }
 

@@ -6,11 +6,11 @@ use axum::response::Response;
 use http::StatusCode;
 
 use super::{
+    Endpoint, Post, accepted,
     exchange::{Exchange, answer_json},
     gate::Seen,
-    http::{Endpoint, Post, accepted},
-    outbox::Outbox,
 };
+use crate::mcp::outbox::Outbox;
 use crate::protocol::{
     Context, Error, Version,
     envelope::{Envelope, Id, Kind},

@@ -8,10 +8,11 @@ use http::{HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
 use super::{
+    Endpoint, Post, accepted,
     exchange::{Call, Exchange, answer_json, bare},
-    http::{Endpoint, Post, accepted, unreadable},
-    outbox::{Nowhere, Outbox},
+    unreadable,
 };
+use crate::mcp::outbox::{Nowhere, Outbox};
 use crate::protocol::{
     Context, Error, Session, Version,
     context::Outlet,

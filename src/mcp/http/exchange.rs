@@ -15,8 +15,8 @@ use futures_util::{future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Sleep, sleep};
 
-use super::{outbox::Outbox, rpc::Answer};
-use crate::base::Tracker;
+use crate::mcp::outbox::Outbox;
+use crate::{base::Tracker, mcp::rpc::Answer};
 
 /// A call that is being answered. It has no answer when the client cancelled it.
 pub(super) type Call = BoxFuture<'static, Option<Answer>>;
