@@ -94,7 +94,8 @@ impl fmt::Display for Started {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end. `started` is told once requests are answered.
+/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end; asked a second time, it ends at once.
+/// `started` is told once requests are answered.
 ///
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
@@ -200,13 +201,14 @@ async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow
         tracker.wait().await;
         ended
     };
-    match tokio::time::timeout(DRAIN, drained).await {
-        Ok(ended) => ended.context("the server ended"),
-        Err(_) => {
-            tracing::warn!("work is still running; it goes on with the next start");
-            Ok(())
-        }
+    tokio::select! {
+        ended = drained => return ended.context("the server ended"),
+        () = tokio::time::sleep(DRAIN) => {}
+        // Whoever asks again does not want to wait.
+        asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }
+    tracing::warn!("work is still running; it goes on with the next start");
+    Ok(())
 }
 
 #[cfg(unix)]
