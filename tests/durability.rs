@@ -200,6 +200,26 @@ async fn a_server_that_is_asked_to_end_finishes_what_it_does() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_asked_twice_ends_at_once_and_loses_nothing() {
+    let mut fake = FakeModel::held(first_word).await;
+    let project = project();
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
+    fake.asked().await;
+    fake.release(1);
+    fake.asked().await;
+    server.ask_to_end();
+    patiently(async || server.connect().err()).await;
+    assert_eq!(server.terminate(), Some(0));
+
+    let server = Server::start(&project, &[], &fake.env());
+    fake.release(100);
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(2)), "{task}");
+    assert_eq!((count(&fake.works(), "one"), count(&fake.works(), "two")), (1, 2));
+}
+
+#[tokio::test]
 async fn tasks_of_the_python_version_stay_readable() {
     let line = |id: &str, status: &str, rest: &str| {
         format!(

@@ -280,6 +280,24 @@ async fn the_wrong_method_and_the_wrong_path_are_told_apart() {
 }
 
 #[tokio::test]
+async fn a_web_page_elsewhere_cannot_use_a_server_without_a_token() {
+    let (project, server) = small();
+    let from = |header, value| {
+        let request = server.request(Method::POST, "/run/employee/writer").header(header, value);
+        server.send(request.json(&json!({"args": {"topic": "tea"}})))
+    };
+    from("origin", "https://evil.example").await.problem(403, "host-not-allowed");
+    from("host", "evil.example").await.problem(403, "host-not-allowed");
+    assert_eq!(server.tasks().await, Vec::<Value>::new());
+    assert_eq!(from("origin", "http://localhost:3000").await.status, 202);
+    server.kill();
+
+    let server = Server::start(&project, &["--allow-host", "crew.example,other.example"], &[]);
+    let named = server.request(Method::GET, "/tasks").header("host", "other.example");
+    server.send(named).await.status(200);
+}
+
+#[tokio::test]
 async fn a_key_makes_one_task_of_two_requests() {
     let (_project, server) = small();
     let order = |topic: &str| {
