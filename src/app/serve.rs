@@ -106,7 +106,11 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let tracker = Tracker::new();
     let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
-    let scheduler = serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
+    let scheduler = if serve.cron {
+        Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
+    } else {
+        None
+    };
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
     served::watch_files(&office, &tracker);

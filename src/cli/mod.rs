@@ -32,7 +32,8 @@ pub fn main() -> ExitCode {
         }
     };
     let env = Environment::of_process();
-    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    // What a command for one person has to say, it says itself.
+    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "error" };
     app::start_telemetry(&env, cli.global.verbose, quiet_level);
     exit::code(run(&cli, &env))
 }

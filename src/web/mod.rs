@@ -23,4 +23,3 @@ pub use problem::Problem;
 pub use resource::Resource;
 pub use router::router;
 pub use state::{Runs, State};
-pub use trace::TraceId;
