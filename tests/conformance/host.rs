@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crew::protocol::{
-    Asked, Completer, Context, Error, Host, Implementation, Info,
+    Asked, Completer, Context, Error, Host, Implementation, Info, SkillHost, TaskHost,
     prompt::{Arguments, Filled, Prompt},
     resource::{Contents, Resource, Template},
     tool::{Tool, ToolOutcome},
@@ -13,6 +13,8 @@ use serde_json::value::RawValue;
 
 use crate::{
     prompts, resources,
+    skills::Skills,
+    tasks::Board,
     tools::{Call, Fixture},
 };
 
@@ -23,6 +25,8 @@ pub(crate) struct Target {
     prompts: Arc<[Prompt]>,
     resources: Arc<[Resource]>,
     templates: Arc<[Template]>,
+    board: Board,
+    skills: Skills,
 }
 
 impl Target {
@@ -34,6 +38,8 @@ impl Target {
             prompts: prompts::all().into(),
             resources: resources::all().into(),
             templates: resources::templates().into(),
+            board: Board::default(),
+            skills: Skills::new(),
         }
     }
 }
@@ -64,7 +70,7 @@ impl Host for Target {
         Box::pin(async move {
             let fixture = fixture.ok_or_else(|| Error::invalid_params(format!("no tool `{name}`")))?;
             let arguments = serde_json::from_str(arguments.get()).map_err(Error::parse)?;
-            (fixture.run)(Call { arguments, context }).await
+            (fixture.run)(Call { arguments, context, board: &self.board }).await
         })
     }
 
@@ -99,6 +105,14 @@ impl Host for Target {
 
     fn completer(&self) -> Option<&dyn Completer> {
         Some(self)
+    }
+
+    fn tasks(&self) -> Option<&dyn TaskHost> {
+        Some(&self.board)
+    }
+
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        Some(&self.skills)
     }
 }
 

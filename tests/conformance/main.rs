@@ -5,6 +5,8 @@
 mod host;
 mod prompts;
 mod resources;
+mod skills;
+mod tasks;
 mod tools;
 
 use std::{net::SocketAddr, sync::Arc};

@@ -6,7 +6,7 @@ use crew::protocol::{
 };
 use serde_json::json;
 
-use crate::tools::PICTURE;
+use crate::{skills, tools::PICTURE};
 
 /// All resources, as they are listed.
 pub(crate) fn all() -> Vec<Resource> {
@@ -14,6 +14,7 @@ pub(crate) fn all() -> Vec<Resource> {
         resource("test://static-text", "Static text", "text/plain"),
         resource("test://static-binary", "Static binary", "image/png"),
         resource("test://watched-resource", "A resource to subscribe to", "text/plain"),
+        skills::manifest(),
     ]
 }
 
@@ -30,6 +31,9 @@ pub(crate) fn templates() -> Vec<Template> {
 
 /// What stands at `uri`.
 pub(crate) fn read(uri: &str) -> Result<Vec<Contents>, Error> {
+    if let Some(contents) = skills::read(uri) {
+        return Ok(vec![contents]);
+    }
     let (mime_type, body) = match uri {
         "test://static-text" => {
             ("text/plain", Body::Text("This is the content of the static text resource.".to_owned()))

@@ -1,6 +1,7 @@
 //! The tools that the suite asks for: each a fixture of a name, a schema and what it does.
 
 mod content;
+mod jobs;
 mod reports;
 
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use crew::protocol::{
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use crate::tasks::Board;
+
 /// A picture of one red point (PNG).
 pub(crate) const PICTURE: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
@@ -20,6 +23,7 @@ pub(crate) const PICTURE: &str =
 pub(crate) struct Call<'a> {
     pub(crate) arguments: Value,
     pub(crate) context: &'a Context,
+    pub(crate) board: &'a Board,
 }
 
 impl Call<'_> {
@@ -40,7 +44,7 @@ pub(crate) struct Fixture {
 
 /// All of them. The first answers when it is called without arguments, as the suite wants of the first tool.
 pub(crate) fn all() -> Vec<Fixture> {
-    [content::all(), reports::all()].into_iter().flatten().collect()
+    [content::all(), reports::all(), jobs::all()].into_iter().flatten().collect()
 }
 
 /// A fixture with these properties, all of them optional.
@@ -80,4 +84,11 @@ pub(crate) fn said(text: impl Into<String>) -> Outcome {
 /// Ended with these pieces of content.
 pub(crate) fn shown(content: Vec<Content>) -> Outcome {
     Ok(ToolOutcome::Complete(ToolResult { content, structured: None, is_error: false }))
+}
+
+/// A request to the person in front of the client for one value.
+pub(crate) fn ask_for(message: &str, name: &str, kind: &str) -> Value {
+    let schema = json!({"type": "object", "properties": {name: {"type": kind}}, "required": [name]});
+    let params = json!({"mode": "form", "message": message, "requestedSchema": schema});
+    json!({"method": "elicitation/create", "params": params})
 }
