@@ -82,7 +82,7 @@ fn read(origin: Origin, called: &str, report: &mut Report<'_>) -> Option<(Employ
         kept = old_comment(&mut body, &parts, report);
     }
     let mut employee = stored::employee(kept.clone()).unwrap_or_default();
-    if !is_ours {
+    if !is_ours && kept.is_empty() {
         employee.origin = origin;
     }
     natural(&mut employee, &kept, origin, &mut fields, report);
