@@ -12,6 +12,7 @@ mod snapshot;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,6 +25,7 @@ use tokio::sync::Mutex;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, Layer, PipelineEntry, Snapshot};
 use stamp::Stamp;
+pub use tree::{Tree, Unshown};
 
 /// The definitions of one project.
 #[derive(Debug)]

@@ -6,10 +6,13 @@ use std::{
     time::SystemTime,
 };
 
-use super::project;
+use super::{project, tree};
 
+/// How deep the files of employees go: below their layer, their own folder, and the folders in that.
+const EMPLOYEES: u32 = 2 + tree::DEEPEST;
 /// Folders with definitions, with how deep they go.
-const FOLDERS: [(&str, u32); 3] = [(".crew/employees", 3), ("private/employees", 3), (".crew/pipelines", 1)];
+const FOLDERS: [(&str, u32); 3] =
+    [(".crew/employees", EMPLOYEES), ("private/employees", EMPLOYEES), (".crew/pipelines", 1)];
 /// Single files with definitions.
 const FILES: [&str; 2] = [".crew/webhook.yaml", ".crew/cron.yaml"];
 /// Enough for any project; what comes after is seen at the next start.
