@@ -23,7 +23,7 @@ const INSTRUCTIONS: &str = "crew holds the AI employees of this project: roles w
 /// Crew, as MCP clients see it.
 pub(super) fn host(office: &Office) -> mcp::Crew {
     let registry = Arc::new(tools::all(office));
-    let library = Arc::new(Library::new(Arc::clone(&office.crew)));
+    let library = Arc::new(Library::new(office.clone()));
     let info = Info {
         implementation: Implementation {
             name: "crew".to_owned(),

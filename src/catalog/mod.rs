@@ -14,6 +14,7 @@ mod snapshot;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
 use employees::Cache;
 use stamp::Stamp;
+pub use tree::{Tree, Unshown};
 
 /// The definitions of one project.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use serde_json::{
 
 use crate::{
     protocol::{
-        Content, Context, Error, Host, Info, TaskHost,
+        Completer, Content, Context, Error, Host, Info, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
         resource::{Contents, Resource, Template},
         tool::{Annotations, Tool, ToolOutcome, ToolResult},
@@ -44,6 +44,16 @@ pub trait Library: Send + Sync + 'static {
 
     /// Reads the resource at `uri`; [`tools::Error::NotFound`] when there is none.
     fn read<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Result<Vec<Contents>, tools::Error>>;
+
+    /// The skills among the resources; none unless there are some.
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        None
+    }
+
+    /// Who completes the arguments of prompts and templates.
+    fn completer(&self) -> Option<&dyn Completer> {
+        None
+    }
 }
 
 /// A crew, as the protocol sees it.
@@ -146,6 +156,14 @@ impl Host for Crew {
                 error => refusal(&error),
             })
         })
+    }
+
+    fn completer(&self) -> Option<&dyn Completer> {
+        self.library.completer()
+    }
+
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        self.library.skills()
     }
 
     fn tasks(&self) -> Option<&dyn TaskHost> {
