@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use super::{Version, content::Content, info::Icon, shape::Shape};
+use super::{Version, content::Content, info::Icon, input::Inquiry, shape::Shape};
 
 /// A tool, as it is listed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,6 +71,8 @@ impl Shape for Tool {
 pub enum ToolOutcome {
     /// With a result, good or bad.
     Complete(ToolResult),
+    /// With questions to the client; the tool is called again with the answers.
+    NeedInput(Inquiry),
 }
 
 /// The result of a tool.
