@@ -43,7 +43,7 @@ impl Sample {
         }
         let settings = Settings::read(&Environment::default());
         let office = office::open(folder.path(), settings, Journal::None, &Tracker::new());
-        let host = Arc::new(served::host(&office));
+        let host = Arc::new(served::host(&office, &[]).unwrap());
         Self { folder, office, host }
     }
 
