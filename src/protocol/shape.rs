@@ -55,11 +55,22 @@ pub(super) fn finish(
     identity: &RawValue,
     ttl: Option<Ttl>,
 ) -> Result<Box<RawValue>, Error> {
+    finish_as("complete", body, version, identity, ttl)
+}
+
+/// The same for a result of another type than `complete`.
+pub(super) fn finish_as(
+    result_type: &'static str,
+    body: &impl Serialize,
+    version: Version,
+    identity: &RawValue,
+    ttl: Option<Ttl>,
+) -> Result<Box<RawValue>, Error> {
     let modern = version.describes_results();
     let ttl = ttl.filter(|_| modern);
     let result = Finished {
         body,
-        result_type: modern.then_some("complete"),
+        result_type: modern.then_some(result_type),
         ttl_ms: ttl.map(|Ttl(milliseconds)| milliseconds),
         cache_scope: ttl.map(|_| "private"),
         meta: modern.then_some(identity),
