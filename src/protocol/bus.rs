@@ -27,13 +27,19 @@ pub enum Change<'a> {
 
 /// Somebody who wants to know.
 pub trait Listener: Send + Sync + 'static {
+    /// Is told that every change from now on will be heard; the same rules hold as for hearing.
+    fn begin(&self) {}
+
     /// Hears of a change. It must not block, nor use the bus; `false` says that it will hear no more.
     fn hear(&self, change: Change<'_>) -> bool;
 }
 
 /// Carries changes from a host to those who listen. Clones are the same bus; one that nobody listens to costs nothing.
 #[derive(Clone, Default)]
-pub struct Bus(Arc<Mutex<Listeners>>);
+pub struct Bus {
+    listeners: Arc<Mutex<Listeners>>,
+    tasks: bool,
+}
 
 #[derive(Default)]
 struct Listeners {
@@ -45,6 +51,16 @@ impl Bus {
     /// A bus that nobody listens to.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same bus, on which tasks are told of as well; else nobody can ask for that.
+    #[must_use]
+    pub fn telling_of_tasks(self) -> Self {
+        Self { tasks: true, ..self }
+    }
+
+    pub(super) fn tells_of_tasks(&self) -> bool {
+        self.tasks
     }
 
     /// There are other tools, or they are described in another way.
@@ -75,21 +91,22 @@ impl Bus {
     /// Has `listener` hear of every change from now on, until the guard is dropped or it wants no more.
     #[must_use]
     pub fn listen(&self, listener: Arc<dyn Listener>) -> Listening {
-        let mut listeners = self.0.lock();
+        let mut listeners = self.listeners.lock();
         let number = listeners.next;
         listeners.next += 1;
+        listener.begin();
         listeners.all.insert(number, listener);
         Listening { bus: self.clone(), number }
     }
 
     /// How many listen.
     pub fn listeners(&self) -> usize {
-        self.0.lock().all.len()
+        self.listeners.lock().all.len()
     }
 
     /// One lock for all who listen: so everybody hears of changes in the same order.
     fn tell(&self, change: Change<'_>) {
-        let mut listeners = self.0.lock();
+        let mut listeners = self.listeners.lock();
         let gone: Vec<u64> = listeners
             .all
             .iter()
@@ -118,7 +135,7 @@ pub struct Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        let gone = self.bus.0.lock().all.remove(&self.number);
+        let gone = self.bus.listeners.lock().all.remove(&self.number);
         drop(gone);
     }
 }

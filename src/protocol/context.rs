@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Error, Version,
+    envelope::Id,
     era::{Admitted, Peek},
     input::Answers,
     session::Session,
@@ -64,6 +65,7 @@ pub struct Context {
 }
 
 struct Inner {
+    id: Box<str>,
     version: Version,
     caller: Arc<str>,
     sender: Sender,
@@ -83,9 +85,10 @@ enum Sender {
 }
 
 impl Context {
-    /// The context of a request that was admitted to the modern era. `caller` is who asks, for instance `stdio` or
+    /// The context of the request `id`, which was admitted to the modern era. `caller` is who asks, for instance `stdio` or
     /// the name that a token stands for.
     pub fn modern(
+        id: Id<'_>,
         admitted: &Admitted<'_>,
         peek: &Peek<'_>,
         caller: Arc<str>,
@@ -93,16 +96,18 @@ impl Context {
     ) -> Self {
         let capabilities = admitted.capabilities.to_owned();
         let sender = Sender::Modern { capabilities, log_level: admitted.log_level };
-        Self::new(admitted.version, caller, sender, peek, outlet)
+        Self::new(id.token().into(), admitted.version, caller, sender, peek, outlet)
     }
 
     /// The context of a request of the older era.
     pub fn legacy(session: Arc<Session>, peek: &Peek<'_>, caller: Arc<str>, outlet: Arc<dyn Outlet>) -> Self {
         let version = session.version().unwrap_or(Version::ASSUMED);
-        Self::new(version, caller, Sender::Legacy(session), peek, outlet)
+        // Only streams need the id, and they are of the modern era.
+        Self::new(Box::default(), version, caller, Sender::Legacy(session), peek, outlet)
     }
 
     fn new(
+        id: Box<str>,
         version: Version,
         caller: Arc<str>,
         sender: Sender,
@@ -110,6 +115,7 @@ impl Context {
         outlet: Arc<dyn Outlet>,
     ) -> Self {
         let inner = Inner {
+            id,
             version,
             caller,
             sender,
@@ -123,7 +129,6 @@ impl Context {
     }
 
     /// The same request, run again with what the client answered.
-    #[expect(dead_code, reason = "it is about to be used")]
     pub(super) fn with_answers(&self, answers: Answers) -> Self {
         Self { inner: Arc::clone(&self.inner), answers: Some(Arc::new(answers)) }
     }
@@ -219,18 +224,33 @@ impl Context {
         }
     }
 
+    /// The id of the request as it was written, in the modern era.
+    pub(super) fn id(&self) -> &str {
+        &self.inner.id
+    }
+
+    /// Where its notifications go.
+    pub(super) fn outlet(&self) -> &Arc<dyn Outlet> {
+        &self.inner.outlet
+    }
+
     /// Nothing may follow the answer; what is reported from now on is dropped.
     pub(crate) fn close(&self) {
         self.inner.over.store(true, Ordering::Release);
     }
 
-    fn notify(&self, method: &str, params: &impl Serialize) {
+    pub(super) fn notify(&self, method: &str, params: &impl Serialize) {
         if self.inner.over.load(Ordering::Acquire) {
             return;
         }
         let message = Notification { jsonrpc: "2.0", method, params };
         let message = serde_json::to_string(&message).expect("a notification holds nothing that JSON cannot");
-        self.inner.outlet.send(message);
+        self.send(message);
+    }
+
+    /// Sends one whole message to the client; tells whether it is on its way.
+    pub(super) fn send(&self, message: String) -> bool {
+        self.inner.outlet.send(message)
     }
 }
 
@@ -299,7 +319,7 @@ mod tests {
         let peek = Peek::of(Some(&params));
         if version.describes_results() {
             let admitted = crate::protocol::era::admit("ping", &peek, None, |_| None).unwrap();
-            return (Context::modern(&admitted, &peek, "test".into(), outlet), sent);
+            return (Context::modern(Id::parse("1").unwrap(), &admitted, &peek, "test".into(), outlet), sent);
         }
         let session = Arc::new(Session::new());
         session.negotiate(Some(&format!(r#"{{"protocolVersion":"{version}"}}"#))).unwrap();

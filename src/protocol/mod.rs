@@ -17,6 +17,7 @@ pub mod headers;
 mod host;
 mod info;
 pub mod input;
+mod listen;
 pub mod methods;
 mod page;
 pub mod prompt;

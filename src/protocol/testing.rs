@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Context, Error, Host, Server, Session, Version, context::Outlet, era, methods::Method};
+use super::{
+    Context, Error, Host, Server, Session, Version, context::Outlet, envelope::Id, era, methods::Method,
+};
 
 struct Nowhere;
 
@@ -44,7 +46,8 @@ impl Client {
         let peek = era::Peek::of(Some(params));
         if self.version.describes_results() {
             let admitted = era::admit("", &peek, None, |_| None).unwrap();
-            return Context::modern(&admitted, &peek, self.caller.into(), Arc::new(Nowhere));
+            let id = Id::parse("1").unwrap();
+            return Context::modern(id, &admitted, &peek, self.caller.into(), Arc::new(Nowhere));
         }
         let session = Arc::new(Session::new());
         let hello = json!({ "protocolVersion": self.version.as_str(), "capabilities": self.capabilities });

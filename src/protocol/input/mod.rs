@@ -8,11 +8,15 @@
 //! client.
 
 mod answers;
+mod bridge;
 mod question;
+mod rounds;
+mod seal;
 
 pub use answers::{Answers, Reply};
 pub use question::Question;
-pub(super) use question::required;
+pub(super) use rounds::{Request, Rounds};
+pub(super) use seal::Seal;
 
 use serde_json::Value;
 

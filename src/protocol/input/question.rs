@@ -85,7 +85,7 @@ impl Question {
 }
 
 /// What a client has to declare to be asked all of `questions`.
-pub(in crate::protocol) fn required<'q>(questions: impl IntoIterator<Item = &'q Question>) -> Value {
+pub(super) fn required<'q>(questions: impl IntoIterator<Item = &'q Question>) -> Value {
     let mut all = Map::new();
     for question in questions {
         let Value::Object(one) = question.required() else { continue };
