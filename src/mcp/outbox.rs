@@ -38,15 +38,16 @@ impl Outbox {
 }
 
 impl Outlet for Outbox {
-    fn send(&self, message: String) {
+    fn send(&self, message: String) -> bool {
         let mut queue = self.queue.lock();
         if queue.len() == LIMIT {
             tracing::debug!("a client reads too slowly; a notification was dropped");
-            return;
+            return false;
         }
         queue.push_back(message);
         drop(queue);
         self.waker.wake();
+        true
     }
 }
 
@@ -54,5 +55,7 @@ impl Outlet for Outbox {
 pub(super) struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn send(&self, _: String) {}
+    fn send(&self, _: String) -> bool {
+        false
+    }
 }

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Context, Error, Server,
+    Context, Error, Inquiry, Outcome, Server,
     context::Level,
     envelope::object,
     host::{Asked, Subject},
+    input::required,
     page::Page,
     prompt::Arguments,
     shape::{Payload, Shape as _, Ttl},
@@ -201,8 +202,14 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
                 context.require_tasks()?;
                 server.hand_over(&task::Handle(&task), version)
             }
+            ToolOutcome::NeedInput(inquiry) => Err(lacking(&inquiry)),
         }
     })
+}
+
+/// What an inquiry needs that the client does not have.
+fn lacking(inquiry: &Inquiry) -> Error {
+    Error::missing_capability(&required(inquiry.questions.iter().map(|(_, question)| question)))
 }
 
 fn get_prompt<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
@@ -215,7 +222,10 @@ fn get_prompt<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Cont
     Box::pin(async move {
         let params: Params = read("prompts/get", params)?;
         let arguments = params.arguments.unwrap_or_default();
-        let mut filled = server.host().get_prompt(&params.name, arguments, context).await?;
+        let mut filled = match server.host().get_prompt(&params.name, arguments, context).await? {
+            Outcome::Complete(filled) => filled,
+            Outcome::NeedInput(inquiry) => return Err(lacking(&inquiry)),
+        };
         filled.shape(context.version());
         server.finish(&filled, context.version(), None)
     })
@@ -232,7 +242,10 @@ fn read_resource<'a>(server: &'a Server, params: Option<&'a str>, context: &'a C
     }
     Box::pin(async move {
         let params: Params = read("resources/read", params)?;
-        let contents = server.host().read_resource(&params.uri, context).await?;
+        let contents = match server.host().read_resource(&params.uri, context).await? {
+            Outcome::Complete(contents) => contents,
+            Outcome::NeedInput(inquiry) => return Err(lacking(&inquiry)),
+        };
         server.finish(&Read { contents }, context.version(), Some(CONTENTS))
     })
 }

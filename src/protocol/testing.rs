@@ -9,7 +9,9 @@ use super::{Context, Error, Host, Server, Session, Version, context::Outlet, era
 struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn send(&self, _: String) {}
+    fn send(&self, _: String) -> bool {
+        false
+    }
 }
 
 /// Who asks, and in which revision.

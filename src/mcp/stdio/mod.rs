@@ -240,10 +240,12 @@ impl Connection {
 struct Pipe(mpsc::Sender<String>);
 
 impl Outlet for Pipe {
-    fn send(&self, message: String) {
-        if self.0.try_send(message).is_err() {
-            tracing::debug!("the client reads too slowly; a notification was dropped");
+    fn send(&self, message: String) -> bool {
+        let sent = self.0.try_send(message).is_ok();
+        if !sent {
+            tracing::debug!("the client reads too slowly; a message was dropped");
         }
+        sent
     }
 }
 
