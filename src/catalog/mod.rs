@@ -24,10 +24,10 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+use employees::Cache;
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
-use employees::Cache;
 use stamp::Stamp;
 pub use tree::{Tree, Unshown};
 
