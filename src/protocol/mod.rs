@@ -27,7 +27,7 @@ pub mod shape;
 pub mod skill;
 pub mod task;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tool;
 mod version;
 

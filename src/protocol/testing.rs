@@ -9,31 +9,33 @@ use super::{Context, Error, Host, Server, Session, Version, context::Outlet, era
 struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn send(&self, _: String) {}
+    fn send(&self, _: String) -> bool {
+        true
+    }
 }
 
 /// Who asks, and in which revision.
 #[derive(Clone)]
-pub(super) struct Client {
-    pub(super) version: Version,
-    pub(super) caller: &'static str,
-    pub(super) capabilities: Value,
+pub(crate) struct Client {
+    pub(crate) version: Version,
+    pub(crate) caller: &'static str,
+    pub(crate) capabilities: Value,
 }
 
 impl Client {
     /// One of the modern era that declares `extension`.
-    pub(super) fn with(extension: &str) -> Self {
+    pub(crate) fn with(extension: &str) -> Self {
         let capabilities = json!({ "extensions": { extension: {} } });
         Self { version: Version::V2026_07_28, caller: "ann", capabilities }
     }
 
     /// One of the modern era that declares nothing.
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self { version: Version::V2026_07_28, caller: "ann", capabilities: json!({}) }
     }
 
     /// One of an older revision that declares the same.
-    pub(super) fn of(mut self, version: Version) -> Self {
+    pub(crate) fn of(mut self, version: Version) -> Self {
         self.version = version;
         self
     }
@@ -51,7 +53,7 @@ impl Client {
     }
 
     /// The result of `method`.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
         host: Arc<dyn Host>,
         method: &str,
