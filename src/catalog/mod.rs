@@ -12,6 +12,7 @@ mod places;
 mod project;
 mod snapshot;
 mod stamp;
+mod watch;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +27,8 @@ use tokio::sync::Mutex;
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
+pub use watch::Watch;
+
 use employees::Cache;
 use stamp::Stamp;
 
