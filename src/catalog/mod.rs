@@ -12,6 +12,7 @@ mod places;
 mod project;
 mod snapshot;
 mod stamp;
+mod watch;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -24,10 +25,12 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use employees::Cache;
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
+pub use watch::Watch;
+
+use employees::Cache;
 use stamp::Stamp;
 pub use tree::{Tree, Unshown};
 

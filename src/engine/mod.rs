@@ -3,8 +3,11 @@
 //! Runs are written once, as bodies of durable tasks; whoever starts one (a tool, the web, the clock, the command
 //! line) only submits a task.
 
+pub mod author;
 mod crew;
 mod error;
+mod exchange;
+mod ground;
 mod order;
 mod pipeline;
 mod prompt;
@@ -21,6 +24,8 @@ use serde_json::Value;
 
 pub use crew::Crew;
 pub use error::Error;
+pub use exchange::{Exchange, Exchanged, Outcome};
+pub use ground::Refusal;
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
