@@ -53,6 +53,7 @@ impl Crew {
             messages: vec![Message::user(BEGIN)],
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
+            fallback_model: None,
             account: employee.name.clone(),
         };
         let reply = self.llm().complete(&request).await?;
