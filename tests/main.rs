@@ -12,6 +12,7 @@ mod defs;
 mod durability;
 mod floors;
 mod serve;
+mod stream;
 mod support;
 mod webhook;
 mod wire;

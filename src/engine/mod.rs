@@ -5,6 +5,7 @@
 
 mod crew;
 mod error;
+mod live;
 mod order;
 mod pipeline;
 mod prompt;
@@ -21,10 +22,11 @@ use serde_json::Value;
 
 pub use crew::Crew;
 pub use error::Error;
+pub use live::{Live, Output, Reader};
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
-pub use run::{Answer, Args};
+pub use run::{Answer, Args, STREAM};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
 pub use wiring::inputs;
 

@@ -21,8 +21,9 @@ fn events(body: impl Into<Body>) -> Response<Body> {
 
 /// The beginning of [`STREAM`], up to its second text.
 fn head() -> &'static [u8] {
-    let at = STREAM.find("，世界").unwrap();
-    &STREAM.as_bytes()[..at + STREAM[at..].find("\n\n").unwrap() + 2]
+    let (before, after) = STREAM.split_once("，世界").unwrap();
+    let rest = after.split_once("\n\n").unwrap().1;
+    &STREAM.as_bytes()[..before.len() + "，世界".len() + after.len() - rest.len()]
 }
 
 fn forever(first: &'static [u8]) -> Body {
