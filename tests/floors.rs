@@ -26,7 +26,7 @@ const FLOORS: [(&str, u8); 13] = [
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
 const OWNERS: [(&str, &[&str]); 10] = [
     ("jsonrpsee", &["mcp/rpc.rs"]),
-    ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests.rs"]),
+    ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests"]),
     ("clap", &["cli"]),
     ("annotate_snippets", &["cli/render"]),
     ("comfy_table", &["cli/render"]),

@@ -13,6 +13,7 @@ mod durability;
 mod floors;
 mod mcp;
 mod serve;
+mod stream;
 mod support;
 mod webhook;
 mod wire;

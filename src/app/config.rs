@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     base::Secret,
-    llm::{self, Endpoint, Provider},
+    llm::{self, Provider, Providers},
 };
 
 /// The model of employees that name none, unless `CREW_DEFAULT_MODEL` says otherwise.
@@ -58,16 +58,11 @@ pub struct Settings {
 impl Settings {
     /// Reads the provider keys and base URLs, and `CREW_DEFAULT_MODEL`.
     pub fn read(env: &Environment) -> Self {
-        let endpoint = |provider: &Provider| {
-            let http = provider.http()?;
-            let key = env.secret(http.key_variable);
-            let base_url = env.get(http.base_url_variable).map(str::to_owned);
-            Some((provider.id, Endpoint { base_url, key }))
-        };
-        let endpoints = Provider::all().iter().filter_map(endpoint).collect();
+        let known = Provider::known(|name| env.get(name).map(str::to_owned));
+        let providers = Providers::new(Vec::new(), known);
         let default_model = env.get("CREW_DEFAULT_MODEL").unwrap_or(DEFAULT_MODEL).trim().to_owned();
         Self {
-            llm: llm::Settings { endpoints, ..llm::Settings::default() },
+            llm: llm::Settings { providers, ..llm::Settings::default() },
             default_model,
             user_employees: user_employees(env),
         }

@@ -121,6 +121,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
 
     let state = web::State {
         tasks: tasks.clone(),
+        live: office.crew.live().clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
         resource: issued_by(env)?,

@@ -154,6 +154,9 @@ pub(super) struct RunArgs {
     /// Call the model
     #[arg(short = 'x', long)]
     pub(super) execute: bool,
+    /// With --execute: print the answer when it is complete, not while it comes in
+    #[arg(long)]
+    pub(super) no_stream: bool,
     /// Model to use in place of the employee's own
     #[arg(long)]
     pub(super) model: Option<String>,

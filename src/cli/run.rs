@@ -1,5 +1,7 @@
 //! `knowlyr-crew run`.
 
+use std::ops::ControlFlow;
+
 use super::{
     args::{Form, Global, RunArgs},
     exit::{Error, Outcome},
@@ -33,24 +35,59 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         }
         return Ok(Outcome::Done);
     }
+    let aloud = global.form() == Form::Text && !args.no_stream;
+    let work = async {
+        let model = args.model.as_deref();
+        if aloud {
+            return aloud_to_its_end(&office, &employee, &given, model).await;
+        }
+        let answer = office.crew.answer(&employee, &given, model).await?;
+        match global.form() {
+            Form::Json => render::json(&answer)?,
+            Form::Text => render::answer(&answer.output)?,
+        }
+        Ok(answer)
+    };
     tokio::select! {
-        answer = office.crew.answer(&employee, &given, args.model.as_deref()) => told(global, &answer?),
+        answer = work => {
+            let answer = answer?;
+            if global.form() == Form::Text {
+                render::note(&account(&answer));
+            }
+            Ok(Outcome::Done)
+        }
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
     }
 }
 
-fn told(global: &Global, answer: &Answer) -> Result<Outcome, Error> {
-    match global.form() {
-        Form::Json => render::json(answer)?,
-        Form::Text => {
-            render::answer(&answer.output)?;
-            render::note(&format!(
-                "{}: {} tokens in, {} out, {} ms",
-                answer.model, answer.input_tokens, answer.output_tokens, answer.duration_ms
-            ));
+/// Prints the answer while it comes in. A reader that has gone away ends the call.
+async fn aloud_to_its_end(
+    office: &Office,
+    employee: &Employee,
+    given: &Given,
+    model: Option<&str>,
+) -> Result<Answer, Error> {
+    let mut print = render::Pieces::default();
+    let mut broken = None;
+    let say = |text: &str| match print.piece(text) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            broken = Some(error);
+            ControlFlow::Break(())
         }
+    };
+    let answer = office.crew.answer_aloud(employee, given, model, say).await;
+    if let Some(error) = broken {
+        return Err(error.into());
     }
-    Ok(Outcome::Done)
+    print.end()?;
+    Ok(answer?)
+}
+
+fn account(answer: &Answer) -> String {
+    let cost = answer.cost_usd.map(|cost| format!(", {cost:.6} USD")).unwrap_or_default();
+    let Answer { model, input_tokens, output_tokens, duration_ms, .. } = answer;
+    format!("{model}: {input_tokens} tokens in, {output_tokens} out{cost}, {duration_ms} ms")
 }
 
 /// A value nobody takes is most likely misspelt.

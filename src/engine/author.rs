@@ -83,7 +83,8 @@ pub fn bump(root: &Path, entry: &Entry, by: Bump, force: bool) -> Result<Option<
     let source = Source::new(name.as_str(), text);
     let version = &entry.employee.version;
     let Some(bumped) = defs::bump(&source, version, by, &hash) else {
-        let reason = format!("{name}: the version `{version}` holds no number to raise; write one like `1.0.0`");
+        let reason =
+            format!("{name}: the version `{version}` holds no number to raise; write one like `1.0.0`");
         return Err(Refusal::Unfit(reason));
     };
     document::replace(&file, bumped.text.as_bytes())?;

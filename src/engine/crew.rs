@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline,
+    EMPLOYEE_RUN, Error, Live, Order, PIPELINE_RUN, pipeline,
     prompt::{self, Given},
     surroundings::{Surroundings, git_branch},
 };
@@ -24,12 +24,30 @@ pub struct Crew {
     catalog: Catalog,
     llm: llm::Client,
     default_model: String,
+    fallback_model: Option<String>,
+    live: Live,
 }
 
 impl Crew {
     /// A crew of the employees in `catalog`, those without a model of their own running on `default_model`.
     pub fn new(catalog: Catalog, llm: llm::Client, default_model: String) -> Self {
-        Self { catalog, llm, default_model }
+        Self { catalog, llm, default_model, fallback_model: None, live: Live::default() }
+    }
+
+    /// The same with a model that is asked once when the one of an employee does not answer.
+    #[must_use]
+    pub fn with_fallback(self, model: Option<String>) -> Self {
+        Self { fallback_model: model, ..self }
+    }
+
+    /// The model that stands in for one that does not answer.
+    pub(crate) fn fallback_model(&self) -> Option<&String> {
+        self.fallback_model.as_ref()
+    }
+
+    /// What employees at work have said so far.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// The definitions as they are now.

@@ -46,6 +46,9 @@ pub enum Error {
         /// The model that refused.
         model: String,
     },
+    /// Whoever the answer was told to does not listen any more.
+    #[error("nobody listens any more")]
+    Unheard,
     /// The model did not answer, or cannot.
     #[error(transparent)]
     Model(#[from] llm::Error),

@@ -1,6 +1,6 @@
 //! The offline model: answers without a network, so that a crew can be tried and tested without a key.
 
-use super::{Finish, Reply, Request, Role, Usage, provider::ECHO};
+use super::{Finish, Reply, Request, Role, Usage, client::Teller, provider::ECHO};
 use crate::base::text::truncate;
 
 /// What every answer of the offline model begins with, so that nobody takes it for thought.
@@ -14,17 +14,33 @@ const REPEATED: usize = 2000;
 ///
 /// A token is counted for every four characters begun, in the text read (instructions and conversation) as in
 /// the text written.
-pub(super) fn answer(request: &Request) -> Reply {
+fn answer(request: &Request) -> Reply {
     let last = request.messages.iter().rev().find(|message| message.role == Role::User);
     let instructions = truncate(request.system.trim(), REPEATED);
     let text = format!("{NOTICE}\n\n{instructions}\n\n> {}", last.map_or("", |message| &message.text));
     let read = request.messages.iter().map(|message| tokens(&message.text)).sum::<u64>();
     Reply {
-        usage: Usage { input_tokens: tokens(&request.system) + read, output_tokens: tokens(&text) },
+        usage: Usage {
+            input_tokens: tokens(&request.system) + read,
+            cached_input_tokens: 0,
+            output_tokens: tokens(&text),
+        },
         text,
         model: ECHO.to_owned(),
         finish: Finish::Stop,
+        cost_usd: None,
     }
+}
+
+/// The same, told word by word.
+pub(super) async fn tell(request: &Request, teller: Option<&mut Teller>) -> Reply {
+    let reply = answer(request);
+    if let Some(teller) = teller {
+        for word in reply.text.split_inclusive(' ') {
+            teller.tell(word.to_owned()).await;
+        }
+    }
+    reply
 }
 
 fn tokens(text: &str) -> u64 {
@@ -48,11 +64,15 @@ mod tests {
             ],
             max_tokens: None,
             temperature: None,
+            fallback_model: None,
             account: "test".to_owned(),
         };
         let reply = answer(&request);
         assert_eq!(reply.text, format!("{NOTICE}\n\n12345\n\n> 审查"));
-        assert_eq!(reply.usage, Usage { input_tokens: 2 + 2 + 1 + 1, output_tokens: tokens(&reply.text) });
+        assert_eq!(
+            (reply.usage.input_tokens, reply.usage.output_tokens),
+            (2 + 2 + 1 + 1, tokens(&reply.text))
+        );
         assert_eq!(reply, answer(&request));
     }
 }

@@ -1,6 +1,6 @@
 //! Why a model did not answer.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 /// A call that gave no answer. Texts never hold a key.
 #[derive(Debug, thiserror::Error)]
@@ -14,54 +14,42 @@ pub enum Error {
         /// The prefixes there are, comma-separated.
         known: String,
     },
-    /// The model's provider is known, but not served.
-    #[error(
-        "model `{model}` belongs to {provider}, which is not served yet; choose a model that begins with one of: {known}"
-    )]
-    NotServed {
-        /// The name asked for.
-        model: String,
-        /// Its provider.
-        provider: &'static str,
-        /// The prefixes that are served, comma-separated.
-        known: String,
-    },
     /// The provider's address, as set, is none.
-    #[error("the address of {provider} in {variable} cannot be used: {reason}")]
+    #[error("the address of {provider} in {from} cannot be used: {reason}")]
     Address {
         /// Which provider.
-        provider: &'static str,
-        /// The environment variable that holds the address.
-        variable: &'static str,
+        provider: Arc<str>,
+        /// Where the address is set.
+        from: String,
         /// What is wrong with it.
         reason: String,
     },
     /// The provider's key, as set, cannot be a key.
-    #[error("the key of {provider} in {variable} holds characters no key has")]
+    #[error("the key of {provider} in {from} holds characters no key has")]
     InvalidKey {
         /// Which provider.
-        provider: &'static str,
+        provider: Arc<str>,
         /// The environment variable that holds the key.
-        variable: &'static str,
+        from: String,
     },
     /// The provider's key is not set.
     #[error(
-        "model `{model}` needs a key for {provider}: set {variable} (or choose the model `echo` to run offline)"
+        "model `{model}` needs a key for {provider}: set {from} (or choose the model `echo` to run offline)"
     )]
     MissingKey {
         /// The model asked for.
         model: String,
         /// Its provider.
-        provider: &'static str,
+        provider: Arc<str>,
         /// The environment variable that holds the key.
-        variable: &'static str,
+        from: String,
     },
-    /// The provider answered with an HTTP error.
+    /// The provider answered with an HTTP error, or said in the middle of an answer that it failed.
     #[error("{provider} answered {status}: {message}")]
     Status {
         /// Which provider.
-        provider: &'static str,
-        /// HTTP status.
+        provider: Arc<str>,
+        /// HTTP status; for a failure in the middle of an answer, the one that fits what was said.
         status: u16,
         /// Its explanation, at most 500 characters.
         message: String,
@@ -72,7 +60,7 @@ pub enum Error {
     #[error("no connection to {provider}")]
     Connection {
         /// Which provider.
-        provider: &'static str,
+        provider: Arc<str>,
         /// What the network said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -81,7 +69,15 @@ pub enum Error {
     #[error("{provider} did not answer within {} s", after.as_secs())]
     Timeout {
         /// Which provider.
-        provider: &'static str,
+        provider: Arc<str>,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The provider fell silent in the middle of an answer.
+    #[error("{provider} said nothing more for {} s in the middle of its answer", after.as_secs())]
+    Stalled {
+        /// Which provider.
+        provider: Arc<str>,
         /// How long was waited.
         after: Duration,
     },
@@ -89,26 +85,65 @@ pub enum Error {
     #[error("{provider} sent an answer that cannot be read: {reason}")]
     Malformed {
         /// Which provider.
-        provider: &'static str,
+        provider: Arc<str>,
         /// What is wrong with it.
         reason: String,
     },
+    /// The provider failed so often that it is left alone for a while; nothing was sent.
+    #[error(
+        "{provider} failed {failures} times in a row and is not asked again for {} s",
+        wait.as_secs().max(1)
+    )]
+    Resting {
+        /// Which provider.
+        provider: Arc<str>,
+        /// How often it failed.
+        failures: u32,
+        /// How long it is still left alone.
+        wait: Duration,
+    },
+    /// Neither the model nor the one that was to stand in for it answered.
+    #[error("{}; the fallback `{model}` failed too: {}", Told(primary), Told(fallback))]
+    Both {
+        /// Why the model did not answer.
+        primary: Box<Error>,
+        /// The model that was to stand in.
+        model: String,
+        /// Why that did not answer.
+        fallback: Box<Error>,
+    },
+}
+
+/// An error with what led to it, in one line.
+struct Told<'e>(&'e Error);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = std::error::Error::source(self.0);
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
 }
 
 impl Error {
     /// A name from a closed set, for metrics: `HTTP_<status>`, `timeout`, `connection`, `malformed`, `missing_key`,
-    /// `invalid_key`, `address`, `unknown_model`, `not_served`.
+    /// `invalid_key`, `address`, `unknown_model`, `resting`. Of two errors, that of the model asked for first.
     pub fn class(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "unknown_model".to_owned(),
-            Self::NotServed { .. } => "not_served".to_owned(),
             Self::Address { .. } => "address".to_owned(),
             Self::InvalidKey { .. } => "invalid_key".to_owned(),
             Self::MissingKey { .. } => "missing_key".to_owned(),
             Self::Status { status, .. } => format!("HTTP_{status}"),
             Self::Connection { .. } => "connection".to_owned(),
-            Self::Timeout { .. } => "timeout".to_owned(),
+            Self::Timeout { .. } | Self::Stalled { .. } => "timeout".to_owned(),
             Self::Malformed { .. } => "malformed".to_owned(),
+            Self::Resting { .. } => "resting".to_owned(),
+            Self::Both { primary, .. } => primary.class(),
         }
     }
 
@@ -116,8 +151,21 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Self::Connection { .. } | Self::Timeout { .. } => true,
+            Self::Connection { .. } | Self::Timeout { .. } | Self::Stalled { .. } | Self::Resting { .. } => {
+                true
+            }
+            Self::Both { primary, fallback, .. } => primary.is_transient() || fallback.is_transient(),
             _ => false,
+        }
+    }
+
+    /// When to ask again, if that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            Self::Resting { wait, .. } => Some(*wait),
+            Self::Both { primary, .. } => primary.retry_after(),
+            _ => None,
         }
     }
 }

@@ -26,11 +26,22 @@ pub struct Call<'a> {
     /// Whom it is charged to.
     pub account: &'a str,
     /// Who answered or should have.
-    pub provider: &'static str,
-    /// What it cost, or why it failed.
+    pub provider: &'a str,
+    /// The tokens it took, or why it failed.
     pub outcome: Result<Usage, &'a Error>,
     /// How long it took, retries included; absent when nothing was sent.
     pub latency: Option<Duration>,
+    /// How long it took until the first text was there, when it was told while it came in.
+    pub first_token: Option<Duration>,
+    /// What it cost in US dollars, when that is known.
+    pub cost_usd: Option<f64>,
+}
+
+impl<'a> Call<'a> {
+    /// A call that was refused before anything was sent.
+    pub(super) fn refused(account: &'a str, provider: &'a str, error: &'a Error) -> Self {
+        Self { account, provider, outcome: Err(error), latency: None, first_token: None, cost_usd: None }
+    }
 }
 
 /// Counts calls. Share it in an `Arc`.
@@ -45,9 +56,11 @@ struct Counts {
     calls: Calls,
     tokens: Tokens,
     by_employee: BTreeMap<String, Account>,
-    by_provider: BTreeMap<&'static str, ByProvider>,
+    by_provider: BTreeMap<String, ByProvider>,
     latency: VecDeque<Duration>,
-    latency_by_provider: HashMap<&'static str, VecDeque<Duration>>,
+    latency_by_provider: HashMap<String, VecDeque<Duration>>,
+    first_token: VecDeque<Duration>,
+    cost_usd: f64,
 }
 
 /// Calls by how they ended.
@@ -125,11 +138,17 @@ pub struct Snapshot {
     /// By account; at most 1000 names and `other`.
     pub by_employee: BTreeMap<String, Account>,
     /// By provider; `unknown` for models without one.
-    pub by_provider: BTreeMap<&'static str, ByProvider>,
+    pub by_provider: BTreeMap<String, ByProvider>,
     /// Of all calls that were sent, failed ones included: a provider that never answers must show.
     pub latency: Latency,
     /// The same by provider.
-    pub latency_by_provider: BTreeMap<&'static str, Latency>,
+    pub latency_by_provider: BTreeMap<String, Latency>,
+    /// Until the first text of calls that were told while they came in. Not part of the format.
+    #[serde(skip)]
+    pub first_token: Latency,
+    /// US dollars in all, as far as prices are known. Not part of the format.
+    #[serde(skip)]
+    pub cost_usd: f64,
 }
 
 impl Default for Meter {
@@ -156,10 +175,11 @@ impl Meter {
         let (calls, tokens) = (counts.calls, counts.tokens);
         let (by_employee, by_provider) = (counts.by_employee.clone(), counts.by_provider.clone());
         let latency: Vec<_> = counts.latency.iter().copied().collect();
+        let (first_token, cost_usd) = (counts.first_token.iter().copied().collect(), counts.cost_usd);
         let series: Vec<(_, Vec<_>)> = counts
             .latency_by_provider
             .iter()
-            .map(|(provider, samples)| (*provider, samples.iter().copied().collect()))
+            .map(|(provider, samples)| (provider.clone(), samples.iter().copied().collect()))
             .collect();
         drop(counts);
         Snapshot {
@@ -173,6 +193,8 @@ impl Meter {
                 .into_iter()
                 .map(|(provider, samples)| (provider, Latency::of(samples)))
                 .collect(),
+            first_token: Latency::of(first_token),
+            cost_usd,
         }
     }
 }
@@ -180,7 +202,7 @@ impl Meter {
 impl Counts {
     fn add(&mut self, call: &Call<'_>) {
         let usage = call.outcome.unwrap_or_default();
-        let provider = self.by_provider.entry(call.provider).or_default();
+        let provider = self.by_provider.entry(call.provider.to_owned()).or_default();
         self.calls.total += 1;
         provider.calls += 1;
         match call.outcome {
@@ -199,9 +221,13 @@ impl Counts {
         let account = self.account(call.account);
         account.calls += 1;
         account.tokens += usage.input_tokens + usage.output_tokens;
+        self.cost_usd += call.cost_usd.unwrap_or_default();
+        if let Some(first) = call.first_token {
+            keep(&mut self.first_token, first);
+        }
         if let Some(latency) = call.latency {
             keep(&mut self.latency, latency);
-            keep(self.latency_by_provider.entry(call.provider).or_default(), latency);
+            keep(self.latency_by_provider.entry(call.provider.to_owned()).or_default(), latency);
         }
     }
 
@@ -274,14 +300,27 @@ mod tests {
     #[test]
     fn calls_are_counted_by_account_and_provider() {
         let meter = Meter::new();
-        let usage = Usage { input_tokens: 12, output_tokens: 7 };
+        let usage = Usage { input_tokens: 12, cached_input_tokens: 0, output_tokens: 7 };
         let latency = Some(Duration::from_millis(10));
-        meter.record(&Call { account: "a", provider: "openai", outcome: Ok(usage), latency });
-        let timeout = Error::Timeout { provider: "openai", after: Duration::from_secs(1) };
-        meter.record(&Call { account: "a", provider: "openai", outcome: Err(&timeout), latency });
+        let (first_token, cost_usd) = (Some(Duration::from_millis(3)), Some(0.25));
+        meter.record(&Call {
+            account: "a",
+            provider: "openai",
+            outcome: Ok(usage),
+            latency,
+            first_token,
+            cost_usd,
+        });
+        let timeout = Error::Timeout { provider: "openai".into(), after: Duration::from_secs(1) };
+        meter.record(&Call { latency, ..Call::refused("a", "openai", &timeout) });
         let unknown = Error::UnknownModel { model: "x".to_owned(), known: String::new() };
-        meter.record(&Call { account: "b", provider: NO_PROVIDER, outcome: Err(&unknown), latency: None });
-        let mut snapshot = serde_json::to_value(meter.snapshot()).unwrap();
+        meter.record(&Call::refused("b", NO_PROVIDER, &unknown));
+        let snapshot = meter.snapshot();
+        assert_eq!(
+            (snapshot.first_token.count, snapshot.first_token.max_ms, snapshot.cost_usd),
+            (1, 3.0, 0.25)
+        );
+        let mut snapshot = serde_json::to_value(snapshot).unwrap();
         snapshot["uptime_seconds"] = 0.into();
         assert_eq!(
             snapshot,
@@ -313,6 +352,8 @@ mod tests {
                 provider: "echo",
                 outcome: Ok(Usage::default()),
                 latency,
+                first_token: latency,
+                cost_usd: None,
             });
         }
         let snapshot = meter.snapshot();

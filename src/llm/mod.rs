@@ -4,12 +4,14 @@ mod client;
 mod echo;
 mod error;
 mod meter;
+mod prices;
 mod provider;
 mod types;
 mod wire;
 
-pub use client::{Client, Endpoint, Settings};
+pub use client::{Client, Settings};
 pub use error::Error;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
-pub use provider::{ECHO, Http, Provider, Service, Wire};
-pub use types::{Finish, Message, Reply, Request, Role, Usage};
+pub use prices::{Price, Prices};
+pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};
+pub use types::{Event, Finish, Message, Reply, Request, Role, Usage};

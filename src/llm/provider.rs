@@ -1,6 +1,12 @@
-//! Who serves which model: one table, read by name prefix.
+//! Who serves which model: a list, read by name prefix.
+
+use std::sync::Arc;
 
 use super::Error;
+use crate::base::Secret;
+
+/// The name of the offline model. It is served only when asked for by exactly this name, never as a stand-in.
+pub const ECHO: &str = "echo";
 
 /// A dialect of HTTP and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,163 +15,227 @@ pub enum Wire {
     Anthropic,
     /// `OpenAI`'s chat completions, which most others speak too.
     OpenAi,
+    /// Google's `generateContent`.
+    Gemini,
 }
 
-/// Where a provider is reached over HTTP, and what operators call its settings.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Http {
+/// Where a provider is reached in this installation.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
     /// Its dialect.
     pub wire: Wire,
-    /// The environment variable that holds its key.
-    pub key_variable: &'static str,
-    /// The environment variable that replaces `base_url`.
-    pub base_url_variable: &'static str,
-    /// Where it is, unless told otherwise; no slash at the end.
-    pub base_url: &'static str,
+    /// Its address.
+    pub base_url: String,
+    /// Where the address is set, for messages about it.
+    pub base_url_from: String,
+    /// Its key.
+    pub key: Key,
 }
 
-/// How a provider is served here.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Service {
-    /// Over HTTP.
-    Http(Http),
-    /// By the program itself, without a network.
-    Offline,
-    /// Not at all; known by name so that the refusal can say so.
-    Absent,
+/// The key of a provider.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// It wants none, as servers on one's own machine often do.
+    None,
+    /// It wants one.
+    Needed {
+        /// The environment variables it is taken from, for messages about it.
+        from: String,
+        /// The key itself, when it is set.
+        secret: Option<Secret>,
+    },
 }
 
 /// A provider of models.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name in metrics, logs and errors.
-    pub id: &'static str,
-    /// How it is served.
-    pub service: Service,
-    /// Its models begin with one of these.
-    prefixes: &'static [&'static str],
-    /// Or are called one of these, alone or followed by `-…`: `o1` and `o1-mini`, but not `o10`.
+    pub id: Arc<str>,
+    /// Its models begin with one of these, in any case.
+    pub prefixes: Vec<String>,
+    /// Where it is; `None` for the program itself, which serves the offline model.
+    pub endpoint: Option<Endpoint>,
+    /// Whether this installation has added it; the prices known to the program are not those of such a provider.
+    pub is_own: bool,
+    /// Or its models are called one of these, alone or followed by `-…`: `o1` and `o1-mini`, but not `o10`.
     stems: &'static [&'static str],
 }
 
-const fn http(
+/// A provider the program knows of itself.
+struct Known {
+    id: &'static str,
     wire: Wire,
-    key_variable: &'static str,
+    prefixes: &'static [&'static str],
+    stems: &'static [&'static str],
+    /// The first that is set holds the key.
+    key_variables: &'static [&'static str],
     base_url_variable: &'static str,
+    /// No slash at the end.
     base_url: &'static str,
-) -> Service {
-    Service::Http(Http { wire, key_variable, base_url_variable, base_url })
 }
 
-static PROVIDERS: [Provider; 8] = [
-    Provider {
+static KNOWN: [Known; 7] = [
+    Known {
         id: "anthropic",
+        wire: Wire::Anthropic,
         prefixes: &["claude-"],
         stems: &[],
-        service: http(
-            Wire::Anthropic,
-            "ANTHROPIC_API_KEY",
-            "ANTHROPIC_BASE_URL",
-            "https://api.anthropic.com",
-        ),
+        key_variables: &["ANTHROPIC_API_KEY"],
+        base_url_variable: "ANTHROPIC_BASE_URL",
+        base_url: "https://api.anthropic.com",
     },
-    Provider {
+    Known {
         id: "openai",
+        wire: Wire::OpenAi,
         prefixes: &["gpt-", "chatgpt-"],
         stems: &["o1", "o3", "o4"],
-        service: http(Wire::OpenAi, "OPENAI_API_KEY", "OPENAI_BASE_URL", "https://api.openai.com/v1"),
+        key_variables: &["OPENAI_API_KEY"],
+        base_url_variable: "OPENAI_BASE_URL",
+        base_url: "https://api.openai.com/v1",
     },
-    Provider {
+    Known {
         id: "deepseek",
+        wire: Wire::OpenAi,
         prefixes: &["deepseek-"],
         stems: &[],
-        service: http(Wire::OpenAi, "DEEPSEEK_API_KEY", "DEEPSEEK_BASE_URL", "https://api.deepseek.com"),
+        key_variables: &["DEEPSEEK_API_KEY"],
+        base_url_variable: "DEEPSEEK_BASE_URL",
+        base_url: "https://api.deepseek.com",
     },
-    Provider {
+    Known {
         id: "moonshot",
+        wire: Wire::OpenAi,
         prefixes: &["moonshot-", "kimi-"],
         stems: &[],
-        service: http(Wire::OpenAi, "MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "https://api.moonshot.cn/v1"),
+        key_variables: &["MOONSHOT_API_KEY"],
+        base_url_variable: "MOONSHOT_BASE_URL",
+        base_url: "https://api.moonshot.cn/v1",
     },
-    Provider {
+    Known {
         id: "zhipu",
+        wire: Wire::OpenAi,
         prefixes: &["glm-"],
         stems: &[],
-        service: http(
-            Wire::OpenAi,
-            "ZHIPUAI_API_KEY",
-            "ZHIPUAI_BASE_URL",
-            "https://open.bigmodel.cn/api/paas/v4",
-        ),
+        key_variables: &["ZHIPUAI_API_KEY"],
+        base_url_variable: "ZHIPUAI_BASE_URL",
+        base_url: "https://open.bigmodel.cn/api/paas/v4",
     },
-    Provider {
+    Known {
         id: "qwen",
+        wire: Wire::OpenAi,
         // No dash: `qwen-turbo`, `qwen2.5-72b-instruct` and `qwen3-max` are all of this family.
         prefixes: &["qwen"],
         stems: &[],
-        service: http(
-            Wire::OpenAi,
-            "DASHSCOPE_API_KEY",
-            "DASHSCOPE_BASE_URL",
-            "https://dashscope.aliyuncs.com/compatible-mode/v1",
-        ),
+        key_variables: &["DASHSCOPE_API_KEY"],
+        base_url_variable: "DASHSCOPE_BASE_URL",
+        base_url: "https://dashscope.aliyuncs.com/compatible-mode/v1",
     },
-    Provider { id: "gemini", prefixes: &["gemini-"], stems: &[], service: Service::Absent },
-    Provider { id: "echo", prefixes: &[], stems: &[], service: Service::Offline },
+    Known {
+        id: "gemini",
+        wire: Wire::Gemini,
+        prefixes: &["gemini-"],
+        stems: &[],
+        key_variables: &["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+        base_url_variable: "GEMINI_BASE_URL",
+        base_url: "https://generativelanguage.googleapis.com",
+    },
 ];
 
-/// The name of the offline model. It is served only when asked for by exactly this name, never as a stand-in.
-pub const ECHO: &str = "echo";
+impl Known {
+    fn provider(&self, variable: &impl Fn(&str) -> Option<String>) -> Provider {
+        let set = self.key_variables.iter().find_map(|name| Some((*name, Secret::new(&variable(name)?)?)));
+        let (from, secret) = match set {
+            Some((name, secret)) => (name.to_owned(), Some(secret)),
+            None => (self.key_variables.join(" or "), None),
+        };
+        Provider {
+            id: self.id.into(),
+            prefixes: self.prefixes.iter().map(|prefix| (*prefix).to_owned()).collect(),
+            endpoint: Some(Endpoint {
+                wire: self.wire,
+                base_url: variable(self.base_url_variable).unwrap_or_else(|| self.base_url.to_owned()),
+                base_url_from: self.base_url_variable.to_owned(),
+                key: Key::Needed { from, secret },
+            }),
+            is_own: false,
+            stems: self.stems,
+        }
+    }
+}
 
 impl Provider {
-    /// All providers, in the order they are tried.
-    pub fn all() -> &'static [Self] {
-        &PROVIDERS
+    /// The providers the program knows of itself, their keys and addresses taken from `variable`.
+    pub fn known(variable: impl Fn(&str) -> Option<String>) -> Vec<Self> {
+        KNOWN.iter().map(|known| known.provider(&variable)).collect()
+    }
+
+    /// A provider that this installation adds.
+    pub fn own(id: &str, prefixes: Vec<String>, endpoint: Endpoint) -> Self {
+        Self { id: id.into(), prefixes, endpoint: Some(endpoint), is_own: true, stems: &[] }
+    }
+
+    /// The program itself.
+    fn offline() -> Self {
+        let stems = &[];
+        Self { id: ECHO.into(), prefixes: Vec::new(), endpoint: None, is_own: false, stems }
+    }
+
+    fn names(&self, model: &str) -> bool {
+        let begins = |prefix: &String| strip_prefix(model, prefix).is_some();
+        let stands = |stem: &&str| {
+            strip_prefix(model, stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        if self.endpoint.is_none() {
+            return model.eq_ignore_ascii_case(ECHO);
+        }
+        self.prefixes.iter().any(begins) || self.stems.iter().any(stands)
+    }
+}
+
+/// All providers of an installation.
+#[derive(Debug, Clone)]
+pub struct Providers(Vec<Provider>);
+
+impl Providers {
+    /// `own` first, so that they may take models from the known ones; one that bears the name of a known provider
+    /// replaces it. The offline model is always there.
+    pub fn new(own: Vec<Provider>, known: Vec<Provider>) -> Self {
+        let mut all = vec![Provider::offline()];
+        for provider in own.into_iter().chain(known) {
+            if !all.iter().any(|other| other.id == provider.id) {
+                all.push(provider);
+            }
+        }
+        Self(all)
+    }
+
+    /// In the order they are tried.
+    pub fn iter(&self) -> impl Iterator<Item = &Provider> {
+        self.0.iter()
     }
 
     /// The provider of `model`. Upper and lower case are the same.
     ///
     /// # Errors
-    /// [`Error::UnknownModel`] when no prefix fits, [`Error::NotServed`] when one fits that is not served.
-    pub fn of(model: &str) -> Result<&'static Self, Error> {
-        let found = PROVIDERS.iter().find(|provider| provider.names(model));
-        match found {
-            None => Err(Error::UnknownModel { model: model.to_owned(), known: Self::served() }),
-            Some(Self { id, service: Service::Absent, .. }) => {
-                Err(Error::NotServed { model: model.to_owned(), provider: id, known: Self::served() })
-            }
-            Some(provider) => Ok(provider),
-        }
-    }
-
-    /// Where it is reached, if over HTTP.
-    pub fn http(&self) -> Option<&Http> {
-        match &self.service {
-            Service::Http(http) => Some(http),
-            Service::Offline | Service::Absent => None,
-        }
-    }
-
-    fn names(&self, model: &str) -> bool {
-        let begins = |prefix: &&str| strip_prefix(model, prefix).is_some();
-        let stands = |stem: &&str| {
-            strip_prefix(model, stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-        };
-        match self.service {
-            Service::Offline => model.eq_ignore_ascii_case(ECHO),
-            Service::Http(_) | Service::Absent => {
-                self.prefixes.iter().any(begins) || self.stems.iter().any(stands)
-            }
-        }
+    /// [`Error::UnknownModel`] when no prefix fits.
+    pub fn of(&self, model: &str) -> Result<&Provider, Error> {
+        let found = self.0.iter().find(|provider| provider.names(model));
+        found.ok_or_else(|| Error::UnknownModel { model: model.to_owned(), known: self.served() })
     }
 
     /// Every name or prefix that is served, comma-separated, for a refusal to list.
-    fn served() -> String {
-        let served = PROVIDERS.iter().filter(|provider| provider.service != Service::Absent);
-        let mut names: Vec<&str> =
-            served.flat_map(|provider| provider.prefixes.iter().chain(provider.stems)).copied().collect();
-        names.push(ECHO);
-        names.join(", ")
+    fn served(&self) -> String {
+        let names = self.0.iter().flat_map(|provider| {
+            provider.prefixes.iter().map(String::as_str).chain(provider.stems.iter().copied())
+        });
+        names.chain([ECHO]).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Default for Providers {
+    /// The known ones, without keys.
+    fn default() -> Self {
+        Self::new(Vec::new(), Provider::known(|_| None))
     }
 }
 
@@ -179,10 +249,21 @@ fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
+    fn own(id: &str, prefix: &str) -> Provider {
+        let endpoint = Endpoint {
+            wire: Wire::OpenAi,
+            base_url: "http://localhost:11434/v1".to_owned(),
+            base_url_from: ".crew/config.yaml".to_owned(),
+            key: Key::None,
+        };
+        Provider::own(id, vec![prefix.to_owned()], endpoint)
+    }
+
     #[test]
     fn a_prefix_chooses_the_provider() {
+        let providers = Providers::default();
         let check = |model: &str, expected: &str| {
-            assert_eq!(Provider::of(model).unwrap().id, expected, "model `{model}`");
+            assert_eq!(&*providers.of(model).unwrap().id, expected, "model `{model}`");
         };
         check("claude-sonnet-4-20250514", "anthropic");
         check("Claude-Opus-4-1", "anthropic");
@@ -198,32 +279,53 @@ mod tests {
         check("qwen-turbo", "qwen");
         check("qwen2.5-72b-instruct", "qwen");
         check("qwen3-max", "qwen");
+        check("gemini-2.0-flash", "gemini");
         check("echo", "echo");
     }
 
     #[test]
     fn strangers_are_refused_with_what_is_served() {
         for model in ["", "llama-3-70b", "o10", "o", "echo-2", "claude", "模型", "gp"] {
-            let error = Provider::of(model).unwrap_err();
+            let error = Providers::default().of(model).unwrap_err();
             assert!(matches!(error, Error::UnknownModel { .. }), "model `{model}`");
             assert!(error.to_string().contains("claude-, gpt-, chatgpt-, o1, o3, o4, deepseek-"), "{error}");
         }
     }
 
     #[test]
-    fn gemini_is_known_but_not_served() {
-        let error = Provider::of("gemini-2.0-flash").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "model `gemini-2.0-flash` belongs to gemini, which is not served yet; choose a model that begins with \
-             one of: claude-, gpt-, chatgpt-, o1, o3, o4, deepseek-, moonshot-, kimi-, glm-, qwen, echo"
-        );
+    fn own_providers_go_first_and_may_replace_known_ones() {
+        let own = vec![own("ollama", "qwen2.5-coder"), own("openai", "corp-"), own("thief", "ech")];
+        let providers = Providers::new(own, Provider::known(|_| None));
+        let of = |model: &str| providers.of(model).map(|provider| provider.id.to_string());
+        assert_eq!(of("qwen2.5-coder:7b").unwrap(), "ollama");
+        assert_eq!(of("qwen2.5-72b").unwrap(), "qwen");
+        assert_eq!(of("Corp-1").unwrap(), "openai");
+        assert!(of("gpt-4o").is_err());
+        assert_eq!(of("echo").unwrap(), "echo");
+    }
+
+    #[test]
+    fn keys_and_addresses_come_from_their_variables() {
+        let variable = |name: &str| match name {
+            "GEMINI_API_KEY" => Some("g-1".to_owned()),
+            "GEMINI_BASE_URL" => Some("http://127.0.0.1:1".to_owned()),
+            _ => None,
+        };
+        let providers = Providers::new(Vec::new(), Provider::known(variable));
+        let endpoint = providers.of("gemini-2.5-pro").unwrap().endpoint.clone().unwrap();
+        assert_eq!(endpoint.base_url, "http://127.0.0.1:1");
+        let Key::Needed { from, secret: Some(secret) } = endpoint.key else { panic!("no key") };
+        assert_eq!((from.as_str(), secret.expose()), ("GEMINI_API_KEY", "g-1"));
+        let bare = Providers::default();
+        let endpoint = bare.of("gemini-2.5-pro").unwrap().endpoint.clone().unwrap();
+        let Key::Needed { from, secret: None } = endpoint.key else { panic!("a key") };
+        assert_eq!(from, "GOOGLE_API_KEY or GEMINI_API_KEY");
     }
 
     #[test]
     fn base_urls_end_without_a_slash() {
-        for http in Provider::all().iter().filter_map(Provider::http) {
-            assert!(!http.base_url.ends_with('/') && http.base_url.starts_with("https://"), "{http:?}");
+        for known in &KNOWN {
+            assert!(!known.base_url.ends_with('/') && known.base_url.starts_with("https://"), "{}", known.id);
         }
     }
 }

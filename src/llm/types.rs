@@ -41,6 +41,8 @@ pub struct Request {
     pub max_tokens: Option<u32>,
     /// 0 to 2, a provider's default when absent.
     pub temperature: Option<f32>,
+    /// A model to ask once when `model` does not answer, with its own provider and key.
+    pub fallback_model: Option<String>,
     /// Whom the call is charged to in the accounts: a name from a small closed set.
     pub account: String,
 }
@@ -50,6 +52,9 @@ pub struct Request {
 pub struct Usage {
     /// Read by the model.
     pub input_tokens: u64,
+    /// Those among them that the provider had read before and charges less for.
+    #[serde(default)]
+    pub cached_input_tokens: u64,
     /// Written by the model.
     pub output_tokens: u64,
 }
@@ -69,14 +74,25 @@ pub enum Finish {
 }
 
 /// A model's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     /// All its text.
     pub text: String,
     /// The model that answered, as the provider names it.
     pub model: String,
-    /// What it cost.
+    /// The tokens it took.
     pub usage: Usage,
     /// Why it ended.
     pub finish: Finish,
+    /// What it cost in US dollars; absent when the price of the model is not known.
+    pub cost_usd: Option<f64>,
+}
+
+/// A piece of an answer that is told while it comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// More of its text.
+    Text(String),
+    /// It is complete; nothing comes after this.
+    Done(Box<Reply>),
 }

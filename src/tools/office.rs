@@ -164,14 +164,14 @@ impl From<engine::Error> for Error {
 impl From<llm::Error> for Error {
     fn from(error: llm::Error) -> Self {
         match error {
-            llm::Error::UnknownModel { .. } | llm::Error::NotServed { .. } => {
-                Self::Arguments(error.to_string())
-            }
+            llm::Error::UnknownModel { .. } => Self::Arguments(error.to_string()),
             llm::Error::MissingKey { .. } | llm::Error::InvalidKey { .. } | llm::Error::Address { .. } => {
                 Self::Unavailable { message: error.to_string(), retry_after: None }
             }
-            llm::Error::Status { retry_after, .. } if error.is_transient() => {
-                Self::Unavailable { message: error.to_string(), retry_after }
+            llm::Error::Status { .. } | llm::Error::Resting { .. } | llm::Error::Both { .. }
+                if error.is_transient() =>
+            {
+                Self::Unavailable { message: error.to_string(), retry_after: error.retry_after() }
             }
             error => Self::Failed(error.to_string()),
         }

@@ -13,6 +13,7 @@ mod router;
 mod run;
 mod state;
 mod status;
+mod stream;
 mod task;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@ pub(super) struct RunRequest {
     pub(super) args: IndexMap<String, String>,
     /// Whether to wait for the end.
     pub(super) sync: bool,
+    /// Whether to be told what is said while it is said.
+    pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
 }
@@ -23,7 +25,7 @@ impl RunRequest {
     /// Reads a body. `null` stands for a key that is not given.
     ///
     /// `agent_id` names an identity of the predecessor's identity service. It is checked and otherwise unused, so that
-    /// its clients need not change; `stream` may only be false.
+    /// its clients need not change.
     ///
     /// # Errors
     /// 422 naming the key.
@@ -34,12 +36,7 @@ impl RunRequest {
                 (known, Value::Null) if KEYS.contains(&known) => {}
                 ("args", Value::Object(args)) => request.args = texts(args)?,
                 ("sync", Value::Bool(sync)) => request.sync = sync,
-                ("stream", Value::Bool(false)) => {}
-                ("stream", Value::Bool(true)) => {
-                    return Err(Problem::unfit(
-                        "streaming is not available yet; use `sync` or poll `/tasks/{id}`",
-                    ));
-                }
+                ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),

@@ -9,10 +9,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Problem, State, body, order::RunRequest};
+use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
-    engine::Order,
+    engine::{self, Order},
     tasks::{NewTask, Status, Submitted, TaskId, Trigger},
     tools::Caller,
 };
@@ -52,7 +52,7 @@ pub(super) async fn pipeline(
     start(&state, TargetKind::Pipeline, &caller, name, &headers, body).await
 }
 
-/// Plans, submits, and answers at once or, with `sync`, at the end. A client that goes away while it waits does not
+/// Plans, submits, and answers at once or, with `sync`, at the end, or with `stream` all the while. A client that goes away while it waits does not
 /// cancel the work.
 async fn start(
     state: &State,
@@ -65,6 +65,9 @@ async fn start(
     let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
     let key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
     let request = RunRequest::parse(body::object(headers, body).await?)?;
+    if request.stream && kind == TargetKind::Pipeline {
+        return Err(Problem::unfit("only employees can be streamed; use `sync` or follow `/tasks/{id}`"));
+    }
     let order = Order {
         kind,
         target: name,
@@ -74,8 +77,14 @@ async fn start(
         caller: Some(caller.name().to_owned()),
         idempotency_key: key,
     };
-    let new = state.runs.plan(order).await?;
+    let mut new = state.runs.plan(order).await?;
+    if request.stream {
+        new.options.insert(engine::STREAM.to_owned(), true.into());
+    }
     let submitted = submit(state, new).await?;
+    if request.stream {
+        return Ok(stream::tell(state, &submitted.id));
+    }
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
 

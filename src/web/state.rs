@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Resource, webhook};
 use crate::{
     base::{HostNames, Secret},
-    engine::Order,
+    engine::{Live, Order},
     llm::Meter,
     tasks::{Engine, NewTask},
     tools,
@@ -36,6 +36,8 @@ pub trait Runs: Send + Sync {
 pub struct State {
     /// Where work is submitted and looked up.
     pub tasks: Engine,
+    /// What employees at work have said so far.
+    pub live: Live,
     /// The accounts of model calls.
     pub meter: Arc<Meter>,
     /// The bearer token; without one everybody may call.

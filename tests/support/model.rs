@@ -1,6 +1,7 @@
 //! A provider that answers as it is told and remembers what it was asked.
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     sync::{Arc, Mutex},
     thread,
@@ -8,11 +9,13 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::State,
     http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::post,
 };
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
@@ -28,6 +31,7 @@ type Calls = Arc<Mutex<Vec<Value>>>;
 /// Speaks both Anthropic's Messages and OpenAI's chat completions, on a port of its own.
 pub struct FakeModel {
     pub url: String,
+    openai_url: String,
     calls: Calls,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedReceiver<()>,
@@ -88,7 +92,7 @@ impl FakeModel {
             });
         });
         let url = format!("http://{}", bound.await.unwrap());
-        Self { url, calls, turns, asked: told, _stop: stop }
+        Self { openai_url: format!("{url}/v1"), url, calls, turns, asked: told, _stop: stop }
     }
 
     /// Lets `count` more calls be answered.
@@ -106,6 +110,11 @@ impl FakeModel {
         self.calls.lock().unwrap().iter().map(system).collect()
     }
 
+    /// The bodies of all calls so far.
+    pub fn bodies(&self) -> Vec<Value> {
+        self.calls.lock().unwrap().clone()
+    }
+
     /// What each call so far was to work on, in the order they came in; see [`Project::small`](super::Project::small).
     pub fn works(&self) -> Vec<String> {
         self.prompts().iter().map(|prompt| work(prompt).to_owned()).collect()
@@ -115,6 +124,11 @@ impl FakeModel {
     pub fn env(&self) -> [(&str, &str); 2] {
         [("ANTHROPIC_API_KEY", "test-key-anthropic"), ("ANTHROPIC_BASE_URL", &self.url)]
     }
+
+    /// The same for OpenAI's.
+    pub fn openai_env(&self) -> [(&str, &str); 2] {
+        [("OPENAI_API_KEY", "test-key-openai"), ("OPENAI_BASE_URL", &self.openai_url)]
+    }
 }
 
 impl Provider {
@@ -123,6 +137,34 @@ impl Provider {
         let _ = self.asked.send(());
         self.turns.acquire().await.unwrap().forget();
         (self.answer)(&system(body)).map_err(|status| StatusCode::from_u16(status).unwrap())
+    }
+}
+
+impl Provider {
+    /// Tells the first character of the answer at once, and the rest when there is a turn.
+    fn tell(
+        &self,
+        body: &Value,
+        before: &[Value],
+        piece: impl Fn(&str) -> Value,
+        after: &[Value],
+    ) -> Response {
+        self.calls.lock().unwrap().push(body.clone());
+        let _ = self.asked.send(());
+        let text = match (self.answer)(&system(body)) {
+            Ok(text) => text,
+            Err(status) => return refusal(StatusCode::from_u16(status).unwrap()),
+        };
+        let (head, tail) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+        let head = events(before) + &events(&[piece(head)]);
+        let tail = events(&[piece(tail)]) + &events(after);
+        let turns = Arc::clone(&self.turns);
+        let rest = async move {
+            turns.acquire().await.unwrap().forget();
+            tail
+        };
+        let parts = stream::once(async { head }).chain(stream::once(rest)).map(Ok::<_, Infallible>);
+        ([("content-type", "text/event-stream")], Body::from_stream(parts)).into_response()
     }
 }
 
@@ -137,28 +179,53 @@ fn system(body: &Value) -> String {
 }
 
 async fn messages(State(provider): State<Provider>, Json(body): Json<Value>) -> Response {
+    let model = &body["model"];
+    if body["stream"] == true {
+        let begun = json!({"type": "message_start", "message": {"model": model, "usage": {"input_tokens": 11, "output_tokens": 1}}});
+        let piece = |text: &str| json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}});
+        let stopped = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 7}});
+        return provider.tell(&body, &[begun], piece, &[stopped, json!({"type": "message_stop"})]);
+    }
     match provider.take(&body).await {
         Ok(text) => Json(json!({
-            "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"],
+            "id": "msg_1", "type": "message", "role": "assistant", "model": model,
             "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
             "usage": {"input_tokens": 11, "output_tokens": 7},
         }))
         .into_response(),
-        Err(status) => {
-            let error = json!({"type": "error", "error": {"type": "api_error", "message": "as told"}});
-            (status, Json(error)).into_response()
-        }
+        Err(status) => refusal(status),
     }
 }
 
 async fn completions(State(provider): State<Provider>, Json(body): Json<Value>) -> Response {
+    let model = &body["model"];
+    if body["stream"] == true {
+        let piece = |text: &str| json!({"model": model, "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": null}]});
+        let stopped = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+        let usage = json!({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}});
+        return provider.tell(&body, &[], piece, &[stopped, usage, Value::String("[DONE]".to_owned())]);
+    }
     match provider.take(&body).await {
         Ok(text) => Json(json!({
-            "id": "chatcmpl-1", "object": "chat.completion", "model": body["model"],
+            "id": "chatcmpl-1", "object": "chat.completion", "model": model,
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
             "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
         }))
         .into_response(),
-        Err(status) => (status, Json(json!({"error": {"message": "as told", "type": "api_error"}}))).into_response(),
+        Err(status) => refusal(status),
     }
+}
+
+/// An error in the form of both.
+fn refusal(status: StatusCode) -> Response {
+    (status, Json(json!({"type": "error", "error": {"type": "api_error", "message": "as told"}})))
+        .into_response()
+}
+
+fn events(values: &[Value]) -> String {
+    let data = |value: &Value| {
+        value.as_str().filter(|text| *text == "[DONE]").map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let framed: Vec<_> = values.iter().map(|value| format!("data: {}\n\n", data(value))).collect();
+    framed.concat()
 }

@@ -20,6 +20,31 @@ pub(super) fn answer(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Prints an answer piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Pieces {
+    /// Whether the last line lacks its end.
+    open: bool,
+}
+
+impl Pieces {
+    /// Prints the next piece, at once.
+    pub(super) fn piece(&mut self, text: &str) -> io::Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        self.open = !text.ends_with('\n');
+        let mut out = anstream::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Ends the last line, if need be.
+    pub(super) fn end(self) -> io::Result<()> {
+        if self.open { answer("") } else { Ok(()) }
+    }
+}
+
 /// Prints an answer as one JSON document.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value)?;

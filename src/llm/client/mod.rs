@@ -1,40 +1,45 @@
-//! The one way to a model: chooses the provider, owns time-outs and retries, and keeps the accounts.
+//! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
+mod breaker;
+mod lane;
 mod retry;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod transport;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::Semaphore;
+use futures_util::Stream;
 use tracing::{Instrument, Span, field};
 
-use self::transport::{Target, Transport};
-use super::{
-    Error, Reply, Request, echo,
-    meter::{Call, Meter, NO_PROVIDER},
-    provider::{Provider, Service},
-    wire,
+pub(super) use self::telling::Teller;
+use self::{
+    lane::Lane,
+    telling::Telling,
+    transport::{Limits, Target, Transport},
 };
-use crate::base::{Secret, clock::Stopwatch};
-
-/// How a provider is reached in this installation.
-#[derive(Debug, Clone, Default)]
-pub struct Endpoint {
-    /// Replaces the provider's own base URL; `http://127.0.0.1:…` is as good as any.
-    pub base_url: Option<String>,
-    /// Its key.
-    pub key: Option<Secret>,
-}
+use super::{
+    Error, Event, Reply, Request,
+    meter::{Call, Meter, NO_PROVIDER},
+    prices::Prices,
+    provider::Providers,
+};
+use crate::base::clock::Stopwatch;
 
 /// Settings of a [`Client`].
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// By [`Provider::id`]; a provider that is not listed has no key.
-    pub endpoints: HashMap<&'static str, Endpoint>,
+    /// Who serves which model, and how they are reached.
+    pub providers: Providers,
+    /// What models cost.
+    pub prices: Prices,
     /// For one connection, TLS included. 10 s.
     pub connect_timeout: Duration,
+    /// Until the first bytes of an answer that is told while it comes in. 60 s.
+    pub first_byte_timeout: Duration,
+    /// Between two pieces of such an answer. 60 s.
+    pub idle_timeout: Duration,
     /// For one call, retries and the pauses between them included. 300 s. Waiting for one of `max_in_flight`
     /// turns is not counted: the provider has no part in it.
     pub total_timeout: Duration,
@@ -44,17 +49,23 @@ pub struct Settings {
     pub max_answer_bytes: usize,
     /// The first pause before a retry, doubled for the next. 0.5 s.
     pub retry_pause: Duration,
+    /// How long a provider is left alone that failed five times in a row. 30 s.
+    pub rest: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            endpoints: HashMap::new(),
+            providers: Providers::default(),
+            prices: Prices::default(),
             connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_mins(1),
+            idle_timeout: Duration::from_mins(1),
             total_timeout: Duration::from_mins(5),
             max_in_flight: 16,
             max_answer_bytes: 8 * 1024 * 1024,
             retry_pause: Duration::from_millis(500),
+            rest: Duration::from_secs(30),
         }
     }
 }
@@ -67,18 +78,27 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     settings: Settings,
     transport: Transport,
-    turns: HashMap<&'static str, Semaphore>,
+    /// One for every provider, in the same order.
+    lanes: Vec<Lane>,
+    /// What the lanes measure time from.
+    start: Stopwatch,
     meter: Arc<Meter>,
 }
 
 impl Client {
     /// A client that counts its calls in `meter`. Nothing is connected, and no certificate read, until the first call.
     pub fn new(settings: Settings, meter: Arc<Meter>) -> Self {
-        let turns = Provider::all().iter().map(|provider| provider.id);
+        let limits = Limits {
+            connect: settings.connect_timeout,
+            first_byte: settings.first_byte_timeout,
+            idle: settings.idle_timeout,
+            max_answer_bytes: settings.max_answer_bytes,
+        };
         Self(Arc::new(Inner {
-            transport: Transport::new(settings.connect_timeout, settings.max_answer_bytes),
-            turns: turns.map(|id| (id, Semaphore::new(settings.max_in_flight.max(1)))).collect(),
+            transport: Transport::new(limits),
+            lanes: settings.providers.iter().map(|provider| Lane::new(provider, &settings)).collect(),
             settings,
+            start: Stopwatch::start(),
             meter,
         }))
     }
@@ -94,38 +114,98 @@ impl Client {
     /// # Errors
     /// The error [`Client::complete`] would fail with before sending anything.
     pub fn check(&self, model: &str) -> Result<(), Error> {
-        self.0.target(Provider::of(model)?, model).map(drop)
+        Target::of(self.0.settings.providers.of(model)?, model).map(drop)
     }
 
     /// Asks the model of `request` and waits for its whole answer.
     ///
     /// Transient failures ([`Error::is_transient`]) are tried again at most twice, within
-    /// [`Settings::total_timeout`]; nobody above needs to retry. Each call is counted once, however it ends; one
+    /// [`Settings::total_timeout`]; nobody above needs to retry. If all was in vain, the fallback model is asked in
+    /// the same way. So at most six requests are sent. The call of each model is counted once, however it ends; one
     /// that is dropped before its end is not counted.
     ///
     /// # Errors
-    /// Why there is no answer; of several attempts, why the last one failed.
+    /// Why there is no answer; of several attempts, why the last one failed; of two models, [`Error::Both`].
     pub async fn complete(&self, request: &Request) -> Result<Reply, Error> {
-        let inner = &*self.0;
+        self.0.ask(request, None).await
+    }
+
+    /// The same, told while it comes in: pieces of text, then [`Event::Done`] with the whole answer, or an error and
+    /// nothing after it. Dropped, it closes the connection.
+    ///
+    /// Once text has been told there is neither another attempt nor a fallback: what was said cannot be taken back.
+    pub fn stream(
+        &self,
+        request: &Request,
+    ) -> impl Stream<Item = Result<Event, Error>> + Send + Unpin + 'static {
+        let (client, request) = (self.clone(), request.clone());
+        Telling::new(move |mut teller| {
+            Box::pin(async move { client.0.ask(&request, Some(&mut teller)).await })
+        })
+    }
+}
+
+impl Inner {
+    /// Asks the model of `request` and then, if need be, its fallback.
+    async fn ask(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
+        let error = match self.charge(request, teller.as_deref_mut()).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        let fallback = request.fallback_model.as_ref().filter(|model| **model != request.model);
+        let Some(model) = fallback else { return Err(error) };
+        if teller.as_ref().is_some_and(|teller| teller.has_told()) {
+            return Err(error);
+        }
+        tracing::warn!(%error, fallback = model, "the fallback model is asked");
+        let request = Request { model: model.clone(), ..request.clone() };
+        let told = self.charge(&request, teller).await;
+        told.map_err(|second| Error::Both {
+            primary: Box::new(error),
+            model: request.model,
+            fallback: Box::new(second),
+        })
+    }
+
+    /// Asks one model and puts the call into the accounts.
+    async fn charge(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
         let account = request.account.as_str();
-        let provider = Provider::of(&request.model).inspect_err(|error| {
+        let providers = self.settings.providers.iter();
+        let provider = self.settings.providers.of(&request.model).inspect_err(|error| {
             tracing::warn!(model = request.model, %error, "model refused");
-            let call = Call { account, provider: NO_PROVIDER, outcome: Err(error), latency: None };
-            inner.meter.record(&call);
+            self.meter.record(&Call::refused(account, NO_PROVIDER, error));
         })?;
+        let found = providers.zip(&self.lanes).find(|(other, _)| other.id == provider.id);
+        let (_, lane) = found.expect("`new` makes a lane for every provider");
         let span = tracing::info_span!(
             "llm.call",
             model = request.model,
-            provider = provider.id,
+            provider = &*provider.id,
             tokens.in = field::Empty,
             tokens.out = field::Empty,
+            cost_usd = field::Empty,
             latency_ms = field::Empty,
+            first_token_ms = field::Empty,
         );
         async {
-            let (outcome, latency) = inner.call(provider, request).await;
-            note(&outcome, latency);
-            let usage = outcome.as_ref().map(|reply| reply.usage);
-            inner.meter.record(&Call { account, provider: provider.id, outcome: usage, latency });
+            let target = Target::of(provider, &request.model);
+            let (mut outcome, latency) = match target {
+                Ok(target) => self.call(lane, target, request, teller.as_deref_mut()).await,
+                Err(error) => (Err(error), None),
+            };
+            if let Ok(reply) = &mut outcome {
+                reply.cost_usd = self.settings.prices.cost(&request.model, provider.is_own, reply.usage);
+            }
+            let first_token = teller.and_then(|teller| teller.first());
+            note(&outcome, latency, first_token);
+            self.meter.record(&Call {
+                account,
+                provider: &provider.id,
+                outcome: outcome.as_ref().map(|reply| reply.usage),
+                latency,
+                first_token,
+                cost_usd: outcome.as_ref().ok().and_then(|reply| reply.cost_usd),
+            });
             outcome
         }
         .instrument(span)
@@ -133,78 +213,17 @@ impl Client {
     }
 }
 
-impl Inner {
-    /// The outcome, and how long it took if anything was sent.
-    async fn call(
-        &self,
-        provider: &'static Provider,
-        request: &Request,
-    ) -> (Result<Reply, Error>, Option<Duration>) {
-        let target = match self.target(provider, &request.model) {
-            Ok(target) => target,
-            Err(error) => return (Err(error), None),
-        };
-        let turns = self.turns.get(provider.id).expect("`new` makes one for every provider");
-        let _turn = turns.acquire().await.expect("the semaphore is never closed");
-        let watch = Stopwatch::start();
-        let outcome = match target {
-            None => Ok(echo::answer(request)),
-            Some(target) => self.attempts(&target, request, watch).await,
-        };
-        (outcome, Some(watch.elapsed()))
-    }
-
-    /// Where to send calls of `model`; `None` for the offline model, which is sent nowhere.
-    fn target(&self, provider: &'static Provider, model: &str) -> Result<Option<Target>, Error> {
-        let http = match &provider.service {
-            Service::Http(http) => http,
-            Service::Offline | Service::Absent => return Ok(None),
-        };
-        let endpoint = self.settings.endpoints.get(provider.id);
-        let key = endpoint.and_then(|endpoint| endpoint.key.clone()).ok_or_else(|| Error::MissingKey {
-            model: model.to_owned(),
-            provider: provider.id,
-            variable: http.key_variable,
-        })?;
-        let base_url = endpoint.and_then(|endpoint| endpoint.base_url.as_deref());
-        Target::new(provider.id, http, key, base_url).map(Some)
-    }
-
-    async fn attempts(&self, target: &Target, request: &Request, watch: Stopwatch) -> Result<Reply, Error> {
-        let total = self.settings.total_timeout;
-        let parts = wire::encode(target.provider, target.http, &target.key, request)?;
-        let mut attempt = 0;
-        loop {
-            let left = total.saturating_sub(watch.elapsed());
-            let sent = self.transport.post(target, &parts);
-            let outcome = tokio::time::timeout(left, sent)
-                .await
-                .unwrap_or(Err(Error::Timeout { provider: target.provider, after: total }));
-            let error = match outcome {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            let left = total.saturating_sub(watch.elapsed());
-            let Some(pause) = retry::pause(&error, attempt, self.settings.retry_pause, retry::chance(), left)
-            else {
-                return Err(error);
-            };
-            attempt += 1;
-            tracing::warn!(%error, attempt, pause_ms = pause.as_millis(), "will ask again");
-            tokio::time::sleep(pause).await;
-        }
-    }
-}
-
 /// Completes the span of a call and logs how it ended. Neither prompt nor answer is shown.
-fn note(outcome: &Result<Reply, Error>, latency: Option<Duration>) {
-    let latency_ms = u64::try_from(latency.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+fn note(outcome: &Result<Reply, Error>, latency: Option<Duration>, first_token: Option<Duration>) {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let span = Span::current();
-    span.record("latency_ms", latency_ms);
+    span.record("latency_ms", ms(latency.unwrap_or_default()));
+    span.record("first_token_ms", first_token.map(ms));
     match outcome {
         Ok(reply) => {
             span.record("tokens.in", reply.usage.input_tokens);
             span.record("tokens.out", reply.usage.output_tokens);
+            span.record("cost_usd", reply.cost_usd);
             tracing::debug!("model answered");
         }
         Err(error) => {

@@ -49,7 +49,7 @@ mod tests {
 
     fn status(status: u16, retry_after: Option<u64>) -> Error {
         let retry_after = retry_after.map(Duration::from_secs);
-        Error::Status { provider: "openai", status, message: String::new(), retry_after }
+        Error::Status { provider: "openai".into(), status, message: String::new(), retry_after }
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
         for code in [408, 429, 500, 502, 503, 504, 529] {
             assert!(pause(&status(code, None), 0, FIRST, 0.0, LONG).is_some(), "{code}");
         }
-        let malformed = Error::Malformed { provider: "openai", reason: String::new() };
+        let malformed = Error::Malformed { provider: "openai".into(), reason: String::new() };
         assert_eq!(pause(&malformed, 0, FIRST, 0.0, LONG), None);
         assert_eq!(pause(&status(503, None), 0, FIRST, 0.0, FIRST), None, "no time left");
     }

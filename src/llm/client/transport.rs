@@ -1,71 +1,99 @@
 //! Bytes to and from a provider; the only user of reqwest here.
 
-use std::{net::IpAddr, sync::OnceLock, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use bytes::Bytes;
 use reqwest::{Url, redirect};
 
+use super::telling::Teller;
 use crate::{
     base::{Secret, clock},
     llm::{
         Error, Reply,
-        provider::{Http, Wire},
-        wire::{self, Answer, HttpParts},
+        provider::{Endpoint, Key, Provider, Wire},
+        wire::{self, Answer, Decoder, HttpParts},
     },
 };
 
 /// Where calls of one provider go.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) provider: &'static str,
-    pub(super) http: &'static Http,
-    pub(super) key: Secret,
+    pub(super) provider: Arc<str>,
+    pub(super) wire: Wire,
+    pub(super) key: Option<Secret>,
+    /// Where the key is set, for messages about it.
+    pub(super) key_from: String,
     base_url: String,
     /// It is this machine, which no proxy stands between.
     local: bool,
 }
 
 impl Target {
-    /// Checks the address and the key.
-    pub(super) fn new(
-        provider: &'static str,
-        http: &'static Http,
-        key: Secret,
-        base_url: Option<&str>,
-    ) -> Result<Self, Error> {
-        let refuse = |reason: String| Error::Address { provider, variable: http.base_url_variable, reason };
-        let address = base_url.unwrap_or(http.base_url).trim().trim_end_matches('/');
-        let url = Url::parse(address).map_err(|error| refuse(error.to_string()))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(refuse("it must begin with `https://` or `http://`".to_owned()));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(refuse("it holds a user name or a password".to_owned()));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(refuse("it must end with its path".to_owned()));
-        }
-        if !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(Error::InvalidKey { provider, variable: http.key_variable });
-        }
-        // Both `https://host` and `https://host/v1` are in use for Anthropic; its path brings the version.
-        let base = match http.wire {
-            Wire::Anthropic => address.strip_suffix("/v1").unwrap_or(address),
-            Wire::OpenAi => address,
+    /// Checks the address and the key; `None` for the offline model, which is sent nowhere. `model` is for messages.
+    pub(super) fn of(provider: &Provider, model: &str) -> Result<Option<Self>, Error> {
+        let Some(endpoint) = &provider.endpoint else { return Ok(None) };
+        let id = || Arc::clone(&provider.id);
+        let (base_url, local) = address(endpoint).map_err(|reason| Error::Address {
+            provider: id(),
+            from: endpoint.base_url_from.clone(),
+            reason,
+        })?;
+        let (key, key_from) = match &endpoint.key {
+            Key::None => (None, String::new()),
+            Key::Needed { from, secret: None } => {
+                return Err(Error::MissingKey {
+                    model: model.to_owned(),
+                    provider: id(),
+                    from: from.clone(),
+                });
+            }
+            Key::Needed { from, secret: Some(secret) } => (Some(secret.clone()), from.clone()),
         };
-        Ok(Self { provider, http, key, base_url: base.to_owned(), local: is_local(&url) })
+        if key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
+            return Err(Error::InvalidKey { provider: id(), from: key_from });
+        }
+        Ok(Some(Self { provider: id(), wire: endpoint.wire, key, key_from, base_url, local }))
     }
 
     /// `error` without the key, should the provider have repeated it. A key of under 8 characters is a
     /// placeholder for a server that wants none, and likely to be part of ordinary words.
     fn redact(&self, mut error: Error) -> Error {
-        let key = self.key.expose();
-        if let Error::Status { message: text, .. } | Error::Malformed { reason: text, .. } = &mut error
-            && key.len() >= 8
+        if let Some(key) = self.key.as_ref().map(Secret::expose).filter(|key| key.len() >= 8)
+            && let Error::Status { message: text, .. } | Error::Malformed { reason: text, .. } = &mut error
         {
             *text = text.replace(key, "***");
         }
         error
     }
+}
+
+/// The address to put paths behind, and whether it is this machine.
+///
+/// # Errors
+/// What is wrong with it.
+fn address(endpoint: &Endpoint) -> Result<(String, bool), String> {
+    let address = endpoint.base_url.trim().trim_end_matches('/');
+    let url = Url::parse(address).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err("it must begin with `https://` or `http://`".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user name or a password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("it must end with its path".to_owned());
+    }
+    // With and without the version are both in use; the paths of these two bring it.
+    let version = match endpoint.wire {
+        Wire::Anthropic => "/v1",
+        Wire::Gemini => "/v1beta",
+        Wire::OpenAi => "",
+    };
+    Ok((address.strip_suffix(version).unwrap_or(address).to_owned(), is_local(&url)))
 }
 
 fn is_local(url: &Url) -> bool {
@@ -74,48 +102,123 @@ fn is_local(url: &Url) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// How patient and how frugal the transport is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) connect: Duration,
+    pub(super) first_byte: Duration,
+    pub(super) idle: Duration,
+    pub(super) max_answer_bytes: usize,
+}
+
 /// Connections, kept open between calls.
 #[derive(Debug)]
 pub(super) struct Transport {
-    connect_timeout: Duration,
-    max_answer_bytes: usize,
+    limits: Limits,
     remote: OnceLock<reqwest::Client>,
     local: OnceLock<reqwest::Client>,
 }
 
 impl Transport {
     /// Without connections yet.
-    pub(super) fn new(connect_timeout: Duration, max_answer_bytes: usize) -> Self {
-        Self { connect_timeout, max_answer_bytes, remote: OnceLock::new(), local: OnceLock::new() }
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, remote: OnceLock::new(), local: OnceLock::new() }
     }
 
     /// Sends one request and reads the answer. The caller bounds the time.
     pub(super) async fn post(&self, target: &Target, parts: &HttpParts) -> Result<Reply, Error> {
-        let provider = target.provider;
-        let failed = |error| self.classify(provider, error);
+        let response = self.send(target, parts).await?;
+        self.whole(target, response).await
+    }
+
+    /// Sends one request and tells the answer while it comes in. The caller bounds the time in all; a provider that
+    /// does not begin, or stops in the middle, is given up here.
+    pub(super) async fn stream(
+        &self,
+        target: &Target,
+        parts: &HttpParts,
+        teller: &mut Teller,
+    ) -> Result<Reply, Error> {
+        let begun = async {
+            let mut response = self.send(target, parts).await?;
+            if !is_stream(&response) {
+                return Ok((response, None));
+            }
+            let chunk = self.chunk(target, &mut response).await?;
+            Ok((response, Some(chunk)))
+        };
+        let (mut response, first) =
+            tokio::time::timeout(self.limits.first_byte, begun).await.map_err(|_| Error::Timeout {
+                provider: Arc::clone(&target.provider),
+                after: self.limits.first_byte,
+            })??;
+        let Some(mut chunk) = first else {
+            // An error, or a server that does not stream.
+            let reply = self.whole(target, response).await?;
+            teller.tell(reply.text.clone()).await;
+            return Ok(reply);
+        };
+        let fault = |fault| target.redact(wire::fault(&target.provider, fault));
+        let mut decoder = Decoder::new(target.wire);
+        let mut length = 0;
+        while let Some(bytes) = chunk {
+            length += bytes.len();
+            self.check_length(target, length)?;
+            let pushed = decoder.push(&bytes);
+            teller.tell(decoder.take()).await;
+            pushed.map_err(fault)?;
+            if decoder.is_over() {
+                break;
+            }
+            let next = tokio::time::timeout(self.limits.idle, self.chunk(target, &mut response));
+            chunk = next.await.map_err(|_| Error::Stalled {
+                provider: Arc::clone(&target.provider),
+                after: self.limits.idle,
+            })??;
+        }
+        let (rest, reply) = decoder.finish().map_err(fault)?;
+        teller.tell(rest).await;
+        Ok(reply)
+    }
+
+    async fn send(&self, target: &Target, parts: &HttpParts) -> Result<reqwest::Response, Error> {
+        let failed = |error| self.classify(target, error);
         let request = self
             .client(target.local)
             .map_err(failed)?
             .post(format!("{}{}", target.base_url, parts.path))
             .headers(parts.headers.clone())
             .body(parts.body.clone());
-        let mut response = request.send().await.map_err(failed)?;
+        request.send().await.map_err(failed)
+    }
+
+    async fn chunk(&self, target: &Target, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+        response.chunk().await.map_err(|error| self.classify(target, error))
+    }
+
+    async fn whole(&self, target: &Target, mut response: reqwest::Response) -> Result<Reply, Error> {
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > self.max_answer_bytes {
-                let reason = format!("it is longer than {} bytes", self.max_answer_bytes);
-                return Err(Error::Malformed { provider, reason });
-            }
+        while let Some(chunk) = self.chunk(target, &mut response).await? {
+            self.check_length(target, body.len() + chunk.len())?;
             body.extend_from_slice(&chunk);
         }
         let answer = Answer {
-            provider,
+            provider: &target.provider,
             status: response.status().as_u16(),
             headers: response.headers(),
             body: &body,
             received: clock::now(),
         };
-        wire::decode(target.http.wire, &answer).map_err(|error| target.redact(error))
+        wire::decode(target.wire, &answer).map_err(|error| target.redact(error))
+    }
+
+    fn check_length(&self, target: &Target, length: usize) -> Result<(), Error> {
+        let most = self.limits.max_answer_bytes;
+        if length <= most {
+            return Ok(());
+        }
+        let reason = format!("it is longer than {most} bytes");
+        Err(Error::Malformed { provider: Arc::clone(&target.provider), reason })
     }
 
     /// Built when first needed: reading the system's certificates takes longer than the rest of a start.
@@ -128,7 +231,7 @@ impl Transport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("knowlyr-crew/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(self.connect_timeout)
+            .connect_timeout(self.limits.connect)
             // A redirect would carry prompts, and maybe the key, to a place nobody chose.
             .redirect(redirect::Policy::none());
         if local {
@@ -138,24 +241,39 @@ impl Transport {
         Ok(cell.get_or_init(|| client))
     }
 
-    fn classify(&self, provider: &'static str, error: reqwest::Error) -> Error {
+    fn classify(&self, target: &Target, error: reqwest::Error) -> Error {
+        let provider = Arc::clone(&target.provider);
         if error.is_timeout() {
-            // The only time-out reqwest is told about; the total is the caller's.
-            Error::Timeout { provider, after: self.connect_timeout }
+            // The only time-out reqwest is told about; all others are kept here and by the caller.
+            Error::Timeout { provider, after: self.limits.connect }
         } else {
             Error::Connection { provider, source: Box::new(error.without_url()) }
         }
     }
 }
 
+/// Whether a response is a success that comes in events. Some servers do not say what they send; those that ignore
+/// the wish to stream send JSON, and say so.
+fn is_stream(response: &reqwest::Response) -> bool {
+    let kind = response.headers().get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let json =
+        kind.is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("application/json"));
+    response.status().is_success() && !json
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::Provider;
+    use crate::llm::Providers;
 
     fn target(model: &str, base_url: Option<&str>, key: &str) -> Result<Target, Error> {
-        let provider = Provider::of(model).unwrap();
-        Target::new(provider.id, provider.http().unwrap(), Secret::new(key).unwrap(), base_url)
+        let variable = |name: &str| match name {
+            name if name.ends_with("_API_KEY") => Some(key.to_owned()),
+            name if name.ends_with("_BASE_URL") => base_url.map(str::to_owned),
+            _ => None,
+        };
+        let providers = Providers::new(Vec::new(), Provider::known(variable));
+        Target::of(providers.of(model).unwrap(), model).map(Option::unwrap)
     }
 
     #[test]
@@ -166,6 +284,7 @@ mod tests {
         };
         check("claude-x", None, "https://api.anthropic.com", false);
         check("claude-x", Some("https://proxy.example/v1/"), "https://proxy.example", false);
+        check("gemini-x", Some("https://proxy.example/v1beta/"), "https://proxy.example", false);
         check("gpt-4o", Some(" http://127.0.0.1:8080/v1/ "), "http://127.0.0.1:8080/v1", true);
         check("gpt-4o", Some("http://[::1]:1"), "http://[::1]:1", true);
         check("gpt-4o", Some("http://localhost:1"), "http://localhost:1", true);
@@ -185,7 +304,9 @@ mod tests {
 
     #[test]
     fn clients_are_built_once_for_each_side() {
-        let transport = Transport::new(Duration::from_secs(1), 1);
+        let second = Duration::from_secs(1);
+        let limits = Limits { connect: second, first_byte: second, idle: second, max_answer_bytes: 1 };
+        let transport = Transport::new(limits);
         for local in [true, false] {
             let first: *const reqwest::Client = transport.client(local).unwrap();
             assert!(std::ptr::eq(first, transport.client(local).unwrap()));

@@ -5,7 +5,11 @@
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use super::{HttpParts, json_headers, key_header, to_json};
+use super::{
+    Form, HttpParts, headers, key_header,
+    stream::{Fault, SoFar},
+    to_json,
+};
 use crate::{
     base::Secret,
     llm::{Finish, Message, Reply, Request, Usage},
@@ -23,6 +27,8 @@ struct Body<'a> {
     messages: Vec<Turn<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
 }
 
 #[derive(Serialize)]
@@ -42,7 +48,31 @@ struct Answered {
     model: String,
     content: Vec<Block>,
     stop_reason: Option<String>,
-    usage: Usage,
+    usage: Tokens,
+}
+
+/// What is not given is as it was before, as an event may name only what has changed.
+#[derive(Deserialize, Default)]
+struct Tokens {
+    input_tokens: Option<u64>,
+    cache_creation_input_tokens: Option<u64>,
+    cache_read_input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+}
+
+impl Tokens {
+    /// Tokens written to a cache or read from it are not part of `input_tokens` there.
+    fn note(&self, usage: &mut Usage) {
+        if let Some(input) = self.input_tokens {
+            let read = self.cache_read_input_tokens.unwrap_or_default();
+            let written = self.cache_creation_input_tokens.unwrap_or_default();
+            usage.input_tokens = input.saturating_add(read).saturating_add(written);
+            usage.cached_input_tokens = read;
+        }
+        if let Some(output) = self.output_tokens {
+            usage.output_tokens = output;
+        }
+    }
 }
 
 /// One block of content; only those of kind `text` are an answer, others are thought or tool use.
@@ -53,9 +83,11 @@ struct Block {
     text: Option<String>,
 }
 
-pub(super) fn encode(key: &Secret, request: &Request) -> Option<HttpParts> {
-    let mut headers = json_headers();
-    headers.insert(HeaderName::from_static("x-api-key"), key_header("", key)?);
+pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    let mut headers = headers(form);
+    if let Some(key) = key {
+        headers.insert(HeaderName::from_static("x-api-key"), key_header("", key)?);
+    }
     headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let body = Body {
         model: &request.model,
@@ -63,8 +95,9 @@ pub(super) fn encode(key: &Secret, request: &Request) -> Option<HttpParts> {
         system: &request.system,
         messages: request.messages.iter().map(Turn::from).collect(),
         temperature: request.temperature,
+        stream: form == Form::Stream,
     };
-    Some(HttpParts { path: "/v1/messages", headers, body: to_json(&body) })
+    Some(HttpParts { path: "/v1/messages".to_owned(), headers, body: to_json(&body) })
 }
 
 /// Joins all text blocks in order. A refusal may be empty, any other answer may not.
@@ -76,7 +109,110 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
     if text.trim().is_empty() && finish != Finish::Refused {
         return Err(format!("it holds no text (stopped for: {finish:?})"));
     }
-    Ok(Reply { text, model: answered.model, usage: answered.usage, finish })
+    let mut usage = Usage::default();
+    answered.usage.note(&mut usage);
+    Ok(Reply { text, model: answered.model, usage, finish, cost_usd: None })
+}
+
+/// One event of a streamed answer; kinds that are not named here say nothing that is needed.
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Event {
+    MessageStart {
+        message: Begun,
+    },
+    ContentBlockStart {
+        content_block: Block,
+    },
+    ContentBlockDelta {
+        delta: Delta,
+    },
+    MessageDelta {
+        delta: Stop,
+        #[serde(default)]
+        usage: Tokens,
+    },
+    MessageStop,
+    Error {
+        error: Failed,
+    },
+    #[serde(other)]
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Begun {
+    #[serde(default)]
+    model: String,
+    #[serde(default)]
+    usage: Tokens,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    #[serde(rename = "type")]
+    kind: String,
+    text: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Stop {
+    stop_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Failed {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// Takes one event of a streamed answer.
+///
+/// Source: <https://docs.anthropic.com/en/docs/build-with-claude/streaming>.
+pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    match serde_json::from_slice::<Event>(data)? {
+        Event::MessageStart { message } => {
+            so_far.model = message.model;
+            message.usage.note(&mut so_far.usage);
+        }
+        Event::ContentBlockStart { content_block: Block { kind, text } } if kind == "text" => {
+            so_far.text.push_str(&text.unwrap_or_default());
+        }
+        Event::ContentBlockDelta { delta: Delta { kind, text } } if kind == "text_delta" => {
+            so_far.text.push_str(&text.unwrap_or_default());
+        }
+        Event::MessageDelta { delta, usage } => {
+            usage.note(&mut so_far.usage);
+            if delta.stop_reason.is_some() {
+                so_far.finish = Some(finish(delta.stop_reason));
+            }
+        }
+        Event::MessageStop => so_far.over = true,
+        Event::Error { error } => {
+            return Err(Fault::Told { status: status(&error.kind), message: error.message });
+        }
+        Event::ContentBlockStart { .. } | Event::ContentBlockDelta { .. } | Event::Other => {}
+    }
+    Ok(())
+}
+
+/// The HTTP status that an error of this type is answered with when it is known before the answer begins.
+///
+/// Source: <https://docs.anthropic.com/en/api/errors>.
+fn status(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => 500,
+    }
 }
 
 fn finish(reason: Option<String>) -> Finish {
@@ -104,6 +240,7 @@ mod tests {
             messages: vec![Message::user("go")],
             max_tokens: None,
             temperature: Some(0.7),
+            fallback_model: None,
             account: "code-reviewer".to_owned(),
         }
     }
@@ -111,7 +248,7 @@ mod tests {
     #[test]
     fn a_request_is_a_messages_call() {
         let key = Secret::new("sk-ant-1").unwrap();
-        let parts = encode(&key, &request()).unwrap();
+        let parts = encode(Some(&key), &request(), Form::Whole).unwrap();
         assert_eq!(parts.path, "/v1/messages");
         assert_eq!(parts.headers["x-api-key"], "sk-ant-1");
         assert_eq!(parts.headers["anthropic-version"], "2023-06-01");
@@ -126,13 +263,18 @@ mod tests {
     #[test]
     fn empty_instructions_and_a_limit() {
         let bare = Request { system: String::new(), temperature: None, max_tokens: Some(10), ..request() };
-        let parts = encode(&Secret::new("k").unwrap(), &bare).unwrap();
+        let parts = encode(Secret::new("k").as_ref(), &bare, Form::Whole).unwrap();
         let body: serde_json::Value = serde_json::from_slice(&parts.body).unwrap();
         assert_eq!(
             body,
             json!({"model": "claude-sonnet-4-20250514", "max_tokens": 10, "messages": [{"role": "user", "content": "go"}]})
         );
-        assert!(encode(&Secret::new("a\nb").unwrap(), &bare).is_none());
+        assert!(encode(Secret::new("a\nb").as_ref(), &bare, Form::Whole).is_none());
+        let streamed = encode(None, &bare, Form::Stream).unwrap();
+        assert_eq!(streamed.headers["accept"], "text/event-stream");
+        assert!(!streamed.headers.contains_key("x-api-key"));
+        let body: serde_json::Value = serde_json::from_slice(&streamed.body).unwrap();
+        assert_eq!(body["stream"], true);
     }
 
     #[test]
@@ -140,7 +282,7 @@ mod tests {
         let reply = decode(MESSAGE).unwrap();
         assert_eq!(reply.text, "The change is sound. 没有发现问题。");
         assert_eq!(reply.model, "claude-sonnet-4-20250514");
-        assert_eq!(reply.usage, Usage { input_tokens: 2095, output_tokens: 503 });
+        assert_eq!(reply.usage, Usage { input_tokens: 2095, cached_input_tokens: 0, output_tokens: 503 });
         assert_eq!(reply.finish, Finish::Stop);
     }
 

@@ -3,15 +3,21 @@
 //! Nothing here opens a socket or asks the time, so every rule of a provider can be tested from recorded bytes.
 
 mod anthropic;
+mod gemini;
 mod openai;
+mod sse;
+mod stream;
+#[cfg(test)]
+mod tests;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Error, Reply, Request, provider::Http, provider::Wire};
+pub(super) use self::stream::{Decoder, Fault};
+use super::{Error, Reply, Request, provider::Wire};
 use crate::base::{Secret, text};
 
 /// Most characters kept of what a provider says about an error.
@@ -23,7 +29,7 @@ const REASON_CHARS: usize = 200;
 #[derive(Debug)]
 pub(super) struct HttpParts {
     /// What to append to the base URL.
-    pub(super) path: &'static str,
+    pub(super) path: String,
     /// Headers, the key among them (marked sensitive).
     pub(super) headers: HeaderMap,
     /// A JSON document.
@@ -34,7 +40,7 @@ pub(super) struct HttpParts {
 #[derive(Debug)]
 pub(super) struct Answer<'a> {
     /// Who sent it.
-    pub(super) provider: &'static str,
+    pub(super) provider: &'a Arc<str>,
     /// Its status.
     pub(super) status: u16,
     /// Its headers.
@@ -45,22 +51,22 @@ pub(super) struct Answer<'a> {
     pub(super) received: Timestamp,
 }
 
-/// Puts `request` into the dialect of `http`.
-///
-/// # Errors
-/// [`Error::InvalidKey`] when `key` cannot stand in a header.
-pub(super) fn encode(
-    provider: &'static str,
-    http: &Http,
-    key: &Secret,
-    request: &Request,
-) -> Result<HttpParts, Error> {
-    let invalid = || Error::InvalidKey { provider, variable: http.key_variable };
-    match http.wire {
-        Wire::Anthropic => anthropic::encode(key, request),
-        Wire::OpenAi => openai::encode(key, request),
+/// How an answer is to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As one JSON document.
+    Whole,
+    /// In pieces, as server-sent events.
+    Stream,
+}
+
+/// Puts `request` into the dialect `wire`; `None` when `key` cannot stand in a header.
+pub(super) fn encode(wire: Wire, key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    match wire {
+        Wire::Anthropic => anthropic::encode(key, request, form),
+        Wire::OpenAi => openai::encode(key, request, form),
+        Wire::Gemini => gemini::encode(key, request, form),
     }
-    .ok_or_else(invalid)
 }
 
 /// Reads an answer in the dialect `wire`.
@@ -70,7 +76,7 @@ pub(super) fn encode(
 pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
     if !(200..300).contains(&answer.status) {
         return Err(Error::Status {
-            provider: answer.provider,
+            provider: Arc::clone(answer.provider),
             status: answer.status,
             message: error_message(answer),
             retry_after: retry_after(answer.headers, answer.received),
@@ -79,11 +85,22 @@ pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
     let reply = match wire {
         Wire::Anthropic => anthropic::decode(answer.body),
         Wire::OpenAi => openai::decode(answer.body),
+        Wire::Gemini => gemini::decode(answer.body),
     };
-    reply.map_err(|reason| Error::Malformed {
-        provider: answer.provider,
-        reason: text::truncate(&reason, REASON_CHARS),
-    })
+    reply.map_err(|reason| fault(answer.provider, Fault::Unreadable(reason)))
+}
+
+/// What went wrong in the middle of an answer, as an error of `provider`.
+pub(super) fn fault(provider: &Arc<str>, fault: Fault) -> Error {
+    let provider = Arc::clone(provider);
+    match fault {
+        Fault::Unreadable(reason) => {
+            Error::Malformed { provider, reason: text::truncate(&reason, REASON_CHARS) }
+        }
+        Fault::Told { status, message } => {
+            Error::Status { provider, status, message: one_line(&message), retry_after: None }
+        }
+    }
 }
 
 /// A header value that logs and `Debug` do not show; `None` when the key holds what no header may.
@@ -93,10 +110,14 @@ fn key_header(prefix: &str, key: &Secret) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn json_headers() -> HeaderMap {
+fn headers(form: Form) -> HeaderMap {
+    let accept = match form {
+        Form::Whole => "application/json",
+        Form::Stream => "text/event-stream",
+    };
     HeaderMap::from_iter([
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (header::ACCEPT, HeaderValue::from_static("application/json")),
+        (header::ACCEPT, HeaderValue::from_static(accept)),
     ])
 }
 
@@ -114,7 +135,11 @@ fn error_message(answer: &Answer<'_>) -> String {
         places.into_iter().flatten().find_map(Value::as_str).map(str::to_owned)
     });
     let said = said.unwrap_or_else(|| String::from_utf8_lossy(answer.body).into_owned());
-    // One line: the text ends up in logs and task records.
+    one_line(&said)
+}
+
+/// What a provider said, in one line of bounded length: it ends up in logs and task records.
+fn one_line(said: &str) -> String {
     let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() { "no explanation".to_owned() } else { text::truncate(&line, ERROR_TEXT_CHARS) }
 }
@@ -127,57 +152,4 @@ fn retry_after(headers: &HeaderMap, received: Timestamp) -> Option<Duration> {
     }
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
     Some(Duration::try_from(date.duration_since(received)).unwrap_or(Duration::ZERO))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn message(status: u16, body: &str) -> String {
-        let headers = HeaderMap::new();
-        let answer = Answer {
-            provider: "openai",
-            status,
-            headers: &headers,
-            body: body.as_bytes(),
-            received: Timestamp::UNIX_EPOCH,
-        };
-        match decode(Wire::OpenAi, &answer) {
-            Err(Error::Status { message, .. }) => message,
-            other => panic!("not a status error: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_error_body_is_read_in_any_of_its_shapes() {
-        assert_eq!(
-            message(401, r#"{"error":{"message":"Incorrect API key","type":"x"}}"#),
-            "Incorrect API key"
-        );
-        assert_eq!(message(400, r#"{"error":"model not found"}"#), "model not found");
-        assert_eq!(message(400, r#"{"code":"InvalidParameter","message":"bad","request_id":"1"}"#), "bad");
-        assert_eq!(message(502, "<html>\n  Bad   Gateway</html>"), "<html> Bad Gateway</html>");
-        assert_eq!(message(503, ""), "no explanation");
-        assert_eq!(message(500, r#"{"error":{}}"#), r#"{"error":{}}"#);
-        assert_eq!(message(302, "moved"), "it redirects, and redirects are not followed");
-        assert_eq!(message(500, &"代".repeat(600)).chars().count(), ERROR_TEXT_CHARS + 1);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let received: Timestamp = "2026-11-22T08:49:37Z".parse().unwrap();
-        let check = |value: &str, expected: Option<u64>| {
-            let headers =
-                HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
-            assert_eq!(retry_after(&headers, received), expected.map(Duration::from_secs), "`{value}`");
-        };
-        check("7", Some(7));
-        check(" 0 ", Some(0));
-        check("Sun, 22 Nov 2026 08:49:47 GMT", Some(10));
-        check("Sun, 22 Nov 2026 08:00:00 GMT", Some(0));
-        check("soon", None);
-        check("-1", None);
-        check("1.5", None);
-        assert_eq!(retry_after(&HeaderMap::new(), received), None);
-    }
 }

@@ -4,8 +4,13 @@
 
 use http::header;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{HttpParts, json_headers, key_header, to_json};
+use super::{
+    Form, HttpParts, headers, key_header,
+    stream::{Fault, SoFar},
+    to_json,
+};
 use crate::{
     base::Secret,
     llm::{Finish, Reply, Request, Role, Usage},
@@ -21,6 +26,15 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
 }
 
 #[derive(Serialize)]
@@ -55,11 +69,35 @@ struct Tokens {
     prompt_tokens: u64,
     #[serde(default)]
     completion_tokens: u64,
+    prompt_tokens_details: Option<PromptTokens>,
+    /// How `DeepSeek` names what it had in its cache.
+    prompt_cache_hit_tokens: Option<u64>,
+    /// How Moonshot does.
+    cached_tokens: Option<u64>,
 }
 
-pub(super) fn encode(key: &Secret, request: &Request) -> Option<HttpParts> {
-    let mut headers = json_headers();
-    headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
+#[derive(Deserialize, Default)]
+struct PromptTokens {
+    cached_tokens: Option<u64>,
+}
+
+impl From<Tokens> for Usage {
+    fn from(tokens: Tokens) -> Self {
+        let details = tokens.prompt_tokens_details.unwrap_or_default();
+        let cached = details.cached_tokens.or(tokens.prompt_cache_hit_tokens).or(tokens.cached_tokens);
+        Self {
+            input_tokens: tokens.prompt_tokens,
+            cached_input_tokens: cached.unwrap_or_default().min(tokens.prompt_tokens),
+            output_tokens: tokens.completion_tokens,
+        }
+    }
+}
+
+pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    let mut headers = headers(form);
+    if let Some(key) = key {
+        headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
+    }
     let system = (!request.system.is_empty()).then_some(Turn { role: "system", content: &request.system });
     let turns = request.messages.iter().map(|message| Turn {
         role: match message.role {
@@ -75,8 +113,11 @@ pub(super) fn encode(key: &Secret, request: &Request) -> Option<HttpParts> {
         temperature: request.temperature.filter(|_| !reasons),
         max_tokens: request.max_tokens.filter(|_| !reasons),
         max_completion_tokens: request.max_tokens.filter(|_| reasons),
+        stream: form == Form::Stream,
+        // Without this a stream does not tell what it cost.
+        stream_options: (form == Form::Stream).then_some(StreamOptions { include_usage: true }),
     };
-    Some(HttpParts { path: "/chat/completions", headers, body: to_json(&body) })
+    Some(HttpParts { path: "/chat/completions".to_owned(), headers, body: to_json(&body) })
 }
 
 /// Whether `model` is one of `OpenAI`'s reasoning models, which refuse `max_tokens` and any `temperature`.
@@ -101,9 +142,69 @@ pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
     if text.trim().is_empty() && finish != Finish::Refused {
         return Err(format!("it holds no text (stopped for: {finish:?})"));
     }
-    let tokens = answered.usage.unwrap_or_default();
-    let usage = Usage { input_tokens: tokens.prompt_tokens, output_tokens: tokens.completion_tokens };
-    Ok(Reply { text, model: answered.model.unwrap_or_default(), usage, finish })
+    let usage = answered.usage.unwrap_or_default().into();
+    Ok(Reply { text, model: answered.model.unwrap_or_default(), usage, finish, cost_usd: None })
+}
+
+/// One event of a streamed answer.
+#[derive(Deserialize)]
+struct Chunk {
+    model: Option<String>,
+    choices: Option<Vec<Part>>,
+    usage: Option<Tokens>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(default)]
+    index: u64,
+    delta: Option<Said>,
+    finish_reason: Option<String>,
+    /// Where Moonshot puts the tokens.
+    usage: Option<Tokens>,
+}
+
+/// Takes one event of a streamed answer.
+///
+/// Source: <https://platform.openai.com/docs/api-reference/chat/streaming>.
+pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    if data.trim_ascii() == b"[DONE]" {
+        so_far.over = true;
+        return Ok(());
+    }
+    let chunk: Chunk = serde_json::from_slice(data)?;
+    if let Some(error) = chunk.error {
+        return Err(told(&error));
+    }
+    if let Some(model) = chunk.model.filter(|model| !model.is_empty()) {
+        so_far.model = model;
+    }
+    if let Some(usage) = chunk.usage {
+        so_far.usage = usage.into();
+    }
+    for part in chunk.choices.unwrap_or_default().into_iter().filter(|part| part.index == 0) {
+        if let Some(Said { content, refusal }) = part.delta {
+            so_far.text.push_str(&content.unwrap_or_default());
+            so_far.refusal.push_str(&refusal.unwrap_or_default());
+        }
+        if let Some(usage) = part.usage {
+            so_far.usage = usage.into();
+        }
+        if part.finish_reason.as_ref().is_some_and(|reason| !reason.is_empty()) {
+            so_far.finish = Some(finish(part.finish_reason));
+        }
+    }
+    Ok(())
+}
+
+/// An error in the middle of an answer. Some servers give a status as its `code`.
+fn told(error: &Value) -> Fault {
+    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(500);
+    let message = error.get("message").unwrap_or(error);
+    let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+    Fault::Told { status, message }
 }
 
 fn finish(reason: Option<String>) -> Finish {
@@ -118,7 +219,7 @@ fn finish(reason: Option<String>) -> Finish {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::llm::Message;
@@ -134,9 +235,10 @@ mod tests {
             messages: vec![Message::user("go"), Message { role: Role::Assistant, text: "ok".to_owned() }],
             max_tokens: Some(100),
             temperature: Some(0.5),
+            fallback_model: None,
             account: "a".to_owned(),
         };
-        let parts = encode(&Secret::new("sk-1").unwrap(), &request).unwrap();
+        let parts = encode(Secret::new("sk-1").as_ref(), &request, Form::Whole).unwrap();
         assert_eq!(parts.path, "/chat/completions");
         assert_eq!(parts.headers["authorization"], "Bearer sk-1");
         assert!(!format!("{parts:?}").contains("sk-1"));
@@ -179,7 +281,7 @@ mod tests {
         let reply = decode(COMPLETION).unwrap();
         assert_eq!(reply.text, "Hello! How can I help?");
         assert_eq!(reply.model, "gpt-4o-2024-08-06");
-        assert_eq!(reply.usage, Usage { input_tokens: 19, output_tokens: 10 });
+        assert_eq!(reply.usage, Usage { input_tokens: 19, cached_input_tokens: 0, output_tokens: 10 });
         assert_eq!(reply.finish, Finish::Stop);
     }
 

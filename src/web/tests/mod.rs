@@ -1,6 +1,7 @@
 //! The bridge as its callers see it, over a crew that only pretends.
 
 mod runs;
+mod streams;
 mod surface;
 mod webhooks;
 
@@ -14,13 +15,14 @@ use axum::{
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
     defs::{Route, Span, Target, TargetKind},
-    engine::Order,
+    engine::{Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -80,10 +82,17 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
 }
 
 /// Answers with its arguments, or fails when called `failing-bot`.
-struct Worker;
+struct Worker {
+    live: Live,
+    /// Asked for before each word that is told.
+    words: Arc<Semaphore>,
+}
 
 impl tasks::Body for Worker {
     fn run(&self, task: Arc<Task>, _: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+        if task.options.contains_key("stream") {
+            return Box::pin(streams::speak(self.live.output(&task.task_id), Arc::clone(&self.words), task));
+        }
         Box::pin(async move {
             match task.target_name.as_str() {
                 "failing-bot" => Err(Failure::new("no model answered")),
@@ -97,6 +106,7 @@ impl tasks::Body for Worker {
 struct Stage {
     router: Router,
     tasks: Engine,
+    words: Arc<Semaphore>,
 }
 
 /// An answer, its body read.
@@ -130,8 +140,7 @@ impl Answer {
 
 impl Stage {
     async fn with(token: Option<&str>, webhook: Option<webhook::Config>, options: tasks::Options) -> Self {
-        let (router, tasks) = Self::router(token, webhook, None, options).await;
-        Self { router, tasks }
+        Self::router(token, webhook, None, options).await
     }
 
     async fn router(
@@ -139,20 +148,22 @@ impl Stage {
         webhook: Option<webhook::Config>,
         resource: Option<Resource>,
         options: tasks::Options,
-    ) -> (Router, Engine) {
-        let worker: Arc<dyn tasks::Body> = Arc::new(Worker);
+    ) -> Self {
+        let (live, words) = (Live::default(), Arc::new(Semaphore::new(0)));
+        let worker: Arc<dyn tasks::Body> = Arc::new(Worker { live: live.clone(), words: Arc::clone(&words) });
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
         let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
         let state = State {
             resource,
             hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
+            live,
             meter: Arc::new(Meter::new()),
             token: token.and_then(Secret::new),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
-        (router(state, mounted), tasks)
+        Self { router: router(state, mounted), tasks, words }
     }
 
     async fn new() -> Self {

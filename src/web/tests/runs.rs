@@ -90,7 +90,7 @@ async fn malformed_bodies_are_told_apart() {
     check(br#"{"model":7}"#, 422, "invalid-arguments", "`model`").await;
     check(br#"{"model":" "}"#, 422, "invalid-arguments", "`model`").await;
     check(br#"{"arg":{}}"#, 422, "invalid-arguments", "did you mean `args`?").await;
-    check(br#"{"stream":true}"#, 422, "invalid-arguments", "streaming is not available yet").await;
+    check(br#"{"stream":true}"#, 422, "invalid-arguments", "only employees can be streamed").await;
     check(br#"{"stream":"yes"}"#, 422, "invalid-arguments", "`stream`").await;
     check(br#"{"agent_id":"../admin?x="}"#, 422, "invalid-arguments", "`agent_id`").await;
     check(br#"{"agent_id":-1}"#, 422, "invalid-arguments", "`agent_id`").await;

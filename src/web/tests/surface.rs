@@ -130,7 +130,7 @@ async fn without_a_token_pages_elsewhere_are_kept_away() {
 #[tokio::test]
 async fn a_client_without_a_token_learns_who_issues_one() {
     let issued = Resource { url: "https://crew.example.com".into(), issuer: "https://id.example.com".into() };
-    let router = Stage::router(Some(TOKEN), None, Some(issued), tasks::Options::default()).await.0;
+    let router = Stage::router(Some(TOKEN), None, Some(issued), tasks::Options::default()).await.router;
     let send = async |path| router.clone().oneshot(request("GET", path, &[], "")).await.unwrap();
     let refused = send("/mcp").await;
     let challenge = refused.headers()["www-authenticate"].to_str().unwrap();

@@ -1,93 +1,6 @@
-//! The client against a stand-in for a provider on this machine.
-
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use axum::{
-    Router,
-    body::{Body, Bytes},
-    http::{HeaderMap, Response, StatusCode},
-};
-use tokio::net::TcpListener;
+//! Answers that come as one document.
 
 use super::*;
-use crate::{
-    base::Tracker,
-    llm::{Finish, Message, Snapshot},
-};
-
-const ANSWER: &str = include_str!("../../../tests/fixtures/llm/openai-completion.json");
-const KEY: &str = "sk-test-5e6f";
-
-/// What the stand-in for a provider does on its n-th request (from 0).
-type Script = fn(usize) -> Response<Body>;
-
-struct Stage {
-    client: Client,
-    meter: Arc<Meter>,
-    requests: Arc<AtomicUsize>,
-    _tracker: Tracker,
-}
-
-fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Body>) -> Response<Body> {
-    let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
-    for (name, value) in headers {
-        response = response.header(*name, *value);
-    }
-    response.body(body.into()).unwrap()
-}
-
-/// A client whose `openai` is `script`, listening on this machine.
-async fn stage(script: Script, change: impl FnOnce(&mut Settings)) -> Stage {
-    let requests = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&requests);
-    let handler = move |headers: HeaderMap, _body: Bytes| {
-        assert_eq!(headers["authorization"], format!("Bearer {KEY}"));
-        let n = counter.fetch_add(1, Ordering::SeqCst);
-        async move { script(n) }
-    };
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
-    let router = Router::new().route("/v1/chat/completions", axum::routing::post(handler));
-    let tracker = Tracker::new();
-    tracker.spawn(async move { axum::serve(listener, router).await });
-    let endpoint = Endpoint { base_url: Some(base_url), key: Secret::new(KEY) };
-    let mut settings = Settings {
-        endpoints: HashMap::from([("openai", endpoint)]),
-        retry_pause: Duration::from_millis(1),
-        ..Settings::default()
-    };
-    change(&mut settings);
-    let meter = Arc::new(Meter::new());
-    Stage { client: Client::new(settings, Arc::clone(&meter)), meter, requests, _tracker: tracker }
-}
-
-impl Stage {
-    async fn ask(&self) -> Result<Reply, Error> {
-        self.client.complete(&request("gpt-4o")).await
-    }
-
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::SeqCst)
-    }
-}
-
-fn request(model: &str) -> Request {
-    Request {
-        model: model.to_owned(),
-        system: "s".to_owned(),
-        messages: vec![Message::user("hello")],
-        max_tokens: None,
-        temperature: None,
-        account: "tester".to_owned(),
-    }
-}
-
-/// One failed call of class `class`, as the meter saw it.
-fn assert_one_failure(snapshot: &Snapshot, provider: &str, class: &str) {
-    assert_eq!((snapshot.calls.total, snapshot.calls.failed), (1, 1));
-    assert_eq!(snapshot.by_provider[provider].errors[class], 1, "{snapshot:?}");
-    assert_eq!(snapshot.by_employee["tester"].calls, 1);
-}
 
 #[tokio::test]
 async fn an_answer_is_returned_and_counted() {
@@ -97,6 +10,7 @@ async fn an_answer_is_returned_and_counted() {
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.tokens.input, snapshot.tokens.output), (19, 10));
     assert_eq!(snapshot.by_employee["tester"].tokens, 29);
+    assert_eq!((reply.cost_usd, snapshot.cost_usd), (Some(0.000_147_5), 0.000_147_5));
     assert_eq!(snapshot.latency.count, 1);
     assert_eq!(snapshot.latency_by_provider["openai"].count, 1);
 }
@@ -180,14 +94,9 @@ async fn a_silent_provider_times_out() {
 
 #[tokio::test]
 async fn a_closed_port_and_a_broken_answer_are_connection_errors() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nowhere = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let closed = stage(
-        |_| answer(200, &[], ANSWER),
-        |settings| settings.endpoints.get_mut("openai").unwrap().base_url = Some(nowhere),
-    )
-    .await;
+    let nowhere = nowhere().await;
+    let closed =
+        stage(|_| answer(200, &[], ANSWER), |settings| settings.providers = providers(&nowhere)).await;
     assert_eq!(closed.ask().await.unwrap_err().class(), "connection");
     let broken: Script = |_| {
         let parts = [Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("cut"))];
@@ -201,7 +110,7 @@ async fn a_closed_port_and_a_broken_answer_are_connection_errors() {
 #[tokio::test]
 async fn one_provider_has_only_so_many_turns() {
     let stage = stage(|_| answer(200, &[], ANSWER), |settings| settings.max_in_flight = 1).await;
-    let held = stage.client.0.turns["openai"].acquire().await.unwrap();
+    let held = stage.client.0.lanes[2].turns.acquire().await.unwrap();
     let request = request("gpt-4o");
     let mut call = std::pin::pin!(stage.client.complete(&request));
     assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -223,7 +132,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
         assert_eq!(snapshot.latency.count, 0);
     };
     check("llama-3", "unknown", "unknown_model").await;
-    check("gemini-2.0-flash", "unknown", "not_served").await;
+    check("gemini-2.0-flash", "gemini", "missing_key").await;
     check("deepseek-chat", "deepseek", "missing_key").await;
     let error = Client::new(Settings::default(), Arc::default()).check("claude-x").unwrap_err();
     assert!(error.to_string().contains("ANTHROPIC_API_KEY"), "{error}");

@@ -1,0 +1,125 @@
+//! The way to one provider: its turns, its rests, its attempts.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    Inner, Settings,
+    breaker::{self, Breaker, Pass},
+    retry,
+    telling::Teller,
+    transport::Target,
+};
+use crate::{
+    base::clock::Stopwatch,
+    llm::{
+        Error, Reply, Request, echo,
+        provider::Provider,
+        wire::{self, Form, HttpParts},
+    },
+};
+
+/// What is shared by all calls to one provider.
+#[derive(Debug)]
+pub(super) struct Lane {
+    provider: Arc<str>,
+    pub(super) turns: Semaphore,
+    breaker: Breaker,
+}
+
+impl Lane {
+    pub(super) fn new(provider: &Provider, settings: &Settings) -> Self {
+        Self {
+            provider: Arc::clone(&provider.id),
+            turns: Semaphore::new(settings.max_in_flight.max(1)),
+            breaker: Breaker::new(settings.rest),
+        }
+    }
+
+    fn admit(&self, now: Duration) -> Result<Pass<'_>, Error> {
+        self.breaker.admit(now).map_err(|wait| Error::Resting {
+            provider: Arc::clone(&self.provider),
+            failures: breaker::FAILURES,
+            wait,
+        })
+    }
+}
+
+impl Inner {
+    /// The outcome, and how long it took if anything was sent. Without a target, the program itself answers.
+    pub(super) async fn call(
+        &self,
+        lane: &Lane,
+        target: Option<Target>,
+        request: &Request,
+        teller: Option<&mut Teller>,
+    ) -> (Result<Reply, Error>, Option<Duration>) {
+        let _turn = lane.turns.acquire().await.expect("the semaphore is never closed");
+        let watch = Stopwatch::start();
+        let outcome = match target {
+            None => Ok(echo::tell(request, teller).await),
+            Some(target) => self.attempts(lane, &target, request, teller, watch).await,
+        };
+        let sent = !matches!(outcome, Err(Error::Resting { .. }));
+        (outcome, sent.then(|| watch.elapsed()))
+    }
+
+    async fn attempts(
+        &self,
+        lane: &Lane,
+        target: &Target,
+        request: &Request,
+        mut teller: Option<&mut Teller>,
+        watch: Stopwatch,
+    ) -> Result<Reply, Error> {
+        let total = self.settings.total_timeout;
+        let form = if teller.is_some() { Form::Stream } else { Form::Whole };
+        let parts = wire::encode(target.wire, target.key.as_ref(), request, form).ok_or_else(|| {
+            Error::InvalidKey { provider: Arc::clone(&target.provider), from: target.key_from.clone() }
+        })?;
+        let mut attempt = 0;
+        let mut pass = lane.admit(self.start.elapsed())?;
+        loop {
+            let left = total.saturating_sub(watch.elapsed());
+            let sent = self.attempt(target, &parts, teller.as_deref_mut());
+            let outcome = tokio::time::timeout(left, sent).await.unwrap_or_else(|_| {
+                Err(Error::Timeout { provider: Arc::clone(&target.provider), after: total })
+            });
+            let error = match outcome {
+                Ok(reply) => {
+                    pass.reached();
+                    return Ok(reply);
+                }
+                Err(error) => error,
+            };
+            if error.is_transient() {
+                pass.failed(self.start.elapsed());
+            } else {
+                pass.reached();
+            }
+            let told = teller.as_ref().is_some_and(|teller| teller.has_told());
+            let left = total.saturating_sub(watch.elapsed());
+            let pause = retry::pause(&error, attempt, self.settings.retry_pause, retry::chance(), left);
+            let Some(pause) = pause.filter(|_| !told) else { return Err(error) };
+            attempt += 1;
+            tracing::warn!(%error, attempt, pause_ms = pause.as_millis(), "will ask again");
+            tokio::time::sleep(pause).await;
+            // What happened says more than that the provider is left alone since.
+            let Ok(next) = lane.admit(self.start.elapsed()) else { return Err(error) };
+            pass = next;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        target: &Target,
+        parts: &HttpParts,
+        teller: Option<&mut Teller>,
+    ) -> Result<Reply, Error> {
+        match teller {
+            Some(teller) => self.transport.stream(target, parts, teller).await,
+            None => self.transport.post(target, parts).await,
+        }
+    }
+}

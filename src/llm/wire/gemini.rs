@@ -1,0 +1,293 @@
+//! Google's `generateContent` and `streamGenerateContent`, version v1beta.
+//!
+//! Source: <https://ai.google.dev/api/generate-content>.
+
+use http::HeaderName;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Form, HttpParts, headers, key_header,
+    stream::{Fault, SoFar},
+    to_json,
+};
+use crate::{
+    base::Secret,
+    llm::{Finish, Reply, Request, Role, Usage},
+};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Content<'a>>,
+    contents: Vec<Content<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generation_config: Option<Generation>,
+}
+
+#[derive(Serialize)]
+struct Content<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    parts: [Text<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    text: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Generation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
+}
+
+/// A whole answer, or one event of a streamed one: they have the same form.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answered {
+    #[serde(default)]
+    candidates: Vec<Candidate>,
+    prompt_feedback: Option<Feedback>,
+    usage_metadata: Option<Tokens>,
+    model_version: Option<String>,
+    error: Option<Failed>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Candidate {
+    #[serde(default)]
+    index: u64,
+    content: Option<Said>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    text: Option<String>,
+    /// It is thought, not answer.
+    #[serde(default)]
+    thought: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Feedback {
+    block_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tokens {
+    #[serde(default)]
+    prompt_token_count: u64,
+    #[serde(default)]
+    candidates_token_count: u64,
+    /// Charged as output, but not among the candidates.
+    #[serde(default)]
+    thoughts_token_count: u64,
+    #[serde(default)]
+    cached_content_token_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Failed {
+    code: Option<u16>,
+    message: Option<String>,
+}
+
+pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    let mut headers = headers(form);
+    if let Some(key) = key {
+        headers.insert(HeaderName::from_static("x-goog-api-key"), key_header("", key)?);
+    }
+    let generation = Generation { temperature: request.temperature, max_output_tokens: request.max_tokens };
+    let any = generation.temperature.is_some() || generation.max_output_tokens.is_some();
+    let body = Body {
+        system_instruction: (!request.system.is_empty())
+            .then_some(Content { role: None, parts: [Text { text: &request.system }] }),
+        contents: request
+            .messages
+            .iter()
+            .map(|message| Content {
+                role: Some(match message.role {
+                    Role::User => "user",
+                    Role::Assistant => "model",
+                }),
+                parts: [Text { text: &message.text }],
+            })
+            .collect(),
+        generation_config: any.then_some(generation),
+    };
+    // The name becomes part of a path and must not lead out of it.
+    let model: String = form_urlencoded::byte_serialize(request.model.as_bytes()).collect();
+    let call = match form {
+        Form::Whole => "generateContent",
+        Form::Stream => "streamGenerateContent?alt=sse",
+    };
+    Some(HttpParts { path: format!("/v1beta/models/{model}:{call}"), headers, body: to_json(&body) })
+}
+
+/// Takes the first candidate. A refusal may be empty, any other answer may not.
+pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
+    let answered: Answered = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut so_far = SoFar::default();
+    take(answered, &mut so_far).map_err(|fault| match fault {
+        Fault::Unreadable(reason) | Fault::Told { message: reason, .. } => reason,
+    })?;
+    let SoFar { text, model, usage, finish, .. } = so_far;
+    let finish = finish.ok_or("it holds no candidates")?;
+    if text.trim().is_empty() && finish != Finish::Refused {
+        return Err(format!("it holds no text (stopped for: {finish:?})"));
+    }
+    Ok(Reply { text, model, usage, finish, cost_usd: None })
+}
+
+/// Takes one event of a streamed answer. Nothing marks the last one.
+pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    take(serde_json::from_slice(data)?, so_far)
+}
+
+fn take(answered: Answered, so_far: &mut SoFar) -> Result<(), Fault> {
+    if let Some(Failed { code, message }) = answered.error {
+        let status = code.filter(|code| (400..600).contains(code)).unwrap_or(500);
+        return Err(Fault::Told { status, message: message.unwrap_or_default() });
+    }
+    so_far.model = answered.model_version.unwrap_or_else(|| std::mem::take(&mut so_far.model));
+    if let Some(tokens) = answered.usage_metadata {
+        so_far.usage = Usage {
+            input_tokens: tokens.prompt_token_count,
+            cached_input_tokens: tokens.cached_content_token_count.min(tokens.prompt_token_count),
+            output_tokens: tokens.candidates_token_count.saturating_add(tokens.thoughts_token_count),
+        };
+    }
+    if answered.prompt_feedback.is_some_and(|feedback| feedback.block_reason.is_some()) {
+        so_far.finish = Some(Finish::Refused);
+    }
+    let Some(candidate) = answered.candidates.into_iter().find(|candidate| candidate.index == 0) else {
+        return Ok(());
+    };
+    let parts = candidate.content.map(|said| said.parts).unwrap_or_default();
+    let texts = parts.into_iter().filter(|part| !part.thought).filter_map(|part| part.text);
+    texts.for_each(|text| so_far.text.push_str(&text));
+    if let Some(reason) = candidate.finish_reason {
+        so_far.finish = Some(finish(reason));
+    }
+    Ok(())
+}
+
+fn finish(reason: String) -> Finish {
+    match reason.as_str() {
+        "STOP" => Finish::Stop,
+        "MAX_TOKENS" => Finish::Length,
+        "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII" | "IMAGE_SAFETY" => {
+            Finish::Refused
+        }
+        _ => Finish::Other(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::llm::Message;
+
+    const CONTENT: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-content.json");
+    const BLOCKED: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-blocked.json");
+
+    fn parts(model: &str, form: Form) -> HttpParts {
+        let request = Request {
+            model: model.to_owned(),
+            system: "be brief".to_owned(),
+            messages: vec![Message::user("go"), Message { role: Role::Assistant, text: "ok".to_owned() }],
+            max_tokens: Some(100),
+            temperature: Some(0.5),
+            fallback_model: None,
+            account: "a".to_owned(),
+        };
+        encode(Secret::new("g-1").as_ref(), &request, form).unwrap()
+    }
+
+    #[test]
+    fn a_request_names_its_model_in_the_path_and_its_key_in_a_header() {
+        let parts_of_whole = parts("gemini-2.0-flash", Form::Whole);
+        assert_eq!(parts_of_whole.path, "/v1beta/models/gemini-2.0-flash:generateContent");
+        assert_eq!(parts_of_whole.headers["x-goog-api-key"], "g-1");
+        assert!(!format!("{parts_of_whole:?}").contains("g-1"));
+        let body: Value = serde_json::from_slice(&parts_of_whole.body).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "systemInstruction": {"parts": [{"text": "be brief"}]},
+                "contents": [
+                    {"role": "user", "parts": [{"text": "go"}]},
+                    {"role": "model", "parts": [{"text": "ok"}]},
+                ],
+                "generationConfig": {"temperature": 0.5, "maxOutputTokens": 100},
+            })
+        );
+        let stream = parts("gemini-2.0-flash", Form::Stream);
+        assert_eq!(stream.path, "/v1beta/models/gemini-2.0-flash:streamGenerateContent?alt=sse");
+        let odd = parts("gemini-/../../x?key=1#", Form::Whole);
+        assert_eq!(odd.path, "/v1beta/models/gemini-%2F..%2F..%2Fx%3Fkey%3D1%23:generateContent");
+    }
+
+    #[test]
+    fn a_plain_answer() {
+        let reply = decode(CONTENT).unwrap();
+        assert_eq!(reply.text, "A change like this is fine. 没有问题。");
+        assert_eq!(reply.model, "gemini-2.5-flash");
+        assert_eq!(reply.usage, Usage { input_tokens: 11, cached_input_tokens: 4, output_tokens: 9 + 21 });
+        assert_eq!(reply.finish, Finish::Stop);
+    }
+
+    #[test]
+    fn a_blocked_prompt_or_answer_is_a_refusal() {
+        let reply = decode(BLOCKED).unwrap();
+        assert_eq!((reply.text.as_str(), reply.finish), ("", Finish::Refused));
+        for reason in ["SAFETY", "RECITATION", "PROHIBITED_CONTENT"] {
+            let body = json!({"candidates": [{"finishReason": reason, "index": 0}]}).to_string();
+            assert_eq!(decode(body.as_bytes()).unwrap().finish, Finish::Refused);
+        }
+    }
+
+    #[test]
+    fn emptiness_and_other_documents_are_no_answers() {
+        let body = |reason: &str, text: &str| {
+            let content = json!({"parts": [{"text": text}], "role": "model"});
+            json!({"candidates": [{"content": content, "finishReason": reason}]}).to_string()
+        };
+        assert!(decode(body("STOP", " ").as_bytes()).unwrap_err().contains("no text"));
+        assert_eq!(decode(body("MAX_TOKENS", "x").as_bytes()).unwrap().finish, Finish::Length);
+        let odd = decode(body("LANGUAGE", "x").as_bytes()).unwrap();
+        assert_eq!(odd.finish, Finish::Other("LANGUAGE".to_owned()));
+        for body in
+            ["", "[]", "null", "{}", r#"{"candidates":[{}]}"#, r#"{"candidates":[{"content":"text"}]}"#]
+        {
+            assert!(decode(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_cut_answer_is_never_read() {
+        for fixture in [CONTENT, BLOCKED] {
+            let whole = fixture.trim_ascii_end();
+            for length in 0..whole.len() {
+                assert!(decode(&whole[..length]).is_err(), "cut at byte {length}");
+            }
+        }
+    }
+}

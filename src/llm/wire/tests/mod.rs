@@ -1,0 +1,4 @@
+//! What all dialects have in common.
+
+mod errors;
+mod streams;
