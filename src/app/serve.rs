@@ -11,7 +11,14 @@ use super::{
     runs::{Runs, Secrets},
     sample, served,
 };
-use crate::{base::Tracker, catalog::Finding, engine::Scheduler, mcp, tools::Office, web};
+use crate::{
+    base::{HostNames, Tracker},
+    catalog::Finding,
+    engine::Scheduler,
+    mcp,
+    tools::Office,
+    web,
+};
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
 /// next start.
@@ -30,8 +37,12 @@ pub struct Serve {
     pub token_file: Option<PathBuf>,
     /// Host names under which browsers and MCP clients may come, besides this machine's own.
     pub allowed_hosts: Vec<String>,
+    /// The toolsets to serve over MCP; all when empty.
+    pub toolsets: Vec<String>,
     /// Whether schedules are started.
     pub cron: bool,
+    /// What becomes of tasks.
+    pub journal: Journal,
 }
 
 /// Where to listen.
@@ -87,7 +98,8 @@ impl fmt::Display for Started {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end. `started` is told once requests are answered.
+/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end; asked a second time, it ends at once.
+/// `started` is told once requests are answered.
 ///
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
@@ -96,9 +108,13 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let listener = listen(&serve.bind, token.is_some()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
+    let office = office::open(&serve.root, Settings::read(env), serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
-    let scheduler = serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
+    let scheduler = if serve.cron {
+        Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
+    } else {
+        None
+    };
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
     served::watch_files(&office, &tracker);
@@ -107,10 +123,13 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         tasks: tasks.clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
+        resource: issued_by(env)?,
+        hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let mcp = mcp::router(Arc::new(served::host(&office)), &options, tracker.clone());
+    let host = Arc::new(served::host(&office, &serve.toolsets)?);
+    let mcp = mcp::router(host, &options, tracker.clone());
     run(listener, web::router(state, mcp), &tracker).await
 }
 
@@ -127,6 +146,14 @@ async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
         );
     }
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on `{place}`"))
+}
+
+/// Who issues tokens for this server: `CREW_AUTH_ISSUER`, together with the address clients know it by,
+/// `CREW_PUBLIC_URL`.
+fn issued_by(env: &Environment) -> anyhow::Result<Option<web::Resource>> {
+    let Some(issuer) = env.get("CREW_AUTH_ISSUER") else { return Ok(None) };
+    let url = env.get("CREW_PUBLIC_URL").context("CREW_AUTH_ISSUER is set; set CREW_PUBLIC_URL too")?;
+    Ok(Some(web::Resource { url: url.trim().to_owned(), issuer: issuer.trim().to_owned() }))
 }
 
 /// The secrets of the webhook. On an address that only this machine reaches, one that is not set is made up and kept in
@@ -183,13 +210,14 @@ async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow
         tracker.wait().await;
         ended
     };
-    match tokio::time::timeout(DRAIN, drained).await {
-        Ok(ended) => ended.context("the server ended"),
-        Err(_) => {
-            tracing::warn!("work is still running; it goes on with the next start");
-            Ok(())
-        }
+    tokio::select! {
+        ended = drained => return ended.context("the server ended"),
+        () = tokio::time::sleep(DRAIN) => {}
+        // Whoever asks again does not want to wait.
+        asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }
+    tracing::warn!("work is still running; it goes on with the next start");
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -1,9 +1,13 @@
 //! Floor 0: small values every other floor may use; nothing here does I/O.
 
 pub mod clock;
+mod hosts;
 mod secret;
 pub mod text;
+mod trace;
 mod tracker;
 
+pub use hosts::HostNames;
 pub use secret::Secret;
+pub use trace::TraceId;
 pub use tracker::Tracker;

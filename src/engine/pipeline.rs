@@ -140,11 +140,7 @@ pub(crate) fn check(
     pipeline: &Pipeline,
     order: &Order,
 ) -> Result<(), Error> {
-    let missing: Vec<_> =
-        wiring::inputs(pipeline).into_iter().filter(|name| !order.args.contains_key(name)).collect();
-    if !missing.is_empty() {
-        return Err(Error::MissingArguments { of: format!("pipeline `{}`", pipeline.name), names: missing });
-    }
+    check_inputs(pipeline, &order.args)?;
     for step in pipeline.steps() {
         let employee = find_employee(definitions, &step.employee)?;
         // Values that come from other steps are not known yet; as written they are not blank, which is enough here.
@@ -152,6 +148,15 @@ pub(crate) fn check(
         crew.llm().check(crew.model(asked(order.model.as_deref(), step), &employee))?;
     }
     Ok(())
+}
+
+fn check_inputs(pipeline: &Pipeline, args: &Args) -> Result<(), Error> {
+    let names: Vec<_> =
+        wiring::inputs(pipeline).into_iter().filter(|name| !args.contains_key(name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::MissingArguments { of: format!("pipeline `{}`", pipeline.name), names })
 }
 
 /// What the run asks for goes before what the step asks for.
@@ -166,6 +171,7 @@ impl Crew {
     /// An unknown pipeline or employee, or missing values.
     pub async fn preview_pipeline(&self, name: &str, args: &Args) -> Result<PipelineRun, Error> {
         let pipeline = self.pipeline(name).await?;
+        check_inputs(&pipeline, args)?;
         let definitions = self.definitions().await;
         let mut shown = PipelineRun::new(&pipeline, Mode::Prompt);
         let mut index = 0;

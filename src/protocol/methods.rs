@@ -15,21 +15,22 @@ use super::{
     listen::Wishes,
     page::Page,
     prompt::Arguments,
-    shape::{Payload, Shape as _, Ttl},
+    shape::{Payload, ResultType, Shape as _, Ttl},
+    skill, task,
     tool::ToolOutcome,
     version::{Era, Version},
 };
 
 /// How long lists and the server's self-description may be kept: long enough for one conversation's burst of
 /// requests, short enough that edited definitions show soon.
-const LISTS: Ttl = Ttl(5_000);
+pub(super) const LISTS: Ttl = Ttl(5_000);
 /// Contents of resources change at any time.
-const CONTENTS: Ttl = Ttl(0);
+pub(super) const CONTENTS: Ttl = Ttl(0);
 
 /// Most values that a completion may have.
 const COMPLETIONS: usize = 100;
 
-type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
+pub(super) type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
 type Handler = for<'a> fn(&'a Server, Option<&'a str>, &'a Context) -> Answer<'a>;
 
 /// The method that opens a stream of changes. It ends by itself when it is cancelled, and then has an answer still.
@@ -61,6 +62,12 @@ pub static METHODS: &[Method] = &[
     Method { name: "resources/unsubscribe", era: Some(Era::Legacy), handler: unsubscribe },
     Method { name: LISTEN, era: Some(Era::Modern), handler: listen },
     Method { name: "completion/complete", era: None, handler: complete },
+    Method { name: "tasks/get", era: Some(Era::Modern), handler: task::methods::get },
+    Method { name: "tasks/update", era: Some(Era::Modern), handler: task::methods::update },
+    Method { name: "tasks/cancel", era: Some(Era::Modern), handler: task::methods::cancel },
+    Method { name: "skills/list", era: None, handler: skill::methods::list },
+    Method { name: "skills/get", era: None, handler: skill::methods::get },
+    Method { name: "resources/directory/read", era: None, handler: skill::methods::read_directory },
 ];
 
 impl Method {
@@ -102,7 +109,7 @@ pub fn notified(method: &str, params: Option<&str>, session: &super::Session) {
 }
 
 /// Reads the parameters of a method; none are an empty object.
-fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
+pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
     object(params.unwrap_or("{}"))
         .map_err(|error| Error::invalid_params(format!("params of `{method}`: {error}")))
 }
@@ -140,9 +147,9 @@ fn discover<'a>(server: &'a Server, _: Option<&'a str>, context: &'a Context) ->
 }
 
 #[derive(Deserialize)]
-struct ListParams {
+pub(super) struct ListParams {
     #[serde(default)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// Defines the handler of a list: where it comes from, and the member that holds it.
@@ -217,6 +224,11 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
                     if let Some(questions) = rounds.ask(inquiry).await? {
                         return Ok(questions);
                     }
+                }
+                ToolOutcome::Task(task) => {
+                    context.require_tasks()?;
+                    let handle = task::Handle(&task);
+                    return server.finish_as(ResultType::Task, &handle, context.version());
                 }
             }
         }

@@ -25,6 +25,10 @@ pub mod resource;
 mod server;
 mod session;
 pub mod shape;
+pub mod skill;
+pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tool;
 mod version;
 
@@ -37,4 +41,6 @@ pub use info::{Icon, Implementation, Info};
 pub use input::{Answers, Inquiry, Outcome, Question, Reply};
 pub use server::Server;
 pub use session::{Running, Session};
+pub use skill::SkillHost;
+pub use task::TaskHost;
 pub use version::{Era, Version};

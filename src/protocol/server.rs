@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{
-    json,
+    Map, Value, json,
     value::{RawValue, to_raw_value},
 };
 use tokio::sync::Semaphore;
@@ -18,7 +18,9 @@ use super::{
     page::Pages,
     prompt::Prompt,
     resource::{Resource, Template},
-    shape::{Payload, Shape as _, Ttl, finish, finish_as},
+    shape::{Payload, ResultType, Shape as _, Ttl, finish, finish_as},
+    skill::{self, Skill},
+    task,
     tool::Tool,
 };
 
@@ -33,6 +35,7 @@ pub struct Server {
     pub(super) prompts: Pages<Prompt>,
     pub(super) resources: Pages<Resource>,
     pub(super) templates: Pages<Template>,
+    pub(super) skills: Pages<Skill>,
     pub(super) seal: Seal,
     /// Places for streams of changes.
     pub(super) streams: Arc<Semaphore>,
@@ -59,6 +62,7 @@ impl Server {
             prompts: Pages::new(),
             resources: Pages::new(),
             templates: Pages::new(),
+            skills: Pages::new(),
             seal: Seal::default(),
             streams: Arc::new(Semaphore::new(STREAMS)),
             ending: CancellationToken::new(),
@@ -102,7 +106,21 @@ impl Server {
             resources: Listed { list_changed: told, subscribe: told },
             logging: Nothing {},
             completions: completes.then_some(Nothing {}),
+            extensions: self.extensions(version),
         }
+    }
+
+    /// The extensions of the protocol, each with its settings.
+    fn extensions(&self, version: Version) -> Map<String, Value> {
+        let mut extensions = Map::new();
+        if self.host.tasks().is_some() && version.describes_results() {
+            extensions.insert(task::EXTENSION.to_owned(), json!({}));
+        }
+        if let Some(skills) = self.host.skills() {
+            let folders = skills.folders().map(|_| json!({ "directoryRead": true }));
+            extensions.insert(skill::EXTENSION.to_owned(), folders.unwrap_or_else(|| json!({})));
+        }
+        extensions
     }
 
     /// Finishes a result for `version`.
@@ -118,7 +136,7 @@ impl Server {
     /// Finishes a result that is not complete but `result_type`.
     pub(super) fn finish_as(
         &self,
-        result_type: &'static str,
+        result_type: ResultType,
         body: &impl Serialize,
         version: Version,
     ) -> Result<Payload, Error> {
@@ -218,6 +236,8 @@ pub(super) struct Capabilities {
     logging: Nothing,
     #[serde(skip_serializing_if = "Option::is_none")]
     completions: Option<Nothing>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    extensions: Map<String, Value>,
 }
 
 /// What can be heard of a list and of what is on it.

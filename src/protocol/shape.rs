@@ -45,6 +45,18 @@ impl Payload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl(pub u32);
 
+/// What a result says about the request; written since the modern era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ResultType {
+    /// It is answered.
+    Complete,
+    /// It goes on as a task.
+    Task,
+    /// The client has to be asked first.
+    InputRequired,
+}
+
 /// Finishes the result `body` for `version`. `identity` is the `_meta` that names the server, `ttl` the cache hint
 /// of the methods that have one.
 ///
@@ -55,12 +67,12 @@ pub(super) fn finish(
     identity: &RawValue,
     ttl: Option<Ttl>,
 ) -> Result<Box<RawValue>, Error> {
-    finish_as("complete", body, version, identity, ttl)
+    finish_as(ResultType::Complete, body, version, identity, ttl)
 }
 
-/// The same for a result of another type than `complete`.
+/// The same with another type.
 pub(super) fn finish_as(
-    result_type: &'static str,
+    result_type: ResultType,
     body: &impl Serialize,
     version: Version,
     identity: &RawValue,
@@ -87,7 +99,7 @@ struct Finished<'a, T> {
     #[serde(flatten)]
     body: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result_type: Option<&'static str>,
+    result_type: Option<ResultType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]

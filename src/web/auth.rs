@@ -9,29 +9,34 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::Problem;
+use super::{Problem, Resource, resource};
 use crate::{base::Secret, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
 const OPEN: [&str; 2] = ["/health", "/webhook/github"];
 
-/// Who may pass.
+/// Who may pass, and what the others are told.
 #[derive(Debug, Clone)]
-pub(super) struct Guard(Option<Arc<Secret>>);
+pub(super) struct Guard {
+    token: Option<Arc<Secret>>,
+    challenge: HeaderValue,
+}
 
 impl Guard {
     /// Lets pass who has `token`; everybody when there is none.
-    pub(super) fn new(token: Option<Secret>) -> Self {
-        Self(token.map(Arc::new))
+    pub(super) fn new(token: Option<Secret>, resource: Option<&Resource>) -> Self {
+        let challenge = resource.and_then(Resource::challenge);
+        let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer realm=\"crew\""));
+        Self { token: token.map(Arc::new), challenge }
     }
 }
 
 /// Refuses a request without the token; else tells the handlers who calls, as a [`Caller`] extension.
 pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let caller = match &guard.0 {
-        Some(_) if OPEN.contains(&request.uri().path()) => "anonymous",
+    let caller = match &guard.token {
+        Some(_) if is_open(request.uri().path()) => "anonymous",
         Some(token) if carries(request.headers(), token) => "token",
-        Some(_) => return unauthorized().into_response(),
+        Some(_) => return unauthorized(guard.challenge).into_response(),
         None => "anonymous",
     };
     request.extensions_mut().insert(Caller::new(caller));
@@ -49,9 +54,14 @@ fn carries(headers: &HeaderMap, token: &Secret) -> bool {
     scheme.eq_ignore_ascii_case(b"Bearer") && token.matches(offered.trim_ascii())
 }
 
-fn unauthorized() -> Problem {
+/// Whether `path` is served to anybody: a client that has no token yet must be able to find out where to get one.
+pub(super) fn is_open(path: &str) -> bool {
+    OPEN.contains(&path) || path.strip_prefix(resource::PATH).is_some_and(|rest| matches!(rest, "" | "/mcp"))
+}
+
+fn unauthorized(challenge: HeaderValue) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "unauthorized")
-        .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"crew\""))
+        .with(header::WWW_AUTHENTICATE, challenge)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::webhook;
+use super::{Resource, webhook};
 use crate::{
-    base::Secret,
+    base::{HostNames, Secret},
     engine::Order,
     llm::Meter,
     tasks::{Engine, NewTask},
@@ -40,6 +40,10 @@ pub struct State {
     pub meter: Arc<Meter>,
     /// The bearer token; without one everybody may call.
     pub token: Option<Secret>,
+    /// Who issues tokens for this server, for clients to find out.
+    pub resource: Option<Resource>,
+    /// The names this server goes by; they are asked for when there is no token.
+    pub hosts: Arc<HostNames>,
     /// The crew.
     pub runs: Arc<dyn Runs>,
 }

@@ -23,12 +23,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::{
     exchange::{answer_json, bare},
-    gate::{Names, Refusal},
+    gate::Refusal,
     sessions::Sessions,
 };
 use super::rpc::Rpc;
 use crate::{
-    base::Tracker,
+    base::{HostNames, Tracker},
     protocol::{
         Era, Error, Host, Server, Version,
         envelope::{self, Envelope},
@@ -80,7 +80,7 @@ struct Endpoint {
     calls: Arc<Semaphore>,
     tracker: Tracker,
     keep_alive: Duration,
-    names: Names,
+    names: HostNames,
     max_body_bytes: usize,
 }
 
@@ -128,7 +128,7 @@ pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Route
         calls: Arc::new(Semaphore::new(options.call_limit.min(Semaphore::MAX_PERMITS))),
         tracker,
         keep_alive: options.keep_alive,
-        names: Names::new(&options.allowed_hosts),
+        names: HostNames::new(&options.allowed_hosts),
         max_body_bytes: options.max_body_bytes,
     };
     Router::new().route("/mcp", any(handle)).with_state(Arc::new(endpoint))
@@ -136,7 +136,7 @@ pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Route
 
 async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if let Err(refusal) = endpoint.names.check(&parts.headers, &parts.uri) {
+    if let Err(refusal) = gate::check_names(&endpoint.names, &parts.headers, &parts.uri) {
         return refusal.into_response();
     }
     let principal = parts.extensions.get::<Caller>().map(Caller::shared);

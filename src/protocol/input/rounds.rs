@@ -4,7 +4,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{Answers, Inquiry, Question, bridge, question::required, seal::Subject};
-use crate::protocol::{Context, Error, Server, shape::Payload};
+use crate::protocol::{
+    Context, Error, Server,
+    shape::{Payload, ResultType},
+};
 
 /// Most rounds of questions to a client of the older era; a handler that still asks then would never end.
 const ROUNDS: u32 = 8;
@@ -111,7 +114,11 @@ impl<'a> Rounds<'a> {
             .into_iter()
             .map(|(key, asked)| (key, json!({ "method": asked.method(), "params": asked.params(version) })))
             .collect();
-        self.server.finish_as("input_required", &InputRequired { input_requests, request_state }, version)
+        self.server.finish_as(
+            ResultType::InputRequired,
+            &InputRequired { input_requests, request_state },
+            version,
+        )
     }
 
     /// What the client brings along: what it was told to carry, and its new answers.

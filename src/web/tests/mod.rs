@@ -18,7 +18,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    base::{Secret, Tracker},
+    base::{HostNames, Secret, Tracker},
     defs::{Route, Span, Target, TargetKind},
     engine::Order,
     llm::Meter,
@@ -130,17 +130,29 @@ impl Answer {
 
 impl Stage {
     async fn with(token: Option<&str>, webhook: Option<webhook::Config>, options: tasks::Options) -> Self {
+        let (router, tasks) = Self::router(token, webhook, None, options).await;
+        Self { router, tasks }
+    }
+
+    async fn router(
+        token: Option<&str>,
+        webhook: Option<webhook::Config>,
+        resource: Option<Resource>,
+        options: tasks::Options,
+    ) -> (Router, Engine) {
         let worker: Arc<dyn tasks::Body> = Arc::new(Worker);
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
         let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
         let state = State {
+            resource,
+            hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
             meter: Arc::new(Meter::new()),
             token: token.and_then(Secret::new),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
-        Self { router: router(state, mounted), tasks }
+        (router(state, mounted), tasks)
     }
 
     async fn new() -> Self {

@@ -107,3 +107,42 @@ async fn trace_ids_differ() {
     let (one, two) = (stage.get("/health").await, stage.get("/health").await);
     assert_ne!(one.header("x-trace-id"), two.header("x-trace-id"));
 }
+
+#[tokio::test]
+async fn without_a_token_pages_elsewhere_are_kept_away() {
+    let open = Stage::with(None, None, tasks::Options::default()).await;
+    let check = async |headers: &[Header], path: &'static str, expected: u16| {
+        let answer = open.send(request("GET", path, headers, "")).await;
+        assert_eq!(answer.status, expected, "{headers:?} {path}");
+    };
+    check(&[], "/tasks", 200).await;
+    check(&[("host", "localhost:8765"), ("origin", "http://127.0.0.1:3000")], "/tasks", 200).await;
+    check(&[("host", "evil.example.com")], "/tasks", 403).await;
+    check(&[("host", "localhost:8765"), ("origin", "http://evil.example.com")], "/tasks", 403).await;
+    check(&[("origin", "null")], "/run/employee/echo-bot", 403).await;
+    check(&[("host", "evil.example.com")], "/health", 200).await;
+    // With a token, the token decides; a proxy may pass any name on.
+    let closed = Stage::new().await;
+    let answer = closed.send(request("GET", "/tasks", &[BEARER, ("host", "crew.example.com")], "")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_without_a_token_learns_who_issues_one() {
+    let issued = Resource { url: "https://crew.example.com".into(), issuer: "https://id.example.com".into() };
+    let router = Stage::router(Some(TOKEN), None, Some(issued), tasks::Options::default()).await.0;
+    let send = async |path| router.clone().oneshot(request("GET", path, &[], "")).await.unwrap();
+    let refused = send("/mcp").await;
+    let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
+    let expected = "https://crew.example.com/.well-known/oauth-protected-resource";
+    assert_eq!(challenge, format!(r#"Bearer realm="crew", resource_metadata="{expected}""#));
+    for path in ["/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"] {
+        let answer = send(path).await;
+        assert_eq!(answer.status(), 200, "{path}");
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let metadata: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(metadata["authorization_servers"], json!(["https://id.example.com"]));
+        assert_eq!(metadata["resource"], "https://crew.example.com");
+    }
+    Stage::new().await.get("/.well-known/oauth-protected-resource").await.problem(404, "not-found");
+}
