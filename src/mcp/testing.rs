@@ -8,7 +8,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::sync::Notify;
 
 use crate::protocol::{
-    Asked, Completer, Context, Error, Host, Implementation, Info, Outcome, Subject,
+    Asked, Bus, Completer, Context, Error, Host, Implementation, Info, Inquiry, Outcome, Question, Subject,
     prompt::{Argument, Arguments, Filled, Message, Prompt, Role},
     resource::{Body, Contents, Resource, Template},
     tool::{Tool, ToolOutcome, ToolResult},
@@ -25,19 +25,59 @@ pub(super) struct Puppet {
     pub(super) dropped: Arc<Notify>,
     /// The context of the last call.
     pub(super) seen: Mutex<Option<Context>>,
+    /// Where it says what has changed.
+    pub(super) bus: Bus,
 }
 
 impl Puppet {
     pub(super) fn new() -> Arc<Self> {
-        let tools = ["echo", "fail", "wait", "steps", "panic"].into_iter().map(tool).collect();
+        let tools = ["echo", "fail", "wait", "steps", "panic", "ask", "interview", "endless", "leave"];
+        let tools = tools.into_iter().map(tool).chain([misfit()]).collect();
         Arc::new(Self {
             tools,
             go: Notify::new(),
             begun: Notify::new(),
             dropped: Arc::new(Notify::new()),
             seen: Mutex::new(None),
+            bus: Bus::new(),
         })
     }
+}
+
+/// A tool that no client would take.
+fn misfit() -> Tool {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "number", "x-mcp-header": "A"}}});
+    Tool { input_schema: Arc::new(schema), ..tool("misfit") }
+}
+
+/// Asks for a name, and remembers that it did.
+fn ask(context: &Context) -> Result<String, Inquiry> {
+    let Some(reply) = context.answers().get("name") else {
+        let schema =
+            json!({"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]});
+        let question = Question::Form { message: "Who are you?".into(), schema };
+        return Err(Inquiry::new().ask("name", question).remember(json!({"asked": 1})));
+    };
+    assert_eq!(context.answers().state(), Some(&json!({"asked": 1})));
+    match reply.accepted() {
+        Some(form) => Ok(format!("Hello, {}!", form["name"].as_str().unwrap_or("you"))),
+        None => Ok(format!("Then not: {reply:?}")),
+    }
+}
+
+/// Asks a model and the program, and only then the person.
+fn interview(context: &Context) -> Result<String, Inquiry> {
+    let answers = context.answers();
+    let (Some(capital), Some(roots)) = (answers.get("capital"), answers.get("roots")) else {
+        let sampling = Question::Sampling(json!({"messages": [], "maxTokens": 10}));
+        return Err(Inquiry::new().ask("capital", sampling).ask("roots", Question::Roots));
+    };
+    let Some(page) = answers.get("page") else {
+        let question = Question::Url { message: "Pay.".into(), url: "https://pay.example".into() };
+        return Err(Inquiry::new().ask("page", question));
+    };
+    let paid = page.accepted().is_some();
+    Ok(format!("{} {} {paid}", capital.text().unwrap_or_default(), roots.roots().len()))
 }
 
 fn tool(name: &str) -> Tool {
@@ -50,6 +90,13 @@ fn tool(name: &str) -> Tool {
         output_schema: None,
         annotations: None,
         icons: vec![],
+    }
+}
+
+fn asked(answer: Result<String, Inquiry>) -> ToolOutcome {
+    match answer {
+        Ok(text) => ToolOutcome::Complete(ToolResult::text(text)),
+        Err(inquiry) => ToolOutcome::NeedInput(inquiry),
     }
 }
 
@@ -107,6 +154,16 @@ impl Host for Puppet {
                     context.progress(2.0, Some(2.0), "two");
                     ToolResult::text("stepped")
                 }
+                "ask" => return Ok(asked(ask(context))),
+                "interview" => return Ok(asked(interview(context))),
+                "endless" => return Ok(ToolOutcome::NeedInput(Inquiry::new().ask("roots", Question::Roots))),
+                "leave" => {
+                    context.close_stream();
+                    self.begun.notify_one();
+                    self.go.notified().await;
+                    context.progress(1.0, None, "back");
+                    ToolResult::text("came back")
+                }
                 _ => panic!("as told"),
             };
             Ok(ToolOutcome::Complete(result))
@@ -123,13 +180,18 @@ impl Host for Puppet {
         &'a self,
         name: &'a str,
         arguments: Arguments,
-        _context: &'a Context,
+        context: &'a Context,
     ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
         Box::pin(async move {
+            if name == "ask" {
+                return match ask(context) {
+                    Ok(text) => Ok(filled(text).into()),
+                    Err(inquiry) => Ok(Outcome::NeedInput(inquiry)),
+                };
+            }
             let who = arguments.get("who").filter(|_| name == "greet");
             let who = who.ok_or_else(|| Error::invalid_params("only `greet`, and with `who`"))?;
-            let content = crate::protocol::Content::text(format!("Hello, {who}!"));
-            Ok(Filled { description: None, messages: vec![Message { role: Role::User, content }] }.into())
+            Ok(filled(format!("Hello, {who}!")).into())
         })
     }
 
@@ -145,14 +207,26 @@ impl Host for Puppet {
     fn read_resource<'a>(
         &'a self,
         uri: &'a str,
-        _context: &'a Context,
+        context: &'a Context,
     ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
         Box::pin(async move {
+            if uri == "test://ask" {
+                return match ask(context) {
+                    Ok(text) => {
+                        Ok(vec![Contents { uri: uri.into(), mime_type: None, body: Body::Text(text) }].into())
+                    }
+                    Err(inquiry) => Ok(Outcome::NeedInput(inquiry)),
+                };
+            }
             if uri != "test://a" {
                 return Err(Error::resource_not_found(uri));
             }
             Ok(vec![Contents { uri: uri.into(), mime_type: None, body: Body::Text("A".into()) }].into())
         })
+    }
+
+    fn bus(&self) -> Option<&Bus> {
+        Some(&self.bus)
     }
 
     fn completer(&self) -> Option<&dyn Completer> {
@@ -169,12 +243,19 @@ impl Completer for Puppet {
     }
 }
 
+fn filled(text: String) -> Filled {
+    let content = crate::protocol::Content::text(text);
+    Filled { description: None, messages: vec![Message { role: Role::User, content }] }
+}
+
 /// A modern request, whose parameters get the `_meta` they need.
 pub(super) fn modern(id: &str, method: &str, params: &Value) -> String {
     let mut params = params.clone();
     let meta = &mut params["_meta"];
     meta["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
-    meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    if meta.get("io.modelcontextprotocol/clientCapabilities").is_none() {
+        meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    }
     legacy(id, method, &params)
 }
 

@@ -347,12 +347,14 @@ fn unsubscribe<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Con
 
 fn listen<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
     #[derive(Deserialize)]
-    struct Params {
-        notifications: Wishes,
+    struct Params<'a> {
+        #[serde(borrow)]
+        notifications: &'a RawValue,
     }
     Box::pin(async move {
         let Params { notifications } = read(LISTEN, params)?;
-        super::listen::listen(server, notifications, context).await
+        let wishes: Wishes = read(LISTEN, Some(notifications.get()))?;
+        super::listen::listen(server, wishes, context).await
     })
 }
 

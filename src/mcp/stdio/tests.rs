@@ -239,3 +239,93 @@ async fn a_client_that_does_not_read_ends_it() {
     input.write_all(format!("{ping}\n").as_bytes()).await.unwrap();
     served.await.unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_stream_of_changes_lasts_until_it_is_cancelled() {
+    let mut talk = Talk::new();
+    let id = "io.modelcontextprotocol/subscriptionId";
+    let wishes = json!({"notifications": {"toolsListChanged": true}});
+    let acknowledged = talk.ask(modern("\"l\"", "subscriptions/listen", &wishes)).await;
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    assert_eq!(acknowledged["params"]["_meta"][id], "l");
+    talk.puppet.bus.prompts_changed();
+    talk.puppet.bus.tools_changed();
+    let told = talk.heard().await;
+    assert_eq!(told["method"], "notifications/tools/list_changed");
+    assert_eq!(told["params"]["_meta"][id], "l");
+    talk.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"l"}}"#).await;
+    let end = talk.heard().await;
+    assert_eq!(end["id"], "l");
+    assert_eq!(end["result"]["_meta"][id], "l");
+    assert_eq!(talk.puppet.bus.listeners(), 0);
+    talk.ask(modern("1", "subscriptions/listen", &wishes)).await;
+    let bus = talk.puppet.bus.clone();
+    // The end of the input ends it as well.
+    assert_eq!(talk.end().await[0]["id"], 1);
+    assert_eq!(bus.listeners(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_greeted_hears_of_changes() {
+    let mut talk = Talk::new();
+    talk.puppet.bus.tools_changed();
+    talk.ask(legacy("1", "initialize", &json!({"protocolVersion": "2025-06-18", "capabilities": {}}))).await;
+    talk.puppet.bus.tools_changed();
+    assert_eq!(talk.ask(legacy("2", "resources/subscribe", &json!({"uri": "a"}))).await["result"], json!({}));
+    talk.puppet.bus.resource_updated("b");
+    talk.puppet.bus.resource_updated("a");
+    assert_eq!(talk.heard().await["params"], json!({"uri": "a"}));
+    talk.puppet.bus.tools_changed();
+    assert_eq!(talk.heard().await["method"], "notifications/tools/list_changed");
+    assert_eq!(talk.end().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_client_is_asked_over_the_pipe() {
+    let mut talk = Talk::new();
+    let capabilities = json!({"elicitation": {}});
+    talk.ask(legacy(
+        "1",
+        "initialize",
+        &json!({"protocolVersion": "2025-06-18", "capabilities": capabilities}),
+    ))
+    .await;
+    let asked = talk.ask(legacy("2", "tools/call", &json!({"name": "ask"}))).await;
+    assert_eq!(asked["method"], "elicitation/create");
+    let id = &asked["id"];
+    for late in ["7", "\"unknown\"", "-1"] {
+        talk.send(format!(r#"{{"jsonrpc":"2.0","id":{late},"result":{{}}}}"#)).await;
+    }
+    let name = json!({"action": "accept", "content": {"name": "Ann"}});
+    let answer = talk.ask(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{name}}}"#)).await;
+    assert_eq!(answer["result"]["content"][0]["text"], "Hello, Ann!");
+
+    // Cancelled while it waits, a call takes its question back.
+    let asked = talk.ask(legacy("3", "tools/call", &json!({"name": "ask"}))).await;
+    talk.send(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":3}}"#).await;
+    let taken_back = talk.heard().await;
+    assert_eq!(taken_back["method"], "notifications/cancelled");
+    assert_eq!(taken_back["params"]["requestId"], asked["id"]);
+
+    // A modern client on the same pipe is asked by the result.
+    let mut params = json!({"name": "ask"});
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({"elicitation": {}});
+    let asked = talk.ask(modern("4", "tools/call", &params)).await["result"].take();
+    assert_eq!(asked["resultType"], "input_required");
+    params["requestState"] = asked["requestState"].clone();
+    params["inputResponses"] = json!({ "name": name });
+    let answer = talk.ask(modern("5", "tools/call", &params)).await;
+    assert_eq!(answer["result"]["content"][0]["text"], "Hello, Ann!");
+}
+
+#[tokio::test]
+async fn a_batch_tells_progress_before_its_answers() {
+    let mut talk = Talk::new();
+    talk.ask(legacy("1", "initialize", &json!({"protocolVersion": "2025-03-26"}))).await;
+    let call = legacy("2", "tools/call", &json!({"name": "steps", "_meta": {"progressToken": 1}}));
+    talk.send(format!("[{call}]")).await;
+    for _ in 0..2 {
+        assert_eq!(talk.heard().await["method"], "notifications/progress");
+    }
+    assert_eq!(talk.heard().await[0]["id"], 2);
+}

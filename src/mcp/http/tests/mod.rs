@@ -1,6 +1,12 @@
+mod changes;
+mod questions;
+mod resumption;
+mod sockets;
+
 use axum::body::{Body, to_bytes};
 use futures_util::{StreamExt as _, stream};
 use http::Request as HttpRequest;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
@@ -75,7 +81,12 @@ impl Client {
 
     /// Opens a session of `version`; returns its id.
     async fn open(&self, version: &str) -> String {
-        let params = json!({"protocolVersion": version, "capabilities": {}});
+        self.open_with(version, json!({})).await
+    }
+
+    /// The same for a client that has `capabilities`.
+    async fn open_with(&self, version: &str, capabilities: Value) -> String {
+        let params = json!({"protocolVersion": version, "capabilities": capabilities});
         let reply = self.post(&[], testing::legacy("0", "initialize", &params)).await;
         assert_eq!(reply.status, 200);
         let id = reply.headers["mcp-session-id"].to_str().unwrap().to_owned();
@@ -404,7 +415,10 @@ async fn capabilities_are_those_that_work() {
     let client = Client::new();
     let params = json!({"protocolVersion": "2025-03-26"});
     let reply = client.post(&[], testing::legacy("0", "initialize", &params)).await.json().await;
-    let all = json!({"tools": {}, "prompts": {}, "resources": {}, "logging": {}, "completions": {}});
+    let told = json!({"listChanged": true});
+    let resources = json!({"listChanged": true, "subscribe": true});
+    let all =
+        json!({"tools": told, "prompts": told, "resources": resources, "logging": {}, "completions": {}});
     assert_eq!(reply["result"]["capabilities"], all);
     assert_eq!(reply["result"]["instructions"], "pull the strings");
     let params = json!({"ref": {"type": "ref/prompt", "name": "greet"},
