@@ -260,7 +260,8 @@ impl Connection {
 
     /// The answer to what has no readable id.
     fn refusal(&self, error: &Error) -> String {
-        error.answer(None, self.session.version())
+        // Who opened no session speaks the modern era: an older client has nothing to say before that.
+        error.answer(None, self.session.version().or(Some(Version::V2026_07_28)))
     }
 
     async fn say(&self, message: String) {
