@@ -282,3 +282,54 @@ fn clash(name: &str, loser: &Candidate, winner: &Entry, same_place: bool) -> Dia
     }
     found
 }
+
+/// One definition that was looked at for itself.
+#[derive(Debug)]
+pub struct Checked {
+    /// Its file or folder.
+    pub path: String,
+    /// The employee, when the definition can be used.
+    pub employee: Option<Arc<Employee>>,
+    /// What is to be said about it.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks at the definition in `path`, or at those in the folder `path`, each for itself. What format it is follows from
+/// the names of the files.
+pub fn validate(path: &Path) -> Vec<Checked> {
+    let Ok(path) = path.canonicalize() else { return Vec::new() };
+    let folder = path.parent().unwrap_or(&path).to_owned();
+    let mut files = Files::new(&folder);
+    let is_one = |path: &Path| {
+        path.is_file() || path.join("employee.yaml").is_file() || path.join("SKILL.md").is_file()
+    };
+    let inside = if is_one(&path) { folder.clone() } else { path.clone() };
+    let Some(folder) = files.folder_in(&inside, &inside) else { return Vec::new() };
+    let mut entries = files.entries(&folder);
+    if is_one(&path) {
+        entries.retain(|entry| entry.path == path);
+    } else {
+        entries.retain(|entry| if entry.is_folder { is_one(&entry.path) } else { is_named_like_one(entry) });
+    }
+    entries.sort_by_key(|entry| !entry.is_folder);
+    let in_agents = inside.components().any(|part| part.as_os_str() == "agents");
+    let jobs = entries.into_iter().map(|entry| Job { rank: 0, entry, within: inside.clone() });
+    jobs.map(|job| {
+        let form = match &job.entry {
+            entry if entry.is_folder && entry.path.join("SKILL.md").is_file() => Form::Skill,
+            entry if !entry.is_folder && !entry.is_file(&["md"]) => Form::Recipe,
+            entry if !entry.is_folder && in_agents => Form::Agent,
+            _ => Form::Crew,
+        };
+        let place = Place { folder: inside.clone(), layer: super::Layer::Project, form };
+        let (_, outcome) = outcome(&mut files, &[place], &job, &Cache::default());
+        let employee = outcome.candidate.as_ref().map(|found| Arc::clone(&found.entry.employee));
+        Checked { path: files.name(&job.entry.path), employee, findings: outcome.findings.clone() }
+    })
+    .collect()
+}
+
+fn is_named_like_one(entry: &files::Entry) -> bool {
+    let is_text = entry.is_file(&["md"]) && !entry.name.eq_ignore_ascii_case("readme.md");
+    (is_text || entry.is_file(&["yaml", "yml"])) && !entry.name.starts_with('_')
+}

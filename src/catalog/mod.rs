@@ -25,6 +25,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+pub use employees::{Checked, validate};
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};

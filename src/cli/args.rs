@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::catalog::Layer;
+
 /// Crews of AI employees: defined in YAML and Markdown, served over MCP and HTTP.
 #[derive(Debug, Parser)]
 #[command(name = "knowlyr-crew", version, max_term_width = 100)]
@@ -68,6 +70,155 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// Check every definition of the project
     Check,
+    /// Check the definitions in a file or a folder, wherever it is
+    Validate(ValidateArgs),
+    /// Begin: make the folder for employees, or with --employee a first one
+    Init(InitArgs),
+    /// List templates, or begin an employee from one
+    Template(TemplateArgs),
+    /// The employees with all their settings, for programs
+    Catalog(CatalogArgs),
+    /// Write an employee as a skill or a subagent
+    Export(ExportArgs),
+    /// Write all employees as skills or subagents
+    ExportAll(ExportAllArgs),
+    /// Bring the skills or subagents of this project up to date with its employees
+    Sync(SyncArgs),
+    /// Raise the version of an employee that changed
+    Bump(BumpArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    /// A definition, or a folder of them
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Name of a first employee
+    #[arg(long, value_name = "NAME")]
+    pub(super) employee: Option<String>,
+    /// Make it a folder in place of a file
+    #[arg(long, requires = "employee")]
+    pub(super) dir_format: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TemplateArgs {
+    #[command(subcommand)]
+    pub(super) command: TemplateCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TemplateCommand {
+    /// List the templates
+    List,
+    /// Begin an employee from a template
+    Apply(TemplateApplyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TemplateApplyArgs {
+    /// Name of the template
+    pub(super) template: String,
+    /// Name of the employee; fills in what follows from it
+    #[arg(long, value_name = "NAME")]
+    pub(super) employee: Option<String>,
+    /// A value: --var description="Reviews code"
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) vars: Vec<(String, String)>,
+    /// File to write, private/employees/NAME.md unless given
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write over what is there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CatalogArgs {
+    #[command(subcommand)]
+    pub(super) command: CatalogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogCommand {
+    /// List the employees
+    List(ListArgs),
+    /// Show one employee, as JSON
+    Show(ShowArgs),
+}
+
+/// What other programs are written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Target {
+    /// `.claude/skills/NAME/SKILL.md`.
+    Skills,
+    /// `.claude/agents/NAME.md`.
+    Agents,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// Name or trigger
+    pub(super) name: String,
+    /// Root of the project that gets the file; `-` prints it
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Target::Skills)]
+    pub(super) target: Target,
+    /// Write over a file that was edited since
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportAllArgs {
+    /// Root of the project that gets the files
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Target::Skills)]
+    pub(super) target: Target,
+    /// Write over files that were edited since
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SyncArgs {
+    /// What to write
+    #[arg(long, value_enum, default_value_t = Target::Skills)]
+    pub(super) target: Target,
+    /// Also remove files that were written for employees who are gone
+    #[arg(long)]
+    pub(super) clean: bool,
+    /// Only tell what would be done
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Write over files that were edited since
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BumpArgs {
+    /// Name or trigger
+    pub(super) name: String,
+    /// Raise the first number
+    #[arg(long, conflicts_with_all = ["minor", "patch"])]
+    pub(super) major: bool,
+    /// Raise the second number
+    #[arg(long, conflicts_with = "patch")]
+    pub(super) minor: bool,
+    /// Raise the third number; done unless another is asked for
+    #[arg(long)]
+    pub(super) patch: bool,
+    /// Raise it even if nothing changed
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +285,9 @@ pub(super) struct ListArgs {
     /// Only employees with this tag
     #[arg(long)]
     pub(super) tag: Option<String>,
+    /// Only employees from this layer
+    #[arg(long, value_parser = layer)]
+    pub(super) layer: Option<Layer>,
 }
 
 #[derive(Debug, Args)]
@@ -194,6 +348,11 @@ pub(super) struct PipelineRunArgs {
     /// Model to use in place of every other choice
     #[arg(long)]
     pub(super) model: Option<String>,
+}
+
+fn layer(text: &str) -> Result<Layer, String> {
+    let known = Layer::ALL.into_iter().find(|layer| layer.as_str() == text);
+    known.ok_or_else(|| format!("there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
 }
 
 fn named_value(text: &str) -> Result<(String, String), String> {

@@ -15,7 +15,9 @@ pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) ->
     let definitions = office.crew.definitions().await;
     render::findings(&definitions.findings);
     let fits = |tags: &[String]| args.tag.as_ref().is_none_or(|tag| tags.contains(tag));
-    let entries = definitions.employees.values().filter(|entry| fits(&entry.employee.tags));
+    let entries = definitions.employees.values();
+    let entries = entries.filter(|entry| args.layer.is_none_or(|layer| entry.layer == layer));
+    let entries = entries.filter(|entry| fits(&entry.employee.tags));
     match global.form() {
         Form::Json => {
             let rows: Vec<_> = entries
@@ -27,6 +29,9 @@ pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) ->
                         "description": entry.employee.description,
                         "tags": entry.employee.tags,
                         "triggers": entry.employee.triggers,
+                        "tools": entry.employee.tools,
+                        "context": entry.employee.context,
+                        "agent_id": entry.employee.agent_id,
                         "model": entry.employee.model,
                         "layer": entry.layer.to_string(),
                         "path": entry.path,

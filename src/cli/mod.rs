@@ -1,8 +1,10 @@
 //! Floor 7: the command line: arguments in, text and an exit code out.
 
 mod args;
+mod author;
 mod check;
 mod exit;
+mod export;
 mod list;
 mod mcp;
 mod pipeline;
@@ -10,12 +12,13 @@ mod render;
 mod run;
 mod serve;
 mod show;
+mod validate;
 
 use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
-use self::args::{Cli, Command};
+use self::args::{CatalogCommand, Cli, Command};
 use crate::app::{self, Environment};
 
 /// Runs the program with the words and the environment of this process.
@@ -54,6 +57,17 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Check => check::check(&cli.global, env).await,
+            Command::Validate(args) => validate::validate(&cli.global, args),
+            Command::Init(args) => author::init(&cli.global, args),
+            Command::Template(args) => author::template(&cli.global, args),
+            Command::Catalog(args) => match &args.command {
+                CatalogCommand::List(args) => list::list(&cli.global, args, env).await,
+                CatalogCommand::Show(args) => show::as_json(&cli.global, args, env).await,
+            },
+            Command::Export(args) => export::export(&cli.global, args, env).await,
+            Command::ExportAll(args) => export::export_all(&cli.global, args, env).await,
+            Command::Sync(args) => export::sync(&cli.global, args, env).await,
+            Command::Bump(args) => author::bump(&cli.global, args, env).await,
         }
     })
 }

@@ -48,7 +48,7 @@ fn inner(out: &mut String, value: &Value) {
 }
 
 /// A text, quoted unless it is a word or a sentence that nothing can mistake for something else.
-pub(super) fn text(string: &str) -> String {
+pub fn text(string: &str) -> String {
     if is_plain(string) { string.to_owned() } else { quoted(string) }
 }
 

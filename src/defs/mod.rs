@@ -18,6 +18,7 @@ mod yaml;
 
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
+pub use emit::text as yaml_text;
 pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
     Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,

@@ -43,6 +43,34 @@ pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal>
     Ok(Written { name: employee.name, path: relative.display().to_string(), diagnostics })
 }
 
+/// Writes a new employee to begin with, below `private/employees`: one file, or with `folder` a folder. Gives the files.
+///
+/// # Errors
+/// When the name is none, or there is such an employee already.
+pub fn scaffold(root: &Path, name: &str, folder: bool) -> Result<Vec<String>, Refusal> {
+    let relative = file(Layer::Private, name)?;
+    let inner = relative.with_extension("");
+    if [&relative, &inner].iter().any(|path| root.join(path).symlink_metadata().is_ok()) {
+        return Err(Refusal::Exists(inner.display().to_string()));
+    }
+    let fields = format!(
+        "name: {name}\ndescription: What {name} does, in one line\nversion: \"1.0.0\"\ntags: []\ntriggers: []\nargs:\n  \
+         - name: target\n    description: What to work on\n    required: true\n"
+    );
+    let prompt = "Work on $target.\n";
+    let files = if folder {
+        vec![(inner.join("employee.yaml"), fields), (inner.join("prompt.md"), prompt.to_owned())]
+    } else {
+        vec![(relative, format!("---\n{fields}---\n\n{prompt}"))]
+    };
+    let mut written = Vec::new();
+    for (relative, text) in files {
+        document::replace(&ground::below(root, &relative)?, text.as_bytes())?;
+        written.push(relative.display().to_string());
+    }
+    Ok(written)
+}
+
 /// Replaces the definition of an employee that is one Markdown file.
 ///
 /// # Errors

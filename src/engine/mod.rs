@@ -16,6 +16,7 @@ mod run;
 mod schedule;
 mod surroundings;
 mod template;
+pub mod template_files;
 mod wiring;
 
 use std::{future::Future, sync::Arc};

@@ -27,6 +27,9 @@ pub fn all(office: &Office) -> Registry {
     tools.add(employee::ListEmployees(office.clone()));
     tools.add(employee::GetEmployee(office.clone()));
     tools.add_detached(employee::RunEmployee(office.clone()));
+    tools.add(employee::CreateEmployee(office.clone()));
+    tools.add(employee::UpdateEmployee(office.clone()));
+    tools.add(employee::ValidateDefinition);
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(project::DetectProject(office.clone()));

@@ -161,6 +161,19 @@ impl From<engine::Error> for Error {
     }
 }
 
+impl From<engine::Refusal> for Error {
+    fn from(refusal: engine::Refusal) -> Self {
+        use engine::Refusal;
+        let message = refusal.to_string();
+        match refusal {
+            Refusal::Name(_) | Refusal::Unfit(_) | Refusal::Invalid(_) => Self::Arguments(message),
+            Refusal::Link(_) | Refusal::Outside(_) => Self::Denied(message),
+            Refusal::Exists(_) | Refusal::Theirs(_) | Refusal::Edited(_) => Self::Conflict(message),
+            Refusal::Unreadable { .. } | Refusal::Store(_) => Self::Failed(message),
+        }
+    }
+}
+
 impl From<llm::Error> for Error {
     fn from(error: llm::Error) -> Self {
         match error {

@@ -38,7 +38,7 @@ struct Row {
     triggers: Vec<String>,
     /// The model it prefers; empty when it has no preference.
     model: String,
-    /// Where its definition was found: `project` or `private`.
+    /// Where its definition was found: `user`, `recipe`, `skill`, `agent`, `project` or `private`.
     layer: String,
 }
 

@@ -3,7 +3,11 @@
 mod get;
 mod list;
 mod run;
+mod validate;
+mod write;
 
 pub(super) use get::GetEmployee;
 pub(super) use list::ListEmployees;
 pub(super) use run::RunEmployee;
+pub(super) use validate::ValidateDefinition;
+pub(super) use write::{CreateEmployee, UpdateEmployee};

@@ -1,0 +1,113 @@
+//! `create_employee` and `update_employee`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    catalog::Layer,
+    defs::Diagnostic,
+    engine::author,
+    tools::{Annotations, Ctx, Error, Tool, office::Office},
+};
+
+pub(in crate::tools) struct CreateEmployee(pub(in crate::tools) Office);
+pub(in crate::tools) struct UpdateEmployee(pub(in crate::tools) Office);
+
+/// Adds or replaces files of this project; what was there before is lost only when it is asked for by name.
+const WRITES: Annotations = Annotations {
+    read_only_hint: false,
+    destructive_hint: true,
+    idempotent_hint: true,
+    open_world_hint: false,
+};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::tools) struct CreateArgs {
+    /// The whole definition: front matter between two lines `---` with `name` and `description`, then the instructions.
+    text: String,
+    /// Where to keep it: with the project, or private.
+    #[serde(default)]
+    layer: Shelf,
+}
+
+/// Where employees can be kept.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Shelf {
+    /// `.crew/employees`.
+    #[default]
+    Project,
+    /// `private/employees`.
+    Private,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::tools) struct UpdateArgs {
+    /// Name or trigger of the employee.
+    name: String,
+    /// The whole new definition.
+    text: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::tools) struct Answer {
+    /// The employee.
+    name: String,
+    /// Its file, from the root of the project.
+    path: String,
+    /// Warnings about the definition.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Tool for CreateEmployee {
+    type Args = CreateArgs;
+    type Output = Answer;
+
+    const NAME: &'static str = "create_employee";
+    const TITLE: &'static str = "Create an employee";
+    const SUMMARY: &'static str = "Writes the definition of a new employee into this project. A definition with errors \
+        is refused with all of them; one that is there already is left as it is (see update_employee).";
+    const ANNOTATIONS: Annotations = WRITES;
+
+    async fn call(&self, _: Ctx, args: CreateArgs) -> Result<Answer, Error> {
+        let layer = match args.layer {
+            Shelf::Project => Layer::Project,
+            Shelf::Private => Layer::Private,
+        };
+        let root = self.0.crew.root().to_owned();
+        written(&self.0, move || author::create(&root, layer, &args.text)).await
+    }
+}
+
+impl Tool for UpdateEmployee {
+    type Args = UpdateArgs;
+    type Output = Answer;
+
+    const NAME: &'static str = "update_employee";
+    const TITLE: &'static str = "Change an employee";
+    const SUMMARY: &'static str = "Replaces the definition of an employee of this project that is one Markdown file. A \
+        definition with errors is refused with all of them, and the old one stays.";
+    const ANNOTATIONS: Annotations = WRITES;
+
+    async fn call(&self, _: Ctx, args: UpdateArgs) -> Result<Answer, Error> {
+        let name = self.0.crew.employee(&args.name).await?.name.clone();
+        let definitions = self.0.crew.definitions().await;
+        let Some(entry) = definitions.employee(&name).cloned() else {
+            return Err(Error::not_found("employee", &name, definitions.employee_names()));
+        };
+        let root = self.0.crew.root().to_owned();
+        written(&self.0, move || author::update(&root, &entry, &args.text)).await
+    }
+}
+
+/// Writes where it may wait for the disk, and has the definitions read again.
+async fn written(
+    office: &Office,
+    write: impl FnOnce() -> Result<author::Written, crate::engine::Refusal> + Send + 'static,
+) -> Result<Answer, Error> {
+    let done = tokio::task::spawn_blocking(write).await.map_err(|error| Error::Failed(error.to_string()))??;
+    office.crew.catalog().refresh().await;
+    Ok(Answer { name: done.name, path: done.path, diagnostics: done.diagnostics })
+}
