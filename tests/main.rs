@@ -8,6 +8,7 @@
 
 mod defs;
 mod floors;
+mod pipelines;
 #[expect(dead_code, unused_imports, reason = "shared by tests that use different parts of it")]
 mod support;
 mod wire;

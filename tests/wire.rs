@@ -72,7 +72,9 @@ fn headers(body: &Value, session: Option<&str>) -> Vec<(&'static str, String)> {
 async fn post(server: &Server, body: &str, session: Option<&str>) -> Reply {
     let parsed: Value = serde_json::from_str(body).unwrap();
     let request = client().post(format!("{}/mcp", server.url)).header("content-type", "application/json");
-    let request = headers(&parsed, session).into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    let request = headers(&parsed, session)
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, value));
     server.send(request.body(body.to_owned())).await
 }
 

@@ -154,6 +154,11 @@ pub(super) enum PipelineCommand {
         /// Name
         name: String,
     },
+    /// Draw one pipeline as a Mermaid graph
+    Graph {
+        /// Name
+        name: String,
+    },
     /// Print the prompts of a pipeline, or with --execute run it
     Run(PipelineRunArgs),
 }

@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod cron;
+mod delivery;
 mod diagnostic;
 mod employee;
 mod front_matter;
@@ -12,6 +13,7 @@ mod pipeline;
 mod reader;
 mod report;
 mod target;
+pub(crate) mod template;
 mod webhook;
 mod yaml;
 
@@ -21,6 +23,9 @@ pub use employee::{
     Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,
     parse_employee_dir_marked, parse_employee_marked,
 };
-pub use pipeline::{Item, Pipeline, PipelineMarks, Step, StepMarks, parse_pipeline, parse_pipeline_marked};
+pub use pipeline::{
+    Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
+    Work, parse_pipeline, parse_pipeline_marked,
+};
 pub use target::{Target, TargetKind};
 pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

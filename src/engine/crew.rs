@@ -102,7 +102,7 @@ impl Crew {
     ///
     /// # Errors
     /// An unknown employee or pipeline, missing values, or a model that has no provider or no key.
-    pub async fn plan(&self, order: Order) -> Result<NewTask, Error> {
+    pub async fn plan(&self, mut order: Order) -> Result<NewTask, Error> {
         match order.kind {
             TargetKind::Employee => {
                 let employee = self.employee(&order.target).await?;
@@ -113,6 +113,8 @@ impl Crew {
             TargetKind::Pipeline => {
                 let definitions = self.definitions().await;
                 let pipeline = find_pipeline(&definitions, &order.target)?;
+                // Defaults are part of the task: a run goes on with those it began with.
+                order.args = pipeline.complete(order.args);
                 pipeline::check(self, &definitions, &pipeline, &order)?;
                 let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);

@@ -5,13 +5,13 @@
 
 mod crew;
 mod error;
+mod graph;
 mod order;
 mod pipeline;
 mod prompt;
 mod run;
 mod schedule;
 mod surroundings;
-mod template;
 mod wiring;
 
 use std::{future::Future, sync::Arc};
@@ -21,12 +21,12 @@ use serde_json::Value;
 
 pub use crew::Crew;
 pub use error::Error;
+pub use graph::mermaid;
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
-pub use wiring::inputs;
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
 

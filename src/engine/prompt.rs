@@ -7,11 +7,13 @@ use indexmap::IndexMap;
 use super::{
     Error,
     surroundings::{self, Language, Surroundings},
-    template::{Grammar, Place, Template, longest_name},
 };
 use crate::{
     catalog::ProjectType,
-    defs::{Adaptor, Employee, Format, Output},
+    defs::{
+        Adaptor, Employee, Format, Output,
+        template::{Grammar, Place, Template, longest_name},
+    },
 };
 
 /// Values for an employee.
@@ -111,7 +113,7 @@ impl<'a> Values<'a> {
                 Place::Word(word) => {
                     surroundings::word(word, &self.employee.name, language, around).unwrap_or_default()
                 }
-                Place::StepOutput(_) => String::new(),
+                Place::StepOutput(_) | Place::StepJson { .. } => String::new(),
             })
         });
         match filled {

@@ -5,7 +5,7 @@ mod model;
 mod project;
 mod server;
 
-pub use client::{client, Reply};
+pub use client::{Reply, client};
 pub use model::FakeModel;
 pub use project::{Finished, Project};
 pub use server::Server;

@@ -5,7 +5,13 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::{IntoResponse as _, Response}, routing::post};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -39,7 +45,10 @@ impl FakeModel {
         Self::start(answer, 0).await
     }
 
-    async fn start(answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static, turns: usize) -> Self {
+    async fn start(
+        answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static,
+        turns: usize,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (asked, told) = mpsc::unbounded_channel();

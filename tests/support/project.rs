@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    fs, io::Write as _,
+    fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -103,7 +104,11 @@ impl Project {
     }
 
     /// Runs the program to its end with one more variable in its environment.
-    pub fn run_with(&self, variable: (&str, &str), words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+    pub fn run_with(
+        &self,
+        variable: (&str, &str),
+        words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Finished {
         finish(self.command(words).env(variable.0, variable.1), b"")
     }
 

@@ -40,7 +40,8 @@ impl Server {
             for line in stderr.lines() {
                 let Ok(line) = line else { return };
                 if let Some(at) = line.find("http://127.0.0.1:") {
-                    let url: String = line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
+                    let url: String =
+                        line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
                     let _ = found.send(url);
                 }
                 lines.lock().unwrap().push_str(&format!("{line}\n"));

@@ -102,7 +102,7 @@ impl Tool for RunEmployee {
                 answer: None,
             });
         }
-        let task = self.0.see_through(&ctx, new, 1).await?;
+        let task = self.0.see_through(&ctx, new, Some(1)).await?;
         Ok(Answer {
             employee,
             prompt: None,

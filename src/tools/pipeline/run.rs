@@ -79,7 +79,7 @@ impl Tool for RunPipeline {
             let id = self.0.tasks().await?.submit(new).await?.id;
             return Ok(Answer { task_id: Some(id), status: Some(Status::Pending), run: None });
         }
-        let task = self.0.see_through(&ctx, new, pipeline.steps().count()).await?;
+        let task = self.0.see_through(&ctx, new, pipeline.step_count()).await?;
         Ok(Answer {
             task_id: Some(task.task_id.clone()),
             status: Some(task.status),
