@@ -40,6 +40,8 @@ pub(super) fn load(root: &Path) -> Snapshot {
     let drafts = loader.pipelines();
     let webhook = loader.config(".crew/webhook.yaml", defs::parse_webhook);
     let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
+    let discussions = loader.discussions();
+    let organization = loader.organization();
     let project = project::detect_in(&loader.files);
     let mut snapshot = Snapshot {
         employees: employees.into_iter().map(|(name, candidate)| (name, candidate.entry)).collect(),
@@ -57,6 +59,14 @@ pub(super) fn load(root: &Path) -> Snapshot {
             snapshot.pipelines.insert(name, draft.entry);
         }
     }
+    for (name, draft) in discussions {
+        draft.settle(name, &mut snapshot);
+    }
+    if let Some((organization, source)) = organization {
+        let found = check::organization(&organization, &source, &snapshot);
+        note(&mut snapshot.findings, found, &source);
+        snapshot.organization = Arc::new(organization);
+    }
     if let Some((config, source)) = webhook {
         let found = check::targets(config.routes.iter().map(|route| &route.target), &source, &snapshot);
         note(&mut snapshot.findings, found, &source);
@@ -72,7 +82,7 @@ pub(super) fn load(root: &Path) -> Snapshot {
     snapshot
 }
 
-fn note(findings: &mut Vec<Finding>, found: Vec<Diagnostic>, source: &Source) {
+pub(super) fn note(findings: &mut Vec<Finding>, found: Vec<Diagnostic>, source: &Source) {
     findings.extend(found.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() }));
 }
 
@@ -84,8 +94,8 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-struct Loader {
-    files: Files,
+pub(super) struct Loader {
+    pub(super) files: Files,
     conflicts: Vec<Conflict>,
 }
 
@@ -241,7 +251,7 @@ impl Loader {
     }
 
     /// One of the single files, `None` when it is not there or cannot be used.
-    fn config<T>(
+    pub(super) fn config<T>(
         &mut self,
         path: &str,
         parse: fn(&Source) -> (Option<T>, Vec<Diagnostic>),

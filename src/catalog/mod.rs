@@ -5,6 +5,7 @@
 
 mod check;
 pub mod codes;
+mod discussions;
 mod files;
 mod load;
 mod project;
@@ -22,7 +23,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
 pub use project::{Project, ProjectType, detect};
-pub use snapshot::{Conflict, ConflictKind, Entry, Finding, Layer, PipelineEntry, Snapshot};
+pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, Layer, PipelineEntry, Snapshot};
 use stamp::Stamp;
 
 /// The definitions of one project.

@@ -9,9 +9,11 @@ use std::{
 use super::project;
 
 /// Folders with definitions, with how deep they go.
-const FOLDERS: [(&str, u32); 3] = [(".crew/employees", 3), ("private/employees", 3), (".crew/pipelines", 1)];
+const FOLDERS: [(&str, u32); 4] =
+    [(".crew/employees", 3), ("private/employees", 3), (".crew/pipelines", 1), (".crew/discussions", 1)];
 /// Single files with definitions.
-const FILES: [&str; 2] = [".crew/webhook.yaml", ".crew/cron.yaml"];
+const FILES: [&str; 4] =
+    [".crew/webhook.yaml", ".crew/cron.yaml", "private/organization.yaml", ".crew/organization.yaml"];
 /// Enough for any project; what comes after is seen at the next start.
 const MOST: usize = 50_000;
 

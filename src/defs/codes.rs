@@ -85,6 +85,10 @@ codes! {
     /// A rule of the discussion that nobody, or nothing, is there to follow.
     IDLE_SETTING = "idle-setting";
 
+    // The organization.
+    /// A team or category that is named and not there.
+    UNKNOWN_MEMBER = "unknown-member";
+
     // Deliveries of results.
     /// A delivery that cannot be made as it is written.
     INVALID_DELIVERY = "invalid-delivery";

@@ -7,8 +7,10 @@ pub mod codes;
 mod cron;
 mod delivery;
 mod diagnostic;
+mod discussion;
 mod employee;
 mod front_matter;
+mod organization;
 mod pipeline;
 mod reader;
 mod report;
@@ -19,9 +21,17 @@ mod yaml;
 
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
+pub use discussion::{
+    AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat, Participant,
+    ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
+};
 pub use employee::{
     Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,
     parse_employee_dir_marked, parse_employee_marked,
+};
+pub use organization::{
+    Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
+    parse_organization,
 };
 pub use pipeline::{
     Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,

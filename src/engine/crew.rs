@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline,
+    Args, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline,
     prompt::{self, Given},
-    surroundings::{Surroundings, git_branch},
+    surroundings::{Language, Surroundings, git_branch},
 };
 use crate::{
     base::clock,
@@ -74,6 +74,11 @@ impl Crew {
     /// As [`prompt::render`].
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
         prompt::render(employee, given, &self.surroundings(employee).await)
+    }
+
+    /// The instructions of `employee` to be told to others, see [`prompt::background`].
+    pub(super) async fn render_background(&self, employee: &Employee, args: &Args, language: Language) -> String {
+        prompt::background(employee, args, language, &self.surroundings(employee).await)
     }
 
     async fn surroundings(&self, employee: &Employee) -> Surroundings {

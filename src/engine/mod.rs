@@ -4,6 +4,7 @@
 //! line) only submits a task.
 
 mod crew;
+mod discussion;
 mod error;
 mod graph;
 mod order;
@@ -20,6 +21,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use crew::Crew;
+pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::Error;
 pub use graph::mermaid;
 pub use order::Order;

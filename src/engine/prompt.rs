@@ -49,6 +49,25 @@ pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) 
     Ok(prompt)
 }
 
+/// The instructions of `employee` as they are told to others: filled, and where a value is needed that is not given, its
+/// name in angle brackets.
+pub(crate) fn background(
+    employee: &Employee,
+    args: &IndexMap<String, String>,
+    language: Language,
+    around: &Surroundings,
+) -> String {
+    let mut given = Given::named(args.clone());
+    for arg in employee.args.iter().filter(|arg| arg.required && arg.default.is_none()) {
+        let is_blank = given.named.get(&arg.name).is_none_or(|value| value.trim().is_empty());
+        if is_blank {
+            given.named.insert(arg.name.clone(), format!("<{}>", arg.name));
+        }
+    }
+    let Ok(values) = Values::resolve(employee, &given) else { return String::new() };
+    values.fill(&full_body(employee, around.project.project_type.as_str()), language, around).trim().to_owned()
+}
+
 /// The names of required values that `given` lacks.
 ///
 /// # Errors
