@@ -5,10 +5,14 @@
     clippy::indexing_slicing,
     reason = "in a test, a panic is how a fault shows"
 )]
+#![allow(unreachable_pub, reason = "the harness is a module here, and reads as a library")]
 
+mod cli;
 mod defs;
+mod durability;
 mod floors;
 mod pipelines;
-#[expect(dead_code, unused_imports, reason = "shared by tests that use different parts of it")]
+mod serve;
 mod support;
+mod webhook;
 mod wire;

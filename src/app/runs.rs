@@ -27,7 +27,7 @@ pub(super) struct Runs {
 /// Where a `${NAME}` in `webhook.yaml` leads.
 pub(super) struct Secrets {
     pub(super) env: Environment,
-    /// Stands in for a variable that is not set; made by [`super::sample_secret`].
+    /// Stands in for a variable that is not set; made by [`super::sample::secret`].
     pub(super) stand_in: Option<Secret>,
 }
 

@@ -94,7 +94,8 @@ impl fmt::Display for Started {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end. `started` is told once requests are answered.
+/// Serves until SIGTERM or Ctrl-C, then lets running work come to an end; asked a second time, it ends at once.
+/// `started` is told once requests are answered.
 ///
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
@@ -105,7 +106,11 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let tracker = Tracker::new();
     let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
-    let scheduler = serve.cron.then(|| Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker));
+    let scheduler = if serve.cron {
+        Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
+    } else {
+        None
+    };
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
     served::watch_files(&office, &tracker);
@@ -200,13 +205,14 @@ async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow
         tracker.wait().await;
         ended
     };
-    match tokio::time::timeout(DRAIN, drained).await {
-        Ok(ended) => ended.context("the server ended"),
-        Err(_) => {
-            tracing::warn!("work is still running; it goes on with the next start");
-            Ok(())
-        }
+    tokio::select! {
+        ended = drained => return ended.context("the server ended"),
+        () = tokio::time::sleep(DRAIN) => {}
+        // Whoever asks again does not want to wait.
+        asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }
+    tracing::warn!("work is still running; it goes on with the next start");
+    Ok(())
 }
 
 #[cfg(unix)]

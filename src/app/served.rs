@@ -34,7 +34,7 @@ pub(super) fn host(office: &Office) -> mcp::Crew {
         },
         instructions: Some(INSTRUCTIONS.to_owned()),
     };
-    mcp::Crew::new(info, registry, library)
+    mcp::Crew::new(info, registry, library).with_tasks(office.clone())
 }
 
 /// Looks for changed definitions in the background, until `tracker` stops.

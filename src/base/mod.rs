@@ -4,8 +4,10 @@ pub mod clock;
 mod hosts;
 mod secret;
 pub mod text;
+mod trace;
 mod tracker;
 
 pub use hosts::HostNames;
 pub use secret::Secret;
+pub use trace::TraceId;
 pub use tracker::Tracker;

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 use super::{
     codes,
     discussions::DiscussionDraft,
-    load::{Candidate, Draft},
+    employees::Candidate,
+    load::Draft,
     snapshot::{Conflict, ConflictKind, Finding, Snapshot},
 };
 use crate::{
@@ -23,7 +24,7 @@ pub(super) fn aliases(
     conflicts: &mut Vec<Conflict>,
 ) -> HashMap<String, String> {
     let mut ordered: Vec<&Candidate> = employees.values().collect();
-    ordered.sort_by(|a, b| b.entry.layer.cmp(&a.entry.layer).then_with(|| b.source.name.cmp(&a.source.name)));
+    ordered.sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| b.source.name.cmp(&a.source.name)));
     let mut winners: HashMap<&str, &Candidate> =
         employees.iter().map(|(name, candidate)| (name.as_str(), candidate)).collect();
     for candidate in &ordered {

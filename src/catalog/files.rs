@@ -1,10 +1,12 @@
 //! Reads files of a project, and only those: nothing a link leads to outside, nothing huge, nothing that is no text.
 
 use std::{
-    fs, io,
+    fs::{self, Metadata},
+    io,
     io::Read as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use super::{codes, snapshot::Finding};
@@ -13,7 +15,7 @@ use crate::defs::{Diagnostic, Severity, Source};
 /// No definition is larger.
 const LARGEST: u64 = 1024 * 1024;
 /// No folder of definitions holds more.
-const MOST: usize = 2_000;
+const MOST: usize = 20_000;
 
 /// Reads files below one root and keeps what is to be said about them.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub(super) struct Files {
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// What a link in it must not lead out of.
+    within: PathBuf,
 }
 
 /// One entry of a folder.
@@ -36,6 +40,57 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) is_folder: bool,
+    /// Whether it leads somewhere else, which is to be looked at before it is followed.
+    is_link: bool,
+}
+
+/// A file of a definition that is a folder.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// From the folder, with `/`.
+    pub(super) name: String,
+    pub(super) path: PathBuf,
+}
+
+/// What a file looks like from outside. A file whose text was changed or replaced looks different.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    path: PathBuf,
+    len: u64,
+    modified: Option<SystemTime>,
+    /// A file that was replaced is another file.
+    inode: u64,
+}
+
+impl Identity {
+    /// Looks at a file; one that is not there has an identity too.
+    pub(super) fn of(path: &Path) -> Self {
+        match fs::metadata(path) {
+            Ok(seen) => Self::seen(path.to_owned(), &seen),
+            Err(_) => Self { path: path.to_owned(), len: 0, modified: None, inode: 0 },
+        }
+    }
+
+    /// The same of a file that was looked at.
+    pub(super) fn seen(path: PathBuf, seen: &Metadata) -> Self {
+        // The time of a folder says nothing that its entries do not.
+        let (len, modified) = if seen.is_dir() { (0, None) } else { (seen.len(), seen.modified().ok()) };
+        Self { path, len, modified, inode: inode(seen) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(unix)]
+fn inode(seen: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(seen)
+}
+
+#[cfg(not(unix))]
+fn inode(_seen: &Metadata) -> u64 {
+    0
 }
 
 impl Entry {
@@ -58,6 +113,11 @@ impl Files {
         Self { root, findings: Vec::new() }
     }
 
+    /// The same root with nothing to say yet, for another thread.
+    pub(super) fn beside(&self) -> Self {
+        Self { root: self.root.clone(), findings: Vec::new() }
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -70,7 +130,7 @@ impl Files {
     }
 
     /// A folder of the project, `None` when there is none.
-    pub(super) fn folder(&mut self, relative: &str) -> Option<Folder> {
+    pub(super) fn folder(&mut self, relative: impl AsRef<Path>) -> Option<Folder> {
         let root = self.root.clone();
         self.folder_in(&root.join(relative), &root)
     }
@@ -78,7 +138,12 @@ impl Files {
     /// A folder inside another.
     pub(super) fn folder_in(&mut self, path: &Path, within: &Path) -> Option<Folder> {
         let path = self.resolve(path, within)?;
-        path.is_dir().then_some(Folder { path })
+        path.is_dir().then(|| Folder { within: path.clone(), path })
+    }
+
+    /// The same folder, with links to anywhere in the project: other programs share files that way.
+    pub(super) fn widened(&self, folder: Folder) -> Folder {
+        Folder { within: self.root.clone(), ..folder }
     }
 
     /// The entries of a folder that are not hidden, by name.
@@ -111,9 +176,17 @@ impl Files {
                 self.note(&folder.path, codes::TOO_MANY_FILES, message);
                 break;
             }
-            let Some(path) = self.resolve(&entry.path(), &folder.path) else { continue };
-            let is_folder = path.is_dir();
-            entries.push(Entry { name, path: entry.path(), is_folder });
+            let path = entry.path();
+            // The folder is known to be inside, so only a link can lead out of it.
+            let kind = entry.file_type().ok().filter(|kind| !kind.is_symlink());
+            let is_folder = match kind {
+                Some(kind) => kind.is_dir(),
+                None => match self.resolve(&path, &folder.within) {
+                    Some(real) => real.is_dir(),
+                    None => continue,
+                },
+            };
+            entries.push(Entry { name, path, is_folder, is_link: kind.is_none() });
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         entries
@@ -125,10 +198,37 @@ impl Files {
         self.read_in(&root.join(relative), &root)
     }
 
+    /// The files of a definition that is a folder: those in it, and with `deep` the Markdown in the folders in it.
+    pub(super) fn parts(&mut self, entry: &Entry, within: &Path, deep: bool) -> Vec<Part> {
+        let Some(folder) = self.folder_in(&entry.path, within) else { return Vec::new() };
+        let mut parts = Vec::new();
+        for entry in self.entries(&folder) {
+            if !entry.is_folder {
+                parts.push(Part { name: entry.name, path: entry.path });
+            } else if deep && matches!(entry.name.as_str(), "workflows" | "adaptors") {
+                let Some(inner) = self.folder_in(&entry.path, folder.path()) else { continue };
+                let files = self.entries(&inner).into_iter().filter(|file| file.is_file(&["md"]));
+                parts.extend(
+                    files.map(|file| Part { name: format!("{}/{}", entry.name, file.name), path: file.path }),
+                );
+            }
+        }
+        parts
+    }
+
+    /// The text of an entry, which must be inside `within`.
+    pub(super) fn read_entry(&mut self, entry: &Entry, within: &Path) -> Option<Source> {
+        if entry.is_link { self.read_in(&entry.path, within) } else { self.read_real(&entry.path, &entry.path) }
+    }
+
     /// The text of a file, which must be inside `within`.
     pub(super) fn read_in(&mut self, path: &Path, within: &Path) -> Option<Source> {
         let real = self.resolve(path, within)?;
-        match read_text(&real) {
+        self.read_real(path, &real)
+    }
+
+    fn read_real(&mut self, path: &Path, real: &Path) -> Option<Source> {
+        match read_text(real) {
             Ok(text) => Some(Source::new(self.name(path), text)),
             Err(Refusal::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
             Err(Refusal::Io(error)) => {
@@ -201,6 +301,10 @@ impl Files {
 impl Folder {
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn within(&self) -> &Path {
+        &self.within
     }
 }
 

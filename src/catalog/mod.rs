@@ -6,8 +6,10 @@
 mod check;
 pub mod codes;
 mod discussions;
+mod employees;
 mod files;
 mod load;
+mod places;
 mod project;
 mod snapshot;
 mod stamp;
@@ -22,23 +24,43 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
-pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, Layer, PipelineEntry, Snapshot};
+pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
+use employees::Cache;
 use stamp::Stamp;
 
 /// The definitions of one project.
 #[derive(Debug)]
 pub struct Catalog {
     root: PathBuf,
+    /// Where the employees are that a person has in every project.
+    user: Option<PathBuf>,
     current: ArcSwapOption<Snapshot>,
-    /// What the files looked like before they were last read. Held while they are read, so that they are read once.
-    stamp: Mutex<Option<Stamp>>,
+    /// Held while files are read, so that they are read once.
+    known: Mutex<Known>,
+}
+
+/// What is known of the files from the last time they were read.
+#[derive(Debug, Default)]
+struct Known {
+    /// What they looked like before.
+    stamp: Option<Stamp>,
+    /// What came of them.
+    cache: Arc<Cache>,
 }
 
 impl Catalog {
     /// A catalog of the project in `root`; reads nothing yet.
     pub fn open(root: PathBuf) -> Self {
-        Self { root, current: ArcSwapOption::empty(), stamp: Mutex::new(None) }
+        Self { root, user: None, current: ArcSwapOption::empty(), known: Mutex::default() }
+    }
+
+    /// The same with the employees in the folder `user`, which every project of a person has.
+    #[must_use]
+    pub fn with_user_employees(mut self, user: Option<PathBuf>) -> Self {
+        self.user = user;
+        self
     }
 
     /// The folder of the project.
@@ -56,37 +78,37 @@ impl Catalog {
         if let Some(snapshot) = self.current.load_full() {
             return snapshot;
         }
-        let mut stamp = self.stamp.lock().await;
+        let mut known = self.known.lock().await;
         // Another caller may have read them while this one waited.
         if let Some(snapshot) = self.current.load_full() {
             return snapshot;
         }
-        self.reload(&mut stamp).await;
+        self.reload(&mut known).await;
         self.snapshot()
     }
 
-    /// Looks whether a file has changed, and if so reads all again. Tells whether it did. Meant to be called every few
-    /// seconds, not for every request.
+    /// Looks whether a file has changed, and if so reads what has. Tells whether anything did. Meant to be called when
+    /// something moved, or every few seconds; not for every request.
     pub async fn refresh(&self) -> bool {
-        let mut stamp = self.stamp.lock().await;
-        let root = self.root.clone();
-        let seen = blocking(move || Stamp::take(&root)).await;
-        if self.current.load().is_some() && *stamp == seen {
+        let mut known = self.known.lock().await;
+        let (root, user) = (self.root.clone(), self.user.clone());
+        let seen = blocking(move || Stamp::take(&root, user.as_ref())).await;
+        if self.current.load().is_some() && known.stamp == seen {
             return false;
         }
-        self.reload(&mut stamp).await;
+        self.reload(&mut known).await;
         true
     }
 
-    async fn reload(&self, stamp: &mut Option<Stamp>) {
-        let root = self.root.clone();
+    async fn reload(&self, known: &mut Known) {
+        let (root, user, before) = (self.root.clone(), self.user.clone(), Arc::clone(&known.cache));
         let read = blocking(move || {
             // Before reading: a change in between is then noticed the next time.
-            let stamp = Stamp::take(&root);
-            (stamp, load::load(&root))
+            let stamp = Stamp::take(&root, user.as_ref());
+            (stamp, load::load(&root, user.as_ref(), &before))
         });
-        if let Some((seen, snapshot)) = read.await {
-            *stamp = Some(seen);
+        if let Some((seen, (snapshot, cache))) = read.await {
+            *known = Known { stamp: Some(seen), cache: Arc::new(cache) };
             self.current.store(Some(Arc::new(snapshot)));
         }
     }

@@ -1,12 +1,12 @@
 //! All definitions of a project at one moment.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::project::Project;
+use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
@@ -66,38 +66,6 @@ pub struct DiscussionEntry {
     pub discussion: Arc<Discussion>,
     /// Its file, from the root of the project.
     pub path: String,
-}
-
-/// Where an employee may come from; a later one goes before an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Layer {
-    /// `.crew/employees`, which is part of the project.
-    Project,
-    /// `private/employees`, which is not.
-    Private,
-}
-
-impl Layer {
-    /// All, the lowest first.
-    pub const ALL: [Self; 2] = [Self::Project, Self::Private];
-
-    /// Its folder, from the root of the project.
-    pub fn folder(self) -> &'static str {
-        match self {
-            Self::Project => ".crew/employees",
-            Self::Private => "private/employees",
-        }
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Project => "project",
-            Self::Private => "private",
-        })
-    }
 }
 
 /// Something found in a file, with the text its places point into.

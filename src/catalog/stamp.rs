@@ -1,16 +1,16 @@
 //! Tells cheaply whether anything a snapshot is made of has changed.
 
 use std::{
-    fs::{self, Metadata},
+    fs,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
-use super::project;
+use super::{files::Identity, places, project};
 
-/// Folders with definitions, with how deep they go.
-const FOLDERS: [(&str, u32); 4] =
-    [(".crew/employees", 3), ("private/employees", 3), (".crew/pipelines", 1), (".crew/discussions", 1)];
+/// Folders with other definitions.
+const FOLDERS: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
+/// How deep the definitions of employees may lie in their folder.
+const DEEPEST: u32 = 4;
 /// Single files with definitions.
 const FILES: [&str; 4] =
     [".crew/webhook.yaml", ".crew/cron.yaml", "private/organization.yaml", ".crew/organization.yaml"];
@@ -19,31 +19,25 @@ const MOST: usize = 50_000;
 
 /// What could be seen of every file without opening it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<Mark>);
-
-#[derive(Debug, PartialEq, Eq)]
-struct Mark {
-    path: PathBuf,
-    len: u64,
-    modified: Option<SystemTime>,
-    /// A file that was replaced is another file.
-    inode: u64,
-}
+pub(super) struct Stamp(Vec<Identity>);
 
 impl Stamp {
     /// Looks at the files of a project.
-    pub(super) fn take(root: &Path) -> Self {
+    pub(super) fn take(root: &Path, user: Option<&PathBuf>) -> Self {
         let mut stamp = Self::default();
-        for (folder, depth) in FOLDERS {
-            stamp.folder(&root.join(folder), depth);
+        for place in places::all(user) {
+            stamp.folder(&root.join(place.folder), DEEPEST);
+        }
+        for folder in FOLDERS {
+            stamp.folder(&root.join(folder), 1);
         }
         for file in FILES.into_iter().chain(project::SIGNS.iter().copied()) {
             let path = root.join(file);
             if let Ok(seen) = fs::metadata(&path) {
-                stamp.mark(path, &seen);
+                stamp.0.push(Identity::seen(path, &seen));
             }
         }
-        stamp.0.sort_by(|a, b| a.path.cmp(&b.path));
+        stamp.0.sort_by(|a, b| a.path().cmp(b.path()));
         stamp
     }
 
@@ -62,23 +56,7 @@ impl Stamp {
             if seen.is_dir() && depth > 1 {
                 self.folder(&path, depth - 1);
             }
-            self.mark(path, &seen);
+            self.0.push(Identity::seen(path, &seen));
         }
     }
-
-    fn mark(&mut self, path: PathBuf, seen: &Metadata) {
-        // The time of a folder says nothing that its entries do not.
-        let (len, modified) = if seen.is_dir() { (0, None) } else { (seen.len(), seen.modified().ok()) };
-        self.0.push(Mark { path, len, modified, inode: inode(seen) });
-    }
-}
-
-#[cfg(unix)]
-fn inode(seen: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(seen)
-}
-
-#[cfg(not(unix))]
-fn inode(_seen: &Metadata) -> u64 {
-    0
 }

@@ -11,7 +11,7 @@ mod run;
 mod serve;
 mod show;
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
@@ -25,11 +25,15 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
             let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
-            return if error.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(exit::FAILED) };
+            return match error.print() {
+                Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(exit::FAILED),
+                _ => ExitCode::from(code),
+            };
         }
     };
     let env = Environment::of_process();
-    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    // What a command for one person has to say, it says itself.
+    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "error" };
     app::start_telemetry(&env, cli.global.verbose, quiet_level);
     exit::code(run(&cli, &env))
 }

@@ -49,6 +49,15 @@ codes! {
     /// A `$name` in the instructions looks like a misspelt argument.
     UNKNOWN_PLACEHOLDER = "unknown-placeholder";
 
+    /// The folder of a skill is called something else than the skill.
+    NAME_MISMATCH = "name-mismatch";
+    /// A key, a token or a password is written out.
+    SECRET_IN_CLEAR = "secret-in-clear";
+    /// Settings that an older program left in a comment cannot be read.
+    UNREADABLE_METADATA = "unreadable-metadata";
+    /// Instructions hold something of another template language.
+    FOREIGN_TEMPLATE = "foreign-template";
+
     // Pipelines.
     /// A pipeline or a group without steps.
     EMPTY_STEPS = "empty-steps";

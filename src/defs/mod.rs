@@ -8,6 +8,7 @@ mod cron;
 mod delivery;
 mod diagnostic;
 mod discussion;
+mod emit;
 mod employee;
 mod front_matter;
 mod organization;
@@ -26,8 +27,9 @@ pub use discussion::{
     ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
 };
 pub use employee::{
-    Adaptor, Arg, Employee, EmployeeFiles, EmployeeMarks, Format, Output, parse_employee, parse_employee_dir,
-    parse_employee_dir_marked, parse_employee_marked,
+    Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign, Format,
+    Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee, parse_employee_dir,
+    parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
 };
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,

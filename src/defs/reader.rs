@@ -1,6 +1,7 @@
 //! Reads typed fields out of a tree, notes what does not fit, and goes on.
 
 use indexmap::{IndexMap, map::Entry};
+use serde_json::{Map, Number, Value as Plain};
 
 use super::{
     codes,
@@ -132,6 +133,12 @@ impl<'n> Fields<'n> {
         if !self.known.contains(&key) {
             self.known.push(key);
         }
+        let (_, node) = self.entries.get(key)?;
+        (node.value != Value::Null).then_some(*node)
+    }
+
+    /// A value, as [`Fields::get`], without counting the key among those that are known.
+    pub(super) fn peek(&self, key: &str) -> Option<&'n Node> {
         let (_, node) = self.entries.get(key)?;
         (node.value != Value::Null).then_some(*node)
     }
@@ -321,6 +328,27 @@ impl<'n> Fields<'n> {
         texts
     }
 
+    /// Every field that nobody has asked for so far, as plain values.
+    pub(super) fn rest(&self) -> Map<String, Plain> {
+        let unasked = self.entries.iter().filter(|(key, _)| !self.known.contains(key));
+        unasked.map(|(key, (_, node))| ((*key).to_owned(), plain(node))).collect()
+    }
+
+    /// Notes every key that nobody asked for and that looks like one of `names`, as it is likely misspelt.
+    pub(super) fn finish_leniently(self, names: &[&'static str], report: &mut Report<'_>) {
+        for (key, (span, _)) in &self.entries {
+            if self.known.contains(key) || names.contains(key) {
+                continue;
+            }
+            let known = self.known.iter().chain(names).copied();
+            if known.clone().any(|name| strsim::osa_distance(name, key) == 1) {
+                report
+                    .warning(codes::UNKNOWN_FIELD, *span, format!("{} has no field `{key}`", self.what))
+                    .suggest(key, known);
+            }
+        }
+    }
+
     /// Notes every key that nobody asked for, save those in `silent`.
     pub(super) fn finish(self, unknown: Unknown, silent: &[&str], report: &mut Report<'_>) {
         for (key, (span, _)) in &self.entries {
@@ -357,4 +385,28 @@ fn text_in(node: &Node, list: &str, report: &mut Report<'_>) -> Option<Text> {
             None
         }
     }
+}
+
+/// A value without its place. A number that a computer would write otherwise (`1.10`) becomes a text.
+pub(super) fn plain(node: &Node) -> Plain {
+    match &node.value {
+        Value::Null => Plain::Null,
+        Value::Scalar { kind: Kind::Bool(value), .. } => Plain::Bool(*value),
+        Value::Scalar { text, kind: Kind::Number } => number(text).map_or_else(|| text.clone().into(), Plain::Number),
+        Value::Scalar { text, .. } => Plain::String(text.clone()),
+        Value::List(items) => items.iter().map(plain).collect(),
+        Value::Map(entries) => {
+            let name = |key: &Node| match &key.value {
+                Value::Scalar { text, .. } => text.clone(),
+                _ => plain(key).to_string(),
+            };
+            Plain::Object(entries.iter().map(|(key, value)| (name(key), plain(value))).collect())
+        }
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let whole = text.parse::<i64>().ok().map(Number::from);
+    let number = whole.or_else(|| text.parse().ok().and_then(Number::from_f64))?;
+    (number.to_string() == text).then_some(number)
 }

@@ -71,7 +71,7 @@ impl Crew {
     /// Renders the prompt of `employee`, the same wherever it is asked for.
     ///
     /// # Errors
-    /// As [`prompt::render`].
+    /// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
         prompt::render(employee, given, &self.surroundings(employee).await)
     }

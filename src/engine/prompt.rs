@@ -11,7 +11,7 @@ use super::{
 use crate::{
     catalog::ProjectType,
     defs::{
-        Adaptor, Employee, Format, Output,
+        Adaptor, Employee, Format, Origin, Output,
         template::{Grammar, Place, Template, longest_name},
     },
 };
@@ -155,17 +155,20 @@ impl Grammar for Values<'_> {
         self.employee.args.iter().any(|arg| arg.name == name)
     }
     fn positionals(&self) -> Option<usize> {
-        Some(self.positional.len())
+        // A subagent or a recipe takes nothing by place, so a `$1` in it belongs to some code it shows.
+        let by_place = matches!(self.employee.origin, Origin::Crew | Origin::Skill);
+        by_place.then_some(self.positional.len())
     }
     fn word(&self, word: &str) -> bool {
-        surroundings::is_word(word)
+        // To other programs `{name}` is text, and often code.
+        self.employee.origin == Origin::Crew && surroundings::is_word(word)
     }
 }
 
 /// The body and the adaptors that fit the project. An adaptor whose name is no kind of project fits them all.
 fn full_body(employee: &Employee, project_type: &str) -> String {
-    const KINDS: [&str; 5] = ["python", "nodejs", "go", "rust", "java"];
-    let fits = |adaptor: &&Adaptor| adaptor.name == project_type || !KINDS.contains(&adaptor.name.as_str());
+    let is_kind = |name: &str| ProjectType::ALL.iter().any(|kind| kind.as_str() == name);
+    let fits = |adaptor: &&Adaptor| adaptor.name == project_type || !is_kind(&adaptor.name);
     let mut body = employee.body.clone();
     for adaptor in employee.adaptors.iter().filter(fits) {
         body.push_str("\n\n");

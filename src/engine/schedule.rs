@@ -89,9 +89,11 @@ impl ScheduleStatus {
 }
 
 impl Scheduler {
-    /// Starts watching the clock in the background, until `tracker` stops.
-    pub fn start(crew: Arc<Crew>, tasks: Engine, tracker: &Tracker) -> Arc<Self> {
+    /// Reads the schedules and starts watching the clock in the background, until `tracker` stops.
+    pub async fn start(crew: Arc<Crew>, tasks: Engine, tracker: &Tracker) -> Arc<Self> {
+        let definitions = crew.definitions().await;
         let scheduler = Arc::new(Self { crew, tasks, state: Mutex::default() });
+        scheduler.state.lock().take_over(definitions.cron.as_ref(), clock::now(), &scheduler.tasks);
         let (watching, stop) = (Arc::clone(&scheduler), tracker.stopping().clone());
         tracker.spawn(async move {
             tokio::select! {

@@ -9,6 +9,8 @@ use super::{
     Context, Error, Info,
     prompt::{Arguments, Filled, Prompt},
     resource::{Contents, Resource, Template},
+    skill::SkillHost,
+    task::TaskHost,
     tool::{Tool, ToolOutcome},
 };
 
@@ -73,6 +75,16 @@ pub trait Host: Send + Sync + 'static {
 
     /// Who completes the arguments of prompts and templates; without one, completion is not offered.
     fn completer(&self) -> Option<&dyn Completer> {
+        None
+    }
+
+    /// Who keeps the tasks that calls of tools are answered with; without one, there are no tasks.
+    fn tasks(&self) -> Option<&dyn TaskHost> {
+        None
+    }
+
+    /// Who keeps skills; without one, there are none.
+    fn skills(&self) -> Option<&dyn SkillHost> {
         None
     }
 }

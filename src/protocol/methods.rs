@@ -12,20 +12,21 @@ use super::{
     page::Page,
     prompt::Arguments,
     shape::{Payload, Shape as _, Ttl},
+    skill, task,
     tool::ToolOutcome,
     version::{Era, Version},
 };
 
 /// How long lists and the server's self-description may be kept: long enough for one conversation's burst of
 /// requests, short enough that edited definitions show soon.
-const LISTS: Ttl = Ttl(5_000);
+pub(super) const LISTS: Ttl = Ttl(5_000);
 /// Contents of resources change at any time.
-const CONTENTS: Ttl = Ttl(0);
+pub(super) const CONTENTS: Ttl = Ttl(0);
 
 /// Most values that a completion may have.
 const COMPLETIONS: usize = 100;
 
-type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
+pub(super) type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
 type Handler = for<'a> fn(&'a Server, Option<&'a str>, &'a Context) -> Answer<'a>;
 
 /// A method of the protocol.
@@ -51,6 +52,12 @@ pub static METHODS: &[Method] = &[
     Method { name: "resources/templates/list", era: None, handler: list_templates },
     Method { name: "resources/read", era: None, handler: read_resource },
     Method { name: "completion/complete", era: None, handler: complete },
+    Method { name: "tasks/get", era: Some(Era::Modern), handler: task::methods::get },
+    Method { name: "tasks/update", era: Some(Era::Modern), handler: task::methods::update },
+    Method { name: "tasks/cancel", era: Some(Era::Modern), handler: task::methods::cancel },
+    Method { name: "skills/list", era: None, handler: skill::methods::list },
+    Method { name: "skills/get", era: None, handler: skill::methods::get },
+    Method { name: "resources/directory/read", era: None, handler: skill::methods::read_directory },
 ];
 
 impl Method {
@@ -92,7 +99,7 @@ pub fn notified(method: &str, params: Option<&str>, session: &super::Session) {
 }
 
 /// Reads the parameters of a method; none are an empty object.
-fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
+pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
     object(params.unwrap_or("{}"))
         .map_err(|error| Error::invalid_params(format!("params of `{method}`: {error}")))
 }
@@ -130,9 +137,9 @@ fn discover<'a>(server: &'a Server, _: Option<&'a str>, context: &'a Context) ->
 }
 
 #[derive(Deserialize)]
-struct ListParams {
+pub(super) struct ListParams {
     #[serde(default)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// Defines the handler of a list: where it comes from, and the member that holds it.
@@ -189,6 +196,10 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
             ToolOutcome::Complete(mut result) => {
                 result.shape(version);
                 server.finish(&result, version, None)
+            }
+            ToolOutcome::Task(task) => {
+                context.require_tasks()?;
+                server.hand_over(&task::Handle(&task), version)
             }
         }
     })

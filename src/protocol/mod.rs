@@ -22,6 +22,10 @@ pub mod resource;
 mod server;
 mod session;
 pub mod shape;
+pub mod skill;
+pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tool;
 mod version;
 
@@ -32,4 +36,6 @@ pub use host::{Asked, Completer, Host, Subject};
 pub use info::{Icon, Implementation, Info};
 pub use server::Server;
 pub use session::{Running, Session};
+pub use skill::SkillHost;
+pub use task::TaskHost;
 pub use version::{Era, Version};

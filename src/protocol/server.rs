@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::{
-    json,
+    Map, Value, json,
     value::{RawValue, to_raw_value},
 };
 
@@ -15,7 +15,9 @@ use super::{
     page::Pages,
     prompt::Prompt,
     resource::{Resource, Template},
-    shape::{Payload, Shape as _, Ttl, finish},
+    shape::{Payload, ResultType, Shape as _, Ttl, finish, finish_as},
+    skill::{self, Skill},
+    task,
     tool::Tool,
 };
 
@@ -27,6 +29,7 @@ pub struct Server {
     pub(super) prompts: Pages<Prompt>,
     pub(super) resources: Pages<Resource>,
     pub(super) templates: Pages<Template>,
+    pub(super) skills: Pages<Skill>,
     index: Mutex<Option<Arc<Index>>>,
 }
 
@@ -46,6 +49,7 @@ impl Server {
             prompts: Pages::new(),
             resources: Pages::new(),
             templates: Pages::new(),
+            skills: Pages::new(),
             index: Mutex::new(None),
         }
     }
@@ -69,7 +73,26 @@ impl Server {
             resources: Nothing {},
             logging: Nothing {},
             completions: completes.then_some(Nothing {}),
+            extensions: self.extensions(version),
         }
+    }
+
+    /// The extensions of the protocol, each with its settings.
+    fn extensions(&self, version: Version) -> Map<String, Value> {
+        let mut extensions = Map::new();
+        if self.host.tasks().is_some() && version.describes_results() {
+            extensions.insert(task::EXTENSION.to_owned(), json!({}));
+        }
+        if let Some(skills) = self.host.skills() {
+            let folders = skills.folders().map(|_| json!({ "directoryRead": true }));
+            extensions.insert(skill::EXTENSION.to_owned(), folders.unwrap_or_else(|| json!({})));
+        }
+        extensions
+    }
+
+    /// Finishes the answer to a call that goes on as a task.
+    pub(super) fn hand_over(&self, task: &task::Handle<'_>, version: Version) -> Result<Payload, Error> {
+        finish_as(ResultType::Task, task, version, &self.identity, None).map(Payload::Own)
     }
 
     /// Finishes a result for `version`.
@@ -157,6 +180,8 @@ pub(super) struct Capabilities {
     logging: Nothing,
     #[serde(skip_serializing_if = "Option::is_none")]
     completions: Option<Nothing>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    extensions: Map<String, Value>,
 }
 
 /// `{}`: there is such a thing, and no more to say about it.

@@ -4,6 +4,7 @@
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
 mod ctx;
+mod detached;
 mod employee;
 mod error;
 mod office;
@@ -13,6 +14,7 @@ mod registry;
 mod task;
 
 pub use ctx::{Caller, Ctx, Progress};
+pub use detached::{Begun, Detached, Start};
 pub use error::Error;
 pub use office::{Office, OpenTasks};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
@@ -22,9 +24,9 @@ pub fn all(office: &Office) -> Registry {
     let mut tools = Registry::new();
     tools.add(employee::ListEmployees(office.clone()));
     tools.add(employee::GetEmployee(office.clone()));
-    tools.add(employee::RunEmployee(office.clone()));
+    tools.add_detached(employee::RunEmployee(office.clone()));
     tools.add(pipeline::ListPipelines(office.clone()));
-    tools.add(pipeline::RunPipeline(office.clone()));
+    tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

@@ -1,7 +1,7 @@
 //! Floor 5: the HTTP bridge: runs, tasks, GitHub's deliveries, health and metrics.
 //!
 //! A thin translator: it verifies, has the rest of the program plan the work, submits it as a task, and answers.
-//! [`router`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
+//! [`router()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
 
 mod auth;
 mod body;
@@ -23,4 +23,3 @@ pub use problem::Problem;
 pub use resource::Resource;
 pub use router::router;
 pub use state::{Runs, State};
-pub use trace::TraceId;

@@ -9,8 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::TraceId;
-use crate::{tasks, tools};
+use crate::{base::TraceId, tasks, tools};
 
 /// When to come back, if nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -13,8 +13,9 @@ use super::{State, auth, origin, problem, resource, run, status, task, trace, we
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
-/// A request passes, from the outside: trace id and span; without a token, the names in Host and Origin; bearer token (not for `/health` and `/webhook/github`);
-/// panics become a problem; route. Unknown paths are asked for the token as well, so that a stranger learns nothing.
+/// A request passes, from the outside: trace id and span; where there is no token, the names in Host and Origin; where
+/// there is one, the bearer token (not for `/health` and `/webhook/github`); panics become a problem; route. Unknown
+/// paths are asked for the token as well, so that a stranger learns nothing.
 ///
 /// # Panics
 /// When `mounted` has a route of the same path: a mistake in the program.

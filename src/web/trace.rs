@@ -1,6 +1,4 @@
-//! One id per request, in its log lines, its answer and its errors.
-
-use std::fmt;
+//! Gives each request its id, and logs one line about it.
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -10,35 +8,9 @@ use axum::{
 };
 use tracing::{Instrument, field};
 
-use crate::base::clock::Stopwatch;
+use crate::base::{TraceId, clock::Stopwatch};
 
 const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
-
-tokio::task_local! {
-    static CURRENT: TraceId;
-}
-
-/// The id of a request: 16 hexadecimal digits by chance. The caller gets it, the log explains it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TraceId(u64);
-
-impl TraceId {
-    /// The id of the request being served; a new one outside of any.
-    pub fn current() -> Self {
-        CURRENT.try_with(|id| *id).unwrap_or_else(|_| Self::generate())
-    }
-
-    /// Zero on a machine without a source of chance: an id that explains nothing is no reason to refuse a request.
-    fn generate() -> Self {
-        Self(getrandom::u64().unwrap_or_default())
-    }
-}
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
-}
 
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(request: Request, next: Next) -> Response {
@@ -64,5 +36,5 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
         tracing::info!("request served");
         response
     };
-    CURRENT.scope(id, serve.instrument(span)).await
+    id.scope(serve.instrument(span)).await
 }

@@ -5,10 +5,31 @@ mod model;
 mod project;
 mod server;
 
+use std::time::Duration;
+
 pub use client::{Reply, client};
-pub use model::FakeModel;
-pub use project::{Finished, Project};
+pub use model::{FakeModel, work};
+pub use project::Project;
 pub use server::Server;
+
+/// The longest anything may take on a busy machine; a test that waits longer has failed.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long a script would pause before it asks again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Tries again and again until there is an answer.
+pub async fn patiently<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    let trying = async {
+        loop {
+            if let Some(answer) = attempt().await {
+                return answer;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, trying).await.expect("it never came to what was waited for")
+}
 
 /// Signs `body` as GitHub does.
 pub fn github_signature(secret: &str, body: &[u8]) -> String {

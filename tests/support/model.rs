@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    thread,
 };
 
 use axum::{
@@ -13,7 +14,13 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::{
+    net::TcpListener,
+    runtime,
+    sync::{Semaphore, mpsc, oneshot},
+};
+
+use super::PATIENCE;
 
 /// What the provider has been asked, in order: the body of each call.
 type Calls = Arc<Mutex<Vec<Value>>>;
@@ -24,14 +31,19 @@ pub struct FakeModel {
     calls: Calls,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedReceiver<()>,
+    /// Ends it when dropped.
+    _stop: oneshot::Sender<()>,
 }
+
+/// Makes an answer of a system prompt; an `Err` is an HTTP status.
+type Answer = dyn Fn(&str) -> Result<String, u16> + Send + Sync;
 
 #[derive(Clone)]
 struct Provider {
     calls: Calls,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedSender<()>,
-    answer: Arc<dyn Fn(&str) -> Result<String, u16> + Send + Sync>,
+    answer: Arc<Answer>,
 }
 
 impl FakeModel {
@@ -49,8 +61,6 @@ impl FakeModel {
         answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static,
         turns: usize,
     ) -> Self {
-        let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
         let (asked, told) = mpsc::unbounded_channel();
         let provider = Provider {
             calls: Calls::default(),
@@ -63,9 +73,22 @@ impl FakeModel {
             .route("/v1/messages", post(messages))
             .route("/v1/chat/completions", post(completions))
             .with_state(provider);
-        #[expect(clippy::disallowed_methods, reason = "it ends with the runtime of its test")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, calls, turns, asked: told }
+        let (address, bound) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        // On a thread of its own it answers even while the test waits for the program.
+        thread::spawn(move || {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+                address.send(listener.local_addr().unwrap()).unwrap();
+                tokio::select! {
+                    ended = axum::serve(listener, router) => ended.unwrap(),
+                    _ = stopped => {}
+                }
+            });
+        });
+        let url = format!("http://{}", bound.await.unwrap());
+        Self { url, calls, turns, asked: told, _stop: stop }
     }
 
     /// Lets `count` more calls be answered.
@@ -75,12 +98,17 @@ impl FakeModel {
 
     /// Waits until one more call has come in.
     pub async fn asked(&mut self) {
-        self.asked.recv().await.unwrap();
+        tokio::time::timeout(PATIENCE, self.asked.recv()).await.expect("nobody asks").unwrap();
     }
 
     /// The system prompts of all calls so far, in the order they came in.
     pub fn prompts(&self) -> Vec<String> {
         self.calls.lock().unwrap().iter().map(system).collect()
+    }
+
+    /// What each call so far was to work on, in the order they came in; see [`Project::small`](super::Project::small).
+    pub fn works(&self) -> Vec<String> {
+        self.prompts().iter().map(|prompt| work(prompt).to_owned()).collect()
     }
 
     /// What makes the server use it for Anthropic's models.
@@ -96,6 +124,11 @@ impl Provider {
         self.turns.acquire().await.unwrap().forget();
         (self.answer)(&system(body)).map_err(|status| StatusCode::from_u16(status).unwrap())
     }
+}
+
+/// What a prompt of an employee of [`Project::small`](super::Project::small) tells to work on.
+pub fn work(prompt: &str) -> &str {
+    prompt.split_once("Work on ").map_or("", |(_, work)| work.trim_end().trim_end_matches('.'))
 }
 
 fn system(body: &Value) -> String {

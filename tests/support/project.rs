@@ -1,14 +1,19 @@
 //! A project in a temporary folder, and the program run in it.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsStr,
     fs,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::mpsc,
+    thread,
 };
 
 use tempfile::TempDir;
+
+use super::PATIENCE;
 
 /// A project that is gone when it is dropped.
 pub struct Project {
@@ -78,6 +83,20 @@ impl Project {
         path
     }
 
+    /// Every file of it with its content, and every folder.
+    pub fn tree(&self) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                found.insert(path.clone(), path.is_file().then(|| fs::read(&path).unwrap()));
+                folders.extend(path.is_dir().then_some(path));
+            }
+        }
+        found
+    }
+
     pub fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
@@ -109,7 +128,16 @@ impl Project {
         variable: (&str, &str),
         words: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Finished {
-        finish(self.command(words).env(variable.0, variable.1), b"")
+        self.run_in(&[variable], words)
+    }
+
+    /// Runs the program to its end with more variables in its environment.
+    pub fn run_in(
+        &self,
+        env: &[(&str, &str)],
+        words: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> Finished {
+        finish(self.command(words).envs(env.iter().copied()), b"")
     }
 
     /// Runs the program to its end with `input` on its stdin.
@@ -124,7 +152,13 @@ fn finish(command: &mut Command, input: &[u8]) -> Finished {
         // The program may have ended before it read everything.
         let _ = stdin.write_all(input);
     }
-    let output = child.wait_with_output().unwrap();
+    let (pid, (done, ended)) = (child.id(), mpsc::channel());
+    thread::spawn(move || done.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+        let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        panic!("`{command:?}` does not end");
+    };
+    let output = output.unwrap();
     Finished {
         code: output.status.code(),
         stdout: String::from_utf8(output.stdout).unwrap(),

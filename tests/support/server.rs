@@ -1,24 +1,22 @@
 //! The server as an operator starts it: a process with an address.
 
 use std::{
+    fmt::Write as _,
     io::{BufRead as _, BufReader},
     process::{Child, Command},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
 };
 
-use super::Project;
+use super::{PATIENCE, Project, client};
 
 /// A running `serve`. It is killed when dropped.
 pub struct Server {
     child: Child,
     pub url: String,
+    pub(super) client: reqwest::Client,
     log: Arc<Mutex<String>>,
 }
-
-/// The longest a server may take to start or to end, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
     /// Starts `serve` in `project` on a free port, with `extra` words and variables.
@@ -44,14 +42,14 @@ impl Server {
                         line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
                     let _ = found.send(url);
                 }
-                lines.lock().unwrap().push_str(&format!("{line}\n"));
+                let _ = writeln!(lines.lock().unwrap(), "{line}");
             }
         });
         let Ok(url) = address.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("the server did not start: {}", log.lock().unwrap());
         };
-        Self { child, url: url.trim_end_matches('/').to_owned(), log }
+        Self { child, url: url.trim_end_matches('/').to_owned(), client: client(), log }
     }
 
     /// What it has written on stderr so far.
@@ -69,11 +67,21 @@ impl Server {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end (SIGTERM) and gives its exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    /// Asks it to end (SIGTERM), and does not wait.
+    pub fn ask_to_end(&self) {
         let asked = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().unwrap();
         assert!(asked.success());
+    }
+
+    /// Waits until it has ended, and gives its exit code.
+    pub fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Asks it to end and gives its exit code.
+    pub fn terminate(self) -> Option<i32> {
+        self.ask_to_end();
+        self.wait()
     }
 }
 

@@ -49,6 +49,9 @@ pub enum ProjectType {
 }
 
 impl ProjectType {
+    /// All that adaptors can be written for.
+    pub const ALL: [Self; 5] = [Self::Python, Self::Nodejs, Self::Go, Self::Rust, Self::Java];
+
     /// The name, which is also that of an adaptor.
     pub fn as_str(self) -> &'static str {
         match self {

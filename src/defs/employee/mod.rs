@@ -1,18 +1,40 @@
 //! An employee: a role with its instructions, arguments and settings.
+//!
+//! [`Employee`] is what crew works with, whatever format it was read from. A field that crew has no use for, but
+//! another program has, is kept in [`Employee::extra`], so that nothing is lost on the way through.
 
+mod export;
+mod foreign;
+mod header;
+mod legacy;
 mod parse;
 mod placeholders;
+mod recipe;
+mod secrets;
+mod skill;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod translate;
+mod version;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
+pub use export::{Authorship, Foreign, authorship, export};
+pub use header::{is_name, slug};
 pub use parse::{
     EmployeeFiles, EmployeeMarks, parse_employee, parse_employee_dir, parse_employee_dir_marked,
     parse_employee_marked,
 };
+pub use recipe::parse_recipe;
+pub use skill::{parse_agent, parse_skill};
+pub use version::{Bump, Bumped, bump, content_hash};
 
 /// Someone who can be put to work.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Employee {
     /// Unique name: 1 to 64 lower-case letters, digits and inner hyphens.
     pub name: String,
@@ -22,12 +44,18 @@ pub struct Employee {
     pub character_name: String,
     /// A short description for lists of participants.
     pub summary: String,
+    /// A paragraph about the person.
+    pub bio: String,
     /// As written: `1.10` stays `1.10`.
     pub version: String,
     /// One line, at most 1024 characters.
     pub description: String,
     /// For grouping and filtering.
     pub tags: Vec<String>,
+    /// What the person knows about.
+    pub domains: Vec<String>,
+    /// What the work is measured by.
+    pub kpi: Vec<String>,
     /// Who wrote it.
     pub author: String,
     /// Other names it is found by; any script.
@@ -38,16 +66,34 @@ pub struct Employee {
     pub output: Output,
     /// Tools it may use.
     pub tools: Vec<String>,
+    /// Who may let it do what; as written.
+    pub permissions: Option<Value>,
     /// Files to read first.
     pub context: Vec<String>,
     /// The model it runs on, if it has a preference.
     pub model: Option<String>,
+    /// A class of models that the project chooses from.
+    pub model_tier: String,
+    /// Where its model is served, if not where models of that name usually are.
+    pub base_url: Option<String>,
+    /// The variable with the key of its model, as `${NAME}`; never a key.
+    pub api_key: Option<String>,
+    /// The model to use when its own is down.
+    pub fallback_model: Option<String>,
+    /// Where that one is served.
+    pub fallback_base_url: Option<String>,
+    /// The variable with the key of that one, as `${NAME}`; never a key.
+    pub fallback_api_key: Option<String>,
     /// 0 to 2.
     pub temperature: Option<f32>,
     /// Most tokens of an answer.
     pub max_tokens: Option<u32>,
     /// Its id at the identity service: a number, or something like `AI3050`.
     pub agent_id: Option<String>,
+    /// Whether it is at work.
+    pub agent_status: AgentStatus,
+    /// Whether it remembers its runs by itself.
+    pub auto_memory: bool,
     /// What a portrait should show.
     pub avatar_prompt: String,
     /// How it prepares for a discussion.
@@ -56,6 +102,56 @@ pub struct Employee {
     pub body: String,
     /// Instructions for one kind of project each (`adaptors/python.md`).
     pub adaptors: Vec<Adaptor>,
+    /// The format it was written in.
+    pub origin: Origin,
+    /// Fields that another program understands and crew only keeps.
+    pub extra: Map<String, Value>,
+    /// The hash recorded when `version` was last raised; see [`content_hash`].
+    #[serde(rename = "_content_hash")]
+    pub recorded_hash: String,
+}
+
+impl Default for Employee {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            display_name: String::new(),
+            character_name: String::new(),
+            summary: String::new(),
+            bio: String::new(),
+            version: "1.0".to_owned(),
+            description: String::new(),
+            tags: Vec::new(),
+            domains: Vec::new(),
+            kpi: Vec::new(),
+            author: String::new(),
+            triggers: Vec::new(),
+            args: Vec::new(),
+            output: Output::default(),
+            tools: Vec::new(),
+            permissions: None,
+            context: Vec::new(),
+            model: None,
+            model_tier: String::new(),
+            base_url: None,
+            api_key: None,
+            fallback_model: None,
+            fallback_base_url: None,
+            fallback_api_key: None,
+            temperature: None,
+            max_tokens: None,
+            agent_id: None,
+            agent_status: AgentStatus::Active,
+            auto_memory: false,
+            avatar_prompt: String::new(),
+            research_instructions: String::new(),
+            body: String::new(),
+            adaptors: Vec::new(),
+            origin: Origin::Crew,
+            extra: Map::new(),
+            recorded_hash: String::new(),
+        }
+    }
 }
 
 impl Employee {
@@ -65,21 +161,52 @@ impl Employee {
     }
 }
 
+/// The format an employee was written in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// crew's own; only here do `{date}` and its like mean something.
+    #[default]
+    Crew,
+    /// An Agent Skill.
+    Skill,
+    /// A subagent of Claude Code.
+    Agent,
+    /// A recipe of goose.
+    Recipe,
+}
+
+/// Whether an employee is at work.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentStatus {
+    /// It is.
+    #[default]
+    Active,
+    /// Not for now.
+    Frozen,
+    /// No longer.
+    Inactive,
+}
+
 /// Something an employee takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Arg {
     /// The name in `$name`.
     pub name: String,
     /// For a person or a model.
+    #[serde(default)]
     pub description: String,
     /// Whether it must be given (unless it has a default).
+    #[serde(default)]
     pub required: bool,
     /// Used when it is not given.
+    #[serde(default)]
     pub default: Option<String>,
 }
 
 /// What an answer looks like.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Markdown.
@@ -92,7 +219,8 @@ pub enum Format {
 }
 
 /// What an answer looks like and where it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Output {
     /// Its form.
     pub format: Format,
@@ -109,7 +237,7 @@ impl Default for Output {
 }
 
 /// Instructions for one kind of project.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Adaptor {
     /// The stem of its file, which names the kind of project: `python`, `nodejs`, `rust`.
     pub name: String,

@@ -15,8 +15,6 @@ mod filled;
 mod formats;
 mod plan;
 mod prompt;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 
 use crate::{
-    base::HostNames,
+    base::{HostNames, TraceId},
     protocol::headers::{Header, Headers},
 };
 
@@ -24,7 +24,8 @@ pub(super) struct Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.text, "code": self.code }).to_string();
+        let trace_id = TraceId::current().to_string();
+        let body = json!({ "error": self.text, "code": self.code, "trace_id": trace_id }).to_string();
         (self.status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
@@ -88,7 +89,7 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
 pub(super) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let too_large = Refusal {
         status: StatusCode::PAYLOAD_TOO_LARGE,
-        code: "payload-too-large",
+        code: "too-large",
         text: "the body is larger than this server takes; send less at once",
     };
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
