@@ -1,4 +1,4 @@
-//! Employees and pipelines as MCP prompts and resources.
+//! Employees, pipelines and discussions as MCP prompts and resources.
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use crate::{
 
 const EMPLOYEE: &str = "crew://employee/";
 const PIPELINE: &str = "crew://pipeline/";
+const DISCUSSION: &str = "crew://discussion/";
 
 /// The definitions of a crew, as clients of MCP browse them.
 pub(super) struct Library {
@@ -56,9 +57,11 @@ impl Library {
         }
         if let Some(name) = uri.strip_prefix(PIPELINE) {
             let pipeline = self.crew.pipeline(&decoded(name)).await?;
-            let text = serde_json::to_string_pretty(&pipeline)
-                .map_err(|error| tools::Error::Failed(error.to_string()))?;
-            return Ok(contents(uri, "application/json", text));
+            return Ok(contents(uri, "application/json", pretty(&*pipeline)?));
+        }
+        if let Some(name) = uri.strip_prefix(DISCUSSION) {
+            let discussion = self.crew.discussion(&decoded(name)).await?;
+            return Ok(contents(uri, "application/json", pretty(&*discussion)?));
         }
         Err(tools::Error::NotFound { what: "resource", name: uri.to_owned(), hint: None })
     }
@@ -68,14 +71,17 @@ impl Shelves {
     fn of(definitions: Arc<Snapshot>) -> Self {
         let employees = || definitions.employees.values().map(|entry| entry.employee.as_ref());
         let prompts = employees().map(prompt).collect();
-        let of_pipelines = definitions.pipelines.iter().map(|(name, entry)| Resource {
-            uri: format!("{PIPELINE}{}", encoded(name)),
+        let of_pipelines = definitions.pipelines.iter().map(|(name, entry)| (PIPELINE, name, &entry.pipeline.description));
+        let of_discussions =
+            definitions.discussions.iter().map(|(name, entry)| (DISCUSSION, name, &entry.discussion.description));
+        let plans = of_pipelines.chain(of_discussions).map(|(prefix, name, description)| Resource {
+            uri: format!("{prefix}{}", encoded(name)),
             name: name.clone(),
-            description: Some(entry.pipeline.description.clone()).filter(|text| !text.is_empty()),
+            description: Some(description.clone()).filter(|text| !text.is_empty()),
             mime_type: Some("application/json".to_owned()),
             ..Resource::default()
         });
-        let resources = employees().map(resource).chain(of_pipelines).collect();
+        let resources = employees().map(resource).chain(plans).collect();
         Self { prompts, resources, made_from: definitions }
     }
 }
@@ -121,6 +127,7 @@ impl mcp::Library for Library {
                 "text/markdown",
             ),
             template(PIPELINE, "pipeline", "The steps of a pipeline", "application/json"),
+            template(DISCUSSION, "discussion", "Who discusses what, and how", "application/json"),
         ])
     }
 
@@ -164,6 +171,10 @@ fn resource(employee: &Employee) -> Resource {
         mime_type: Some("text/markdown".to_owned()),
         ..Resource::default()
     }
+}
+
+fn pretty(definition: &impl serde::Serialize) -> Result<String, tools::Error> {
+    serde_json::to_string_pretty(definition).map_err(|error| tools::Error::Failed(error.to_string()))
 }
 
 fn contents(uri: &str, mime_type: &str, text: String) -> Contents {

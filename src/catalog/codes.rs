@@ -21,6 +21,8 @@ codes! {
     SHADOWED_TRIGGER = "shadowed-trigger";
     /// Two pipelines share a name.
     DUPLICATE_PIPELINE = "duplicate-pipeline";
+    /// A file that defines nothing known.
+    UNRECOGNISED_FILE = "unrecognised-file";
     /// Two discussions share a name.
     DUPLICATE_DISCUSSION = "duplicate-discussion";
     /// One employee takes part twice under two names, or is to be challenged without taking part.

@@ -8,6 +8,7 @@ pub mod codes;
 mod discussions;
 mod employees;
 mod files;
+mod lint;
 mod load;
 mod places;
 mod project;
@@ -24,6 +25,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};

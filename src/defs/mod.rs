@@ -11,6 +11,7 @@ mod discussion;
 mod emit;
 mod employee;
 mod front_matter;
+mod kind;
 mod organization;
 mod pipeline;
 mod reader;
@@ -31,6 +32,7 @@ pub use employee::{
     Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee, parse_employee_dir,
     parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
 };
+pub use kind::FileKind;
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
     parse_organization,

@@ -98,9 +98,16 @@ impl Crew {
         }
     }
 
-    /// The model a run of `employee` uses: what the run asks for, else its own, else the crew's.
-    pub(crate) fn model<'m>(&'m self, asked: Option<&'m str>, employee: &'m Employee) -> &'m str {
-        asked.or(employee.model.as_deref()).unwrap_or(&self.default_model)
+    /// The model a run of `employee` uses: what the run asks for, else its own, else that of its tier in the
+    /// organization, else the crew's.
+    pub(crate) fn model<'m>(
+        &'m self,
+        definitions: &'m Snapshot,
+        asked: Option<&'m str>,
+        employee: &'m Employee,
+    ) -> &'m str {
+        let of_tier = || definitions.organization.model_of_tier(&employee.model_tier);
+        asked.or(employee.model.as_deref()).or_else(of_tier).unwrap_or(&self.default_model)
     }
 
     /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.
@@ -112,7 +119,8 @@ impl Crew {
             TargetKind::Employee => {
                 let employee = self.employee(&order.target).await?;
                 prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
-                self.llm.check(self.model(order.model.as_deref(), &employee))?;
+                let definitions = self.definitions().await;
+                self.llm.check(self.model(&definitions, order.model.as_deref(), &employee))?;
                 Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
             }
             TargetKind::Pipeline => {

@@ -48,7 +48,7 @@ impl Crew {
     ) -> Result<Answer, Error> {
         let watch = Stopwatch::start();
         let request = Request {
-            model: self.model(model, employee).to_owned(),
+            model: self.model(&*self.definitions().await, model, employee).to_owned(),
             system: self.render(employee, given).await?,
             messages: vec![Message::user(BEGIN)],
             max_tokens: employee.max_tokens,
