@@ -71,9 +71,12 @@ impl Shelves {
     fn of(definitions: Arc<Snapshot>) -> Self {
         let employees = || definitions.employees.values().map(|entry| entry.employee.as_ref());
         let prompts = employees().map(prompt).collect();
-        let of_pipelines = definitions.pipelines.iter().map(|(name, entry)| (PIPELINE, name, &entry.pipeline.description));
-        let of_discussions =
-            definitions.discussions.iter().map(|(name, entry)| (DISCUSSION, name, &entry.discussion.description));
+        let of_pipelines =
+            definitions.pipelines.iter().map(|(name, entry)| (PIPELINE, name, &entry.pipeline.description));
+        let of_discussions = definitions
+            .discussions
+            .iter()
+            .map(|(name, entry)| (DISCUSSION, name, &entry.discussion.description));
         let plans = of_pipelines.chain(of_discussions).map(|(prefix, name, description)| Resource {
             uri: format!("{prefix}{}", encoded(name)),
             name: name.clone(),

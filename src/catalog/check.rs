@@ -124,10 +124,17 @@ pub(super) fn discussion(draft: &DiscussionDraft, snapshot: &Snapshot) -> Vec<Di
             && first != who.employee
         {
             let message = format!("`{}` and `{first}` are both the employee `{name}`", who.employee);
-            found.push(Diagnostic::new(codes::ODD_PARTICIPANT, Severity::Warning, source, Some(*span), message));
+            found.push(Diagnostic::new(
+                codes::ODD_PARTICIPANT,
+                Severity::Warning,
+                source,
+                Some(*span),
+                message,
+            ));
         }
     }
-    let challenges = discussion.participants.iter().map(|who| &who.must_challenge).zip(&draft.marks.must_challenge);
+    let challenges =
+        discussion.participants.iter().map(|who| &who.must_challenge).zip(&draft.marks.must_challenge);
     for (other, span) in challenges.flat_map(|(names, spans)| names.iter().zip(spans)) {
         let name = snapshot.employee(other).map(|entry| entry.employee.name.as_str());
         if name.is_none_or(|name| !present.contains_key(name)) {
@@ -154,7 +161,11 @@ pub(super) fn discussion(draft: &DiscussionDraft, snapshot: &Snapshot) -> Vec<Di
 }
 
 /// Checks that everybody the organization names is there.
-pub(super) fn organization(organization: &Organization, source: &Source, snapshot: &Snapshot) -> Vec<Diagnostic> {
+pub(super) fn organization(
+    organization: &Organization,
+    source: &Source,
+    snapshot: &Snapshot,
+) -> Vec<Diagnostic> {
     organization
         .employees()
         .filter(|who| snapshot.employee(&who.name).is_none())

@@ -32,7 +32,13 @@ pub fn lint(root: &Path, definitions: &Snapshot, path: &Path) -> io::Result<Lint
     let root = root.canonicalize()?;
     // Files are named from the project if they lie in it, else from where they lie.
     let parent = real.parent().unwrap_or(&real);
-    let base = if real.starts_with(&root) { root.as_path() } else if real.is_dir() { &real } else { parent };
+    let base = if real.starts_with(&root) {
+        root.as_path()
+    } else if real.is_dir() {
+        &real
+    } else {
+        parent
+    };
     let mut search = Search { files: Files::new(base), definitions, linted: Linted::default() };
     if real.is_dir() {
         if let Some(folder) = search.files.folder_in(&real, base) {
@@ -86,7 +92,10 @@ impl Search<'_> {
                 let (found, mut told) = defs::parse_pipeline_marked(source, stem);
                 if let Some((pipeline, marks)) = found {
                     let entry = PipelineEntry { pipeline: Arc::new(pipeline), path };
-                    told.extend(check::pipeline(&Draft { entry, marks, source: source.clone() }, self.definitions));
+                    told.extend(check::pipeline(
+                        &Draft { entry, marks, source: source.clone() },
+                        self.definitions,
+                    ));
                 }
                 told
             }

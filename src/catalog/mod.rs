@@ -25,11 +25,11 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
+use employees::Cache;
 pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
-use employees::Cache;
 use stamp::Stamp;
 
 /// The definitions of one project.

@@ -23,7 +23,8 @@ pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) 
     let usual = || USUAL.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());
     let paths: Vec<PathBuf> = if paths.is_empty() { usual().collect() } else { paths.to_vec() };
     if paths.is_empty() {
-        let message = format!("there is nothing to look at: neither `{}` nor `{}` is there", USUAL[0], USUAL[1]);
+        let message =
+            format!("there is nothing to look at: neither `{}` nor `{}` is there", USUAL[0], USUAL[1]);
         return Err(anyhow::anyhow!(message).into());
     }
     let (mut files, mut findings) = (0, Vec::new());
@@ -31,7 +32,8 @@ pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) 
         let linted = catalog::lint(root, &definitions, path)
             .with_context(|| format!("`{}` cannot be looked at", path.display()))?;
         if linted.files == 0 {
-            let message = format!("`{}` holds no definitions: no file ends in .yaml, .yml or .md", path.display());
+            let message =
+                format!("`{}` holds no definitions: no file ends in .yaml, .yml or .md", path.display());
             return Err(anyhow::anyhow!(message).into());
         }
         files += linted.files;

@@ -24,13 +24,13 @@ mod yaml;
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
-    AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat, Participant,
-    ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
+    AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,
+    Participant, ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
 };
 pub use employee::{
-    Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign, Format,
-    Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee, parse_employee_dir,
-    parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
+    Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
+    Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
+    parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
 };
 pub use kind::FileKind;
 pub use organization::{

@@ -142,7 +142,8 @@ impl Organization {
     /// Everybody named, with where.
     pub fn employees(&self) -> impl Iterator<Item = &Named> {
         let templates = self.routing_templates.values();
-        let steps = templates.flat_map(|template| template.steps.iter().chain(template.extra_flows.iter().flatten()));
+        let steps =
+            templates.flat_map(|template| template.steps.iter().chain(template.extra_flows.iter().flatten()));
         let members = self.teams.values().flat_map(|team| &team.members);
         members
             .chain(self.authority.values().flat_map(|level| &level.members))
@@ -190,9 +191,12 @@ fn check_links(organization: &Organization, fields: &Fields<'_>, report: &mut Re
     let place = fields.key("routing_templates").unwrap_or(fields.place());
     for (id, template) in &organization.routing_templates {
         let categories = &organization.route_categories;
-        if !template.category.is_empty() && !categories.is_empty() && !categories.contains_key(&template.category)
+        if !template.category.is_empty()
+            && !categories.is_empty()
+            && !categories.contains_key(&template.category)
         {
-            let message = format!("the template `{id}` names a category `{}` that is not there", template.category);
+            let message =
+                format!("the template `{id}` names a category `{}` that is not there", template.category);
             report
                 .warning(codes::UNKNOWN_MEMBER, place, message)
                 .suggest(&template.category, categories.keys().map(String::as_str));
@@ -218,7 +222,8 @@ fn entries<T>(
 ) -> IndexMap<String, T> {
     let Some(node) = fields.get(key) else { return IndexMap::new() };
     let Value::Map(pairs) = &node.value else {
-        let message = format!("`{key}` must be a map of ids and what they stand for, not {}", node.describe());
+        let message =
+            format!("`{key}` must be a map of ids and what they stand for, not {}", node.describe());
         report.error(codes::WRONG_TYPE, node.span, message);
         return IndexMap::new();
     };
@@ -259,7 +264,9 @@ fn template(fields: &mut Fields<'_>, report: &mut Report<'_>) -> RoutingTemplate
     let mut flows = Vec::new();
     for node in fields.list("extra_flows", report) {
         match &node.value {
-            Value::List(nodes) => flows.push(nodes.iter().filter_map(|node| route_step(node, report)).collect()),
+            Value::List(nodes) => {
+                flows.push(nodes.iter().filter_map(|node| route_step(node, report)).collect())
+            }
             _ => {
                 let message = format!("a flow must be a list of steps, not {}", node.describe());
                 report.error(codes::WRONG_TYPE, node.span, message);

@@ -77,7 +77,12 @@ impl Crew {
     }
 
     /// The instructions of `employee` to be told to others, see [`prompt::background`].
-    pub(super) async fn render_background(&self, employee: &Employee, args: &Args, language: Language) -> String {
+    pub(super) async fn render_background(
+        &self,
+        employee: &Employee,
+        args: &Args,
+        language: Language,
+    ) -> String {
         prompt::background(employee, args, language, &self.surroundings(employee).await)
     }
 

@@ -65,7 +65,10 @@ pub(crate) fn background(
         }
     }
     let Ok(values) = Values::resolve(employee, &given) else { return String::new() };
-    values.fill(&full_body(employee, around.project.project_type.as_str()), language, around).trim().to_owned()
+    values
+        .fill(&full_body(employee, around.project.project_type.as_str()), language, around)
+        .trim()
+        .to_owned()
 }
 
 /// The names of required values that `given` lacks.

@@ -19,7 +19,11 @@ use crate::{
     tools::{self, Office},
 };
 
-pub(super) async fn discuss(global: &Global, args: &DiscussArgs, env: &Environment) -> Result<Outcome, Error> {
+pub(super) async fn discuss(
+    global: &Global,
+    args: &DiscussArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
     let office = crew(global, env);
     match &args.command {
         DiscussCommand::List => list(global, &office).await,

@@ -29,7 +29,10 @@ fn text(discussion: &Discussion) -> String {
         ("goal", discussion.goal.clone()),
         ("kind", if discussion.is_meeting() { "meeting" } else { "discussion" }.to_owned()),
         ("template", discussion.round_template.clone().unwrap_or_default()),
-        ("needs", discussion.required_args().iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", ")),
+        (
+            "needs",
+            discussion.required_args().iter().map(|name| format!("${name}")).collect::<Vec<_>>().join(", "),
+        ),
         ("afterwards", discussion.post_pipeline.clone().unwrap_or_default()),
     ];
     let mut text = String::new();

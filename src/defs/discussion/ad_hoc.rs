@@ -53,7 +53,11 @@ impl AdHoc {
             description: format!("{prefix}{}", truncate(topic, 50)),
             topic: topic.to_owned(),
             goal: self.goal.trim().to_owned(),
-            participants: names.into_iter().enumerate().map(|(place, name)| participant(name, several && place == 0)).collect(),
+            participants: names
+                .into_iter()
+                .enumerate()
+                .map(|(place, name)| participant(name, several && place == 0))
+                .collect(),
             rounds,
             round_template: template,
             mode: Mode::Auto,

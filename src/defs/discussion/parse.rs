@@ -9,8 +9,8 @@ use super::{
         report::Report,
         yaml::{Node, Value},
     },
-    Background, Discussion, ExecutionRole, Interaction, Mode, OutputFormat, Participant, ROUND_TEMPLATES, Role,
-    Round, Rounds, rounds,
+    Background, Discussion, ExecutionRole, Interaction, Mode, OutputFormat, Participant, ROUND_TEMPLATES,
+    Role, Round, Rounds, rounds,
 };
 use crate::base::text::is_chinese;
 
@@ -92,8 +92,12 @@ fn discussion(
     Some((discussion, marks))
 }
 
-const MODES: [(&str, Mode); 4] =
-    [("auto", Mode::Auto), ("discussion", Mode::Discussion), ("meeting", Mode::Meeting), ("1v1", Mode::Meeting)];
+const MODES: [(&str, Mode); 4] = [
+    ("auto", Mode::Auto),
+    ("discussion", Mode::Discussion),
+    ("meeting", Mode::Meeting),
+    ("1v1", Mode::Meeting),
+];
 const BACKGROUNDS: [(&str, Background); 4] = [
     ("auto", Background::Auto),
     ("full", Background::Full),
@@ -140,7 +144,9 @@ fn check_meeting(discussion: &Discussion, fields: &Fields<'_>, report: &mut Repo
         for key in ["rounds", "round_template", "tension_seeds"] {
             if let Some(place) = fields.key(key) {
                 let message = format!("`{key}` has no effect in a conversation between two");
-                report.warning(codes::IDLE_SETTING, place, message).help("write `mode: discussion` to have it");
+                report
+                    .warning(codes::IDLE_SETTING, place, message)
+                    .help("write `mode: discussion` to have it");
             }
         }
     }
@@ -204,11 +210,7 @@ fn participant(node: &Node, report: &mut Report<'_>) -> Option<(Participant, Spa
 }
 
 /// The rounds, and the template they are from; a template goes before what `rounds` says.
-fn read_rounds(
-    fields: &mut Fields<'_>,
-    chinese: bool,
-    report: &mut Report<'_>,
-) -> (Rounds, Option<String>) {
+fn read_rounds(fields: &mut Fields<'_>, chinese: bool, report: &mut Report<'_>) -> (Rounds, Option<String>) {
     let template = fields.text("round_template", report).filter(|text| !text.value.trim().is_empty());
     if let Some(text) = template {
         // Read all the same, so that its mistakes are told.

@@ -5,10 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     catalog::Snapshot,
     defs::{ExecutionRole, Participant, Role},
-    engine::{
-        Args, Crew, Error, crew::find_employee,
-        surroundings::Language,
-    },
+    engine::{Args, Crew, Error, crew::find_employee, surroundings::Language},
 };
 
 /// A participant and the employee behind it.
@@ -109,7 +106,12 @@ impl Member {
         if self.tags.is_empty() {
             return String::new();
         }
-        format!("**{}**{}{}\n", language.pick("Tags", "标签"), language.pick(": ", "："), self.tags.join(", "))
+        format!(
+            "**{}**{}{}\n",
+            language.pick("Tags", "标签"),
+            language.pick(": ", "："),
+            self.tags.join(", ")
+        )
     }
 }
 

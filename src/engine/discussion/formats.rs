@@ -17,7 +17,8 @@ pub(super) fn result(stage: &Stage) -> String {
             text,
             "\n\n## {}\n\n{} `{file}`{}",
             language.pick("Keep it", "保存"),
-            language.pick("When the discussion is over, write the whole result to", "讨论结束后，将完整结果写入"),
+            language
+                .pick("When the discussion is over, write the whole result to", "讨论结束后，将完整结果写入"),
             language.pick(".", "。")
         );
     }

@@ -64,14 +64,16 @@ impl Crew {
     async fn stage(&self, discussion: &Discussion, args: &Args) -> Result<Stage, Error> {
         let discussion = filled::fill(discussion, args)?;
         let definitions = self.definitions().await;
-        let language = Language::of(&format!("{}{}{}", discussion.description, discussion.topic, discussion.goal));
+        let language =
+            Language::of(&format!("{}{}{}", discussion.description, discussion.topic, discussion.goal));
         let mut cast = Vec::with_capacity(discussion.participants.len());
         for participant in &discussion.participants {
             cast.push(cast::Member::resolve(self, &definitions, participant, args, language).await?);
         }
         let project = definitions.project.display_label();
         let known = definitions.project.project_type != crate::catalog::ProjectType::Unknown;
-        let file = files::path(&discussion, args, &crate::base::clock::now().to_zoned(jiff::tz::TimeZone::system()));
+        let file =
+            files::path(&discussion, args, &crate::base::clock::now().to_zoned(jiff::tz::TimeZone::system()));
         Ok(Stage { discussion, cast, language, project: known.then_some(project), file })
     }
 }

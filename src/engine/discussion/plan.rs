@@ -121,7 +121,8 @@ fn research_prompt(stage: &Stage, member: &Member, instruction: &str) -> String 
     let colon = pick(": ", "：");
     let mut text = stage.header();
     let _ = write!(text, "\n---\n\n{}", identity(stage, member));
-    let rows = [(pick("Tools", "可用工具"), &member.tools), (pick("Read first", "预读上下文"), &member.context)];
+    let rows =
+        [(pick("Tools", "可用工具"), &member.tools), (pick("Read first", "预读上下文"), &member.context)];
     for (label, values) in rows.iter().filter(|(_, values)| !values.is_empty()) {
         let _ = writeln!(text, "**{label}**{colon}{}", values.join(", "));
     }
@@ -137,7 +138,10 @@ fn research_prompt(stage: &Stage, member: &Member, instruction: &str) -> String 
         text,
         "\n## {}\n\n{instruction}\n\n{own}\n\n{}\n\n```json\n{{\"findings\": [{{\"id\": \"F1\", \"content\": \"…\", \"source\": \"…\"}}]}}\n```\n",
         pick("Research", "调研任务"),
-        pick("Invent nothing; where nothing was found, say so. Answer with:", "不得编造；没有找到就如实说明。按以下格式输出："),
+        pick(
+            "Invent nothing; where nothing was found, say so. Answer with:",
+            "不得编造；没有找到就如实说明。按以下格式输出："
+        ),
     );
     text
 }
@@ -192,8 +196,14 @@ fn turn(stage: &Stage, member: &Member, round: &Round, place: usize, count: usiz
 
 fn this_round(stage: &Stage, round: &Round, place: usize) -> String {
     let language = stage.language;
-    let mut text = format!("\n## {}{}{}\n\n", language.pick("This round", "本轮要求"), language.pick(": ", "："), round.name);
-    let lines = [round.instruction.as_str(), words::interaction(round.interaction, language).unwrap_or_default()];
+    let mut text = format!(
+        "\n## {}{}{}\n\n",
+        language.pick("This round", "本轮要求"),
+        language.pick(": ", "："),
+        round.name
+    );
+    let lines =
+        [round.instruction.as_str(), words::interaction(round.interaction, language).unwrap_or_default()];
     for line in lines.iter().filter(|line| !line.is_empty()) {
         let _ = writeln!(text, "{line}");
     }
@@ -219,14 +229,16 @@ fn said_before(member: &Member, place: usize, language: Language) -> String {
             language.pick("What research found", "调研结果")
         );
     }
-    let first = language.pick("This is the first round; nothing has been said yet.", "这是第一轮，尚无之前的讨论。");
+    let first =
+        language.pick("This is the first round; nothing has been said yet.", "这是第一轮，尚无之前的讨论。");
     let _ = write!(text, "\n## {}\n\n{first}\n", language.pick("Said so far", "之前的讨论"));
     text
 }
 
 fn asked_for(round: &Round, place: usize, language: Language) -> String {
     let pick = |english, chinese| language.pick(english, chinese);
-    let mut lines = vec![pick("Speak as yourself, not for others.", "只以自己的身份发言，不要代替他人。").to_owned()];
+    let mut lines =
+        vec![pick("Speak as yourself, not for others.", "只以自己的身份发言，不要代替他人。").to_owned()];
     if place > 0 {
         lines.push(pick("Answer what others have said, quoting it.", "引用并回应他人的发言。").to_owned());
         lines.push(
@@ -238,10 +250,12 @@ fn asked_for(round: &Round, place: usize, language: Language) -> String {
         );
     }
     match round.interaction {
-        Interaction::Challenge => lines
-            .push(pick("Name whom you challenge, and on which point.", "写明质疑的对象和具体观点。").to_owned()),
-        Interaction::Response => lines
-            .push(pick("Go through the challenges against you one by one.", "逐条回应针对你的质疑。").to_owned()),
+        Interaction::Challenge => lines.push(
+            pick("Name whom you challenge, and on which point.", "写明质疑的对象和具体观点。").to_owned(),
+        ),
+        Interaction::Response => lines.push(
+            pick("Go through the challenges against you one by one.", "逐条回应针对你的质疑。").to_owned(),
+        ),
         _ => {}
     }
     format!("\n## {}\n\n{}\n", pick("Your answer", "输出要求"), bullets(&lines))

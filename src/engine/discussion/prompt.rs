@@ -10,7 +10,8 @@ pub(super) fn render(stage: &Stage) -> String {
     let pick = |english, chinese| stage.language.pick(english, chinese);
     let mut text = stage.header();
     let _ = write!(text, "\n---\n\n## {}\n", pick("Participants", "参与者"));
-    let background = if stage.discussion.is_meeting() { Background::Full } else { stage.discussion.background() };
+    let background =
+        if stage.discussion.is_meeting() { Background::Full } else { stage.discussion.background() };
     for member in &stage.cast {
         text.push('\n');
         text.push_str(&introduced(member, background, stage.language));
@@ -62,7 +63,8 @@ fn rounds(stage: &Stage) -> String {
             Language::Chinese => write!(text, "\n### 第 {number} 轮：{}\n\n", round.name),
             Language::English => write!(text, "\n### Round {number}: {}\n\n", round.name),
         };
-        let lines = [round.instruction.as_str(), words::interaction(round.interaction, language).unwrap_or_default()];
+        let lines =
+            [round.instruction.as_str(), words::interaction(round.interaction, language).unwrap_or_default()];
         for line in lines.iter().filter(|line| !line.is_empty()) {
             let _ = writeln!(text, "{line}");
         }

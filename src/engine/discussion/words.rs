@@ -18,10 +18,14 @@ pub(super) fn rules(stage: &Stage) -> String {
 
 /// Six rules, four between two; those about a moderator or a recorder only where there is one.
 fn usual_rules(stage: &Stage) -> Vec<String> {
-    let pick = |english: &'static str, chinese: &'static str| stage.language.pick(english, chinese).to_owned();
+    let pick =
+        |english: &'static str, chinese: &'static str| stage.language.pick(english, chinese).to_owned();
     if stage.discussion.is_meeting() {
         return vec![
-            pick("Speak as the person described above, from their experience.", "以上述角色的身份和经验发言。"),
+            pick(
+                "Speak as the person described above, from their experience.",
+                "以上述角色的身份和经验发言。",
+            ),
             pick("Ask back when the question is not clear.", "问题不清楚时先追问。"),
             pick("Say plainly where you disagree, and why.", "不同意时直接说明并给出理由。"),
             pick("Keep facts and guesses apart.", "区分事实与推测。"),
@@ -29,9 +33,15 @@ fn usual_rules(stage: &Stage) -> Vec<String> {
     }
     let has = |role: Role| stage.cast.iter().any(|member| member.part.role == role);
     let mut rules = vec![
-        pick("Each participant speaks as themselves, from their own field.", "每位参与者以自己的身份和专业视角发言。"),
+        pick(
+            "Each participant speaks as themselves, from their own field.",
+            "每位参与者以自己的身份和专业视角发言。",
+        ),
         pick("Views need reasons; facts and guesses are kept apart.", "观点需有依据，区分事实与推测。"),
-        pick("Answer what others say by name; do not talk past each other.", "点名回应他人的观点，不要各说各话。"),
+        pick(
+            "Answer what others say by name; do not talk past each other.",
+            "点名回应他人的观点，不要各说各话。",
+        ),
         pick("Disagreement is welcome; politeness is no argument.", "鼓励不同意见，不要为了客气而附和。"),
     ];
     if has(Role::Moderator) {
@@ -41,10 +51,7 @@ fn usual_rules(stage: &Stage) -> Vec<String> {
         ));
     }
     if has(Role::Recorder) {
-        rules.push(pick(
-            "The recorder writes down decisions and open points.",
-            "记录员记录结论与待定事项。",
-        ));
+        rules.push(pick("The recorder writes down decisions and open points.", "记录员记录结论与待定事项。"));
     }
     rules
 }
@@ -133,16 +140,23 @@ pub(super) fn rounds(stage: &Stage, planned: bool) -> Vec<Round> {
             };
             rounds.iter().enumerate().map(named).collect()
         }
-        Rounds::Count(count) => (1..=*count).map(|number| usual_round(number, *count, planned, language)).collect(),
+        Rounds::Count(count) => {
+            (1..=*count).map(|number| usual_round(number, *count, planned, language)).collect()
+        }
     }
 }
 
 fn usual_round(number: u32, count: u32, planned: bool, language: Language) -> Round {
     let (name, instruction, interaction) = if number == 1 {
         let opening = if planned { Interaction::RoundRobin } else { Interaction::Free };
-        (language.pick("Opening", "开场"), language.pick("State your view of the topic.", "各自表明对议题的看法。"), opening)
+        (
+            language.pick("Opening", "开场"),
+            language.pick("State your view of the topic.", "各自表明对议题的看法。"),
+            opening,
+        )
     } else if number == count {
-        let what = language.pick("Reach a conclusion and say what stays open.", "形成结论，并明确仍未解决的问题。");
+        let what =
+            language.pick("Reach a conclusion and say what stays open.", "形成结论，并明确仍未解决的问题。");
         (language.pick("Resolution", "收敛"), what, Interaction::Free)
     } else {
         let what = language
