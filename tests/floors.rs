@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 9] = [
+const OWNERS: [(&str, &[&str]); 10] = [
     ("jsonrpsee", &["mcp/rpc.rs"]),
     ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests.rs"]),
     ("clap", &["cli"]),
@@ -33,6 +33,7 @@ const OWNERS: [(&str, &[&str]); 9] = [
     ("anstream", &["cli/render"]),
     ("reqwest", &["llm/client"]),
     ("serde_yaml", &["defs"]),
+    ("notify", &["catalog/watch.rs"]),
     ("tracing_subscriber", &["app/telemetry.rs"]),
 ];
 

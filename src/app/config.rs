@@ -1,6 +1,9 @@
 //! What the environment says, read once and handed on as values.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     base::Secret,
@@ -48,6 +51,8 @@ pub struct Settings {
     pub llm: llm::Settings,
     /// The model of employees that name none.
     pub default_model: String,
+    /// Where the employees are that a person has in every project.
+    pub user_employees: Option<PathBuf>,
 }
 
 impl Settings {
@@ -61,8 +66,21 @@ impl Settings {
         };
         let endpoints = Provider::all().iter().filter_map(endpoint).collect();
         let default_model = env.get("CREW_DEFAULT_MODEL").unwrap_or(DEFAULT_MODEL).trim().to_owned();
-        Self { llm: llm::Settings { endpoints, ..llm::Settings::default() }, default_model }
+        Self {
+            llm: llm::Settings { endpoints, ..llm::Settings::default() },
+            default_model,
+            user_employees: user_employees(env),
+        }
     }
+}
+
+/// `$XDG_CONFIG_HOME/crew/employees`, or the same below `~/.config`. A path that is not absolute counts as not given, as
+/// the rules for these folders say.
+fn user_employees(env: &Environment) -> Option<PathBuf> {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let configured = env.get("XDG_CONFIG_HOME").map(PathBuf::from).and_then(absolute);
+    let home = || env.get("HOME").map(|home| Path::new(home).join(".config")).and_then(absolute);
+    Some(configured.or_else(home)?.join("crew/employees"))
 }
 
 /// Why the bearer token cannot be settled.

@@ -14,8 +14,10 @@ mod places;
 mod project;
 mod snapshot;
 mod stamp;
+mod watch;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
@@ -25,11 +27,14 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-use employees::Cache;
 pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
+pub use tree::{Tree, Unshown};
+pub use watch::Watch;
+
+use employees::Cache;
 use stamp::Stamp;
 
 /// The definitions of one project.

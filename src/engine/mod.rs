@@ -3,10 +3,13 @@
 //! Runs are written once, as bodies of durable tasks; whoever starts one (a tool, the web, the clock, the command
 //! line) only submits a task.
 
+pub mod author;
 mod crew;
 mod discussion;
 mod error;
 mod graph;
+mod exchange;
+mod ground;
 mod order;
 mod pipeline;
 mod prompt;
@@ -24,6 +27,8 @@ pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::Error;
 pub use graph::mermaid;
+pub use exchange::{Exchange, Exchanged, Outcome};
+pub use ground::Refusal;
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;

@@ -53,6 +53,8 @@ pub(super) enum ResultType {
     Complete,
     /// It goes on as a task.
     Task,
+    /// The client has to be asked first.
+    InputRequired,
 }
 
 /// Finishes the result `body` for `version`. `identity` is the `_meta` that names the server, `ttl` the cache hint

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json, value::RawValue};
 
-use super::{Context, Error, Host, Server, Session, Version, context::Outlet, era, methods::Method};
+use super::{
+    Context, Error, Host, Server, Session, Version, context::Outlet, envelope::Id, era, methods::Method,
+};
 
 struct Nowhere;
 
 impl Outlet for Nowhere {
-    fn send(&self, _: String) {}
+    fn send(&self, _: String) -> bool {
+        false
+    }
 }
 
 /// Who asks, and in which revision.
@@ -42,7 +46,8 @@ impl Client {
         let peek = era::Peek::of(Some(params));
         if self.version.describes_results() {
             let admitted = era::admit("", &peek, None, |_| None).unwrap();
-            return Context::modern(&admitted, &peek, self.caller.into(), Arc::new(Nowhere));
+            let id = Id::parse("1").unwrap();
+            return Context::modern(id, &admitted, &peek, self.caller.into(), Arc::new(Nowhere));
         }
         let session = Arc::new(Session::new());
         let hello = json!({ "protocolVersion": self.version.as_str(), "capabilities": self.capabilities });

@@ -13,12 +13,14 @@ mod pipeline;
 mod project;
 mod registry;
 mod task;
+mod toolset;
 
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
 pub use office::{Office, OpenTasks};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
+pub use toolset::{TOOLSETS, UnknownToolset};
 
 /// Every tool of a crew, in the order they are listed.
 pub fn all(office: &Office) -> Registry {

@@ -170,6 +170,11 @@ impl Registry {
         assert!(before.is_none(), "two tools are called `{}`", T::NAME);
     }
 
+    /// Keeps only the tools whose names pass.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.entries.retain(|name, _| keep(name));
+    }
+
     /// What there is, in a stable order.
     pub fn specs(&self) -> impl ExactSizeIterator<Item = &Spec> {
         self.entries.values().map(|entry| &entry.spec)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crew::protocol::{
-    Asked, Completer, Context, Error, Host, Implementation, Info, SkillHost, TaskHost,
+    Asked, Bus, Completer, Context, Error, Host, Implementation, Info, SkillHost, TaskHost,
+    input::Outcome,
     prompt::{Arguments, Filled, Prompt},
     resource::{Contents, Resource, Template},
     tool::{Tool, ToolOutcome},
@@ -26,6 +27,7 @@ pub(crate) struct Target {
     resources: Arc<[Resource]>,
     templates: Arc<[Template]>,
     board: Board,
+    bus: Bus,
     skills: Skills,
 }
 
@@ -39,6 +41,7 @@ impl Target {
             resources: resources::all().into(),
             templates: resources::templates().into(),
             board: Board::default(),
+            bus: Bus::new(),
             skills: Skills::new(),
         }
     }
@@ -70,7 +73,7 @@ impl Host for Target {
         Box::pin(async move {
             let fixture = fixture.ok_or_else(|| Error::invalid_params(format!("no tool `{name}`")))?;
             let arguments = serde_json::from_str(arguments.get()).map_err(Error::parse)?;
-            (fixture.run)(Call { arguments, context, board: &self.board }).await
+            (fixture.run)(Call { arguments, context, board: &self.board, bus: &self.bus }).await
         })
     }
 
@@ -82,9 +85,9 @@ impl Host for Target {
         &'a self,
         name: &'a str,
         arguments: Arguments,
-        _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Filled, Error>> {
-        Box::pin(async move { prompts::fill(name, &arguments) })
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
+        Box::pin(async move { prompts::fill(name, &arguments, context) })
     }
 
     fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
@@ -99,12 +102,16 @@ impl Host for Target {
         &'a self,
         uri: &'a str,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
-        Box::pin(async move { resources::read(uri) })
+    ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
+        Box::pin(async move { resources::read(uri).map(Into::into) })
     }
 
     fn completer(&self) -> Option<&dyn Completer> {
         Some(self)
+    }
+
+    fn bus(&self) -> Option<&Bus> {
+        Some(&self.bus)
     }
 
     fn tasks(&self) -> Option<&dyn TaskHost> {

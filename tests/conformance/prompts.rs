@@ -1,12 +1,13 @@
 //! The prompts that the suite asks for.
 
 use crew::protocol::{
-    Content, Error,
+    Content, Context, Error,
+    input::{Inquiry, Outcome},
     prompt::{Argument, Arguments, Filled, Message, Prompt, Role},
     resource::{Body, Contents},
 };
 
-use crate::tools::PICTURE;
+use crate::tools::{PICTURE, form};
 
 /// All prompts, as they are listed.
 pub(crate) fn all() -> Vec<Prompt> {
@@ -15,11 +16,12 @@ pub(crate) fn all() -> Vec<Prompt> {
         prompt("test_prompt_with_arguments", "A prompt with two arguments", &["arg1", "arg2"]),
         prompt("test_prompt_with_embedded_resource", "A prompt with a resource in it", &["resourceUri"]),
         prompt("test_prompt_with_image", "A prompt with a picture in it", &[]),
+        prompt("test_input_required_result_prompt", "A prompt that asks first", &[]),
     ]
 }
 
 /// Fills in the prompt `name`.
-pub(crate) fn fill(name: &str, arguments: &Arguments) -> Result<Filled, Error> {
+pub(crate) fn fill(name: &str, arguments: &Arguments, context: &Context) -> Result<Outcome<Filled>, Error> {
     let argument = |name: &str| arguments.get(name).map(String::as_str).unwrap_or_default();
     let contents = match name {
         "test_simple_prompt" => vec![Content::text("This is a simple prompt for testing.")],
@@ -41,10 +43,20 @@ pub(crate) fn fill(name: &str, arguments: &Arguments) -> Result<Filled, Error> {
             Content::Image { data: PICTURE.to_owned(), mime_type: "image/png".to_owned() },
             Content::text("Please analyze the image above."),
         ],
+        "test_input_required_result_prompt" => match context.answers().get("user_context") {
+            Some(reply) => {
+                let text = reply.accepted().and_then(|form| form.get("context")?.as_str());
+                vec![Content::text(text.unwrap_or("no context"))]
+            }
+            None => {
+                let question = form("What context should the prompt use?", &[("context", "string")]);
+                return Ok(Outcome::NeedInput(Inquiry::new().ask("user_context", question)));
+            }
+        },
         _ => return Err(Error::invalid_params(format!("no prompt `{name}`"))),
     };
     let messages = contents.into_iter().map(|content| Message { role: Role::User, content }).collect();
-    Ok(Filled { description: None, messages })
+    Ok(Outcome::Complete(Filled { description: None, messages }))
 }
 
 fn prompt(name: &str, description: &str, arguments: &[&str]) -> Prompt {

@@ -99,8 +99,11 @@ pub(super) fn name(written: &Text, report: &mut Report<'_>) -> Option<(String, S
             .help("use lower-case letters, digits and inner hyphens");
         return None;
     }
-    let message = format!("`{shown}` is no name for an employee; it is found as `{slug}`");
-    report.warning(codes::INVALID_NAME, written.span, message);
+    // A `_` in the name of a file is common, and nobody minds finding it as `-`.
+    if value.to_ascii_lowercase().replace(['_', '.'], "-") != slug {
+        let message = format!("`{shown}` is no name for an employee; it is found as `{slug}`");
+        report.warning(codes::INVALID_NAME, written.span, message);
+    }
     Some((slug, value.to_owned()))
 }
 

@@ -12,7 +12,7 @@ use serde_json::{
 
 use crate::{
     protocol::{
-        Content, Context, Error, Host, Info, TaskHost,
+        Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
         resource::{Contents, Resource, Template},
         tool::{Annotations, Tool, ToolOutcome, ToolResult},
@@ -44,6 +44,16 @@ pub trait Library: Send + Sync + 'static {
 
     /// Reads the resource at `uri`; [`tools::Error::NotFound`] when there is none.
     fn read<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Result<Vec<Contents>, tools::Error>>;
+
+    /// The skills among the resources; none unless there are some.
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        None
+    }
+
+    /// Who completes the arguments of prompts and templates.
+    fn completer(&self) -> Option<&dyn Completer> {
+        None
+    }
 }
 
 /// A crew, as the protocol sees it.
@@ -121,10 +131,11 @@ impl Host for Crew {
         name: &'a str,
         arguments: Arguments,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Filled, Error>> {
-        Box::pin(
-            async move { self.library.get_prompt(name, arguments).await.map_err(|error| refusal(&error)) },
-        )
+    ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
+        Box::pin(async move {
+            let filled = self.library.get_prompt(name, arguments).await;
+            filled.map(Outcome::Complete).map_err(|error| refusal(&error))
+        })
     }
 
     fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
@@ -139,13 +150,21 @@ impl Host for Crew {
         &'a self,
         uri: &'a str,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
         Box::pin(async move {
-            self.library.read(uri).await.map_err(|error| match error {
+            self.library.read(uri).await.map(Outcome::Complete).map_err(|error| match error {
                 tools::Error::NotFound { .. } => Error::resource_not_found(uri),
                 error => refusal(&error),
             })
         })
+    }
+
+    fn completer(&self) -> Option<&dyn Completer> {
+        self.library.completer()
+    }
+
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        self.library.skills()
     }
 
     fn tasks(&self) -> Option<&dyn TaskHost> {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use crew::protocol::Error;
+use crew::protocol::{
+    Error,
+    input::{Inquiry, Question},
+};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{Fixture, ask_for, fixture, said};
+use super::{Fixture, asked, fixture, form, said};
 
 pub(super) fn all() -> Vec<Fixture> {
     vec![
@@ -31,6 +34,7 @@ pub(super) fn all() -> Vec<Fixture> {
         }),
         confirm_delete(),
         multi_input(),
+        tool_with_task(),
     ]
 }
 
@@ -60,7 +64,7 @@ fn confirm_delete() -> Fixture {
             call.context.require_tasks()?;
             let question = format!("Delete {}?", call.text("filename"));
             Ok(call.board.begin(move |task| async move {
-                let ask = ask_for(&question, "confirm", "boolean");
+                let ask = request(&question, ("confirm", "boolean"));
                 let given = task.ask([("confirm".to_owned(), ask)].into_iter().collect()).await;
                 Ok((format!("answered: {}", json!(given)), false))
             }))
@@ -73,10 +77,37 @@ fn multi_input() -> Fixture {
         Box::pin(async move {
             call.context.require_tasks()?;
             Ok(call.board.begin(|task| async move {
-                let ask = |key: &str| (key.to_owned(), ask_for(&format!("What is {key}?"), "name", "string"));
+                let ask =
+                    |key: &str| (key.to_owned(), request(&format!("What is {key}?"), ("name", "string")));
                 let given = task.ask(["first", "second"].map(ask).into_iter().collect()).await;
                 Ok((format!("answered: {}", json!(given)), false))
             }))
         })
     })
+}
+
+fn tool_with_task() -> Fixture {
+    fixture("test_tool_with_task", "Asks, then goes on in a task", json!({}), |call| {
+        Box::pin(async move {
+            call.context.require_tasks()?;
+            let answers = call.context.answers();
+            let Some(reply) = answers.get("user_name").filter(|_| answers.state().is_some()) else {
+                let question = form("What is your name?", &[("name", "string")]);
+                return asked(Inquiry::new().ask("user_name", question).remember(json!("asked")));
+            };
+            let name = reply.accepted().and_then(|form| form.get("name")?.as_str()).unwrap_or("stranger");
+            let text = format!("Hello, {name}!");
+            Ok(call.board.begin(|_| async {
+                sleep(Duration::from_millis(200)).await;
+                Ok((text, false))
+            }))
+        })
+    })
+}
+
+/// A form as a task asks for it.
+fn request(message: &str, field: (&str, &str)) -> Value {
+    let Question::Form { message, schema } = form(message, &[field]) else { unreachable!("it is a form") };
+    let params = json!({"mode": "form", "message": message, "requestedSchema": schema});
+    json!({"method": "elicitation/create", "params": params})
 }

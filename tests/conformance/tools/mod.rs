@@ -1,13 +1,17 @@
 //! The tools that the suite asks for: each a fixture of a name, a schema and what it does.
 
+mod changes;
 mod content;
 mod jobs;
+mod questions;
 mod reports;
+mod rounds;
 
 use std::sync::Arc;
 
 use crew::protocol::{
-    Content, Context, Error,
+    Bus, Content, Context, Error,
+    input::{Inquiry, Question},
     tool::{Tool, ToolOutcome, ToolResult},
 };
 use futures_util::future::BoxFuture;
@@ -24,6 +28,7 @@ pub(crate) struct Call<'a> {
     pub(crate) arguments: Value,
     pub(crate) context: &'a Context,
     pub(crate) board: &'a Board,
+    pub(crate) bus: &'a Bus,
 }
 
 impl Call<'_> {
@@ -44,7 +49,9 @@ pub(crate) struct Fixture {
 
 /// All of them. The first answers when it is called without arguments, as the suite wants of the first tool.
 pub(crate) fn all() -> Vec<Fixture> {
-    [content::all(), reports::all(), jobs::all()].into_iter().flatten().collect()
+    let families =
+        [content::all(), reports::all(), changes::all(), questions::all(), rounds::all(), jobs::all()];
+    families.into_iter().flatten().collect()
 }
 
 /// A fixture with these properties, all of them optional.
@@ -86,9 +93,24 @@ pub(crate) fn shown(content: Vec<Content>) -> Outcome {
     Ok(ToolOutcome::Complete(ToolResult { content, structured: None, is_error: false }))
 }
 
-/// A request to the person in front of the client for one value.
-pub(crate) fn ask_for(message: &str, name: &str, kind: &str) -> Value {
-    let schema = json!({"type": "object", "properties": {name: {"type": kind}}, "required": [name]});
-    let params = json!({"mode": "form", "message": message, "requestedSchema": schema});
-    json!({"method": "elicitation/create", "params": params})
+/// Ended with questions.
+pub(crate) fn asked(inquiry: Inquiry) -> Outcome {
+    Ok(ToolOutcome::NeedInput(inquiry))
+}
+
+/// A form with these fields, each of a name and a type, all of them required.
+pub(crate) fn form(message: &str, fields: &[(&str, &str)]) -> Question {
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|(name, kind)| ((*name).to_owned(), json!({"type": kind}))).collect();
+    let required: Vec<_> = fields.iter().map(|(name, _)| name).collect();
+    let schema = json!({"type": "object", "properties": properties, "required": required});
+    Question::Form { message: message.to_owned(), schema }
+}
+
+/// A question to the model of the client.
+pub(crate) fn sampling(prompt: &str, max_tokens: u32) -> Question {
+    Question::Sampling(json!({
+        "messages": [{"role": "user", "content": {"type": "text", "text": prompt}}],
+        "maxTokens": max_tokens,
+    }))
 }

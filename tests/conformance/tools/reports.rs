@@ -37,5 +37,12 @@ pub(super) fn all() -> Vec<Fixture> {
                 said("A message was written.")
             })
         }),
+        fixture("test_reconnection", "Lets the connection go and answers later", json!({}), |call| {
+            Box::pin(async move {
+                call.context.close_stream();
+                sleep(PAUSE * 2).await;
+                said("The client has come back.")
+            })
+        }),
     ]
 }

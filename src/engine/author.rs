@@ -1,0 +1,141 @@
+//! Writes crew's own definitions: new employees, changed ones, raised versions.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::ground::{self, Refusal};
+use crate::{
+    catalog::{Entry, Layer},
+    defs::{self, Bump, Bumped, Diagnostic, Employee, Severity, Source},
+    store::document,
+};
+
+/// Where crew writes employees. The other layers belong to other programs or to other projects.
+const WRITABLE: [(Layer, &str); 2] =
+    [(Layer::Project, ".crew/employees"), (Layer::Private, "private/employees")];
+
+/// A file that was written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// The employee.
+    pub name: String,
+    /// Its file, from the root.
+    pub path: String,
+    /// What there is to say besides: warnings.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Writes a new employee, `text` being a whole Markdown definition.
+///
+/// # Errors
+/// When the text has errors, the layer is not one crew writes to, or there is such a file already.
+pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal> {
+    let (employee, diagnostics) = parse("new employee", text)?;
+    let relative = file(layer, &employee.name)?;
+    let path = ground::below(root, &relative)?;
+    let folder = ground::below(root, &relative.with_extension(""))?;
+    if path.symlink_metadata().is_ok() || folder.symlink_metadata().is_ok() {
+        return Err(Refusal::Exists(relative.display().to_string()));
+    }
+    document::replace(&path, text.as_bytes())?;
+    Ok(Written { name: employee.name, path: relative.display().to_string(), diagnostics })
+}
+
+/// Replaces the definition of an employee that is one Markdown file.
+///
+/// # Errors
+/// When the text has errors or another name, or the employee is not in such a file.
+pub fn update(root: &Path, entry: &Entry, text: &str) -> Result<Written, Refusal> {
+    let path = ours(root, entry)?;
+    if !entry.path.ends_with(".md") {
+        let reason = format!("`{}` is a folder; change its files one by one", entry.path);
+        return Err(Refusal::Unfit(reason));
+    }
+    let (employee, diagnostics) = parse(&entry.path, text)?;
+    if employee.name != entry.employee.name {
+        let reason = format!("the definition is of `{}`, not of `{}`", employee.name, entry.employee.name);
+        return Err(Refusal::Unfit(reason));
+    }
+    document::replace(&path, text.as_bytes())?;
+    Ok(Written { name: employee.name, path: entry.path.clone(), diagnostics })
+}
+
+/// Raises the version of an employee whose content changed since it was last raised; always with `force`. `None` when
+/// nothing changed.
+///
+/// # Errors
+/// When its file cannot be written, or the version holds no number.
+pub fn bump(root: &Path, entry: &Entry, by: Bump, force: bool) -> Result<Option<Bumped>, Refusal> {
+    let path = ours(root, entry)?;
+    let (file, name, parts) = if entry.path.ends_with(".md") {
+        (path, entry.path.clone(), vec![(String::new(), entry.employee.body.clone())])
+    } else {
+        (path.join("employee.yaml"), format!("{}/employee.yaml", entry.path), parts(&path)?)
+    };
+    let named = parts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    let hash = defs::content_hash(&entry.employee, named);
+    if hash == entry.employee.recorded_hash && !force {
+        return Ok(None);
+    }
+    let Some(text) = ground::text(&file)? else { return Err(Refusal::Unfit(format!("`{name}` is gone"))) };
+    let source = Source::new(name.as_str(), text);
+    let version = &entry.employee.version;
+    let Some(bumped) = defs::bump(&source, version, by, &hash) else {
+        let reason = format!("{name}: the version `{version}` holds no number to raise; write one like `1.0.0`");
+        return Err(Refusal::Unfit(reason));
+    };
+    document::replace(&file, bumped.text.as_bytes())?;
+    Ok(Some(bumped))
+}
+
+fn file(layer: Layer, name: &str) -> Result<PathBuf, Refusal> {
+    let folder = WRITABLE.iter().find(|(writable, _)| *writable == layer);
+    let Some((_, folder)) = folder else {
+        return Err(Refusal::Unfit(format!("crew writes no employees to the layer `{layer}`")));
+    };
+    if !defs::is_name(name) {
+        return Err(Refusal::Name(name.to_owned()));
+    }
+    Ok(Path::new(folder).join(format!("{name}.md")))
+}
+
+/// The path of an employee that crew may change.
+fn ours(root: &Path, entry: &Entry) -> Result<PathBuf, Refusal> {
+    if !WRITABLE.iter().any(|(layer, _)| *layer == entry.layer) {
+        let reason =
+            format!("`{}` is from the layer `{}`, which crew only reads", entry.employee.name, entry.layer);
+        return Err(Refusal::Unfit(reason));
+    }
+    ground::below(root, Path::new(&entry.path))
+}
+
+/// The texts of an employee that is a folder, by name.
+fn parts(folder: &Path) -> Result<Vec<(String, String)>, Refusal> {
+    let mut names = vec!["prompt.md".to_owned(), "soul.md".to_owned()];
+    for inner in ["workflows", "adaptors"] {
+        let entries = fs::read_dir(folder.join(inner)).into_iter().flatten().flatten();
+        let files = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut files: Vec<_> = files.filter(|name| name.ends_with(".md")).collect();
+        files.sort();
+        names.extend(files.into_iter().map(|name| format!("{inner}/{name}")));
+    }
+    let mut parts = Vec::new();
+    for name in names {
+        if let Some(text) = ground::text(&ground::below(folder, Path::new(&name))?)? {
+            parts.push((name, text));
+        }
+    }
+    Ok(parts)
+}
+
+fn parse(name: &str, text: &str) -> Result<(Employee, Vec<Diagnostic>), Refusal> {
+    let (employee, diagnostics) = defs::parse_employee(&Source::new(name, text));
+    match employee {
+        Some(employee) if diagnostics.iter().all(|found| found.severity != Severity::Error) => {
+            Ok((employee, diagnostics))
+        }
+        _ => Err(Refusal::Invalid(diagnostics)),
+    }
+}
