@@ -11,8 +11,9 @@ use std::{
 };
 
 use crew::defs::{
-    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_employee,
-    parse_employee_dir, parse_pipeline, parse_recipe, parse_skill, parse_webhook,
+    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_discussion,
+    parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe, parse_skill,
+    parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -67,14 +68,26 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "agent" => show(parse_agent(&source(path), &stem(path))),
         "recipe" => show(parse_recipe(&source(path), &stem(path))),
         "pipeline" => show(parse_pipeline(&source(path), &stem(path))),
+        "discussion" => show(parse_discussion(&source(path), &stem(path))),
+        "organization" => show(parse_organization(&source(path))),
         "webhook" => show(parse_webhook(&source(path))),
         "cron" => show(parse_cron(&source(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 8] =
-    ["employee", "employee-dir", "skill", "agent", "recipe", "pipeline", "webhook", "cron"];
+const KINDS: [&str; 10] = [
+    "employee",
+    "employee-dir",
+    "skill",
+    "agent",
+    "recipe",
+    "pipeline",
+    "discussion",
+    "organization",
+    "webhook",
+    "cron",
+];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {
     let mut text = String::new();
@@ -195,6 +208,8 @@ fn parse_everything(text: &str) {
         parse_agent(&source, "input").1,
         parse_recipe(&source, "input").1,
         parse_pipeline(&source, "input").1,
+        parse_discussion(&source, "input").1,
+        parse_organization(&source).1,
         parse_webhook(&source).1,
         parse_cron(&source).1,
     ];
@@ -221,6 +236,16 @@ fn pieces() -> impl Strategy<Value = String> {
         "{steps.",
         "{prev}",
         "$target",
+        "condition:\n",
+        "loop:\n",
+        "check: ",
+        "matches: (",
+        "until: ",
+        "then:\n",
+        "topic: x\n",
+        "participants:\n",
+        "rounds: ",
+        "teams:\n",
         "routes:\n",
         "event: push\n",
         "target: ",

@@ -21,6 +21,12 @@ pub fn truncate(text: &str, limit: usize) -> String {
     text.chars().take(limit).chain(['…']).collect()
 }
 
+/// Whether `text` is written in Chinese: it is as soon as it holds a Han character.
+pub fn is_chinese(text: &str) -> bool {
+    let han = |c: char| matches!(u32::from(c), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF);
+    text.contains(han)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

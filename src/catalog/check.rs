@@ -6,13 +6,14 @@ use indexmap::IndexMap;
 
 use super::{
     codes,
+    discussions::DiscussionDraft,
     employees::Candidate,
     load::Draft,
     snapshot::{Conflict, ConflictKind, Finding, Snapshot},
 };
 use crate::{
     base::text::closest,
-    defs::{Diagnostic, Severity, Source, Step, StepMarks, Target, TargetKind},
+    defs::{Diagnostic, Organization, Severity, Source, Step, StepMarks, Target, TargetKind},
 };
 
 /// Every other name an employee is found by. The higher layer goes before the lower, in a layer the later before the
@@ -101,6 +102,80 @@ fn check_step(
         let near = closest(name, employee.args.iter().map(|arg| arg.name.as_str()));
         found.push(with_suggestion(diagnostic, near));
     }
+}
+
+/// Checks that everybody is there who takes part, once, and the pipeline that is to follow.
+pub(super) fn discussion(draft: &DiscussionDraft, snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let source = &draft.source;
+    let discussion = &draft.entry.discussion;
+    let mut present: HashMap<&str, &str> = HashMap::new();
+    for (who, span) in discussion.participants.iter().zip(&draft.marks.participants) {
+        let Some(entry) = snapshot.employee(&who.employee) else {
+            let message = format!("there is no employee `{}`", who.employee);
+            let diagnostic =
+                Diagnostic::new(codes::UNKNOWN_EMPLOYEE, Severity::Error, source, Some(*span), message);
+            found.push(with_suggestion(diagnostic, snapshot.closest_employee(&who.employee)));
+            continue;
+        };
+        let name = entry.employee.name.as_str();
+        // The same name twice is told where the file is read.
+        if let Some(first) = present.insert(name, &who.employee)
+            && first != who.employee
+        {
+            let message = format!("`{}` and `{first}` are both the employee `{name}`", who.employee);
+            found.push(Diagnostic::new(
+                codes::ODD_PARTICIPANT,
+                Severity::Warning,
+                source,
+                Some(*span),
+                message,
+            ));
+        }
+    }
+    let challenges =
+        discussion.participants.iter().map(|who| &who.must_challenge).zip(&draft.marks.must_challenge);
+    for (other, span) in challenges.flat_map(|(names, spans)| names.iter().zip(spans)) {
+        let name = snapshot.employee(other).map(|entry| entry.employee.name.as_str());
+        if name.is_none_or(|name| !present.contains_key(name)) {
+            let message = format!("`{other}` is to be challenged, but takes no part");
+            let diagnostic =
+                Diagnostic::new(codes::ODD_PARTICIPANT, Severity::Warning, source, Some(*span), message);
+            found.push(with_suggestion(diagnostic, closest(other, present.keys().copied())));
+        }
+    }
+    if let Some(name) = &discussion.post_pipeline
+        && snapshot.pipeline(name).is_none()
+    {
+        let message = format!("there is no usable pipeline `{name}`");
+        let diagnostic = Diagnostic::new(
+            codes::UNKNOWN_PIPELINE,
+            Severity::Warning,
+            source,
+            draft.marks.post_pipeline,
+            message,
+        );
+        found.push(with_suggestion(diagnostic, snapshot.closest_pipeline(name)));
+    }
+    found
+}
+
+/// Checks that everybody the organization names is there.
+pub(super) fn organization(
+    organization: &Organization,
+    source: &Source,
+    snapshot: &Snapshot,
+) -> Vec<Diagnostic> {
+    organization
+        .employees()
+        .filter(|who| snapshot.employee(&who.name).is_none())
+        .map(|who| {
+            let message = format!("there is no employee `{}`", who.name);
+            let diagnostic =
+                Diagnostic::new(codes::UNKNOWN_EMPLOYEE, Severity::Warning, source, Some(who.span), message);
+            with_suggestion(diagnostic, snapshot.closest_employee(&who.name))
+        })
+        .collect()
 }
 
 /// Checks that what a webhook or a schedule starts is there.

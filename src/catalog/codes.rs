@@ -21,6 +21,14 @@ codes! {
     SHADOWED_TRIGGER = "shadowed-trigger";
     /// Two pipelines share a name.
     DUPLICATE_PIPELINE = "duplicate-pipeline";
+    /// A file that defines nothing known.
+    UNRECOGNISED_FILE = "unrecognised-file";
+    /// Two discussions share a name.
+    DUPLICATE_DISCUSSION = "duplicate-discussion";
+    /// One employee takes part twice under two names, or is to be challenged without taking part.
+    ODD_PARTICIPANT = "odd-participant";
+    /// A pipeline that is not there.
+    UNKNOWN_PIPELINE = "unknown-pipeline";
     /// A step for an employee that is not there.
     UNKNOWN_EMPLOYEE = "unknown-employee";
     /// A step does not give what its employee needs.

@@ -35,6 +35,8 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     let drafts = loader.pipelines();
     let webhook = loader.config(".crew/webhook.yaml", defs::parse_webhook);
     let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
+    let discussions = loader.discussions();
+    let organization = loader.organization();
     let project = project::detect_in(&loader.files);
     let mut snapshot = Snapshot {
         employees: employees.into_iter().map(|(name, candidate)| (name, candidate.entry)).collect(),
@@ -52,6 +54,14 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
             snapshot.pipelines.insert(name, draft.entry);
         }
     }
+    for (name, draft) in discussions {
+        draft.settle(name, &mut snapshot);
+    }
+    if let Some((organization, source)) = organization {
+        let found = check::organization(&organization, &source, &snapshot);
+        note(&mut snapshot.findings, found, &source);
+        snapshot.organization = Arc::new(organization);
+    }
     if let Some((config, source)) = webhook {
         let found = check::targets(config.routes.iter().map(|route| &route.target), &source, &snapshot);
         note(&mut snapshot.findings, found, &source);
@@ -67,7 +77,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     (snapshot, cache)
 }
 
-fn note(findings: &mut Vec<Finding>, found: Vec<Diagnostic>, source: &Source) {
+pub(super) fn note(findings: &mut Vec<Finding>, found: Vec<Diagnostic>, source: &Source) {
     findings.extend(found.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() }));
 }
 
@@ -79,8 +89,8 @@ fn sort(findings: &mut [Finding]) {
     });
 }
 
-struct Loader {
-    files: Files,
+pub(super) struct Loader {
+    pub(super) files: Files,
 }
 
 impl Loader {
@@ -129,7 +139,7 @@ impl Loader {
     }
 
     /// One of the single files, `None` when it is not there or cannot be used.
-    fn config<T>(
+    pub(super) fn config<T>(
         &mut self,
         path: &str,
         parse: fn(&Source) -> (Option<T>, Vec<Diagnostic>),

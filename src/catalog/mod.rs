@@ -5,8 +5,10 @@
 
 mod check;
 pub mod codes;
+mod discussions;
 mod employees;
 mod files;
+mod lint;
 mod load;
 mod places;
 mod project;
@@ -26,14 +28,15 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
 pub use employees::{Checked, validate};
+pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Project, ProjectType, detect};
-pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
+pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
+pub use tree::{Tree, Unshown};
 pub use watch::Watch;
 
 use employees::Cache;
 use stamp::Stamp;
-pub use tree::{Tree, Unshown};
 
 /// The definitions of one project.
 #[derive(Debug)]

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
-    defs::{CronConfig, Diagnostic, Employee, Pipeline, Severity, Source, WebhookConfig},
+    defs::{
+        CronConfig, Diagnostic, Discussion, Employee, Organization, Pipeline, Severity, Source, WebhookConfig,
+    },
 };
 
 /// All definitions of a project at one moment; never changes.
@@ -19,6 +21,10 @@ pub struct Snapshot {
     pub employees: IndexMap<String, Entry>,
     /// Pipelines by the stem of their file.
     pub pipelines: IndexMap<String, PipelineEntry>,
+    /// Discussions by the stem of their file.
+    pub discussions: IndexMap<String, DiscussionEntry>,
+    /// `organization.yaml`; empty when there is none.
+    pub organization: Arc<Organization>,
     /// `.crew/webhook.yaml`, when it is there and has no errors.
     pub webhook: Option<Arc<WebhookConfig>>,
     /// `.crew/cron.yaml`, when it is there and has no errors.
@@ -49,6 +55,15 @@ pub struct Entry {
 pub struct PipelineEntry {
     /// The pipeline.
     pub pipeline: Arc<Pipeline>,
+    /// Its file, from the root of the project.
+    pub path: String,
+}
+
+/// A discussion and where it comes from.
+#[derive(Debug, Clone)]
+pub struct DiscussionEntry {
+    /// The discussion.
+    pub discussion: Arc<Discussion>,
     /// Its file, from the root of the project.
     pub path: String,
 }
@@ -105,6 +120,13 @@ impl Snapshot {
         self.pipelines.get(name).or_else(|| self.pipelines.values().find(|entry| entry.pipeline.name == name))
     }
 
+    /// The discussion whose file has this stem, else the first with this name.
+    pub fn discussion(&self, name: &str) -> Option<&DiscussionEntry> {
+        let name = name.trim();
+        let by_name = || self.discussions.values().find(|entry| entry.discussion.name == name);
+        self.discussions.get(name).or_else(by_name)
+    }
+
     /// Names of all employees.
     pub fn employee_names(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.employees.keys().map(String::as_str)
@@ -123,6 +145,11 @@ impl Snapshot {
     /// The pipeline most likely meant by `name`.
     pub fn closest_pipeline(&self, name: &str) -> Option<&str> {
         closest(name, self.pipeline_names())
+    }
+
+    /// The discussion most likely meant by `name`.
+    pub fn closest_discussion(&self, name: &str) -> Option<&str> {
+        closest(name, self.discussions.keys().map(String::as_str))
     }
 
     /// Whether anything found makes a definition unusable.

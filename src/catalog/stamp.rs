@@ -8,11 +8,12 @@ use std::{
 use super::{files::Identity, places, project, tree};
 
 /// Folders with other definitions.
-const FOLDERS: [&str; 1] = [".crew/pipelines"];
+const FOLDERS: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
 /// How deep the definitions of employees may lie: below their layer, their own folder, and the folders in that.
 const DEEPEST: u32 = 2 + tree::DEEPEST;
 /// Single files with definitions.
-const FILES: [&str; 2] = [".crew/webhook.yaml", ".crew/cron.yaml"];
+const FILES: [&str; 4] =
+    [".crew/webhook.yaml", ".crew/cron.yaml", "private/organization.yaml", ".crew/organization.yaml"];
 /// Enough for any project; what comes after is seen at the next start.
 const MOST: usize = 50_000;
 

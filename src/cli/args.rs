@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::catalog::Layer;
+use crate::{catalog::Layer, defs::OutputFormat};
 
 /// Crews of AI employees: defined in YAML and Markdown, served over MCP and HTTP.
 #[derive(Debug, Parser)]
@@ -68,6 +68,18 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
+    /// List and show discussions, and print their prompts
+    Discuss(DiscussArgs),
+    /// Check pipelines, discussions and other definitions wherever they lie
+    Lint {
+        /// Files, or folders to search; the pipelines and discussions of the project, unless given
+        paths: Vec<PathBuf>,
+    },
+    /// Print the JSON Schema of a kind of file, or the list of tools
+    Schema {
+        /// employee, pipeline, discussion, webhook, cron, organization or tools
+        name: String,
+    },
     /// Check every definition of the project
     Check,
     /// Check the definitions in a file or a folder, wherever it is
@@ -331,6 +343,11 @@ pub(super) enum PipelineCommand {
         /// Name
         name: String,
     },
+    /// Draw one pipeline as a Mermaid graph
+    Graph {
+        /// Name
+        name: String,
+    },
     /// Print the prompts of a pipeline, or with --execute run it
     Run(PipelineRunArgs),
 }
@@ -353,6 +370,89 @@ pub(super) struct PipelineRunArgs {
 fn layer(text: &str) -> Result<Layer, String> {
     let known = Layer::ALL.into_iter().find(|layer| layer.as_str() == text);
     known.ok_or_else(|| format!("there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiscussArgs {
+    #[command(subcommand)]
+    pub(super) command: DiscussCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DiscussCommand {
+    /// List the discussions
+    List,
+    /// Show one discussion
+    Show {
+        /// Name
+        name: String,
+    },
+    /// Print the prompt of a discussion, or with --orchestrated its plan
+    Run(DiscussRunArgs),
+    /// Print the prompt of a discussion made up on the spot, or with --orchestrated its plan
+    Adhoc(AdHocArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DiscussRunArgs {
+    /// Name
+    pub(super) name: String,
+    /// A value by name: --arg target=src
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Print a plan as JSON: a prompt for each participant in each round
+    #[arg(long)]
+    pub(super) orchestrated: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AdHocArgs {
+    /// Who talks, by name or trigger, with commas between; the first leads
+    #[arg(short, long, required = true, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) employees: Vec<String>,
+    /// What they talk about
+    #[arg(short, long)]
+    pub(super) topic: String,
+    /// What is to come out of it
+    #[arg(short, long)]
+    pub(super) goal: Option<String>,
+    /// How many rounds; two, unless given
+    #[arg(short, long, conflicts_with = "round_template")]
+    pub(super) rounds: Option<u32>,
+    /// A template in place of a number: standard, brainstorm-to-decision, adversarial, deep-adversarial,
+    /// discuss-then-execute
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(super) round_template: Option<String>,
+    /// What comes out of it
+    #[arg(long, value_enum, default_value_t = ResultForm::Summary)]
+    pub(super) output_format: ResultForm,
+    /// A value for the instructions of the employees: --arg target=src
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Print a plan as JSON: a prompt for each participant in each round
+    #[arg(long)]
+    pub(super) orchestrated: bool,
+}
+
+/// What comes out of a discussion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResultForm {
+    /// Decisions, and who does what.
+    Decision,
+    /// All that was said.
+    Transcript,
+    /// What matters of it.
+    Summary,
+}
+
+impl From<ResultForm> for OutputFormat {
+    fn from(form: ResultForm) -> Self {
+        match form {
+            ResultForm::Decision => Self::Decision,
+            ResultForm::Transcript => Self::Transcript,
+            ResultForm::Summary => Self::Summary,
+        }
+    }
 }
 
 fn named_value(text: &str) -> Result<(String, String), String> {

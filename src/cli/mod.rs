@@ -3,13 +3,16 @@
 mod args;
 mod author;
 mod check;
+mod discuss;
 mod exit;
 mod export;
+mod lint;
 mod list;
 mod mcp;
 mod pipeline;
 mod render;
 mod run;
+mod schema;
 mod serve;
 mod show;
 mod validate;
@@ -56,6 +59,9 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Show(args) => show::show(&cli.global, args, env).await,
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
+            Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
+            Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
+            Command::Schema { name } => schema::schema(name),
             Command::Check => check::check(&cli.global, env).await,
             Command::Validate(args) => validate::validate(&cli.global, args),
             Command::Init(args) => author::init(&cli.global, args),

@@ -61,18 +61,46 @@ codes! {
     // Pipelines.
     /// A pipeline or a group without steps.
     EMPTY_STEPS = "empty-steps";
-    /// A kind of step this version does not run.
+    /// Something a step asks for that this version does not do.
     UNSUPPORTED_STEP = "unsupported-step";
     /// A group inside a group.
     NESTED_PARALLEL = "nested-parallel";
-    /// Keys of a step beside `parallel`.
+    /// A condition or a loop inside another.
+    NESTED_BLOCK = "nested-block";
+    /// Keys that do not go together in one item.
     MIXED_STEP = "mixed-step";
+    /// A test that does not say, or says twice, what it compares with.
+    AMBIGUOUS_TEST = "ambiguous-test";
+    /// A regular expression that cannot be used.
+    INVALID_PATTERN = "invalid-pattern";
     /// Two steps share an id.
     DUPLICATE_ID = "duplicate-id";
     /// A reference to a step that does not come before.
     UNKNOWN_REFERENCE = "unknown-reference";
+    /// A reference to a step that may not have run.
+    UNCERTAIN_REFERENCE = "uncertain-reference";
+    /// A `$name` that is not among the arguments a pipeline declares.
+    UNDECLARED_ARG = "undeclared-arg";
     /// Something that looks like a reference but is none.
     MALFORMED_REFERENCE = "malformed-reference";
+
+    // Discussions.
+    /// A discussion that nobody takes part in.
+    NO_PARTICIPANTS = "no-participants";
+    /// Somebody takes part twice.
+    REPEATED_PARTICIPANT = "repeated-participant";
+    /// A conversation between two with more or fewer participants than one.
+    TOO_MANY_PARTICIPANTS = "too-many-participants";
+    /// A rule of the discussion that nobody, or nothing, is there to follow.
+    IDLE_SETTING = "idle-setting";
+
+    // The organization.
+    /// A team or category that is named and not there.
+    UNKNOWN_MEMBER = "unknown-member";
+
+    // Deliveries of results.
+    /// A delivery that cannot be made as it is written.
+    INVALID_DELIVERY = "invalid-delivery";
 
     // Webhooks and schedules.
     /// A secret that is neither a text nor `${NAME}`.

@@ -4,12 +4,12 @@ use indexmap::IndexMap;
 use jiff::{civil::date, tz::TimeZone};
 
 use super::{
-    codes,
+    codes, delivery,
     diagnostic::{Diagnostic, Source, Span},
     reader::{self, Fields, Text, Unknown},
     report::Report,
     target::{self, Target},
-    yaml::{Kind, Node, Value},
+    yaml::{Node, Value},
 };
 
 /// `cron.yaml`.
@@ -141,7 +141,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let args = fields.text_map("args", report);
     let timezone = timezone(&mut fields, report);
     let enabled = fields.flag("enabled", report).unwrap_or(true);
-    let delivery = fields.list("delivery", report).iter().map(json).collect();
+    let delivery = delivery::read(&mut fields, "delivery", report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
     let schedule = Schedule {
@@ -180,24 +180,4 @@ fn timezone(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<String> 
             .suggest(name, ["UTC", "Asia/Shanghai", "Asia/Tokyo", "Europe/Berlin", "America/New_York"]);
     }
     Some(name.to_owned())
-}
-
-/// The node as JSON; scalars keep their text unless they are yes-or-no values or whole numbers.
-fn json(node: &Node) -> serde_json::Value {
-    match &node.value {
-        Value::Null => serde_json::Value::Null,
-        Value::Scalar { kind: Kind::Bool(value), .. } => (*value).into(),
-        Value::Scalar { kind: Kind::Number, text } => {
-            text.parse::<i64>().map_or_else(|_| text.clone().into(), serde_json::Value::from)
-        }
-        Value::Scalar { text, .. } => text.clone().into(),
-        Value::List(items) => items.iter().map(json).collect(),
-        Value::Map(entries) => {
-            let entries = entries.iter().filter_map(|(key, value)| match &key.value {
-                Value::Scalar { text, .. } => Some((text.clone(), json(value))),
-                _ => None,
-            });
-            serde_json::Value::Object(entries.collect())
-        }
-    }
 }

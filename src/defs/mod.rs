@@ -5,25 +5,42 @@
 
 pub mod codes;
 mod cron;
+mod delivery;
 mod diagnostic;
+mod discussion;
 mod emit;
 mod employee;
 mod front_matter;
+mod kind;
+mod organization;
 mod pipeline;
 mod reader;
 mod report;
 mod target;
+pub(crate) mod template;
 mod webhook;
 mod yaml;
 
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
+pub use discussion::{
+    AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,
+    Participant, ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
+};
 pub use emit::text as yaml_text;
 pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
     Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
     parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
 };
-pub use pipeline::{Item, Pipeline, PipelineMarks, Step, StepMarks, parse_pipeline, parse_pipeline_marked};
+pub use kind::FileKind;
+pub use organization::{
+    Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
+    parse_organization,
+};
+pub use pipeline::{
+    Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
+    Work, parse_pipeline, parse_pipeline_marked,
+};
 pub use target::{Target, TargetKind};
 pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

@@ -130,7 +130,9 @@ impl<'n> Fields<'n> {
 
     /// A value; `null` counts as absent.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let (_, node) = self.entries.get(key)?;
         (node.value != Value::Null).then_some(*node)
     }
@@ -197,6 +199,76 @@ impl<'n> Fields<'n> {
             format!("`{key}` must be `true` or `false`, not {}", node.describe()),
         );
         None
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn whole(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+        report: &mut Report<'_>,
+    ) -> Option<u32> {
+        let node = self.get(key)?;
+        let number = match &node.value {
+            Value::Scalar { text, .. } => text.trim().parse::<u32>().ok(),
+            _ => None,
+        };
+        if number.is_none_or(|number| !range.contains(&number)) {
+            let (first, last) = (range.start(), range.end());
+            let message = match &node.value {
+                Value::Scalar { text, .. } => {
+                    let text = text.trim().escape_debug();
+                    format!("`{key}` must be a whole number from {first} to {last}, not `{text}`")
+                }
+                _ => {
+                    format!("`{key}` must be a whole number from {first} to {last}, not {}", node.describe())
+                }
+            };
+            report.error(codes::INVALID_VALUE, node.span, message);
+            return None;
+        }
+        number
+    }
+
+    /// A number within `range`.
+    pub(super) fn number(
+        &mut self,
+        key: &'static str,
+        range: std::ops::RangeInclusive<f64>,
+        report: &mut Report<'_>,
+    ) -> Option<f64> {
+        let text = self.text(key, report)?;
+        let number = text.value.trim().parse::<f64>().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let message = format!(
+                "`{key}` must be a number from {} to {}, not `{}`",
+                range.start(),
+                range.end(),
+                text.value.trim().escape_debug()
+            );
+            report.error(codes::INVALID_VALUE, text.span, message);
+        }
+        number
+    }
+
+    /// One of `words`, by its place in the list.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &'static str,
+        what: &str,
+        words: &[(&'static str, T)],
+        report: &mut Report<'_>,
+    ) -> Option<T> {
+        let text = self.text(key, report)?;
+        let word = text.value.trim();
+        let found = words.iter().find(|(known, _)| *known == word).map(|(_, meant)| *meant);
+        if found.is_none() {
+            let message = format!("there is no {what} `{}`", word.escape_debug());
+            report
+                .error(codes::INVALID_VALUE, text.span, message)
+                .suggest(word, words.iter().map(|(word, _)| *word));
+        }
+        found
     }
 
     /// A list, empty when absent.

@@ -60,7 +60,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<WebhookConfig> {
         return Some(WebhookConfig { github_secret: None, routes: Vec::new() });
     }
     let mut fields = Fields::of(node, "`webhook.yaml`", report)?;
-    let github_secret = fields.get("github_secret").and_then(|node| secret(node, report));
+    let github_secret = fields.get("github_secret").and_then(|node| secret(node, "github_secret", report));
     let nodes = fields.list("routes", report);
     let routes = nodes.iter().filter_map(|node| route(node, report)).collect();
     fields.finish(Unknown::Refused, &[], report);
@@ -68,22 +68,22 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<WebhookConfig> {
 }
 
 /// Never points at the line it is about, as the line would be shown.
-fn secret(node: &Node, report: &mut Report<'_>) -> Option<SecretRef> {
+pub(super) fn secret(node: &Node, name: &str, report: &mut Report<'_>) -> Option<SecretRef> {
     const REFERENCE: &str = "write `${NAME}` to take it from the environment variable `NAME`";
     let Value::Scalar { text, .. } = &node.value else {
-        let message = format!("`github_secret` must be a text, not {}", node.describe());
+        let message = format!("`{name}` must be a text, not {}", node.describe());
         report.error_in_file(codes::INVALID_SECRET, message).help(REFERENCE);
         return None;
     };
     let text = text.trim();
-    let name = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
-    if let Some(name) = name
-        && is_variable(name)
+    let variable = text.strip_prefix("${").and_then(|text| text.strip_suffix('}'));
+    if let Some(variable) = variable
+        && is_variable(variable)
     {
-        return Some(SecretRef::Env(name.to_owned()));
+        return Some(SecretRef::Env(variable.to_owned()));
     }
     if text.contains("${") || text.strip_prefix('$').is_some_and(is_variable) {
-        let message = "`github_secret` is neither a secret nor a whole `${NAME}`";
+        let message = format!("`{name}` is neither a secret nor a whole `${{NAME}}`");
         report.error_in_file(codes::INVALID_SECRET, message).help(REFERENCE);
         return None;
     }

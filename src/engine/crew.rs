@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    EMPLOYEE_RUN, Error, Live, Order, PIPELINE_RUN, pipeline,
+    Args, EMPLOYEE_RUN, Error, Live, Order, PIPELINE_RUN, pipeline,
     prompt::{self, Given},
-    surroundings::{Surroundings, git_branch},
+    surroundings::{Language, Surroundings, git_branch},
 };
 use crate::{
     base::clock,
@@ -94,6 +94,16 @@ impl Crew {
         prompt::render(employee, given, &self.surroundings(employee).await)
     }
 
+    /// The instructions of `employee` to be told to others, see [`prompt::background`].
+    pub(super) async fn render_background(
+        &self,
+        employee: &Employee,
+        args: &Args,
+        language: Language,
+    ) -> String {
+        prompt::background(employee, args, language, &self.surroundings(employee).await)
+    }
+
     async fn surroundings(&self, employee: &Employee) -> Surroundings {
         let root = self.catalog.root();
         let texts = || std::iter::once(&employee.body).chain(employee.adaptors.iter().map(|a| &a.body));
@@ -111,26 +121,36 @@ impl Crew {
         }
     }
 
-    /// The model a run of `employee` uses: what the run asks for, else its own, else the crew's.
-    pub(crate) fn model<'m>(&'m self, asked: Option<&'m str>, employee: &'m Employee) -> &'m str {
-        asked.or(employee.model.as_deref()).unwrap_or(&self.default_model)
+    /// The model a run of `employee` uses: what the run asks for, else its own, else that of its tier in the
+    /// organization, else the crew's.
+    pub(crate) fn model<'m>(
+        &'m self,
+        definitions: &'m Snapshot,
+        asked: Option<&'m str>,
+        employee: &'m Employee,
+    ) -> &'m str {
+        let of_tier = || definitions.organization.model_of_tier(&employee.model_tier);
+        asked.or(employee.model.as_deref()).or_else(of_tier).unwrap_or(&self.default_model)
     }
 
     /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.
     ///
     /// # Errors
     /// An unknown employee or pipeline, missing values, or a model that has no provider or no key.
-    pub async fn plan(&self, order: Order) -> Result<NewTask, Error> {
+    pub async fn plan(&self, mut order: Order) -> Result<NewTask, Error> {
         match order.kind {
             TargetKind::Employee => {
                 let employee = self.employee(&order.target).await?;
                 prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
-                self.llm.check(self.model(order.model.as_deref(), &employee))?;
+                let definitions = self.definitions().await;
+                self.llm.check(self.model(&definitions, order.model.as_deref(), &employee))?;
                 Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
             }
             TargetKind::Pipeline => {
                 let definitions = self.definitions().await;
                 let pipeline = find_pipeline(&definitions, &order.target)?;
+                // Defaults are part of the task: a run goes on with those it began with.
+                order.args = pipeline.complete(order.args);
                 pipeline::check(self, &definitions, &pipeline, &order)?;
                 let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);

@@ -49,6 +49,33 @@ pub enum Error {
     /// Whoever the answer was told to does not listen any more.
     #[error("nobody listens any more")]
     Unheard,
+    /// A step took longer than it may.
+    #[error("it took longer than the {seconds} s it may take")]
+    TimedOut {
+        /// How long it may take.
+        seconds: u64,
+    },
+    /// A step waits for a person's approval, which nothing can give yet.
+    #[error(
+        "step `{step}` of pipeline `{pipeline}` asks for an approval, and approvals are not available yet; remove `approval` to run it without"
+    )]
+    ApprovalUnavailable {
+        /// The pipeline.
+        pipeline: String,
+        /// Id of the step, or its employee.
+        step: String,
+    },
+    /// No discussion goes by that name.
+    #[error("no discussion is called `{name}`")]
+    UnknownDiscussion {
+        /// What was asked for.
+        name: String,
+        /// The nearest name there is.
+        near: Option<String>,
+    },
+    /// A discussion cannot be held as it is asked for.
+    #[error("{0}")]
+    Discussion(String),
     /// The model did not answer, or cannot.
     #[error(transparent)]
     Model(#[from] llm::Error),

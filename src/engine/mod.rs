@@ -5,8 +5,10 @@
 
 pub mod author;
 mod crew;
+mod discussion;
 mod error;
 mod exchange;
+mod graph;
 mod ground;
 mod live;
 mod order;
@@ -15,7 +17,6 @@ mod prompt;
 mod run;
 mod schedule;
 mod surroundings;
-mod template;
 pub mod template_files;
 mod wiring;
 
@@ -25,8 +26,10 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use crew::Crew;
+pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::Error;
 pub use exchange::{Exchange, Exchanged, Outcome};
+pub use graph::mermaid;
 pub use ground::Refusal;
 pub use live::{Live, Output, Reader};
 pub use order::Order;
@@ -34,7 +37,6 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, STREAM};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
-pub use wiring::inputs;
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
 

@@ -7,11 +7,13 @@ use indexmap::IndexMap;
 use super::{
     Error,
     surroundings::{self, Language, Surroundings},
-    template::{Grammar, Place, Template, longest_name},
 };
 use crate::{
     catalog::ProjectType,
-    defs::{Adaptor, Employee, Format, Origin, Output},
+    defs::{
+        Adaptor, Employee, Format, Origin, Output,
+        template::{Grammar, Place, Template, longest_name},
+    },
 };
 
 /// Values for an employee.
@@ -45,6 +47,28 @@ pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) 
         prompt.push_str(&output_section(&employee.output, language));
     }
     Ok(prompt)
+}
+
+/// The instructions of `employee` as they are told to others: filled, and where a value is needed that is not given, its
+/// name in angle brackets.
+pub(crate) fn background(
+    employee: &Employee,
+    args: &IndexMap<String, String>,
+    language: Language,
+    around: &Surroundings,
+) -> String {
+    let mut given = Given::named(args.clone());
+    for arg in employee.args.iter().filter(|arg| arg.required && arg.default.is_none()) {
+        let is_blank = given.named.get(&arg.name).is_none_or(|value| value.trim().is_empty());
+        if is_blank {
+            given.named.insert(arg.name.clone(), format!("<{}>", arg.name));
+        }
+    }
+    let Ok(values) = Values::resolve(employee, &given) else { return String::new() };
+    values
+        .fill(&full_body(employee, around.project.project_type.as_str()), language, around)
+        .trim()
+        .to_owned()
 }
 
 /// The names of required values that `given` lacks.
@@ -111,7 +135,7 @@ impl<'a> Values<'a> {
                 Place::Word(word) => {
                     surroundings::word(word, &self.employee.name, language, around).unwrap_or_default()
                 }
-                Place::StepOutput(_) => String::new(),
+                Place::StepOutput(_) | Place::StepJson { .. } => String::new(),
             })
         });
         match filled {

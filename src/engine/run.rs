@@ -90,7 +90,7 @@ impl Crew {
         model: Option<&str>,
     ) -> Result<Request, Error> {
         Ok(Request {
-            model: self.model(model, employee).to_owned(),
+            model: self.model(&*self.definitions().await, model, employee).to_owned(),
             system: self.render(employee, given).await?,
             messages: vec![Message::user(BEGIN)],
             max_tokens: employee.max_tokens,

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Zoned;
 
-use crate::catalog::Project;
+use crate::{base::text::is_chinese, catalog::Project};
 
 /// Where and when: the project, its kind, and the time.
 #[derive(Debug, Clone)]
@@ -85,8 +85,7 @@ pub(crate) enum Language {
 impl Language {
     /// The language `text` is written in: Chinese as soon as it holds a Han character.
     pub(crate) fn of(text: &str) -> Self {
-        let han = |c: char| matches!(u32::from(c), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF);
-        if text.contains(han) { Self::Chinese } else { Self::English }
+        if is_chinese(text) { Self::Chinese } else { Self::English }
     }
 
     /// The one of two words that is in this language.

@@ -1,130 +1,169 @@
 //! How values reach the steps of a pipeline: from the run's arguments and from the outputs of earlier steps.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap, convert::Infallible};
 
 use indexmap::IndexMap;
+use serde_json::Value;
 
-use super::template::{Grammar, Place, Template, identifier_len, longest_name};
-use crate::defs::{Pipeline, Step};
+use crate::defs::{
+    Pipeline, Step,
+    template::{Place, Template, Wires},
+};
 
 /// What stands between the outputs of a group when they are handed on together.
 const RULE: &str = "\n\n---\n\n";
 
-/// The places of a step's arguments.
-struct Wires<'a> {
-    given: Option<&'a IndexMap<String, String>>,
+/// What one step has given so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gave {
+    /// It has not run: it comes later, was skipped, or is in a way that was not taken.
+    Nothing,
+    /// It failed.
+    Failure,
+    /// This.
+    Text(String),
 }
 
-impl Grammar for Wires<'_> {
-    fn name_len(&self, rest: &str) -> Option<usize> {
-        let given = self.given.and_then(|given| longest_name(rest, given.keys().map(String::as_str)));
-        given.or_else(|| identifier_len(rest))
-    }
-    fn braced(&self, name: &str) -> bool {
-        !name.is_empty()
-    }
-    fn positionals(&self) -> Option<usize> {
-        None
-    }
-    fn word(&self, word: &str) -> bool {
-        word == "prev"
-    }
-    fn step_outputs(&self) -> bool {
-        true
-    }
-}
-
-/// The names of the values a run of `pipeline` must be given, in the order they are first used.
-pub fn inputs(pipeline: &Pipeline) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for value in pipeline.steps().flat_map(|step| step.args.values()) {
-        for place in Template::parse(value, &Wires { given: None }).places() {
-            if let Place::Named(name) = place
-                && !names.iter().any(|known| known == name)
-            {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    names
-}
-
-/// What the steps have given so far.
+/// What the steps of a pipeline have given so far.
 #[derive(Debug, Default)]
 pub(crate) struct Outputs {
-    /// By flat index; `None` for a step that failed.
-    by_index: Vec<Option<String>>,
+    /// By flat index.
+    by_index: Vec<Gave>,
     index_of: HashMap<String, usize>,
-    /// Where the item before the next one begins.
-    prev_from: usize,
+    /// What ran last: a step, or the members of a group.
+    last: Vec<usize>,
 }
 
-/// Why a place in a step's arguments cannot be filled.
+/// Why a place cannot be filled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unwired {
     #[error("`${0}` is not among the arguments of this run")]
     Argument(String),
-    #[error("`{{steps.{0}.output}}` names no earlier step")]
+    #[error("`{{steps.{0}.output}}` names no step")]
     Step(String),
     #[error("it needs the output of a step that failed")]
     Failed,
+    #[error("it needs the output of step `{0}` as JSON, which it is not")]
+    NoJson(String),
+    #[error("`{{steps.{id}.json.{path}}}` leads nowhere")]
+    NoPath { id: String, path: String },
 }
 
 impl Outputs {
-    /// Notes the outputs of one item, in the order of its steps.
-    pub(crate) fn push<'s>(&mut self, outputs: impl IntoIterator<Item = (&'s Step, Option<String>)>) {
-        self.prev_from = self.by_index.len();
-        for (step, output) in outputs {
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        let mut outputs = Self::default();
+        for (index, step) in pipeline.steps().enumerate() {
+            outputs.by_index.push(Gave::Nothing);
             if let Some(id) = &step.id {
-                self.index_of.insert(id.clone(), self.by_index.len());
+                outputs.index_of.entry(id.clone()).or_insert(index);
             }
-            self.by_index.push(output);
+        }
+        outputs
+    }
+
+    /// Notes what a step or the members of a group gave, `first` being the flat index of the first of them.
+    pub(crate) fn push(&mut self, first: usize, gave: impl IntoIterator<Item = Gave>) {
+        let mut ran = Vec::new();
+        for (index, gave) in (first..).zip(gave) {
+            if gave != Gave::Nothing {
+                ran.push(index);
+            }
+            if let Some(known) = self.by_index.get_mut(index) {
+                *known = gave;
+            }
+        }
+        // When all was skipped, what came before is still the last.
+        if !ran.is_empty() {
+            self.last = ran;
         }
     }
 
-    /// What `{prev}` stands for: the outputs of the item before, joined by a rule; empty at the start.
+    /// What `{prev}` stands for: the outputs of what ran last, joined by a rule; empty at the start.
     fn prev(&self) -> Result<String, Unwired> {
-        let outputs = self.by_index.get(self.prev_from..).unwrap_or_default();
-        let given: Vec<&str> = outputs.iter().flatten().map(String::as_str).collect();
-        if given.is_empty() && !outputs.is_empty() { Err(Unwired::Failed) } else { Ok(given.join(RULE)) }
+        let last = self.last.iter().filter_map(|index| self.by_index.get(*index));
+        let given: Vec<&str> = last
+            .filter_map(|gave| match gave {
+                Gave::Text(text) => Some(text.as_str()),
+                Gave::Nothing | Gave::Failure => None,
+            })
+            .collect();
+        if given.is_empty() && !self.last.is_empty() { Err(Unwired::Failed) } else { Ok(given.join(RULE)) }
     }
 
-    /// What `{steps.<id>.output}` stands for: a step's id, else its place in the flat order, from 0.
-    fn step(&self, id: &str) -> Result<String, Unwired> {
+    /// What a step gave, by its id or else its place in the flat order, from 0; empty when it did not run.
+    fn step(&self, id: &str) -> Result<&str, Unwired> {
         let index = self.index_of.get(id).copied().or_else(|| id.parse().ok());
-        let output = index.and_then(|index: usize| self.by_index.get(index));
-        output.ok_or_else(|| Unwired::Step(id.to_owned()))?.clone().ok_or(Unwired::Failed)
+        match index.and_then(|index: usize| self.by_index.get(index)) {
+            None => Err(Unwired::Step(id.to_owned())),
+            Some(Gave::Failure) => Err(Unwired::Failed),
+            Some(Gave::Nothing) => Ok(""),
+            Some(Gave::Text(text)) => Ok(text),
+        }
     }
 
-    /// Fills the arguments of `step`, each in one pass: outputs are never looked at again.
+    fn json(&self, id: &str, path: &str) -> Result<String, Unwired> {
+        let output = self.step(id)?;
+        if output.is_empty() {
+            return Ok(String::new());
+        }
+        let value = parse_json(output).ok_or_else(|| Unwired::NoJson(id.to_owned()))?;
+        let found = path.split('.').try_fold(&value, |value, key| match value {
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            other => other.get(key),
+        });
+        match found {
+            None => Err(Unwired::NoPath { id: id.to_owned(), path: path.to_owned() }),
+            Some(Value::Null) => Ok(String::new()),
+            Some(Value::String(text)) => Ok(text.clone()),
+            Some(other) => Ok(other.to_string()),
+        }
+    }
+
+    /// Fills `text` in one pass: outputs and arguments are never looked at again.
+    pub(crate) fn fill(&self, text: &str, given: &IndexMap<String, String>) -> Result<String, Unwired> {
+        Template::parse(text, &Wires { names: given }).fill(|place| {
+            Ok(match place {
+                Place::Named(name) => {
+                    let value = given.get(name).ok_or_else(|| Unwired::Argument(name.to_owned()))?;
+                    Cow::Borrowed(value.as_str())
+                }
+                Place::StepOutput(id) => Cow::Borrowed(self.step(id)?),
+                Place::StepJson { id, path } => Cow::Owned(self.json(id, path)?),
+                _ => Cow::Owned(self.prev()?),
+            })
+        })
+    }
+
+    /// Fills the arguments of `step`.
     pub(crate) fn wire(
         &self,
         step: &Step,
         given: &IndexMap<String, String>,
     ) -> Result<IndexMap<String, String>, Unwired> {
-        let grammar = Wires { given: Some(given) };
-        let fill = |value: &String| {
-            Template::parse(value, &grammar).fill(|place| match place {
-                Place::Named(name) => {
-                    given.get(name).cloned().ok_or_else(|| Unwired::Argument(name.to_owned()))
-                }
-                Place::StepOutput(id) => self.step(id),
-                _ => self.prev(),
-            })
-        };
-        step.args.iter().map(|(name, value)| Ok((name.clone(), fill(value)?))).collect()
+        step.args.iter().map(|(name, text)| Ok((name.clone(), self.fill(text, given)?))).collect()
     }
+}
+
+/// The JSON a model gave, also when it put it in a fence or said something around that.
+fn parse_json(output: &str) -> Option<Value> {
+    let fenced = || {
+        let (_, rest) = output.split_once("```")?;
+        let (_, rest) = rest.split_once('\n')?;
+        serde_json::from_str(rest.split_once("```")?.0.trim()).ok()
+    };
+    serde_json::from_str(output.trim()).ok().or_else(fenced)
 }
 
 /// The arguments of `step` with the run's values filled in and references to outputs left as they are, for showing a
 /// prompt before anything has run.
 pub(crate) fn preview(step: &Step, given: &IndexMap<String, String>) -> IndexMap<String, String> {
-    let grammar = Wires { given: Some(given) };
+    let grammar = Wires { names: given };
     let fill = |value: &String| {
         let filled = Template::parse(value, &grammar).fill(|place| {
-            Ok::<_, std::convert::Infallible>(match place {
+            Ok::<_, Infallible>(match place {
                 Place::Named(name) => given.get(name).cloned().unwrap_or_else(|| format!("${name}")),
                 Place::StepOutput(id) => format!("{{steps.{id}.output}}"),
+                Place::StepJson { id, path } => format!("{{steps.{id}.json.{path}}}"),
                 _ => "{prev}".to_owned(),
             })
         });
@@ -139,29 +178,28 @@ pub(crate) fn preview(step: &Step, given: &IndexMap<String, String>) -> IndexMap
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::defs::{Source, parse_pipeline};
 
-    fn step(id: &str, arg: &str) -> Step {
-        Step {
-            id: Some(id.to_owned()),
-            employee: "worker".to_owned(),
-            args: IndexMap::from([("a".to_owned(), arg.to_owned())]),
-            model: None,
-        }
+    fn pipeline() -> Pipeline {
+        let text = "steps:\n  - {id: one, employee: a}\n  - parallel:\n      - {id: two, employee: a}\n      - {id: three, employee: a}\n      - {id: four, employee: a}\n  - {id: data, employee: a}\n  - {id: late, employee: a}\n";
+        parse_pipeline(&Source::new("p.yaml", text), "p").0.unwrap()
+    }
+
+    fn outputs() -> Outputs {
+        let mut outputs = Outputs::of(&pipeline());
+        let text = |text: &str| Gave::Text(text.to_owned());
+        outputs.push(4, [text("好的：\n```json\n{\"a\": [{\"标题\": \"x\"}, 2], \"n\": null}\n```")]);
+        outputs.push(0, [text("first {prev} $x")]);
+        outputs.push(1, [text("A"), Gave::Failure, text("B")]);
+        outputs
     }
 
     #[track_caller]
     fn check(arg: &str, expected: Result<&str, &str>) {
-        let mut outputs = Outputs::default();
-        outputs.push([(&step("one", ""), Some("first {prev} $x".to_owned()))]);
-        outputs.push([
-            (&step("two", ""), Some("A".to_owned())),
-            (&step("three", ""), None),
-            (&step("four", ""), Some("B".to_owned())),
-        ]);
         let given =
             IndexMap::from([("x".to_owned(), "{prev}${x}".to_owned()), ("目标".to_owned(), "t".to_owned())]);
-        let wired = outputs.wire(&step("five", arg), &given).map(|args| args["a"].clone());
-        assert_eq!(wired.as_deref().map_err(ToString::to_string), expected.map_err(str::to_owned));
+        let filled = outputs().fill(arg, &given);
+        assert_eq!(filled.as_deref().map_err(ToString::to_string), expected.map_err(str::to_owned));
     }
 
     #[test]
@@ -182,6 +220,22 @@ mod tests {
     fn what_is_not_there_is_said() {
         check("$y", Err("`$y` is not among the arguments of this run"));
         check("$$y", Ok("$y"));
-        check("{steps.nine.output}", Err("`{steps.nine.output}` names no earlier step"));
+        check("{steps.nine.output}", Err("`{steps.nine.output}` names no step"));
+    }
+
+    #[test]
+    fn parts_of_json_are_found_also_in_a_fence() {
+        check("{steps.data.json.a.0.标题} {steps.data.json.a.1}{steps.data.json.n}", Ok("x 2"));
+        check("{steps.data.json.a}", Ok(r#"[{"标题":"x"},2]"#));
+        check("{steps.data.json.b}", Err("`{steps.data.json.b}` leads nowhere"));
+        check("{steps.one.json.a}", Err("it needs the output of step `one` as JSON, which it is not"));
+    }
+
+    #[test]
+    fn what_did_not_run_is_empty_and_leaves_prev_as_it_was() {
+        check("<{steps.late.output}{steps.late.json.a}>", Ok("<>"));
+        let mut outputs = outputs();
+        outputs.push(5, [Gave::Nothing]);
+        assert_eq!(outputs.fill("{prev}", &IndexMap::new()).unwrap(), "A\n\n---\n\nB");
     }
 }

@@ -5,6 +5,7 @@
 
 mod ctx;
 mod detached;
+mod discussion;
 mod employee;
 mod error;
 mod office;
@@ -32,6 +33,8 @@ pub fn all(office: &Office) -> Registry {
     tools.add(employee::ValidateDefinition);
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
+    tools.add(discussion::ListDiscussions(office.clone()));
+    tools.add(discussion::RunDiscussion(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

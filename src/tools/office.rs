@@ -52,11 +52,11 @@ impl Office {
         &self,
         ctx: &Ctx,
         new: NewTask,
-        total: usize,
+        total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
         let id = tasks.submit(new).await?.id;
-        let total = u32::try_from(total).ok();
+        let total = total.and_then(|total| u32::try_from(total).ok());
         if let Some(watch) = tasks.watch(&id) {
             tokio::select! {
                 () = report(ctx, watch, total) => {}
@@ -152,9 +152,12 @@ impl From<engine::Error> for Error {
             engine::Error::UnknownPipeline { name, near: n } => {
                 Self::NotFound { what: "pipeline", name, hint: near(n) }
             }
-            engine::Error::MissingArguments { .. } | engine::Error::TooManyPositionals { .. } => {
-                Self::Arguments(error.to_string())
+            engine::Error::UnknownDiscussion { name, near: n } => {
+                Self::NotFound { what: "discussion", name, hint: near(n) }
             }
+            engine::Error::Discussion(_)
+            | engine::Error::MissingArguments { .. }
+            | engine::Error::TooManyPositionals { .. } => Self::Arguments(error.to_string()),
             engine::Error::Model(error) => error.into(),
             error => Self::Failed(error.to_string()),
         }

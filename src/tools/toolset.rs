@@ -4,7 +4,7 @@ use super::Registry;
 use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
-pub const TOOLSETS: [(&str, &[&str]); 4] = [
+pub const TOOLSETS: [(&str, &[&str]); 5] = [
     (
         "employees",
         &[
@@ -17,6 +17,7 @@ pub const TOOLSETS: [(&str, &[&str]); 4] = [
         ],
     ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
+    ("discussions", &["list_discussions", "run_discussion"]),
     ("project", &["detect_project"]),
     ("tasks", &["get_task", "list_tasks"]),
 ];

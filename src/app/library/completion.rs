@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{EMPLOYEE, Library, PIPELINE, TASK};
+use super::{DISCUSSION, EMPLOYEE, Library, PIPELINE, TASK};
 use crate::{
     protocol::{Asked, Completer, Error, Subject},
     tasks::Filter,
@@ -21,6 +21,9 @@ impl Library {
         }
         if uri == template(PIPELINE, "name") {
             return Ok(crew.definitions().await.pipeline_names().map(str::to_owned).collect());
+        }
+        if uri == template(DISCUSSION, "name") {
+            return Ok(crew.definitions().await.discussions.keys().cloned().collect());
         }
         if uri == template(TASK, "id") {
             // Suggestions are no reason to fail: where tasks cannot be had there is nothing to suggest.

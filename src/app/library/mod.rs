@@ -1,4 +1,4 @@
-//! What clients of MCP browse: employees as prompts, as resources and as skills, pipelines and tasks as resources.
+//! What clients of MCP browse: employees as prompts, as resources and as skills, pipelines, discussions and tasks as resources.
 
 mod completion;
 mod segment;
@@ -30,6 +30,7 @@ use crate::{
 
 const EMPLOYEE: &str = "crew://employee/";
 const PIPELINE: &str = "crew://pipeline/";
+const DISCUSSION: &str = "crew://discussion/";
 const TASK: &str = "crew://task/";
 
 /// The definitions of a crew and the tasks it was given, as clients of MCP browse them.
@@ -74,6 +75,10 @@ impl Library {
             let pipeline = self.office.crew.pipeline(&decoded(name)).await?;
             return json(uri, &*pipeline);
         }
+        if let Some(name) = uri.strip_prefix(DISCUSSION) {
+            let discussion = self.office.crew.discussion(&decoded(name)).await?;
+            return json(uri, &*discussion);
+        }
         if let Some(id) = uri.strip_prefix(TASK) {
             return match self.office.task(&decoded(id)).await {
                 Ok(task) => json(uri, &*task),
@@ -92,14 +97,20 @@ impl Shelves {
     fn of(definitions: Arc<Snapshot>, skills: Skills) -> Self {
         let employees = || definitions.employees.values().map(|entry| entry.employee.as_ref());
         let prompts = employees().map(prompt).collect();
-        let of_pipelines = definitions.pipelines.iter().map(|(name, entry)| Resource {
-            uri: format!("{PIPELINE}{}", encoded(name)),
+        let of_pipelines =
+            definitions.pipelines.iter().map(|(name, entry)| (PIPELINE, name, &entry.pipeline.description));
+        let of_discussions = definitions
+            .discussions
+            .iter()
+            .map(|(name, entry)| (DISCUSSION, name, &entry.discussion.description));
+        let plans = of_pipelines.chain(of_discussions).map(|(prefix, name, description)| Resource {
+            uri: format!("{prefix}{}", encoded(name)),
             name: name.clone(),
-            description: Some(entry.pipeline.description.clone()).filter(|text| !text.is_empty()),
+            description: Some(description.clone()).filter(|text| !text.is_empty()),
             mime_type: Some("application/json".to_owned()),
             ..Resource::default()
         });
-        let resources = employees().map(resource).chain(of_pipelines).chain(skills.resources()).collect();
+        let resources = employees().map(resource).chain(plans).chain(skills.resources()).collect();
         Self { prompts, resources, made_from: definitions, skills: Arc::new(skills) }
     }
 }
@@ -148,6 +159,12 @@ impl mcp::Library for Library {
                 completion::template(PIPELINE, "name"),
                 "pipeline",
                 "The steps of a pipeline",
+                "application/json",
+            ),
+            template(
+                completion::template(DISCUSSION, "name"),
+                "discussion",
+                "Who discusses what, and how",
                 "application/json",
             ),
             template(

@@ -1,89 +1,193 @@
-//! Checks the places in arguments that stand for the output of another step.
+//! Checks the places in arguments and tests that stand for the output of another step.
+//!
+//! A step is seen by what certainly comes after it. What may have been left out (the other way of a condition, a step
+//! with `when`, a later step of a loop the first time round) can be referred to, with a warning: it is empty then.
 
-use indexmap::IndexSet;
+use std::collections::HashMap;
 
-use super::super::{codes, diagnostic::Span, reader::Text, report::Report};
+use super::super::{
+    codes,
+    diagnostic::Span,
+    employee::Arg,
+    reader::Text,
+    report::Report,
+    template::{Place, Template, Wires},
+};
 
-/// The steps whose output is there to be referred to.
+/// Where in the order of work something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Scope {
+    /// Place of the item.
+    pub(super) item: usize,
+    /// Which part of the item.
+    pub(super) branch: Branch,
+    /// Place in that part; the members of a group share one.
+    pub(super) place: usize,
+}
+
+/// A part of an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Branch {
+    /// The item itself: a step, a group, or what a condition asks.
+    Main,
+    Then,
+    Else,
+    Loop,
+}
+
+/// A step as others see it.
+#[derive(Debug)]
+struct Seen {
+    id: Option<String>,
+    scope: Scope,
+    /// It has a `when`.
+    may_be_skipped: bool,
+}
+
+/// All steps, and all texts that may refer to them.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    ids: IndexSet<String>,
-    count: usize,
+pub(super) struct Board {
+    steps: Vec<Seen>,
+    texts: Vec<(Text, Scope)>,
 }
 
-impl Known {
-    /// One more step.
-    pub(super) fn add(&mut self, id: Option<String>) {
-        self.ids.extend(id);
-        self.count += 1;
+enum Sight {
+    Certain,
+    /// With the reason why not.
+    Uncertain(&'static str),
+    Never,
+}
+
+impl Board {
+    /// One more step, in the order they are written. One that cannot be read holds its place too.
+    pub(super) fn step(&mut self, id: Option<String>, scope: Scope, may_be_skipped: bool) {
+        self.steps.push(Seen { id, scope, may_be_skipped });
     }
-}
 
-/// Whether `text` can be the id of a step.
-pub(super) fn is_id(text: &str) -> bool {
-    let fits = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
-    !text.is_empty() && text.chars().all(fits) && !text.bytes().all(|byte| byte.is_ascii_digit())
-}
+    /// One more text with places in it.
+    pub(super) fn text(&mut self, text: Text, scope: Scope) {
+        self.texts.push((text, scope));
+    }
 
-/// Notes every `{steps.<id>.output}` in `text` that names no step in `known`.
-pub(super) fn check(text: &Text, known: &Known, report: &mut Report<'_>) {
-    let mut from = 0;
-    while let Some(found) = text.value.get(from..).and_then(|rest| rest.find("{steps.")) {
-        let start = from + found;
-        let rest = text.value.get(start..).unwrap_or_default();
-        from = start + "{steps.".len();
-        let Some(inner) = inner(rest) else { continue };
-        let written = format!("{{{inner}}}");
-        let name = inner.strip_prefix("steps.").and_then(|inner| inner.strip_suffix(".output"));
-        match name {
-            Some(name) if !name.contains('.') => check_name(name, text, &written, known, report),
-            _ => {
-                let place = locate(text, &written, report);
+    /// Notes every reference to what cannot be there or may not be, and every `$name` that `args` do not declare, if
+    /// they declare any.
+    pub(super) fn check(&self, args: &[Arg], report: &mut Report<'_>) {
+        let mut by_id: HashMap<&str, usize> = HashMap::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            if let Some(id) = &step.id {
+                by_id.entry(id).or_insert(number);
+            }
+        }
+        let declared: Vec<&str> = args.iter().map(|arg| arg.name.as_str()).collect();
+        for (text, scope) in &self.texts {
+            let template = Template::parse(&text.value, &Wires { names: &declared });
+            for (place, written) in template.written_places() {
+                match place {
+                    Place::StepOutput(id) | Place::StepJson { id, .. } => {
+                        let number = by_id.get(id).copied().or_else(|| id.parse().ok());
+                        self.reference(id, number, *scope, text, written, report);
+                    }
+                    Place::Named(name) if !declared.is_empty() && !declared.contains(&name) => {
+                        let place = locate(text, written, report);
+                        let message = format!("`{written}` is not among the arguments of this pipeline");
+                        report
+                            .warning(codes::UNDECLARED_ARG, place, message)
+                            .suggest(name, declared.iter().copied());
+                    }
+                    _ => {}
+                }
+            }
+            for near in template.near_misses() {
+                let place = locate(text, near, report);
                 report
                     .warning(
                         codes::MALFORMED_REFERENCE,
                         place,
-                        format!("`{written}` is no reference and stays as it is"),
+                        format!("`{near}` is no reference and stays as it is"),
                     )
-                    .help("the output of a step is `{steps.<id>.output}`, that of the step before `{prev}`");
+                    .help(
+                        "the output of a step is `{steps.<id>.output}`, a part of it `{steps.<id>.json.<path>}`, \
+                         that of the step before `{prev}`",
+                    );
             }
+        }
+    }
+
+    fn reference(
+        &self,
+        id: &str,
+        number: Option<usize>,
+        from: Scope,
+        text: &Text,
+        written: &str,
+        report: &mut Report<'_>,
+    ) {
+        let sight =
+            number.and_then(|number| self.steps.get(number)).map_or(Sight::Never, |step| sight(step, from));
+        match sight {
+            Sight::Certain => {}
+            Sight::Uncertain(why) => {
+                let place = locate(text, written, report);
+                report.warning(codes::UNCERTAIN_REFERENCE, place, format!("`{written}` may be empty: {why}"));
+            }
+            Sight::Never => self.unknown(id, from, text, written, report),
+        }
+    }
+
+    fn unknown(&self, id: &str, from: Scope, text: &Text, written: &str, report: &mut Report<'_>) {
+        let place = locate(text, written, report);
+        let is_full = report.is_full();
+        let message = format!("`{written}` refers to a step that does not come before this one");
+        let draft = report.error(codes::UNKNOWN_REFERENCE, place, message);
+        if is_full {
+            return;
+        }
+        let seen: Vec<(usize, &Seen)> = self
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| !matches!(sight(step, from), Sight::Never))
+            .collect();
+        let ids: Vec<&str> = seen.iter().filter_map(|(_, step)| step.id.as_deref()).collect();
+        if seen.is_empty() {
+            draft.help("nothing comes before it");
+        } else if id.parse::<usize>().is_ok() {
+            let last = seen.last().map_or(0, |(number, _)| *number);
+            draft.help(format!("steps are counted from 0 as they are written; those before are 0 to {last}"));
+        } else if ids.is_empty() {
+            draft.help("no step before this one has an `id`");
+        } else {
+            draft.suggest(id, ids.iter().copied());
         }
     }
 }
 
-/// What stands between the braces, when it looks like a reference at all.
-fn inner(text: &str) -> Option<&str> {
-    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-    let rest = text.strip_prefix('{')?;
-    let end = rest.find(|letter| !plain(letter))?;
-    let (inner, rest) = rest.split_at_checked(end)?;
-    rest.starts_with('}').then_some(inner)
-}
+/// Whether what stands at `from` sees the output of `step`.
+fn sight(step: &Seen, from: Scope) -> Sight {
+    const SKIPPED: &str = "the step has a `when` and may be skipped";
+    const OTHER_WAY: &str = "the step is in one way of a condition, which may not be taken";
+    const FIRST_TIME: &str = "the step comes later in the loop, so there is nothing the first time";
 
-fn check_name(name: &str, text: &Text, written: &str, known: &Known, report: &mut Report<'_>) {
-    if known.ids.contains(name) {
-        return;
+    let of = step.scope;
+    let unless_skipped = || if step.may_be_skipped { Sight::Uncertain(SKIPPED) } else { Sight::Certain };
+    if of.item != from.item {
+        return match of.branch {
+            _ if of.item > from.item => Sight::Never,
+            Branch::Then | Branch::Else => Sight::Uncertain(OTHER_WAY),
+            Branch::Main | Branch::Loop => unless_skipped(),
+        };
     }
-    let number = name.parse::<usize>().ok();
-    if number.is_some_and(|number| number < known.count) {
-        return;
-    }
-    let place = locate(text, written, report);
-    let message = format!("`{written}` refers to a step that does not come before this one");
-    let draft = report.error(codes::UNKNOWN_REFERENCE, place, message);
-    if known.count == 0 {
-        draft.help("this is the first step, or in the first group");
-    } else if number.is_some() {
-        draft.help(format!("steps are counted from 0; those before are 0 to {}", known.count - 1));
-    } else if known.ids.is_empty() {
-        draft.help("no step before this one has an `id`");
-    } else {
-        draft.suggest(name, known.ids.iter().map(String::as_str));
+    match of.branch {
+        Branch::Main => Sight::Never,
+        _ if of.branch != from.branch => Sight::Never,
+        _ if of.place < from.place => unless_skipped(),
+        Branch::Loop => Sight::Uncertain(FIRST_TIME),
+        Branch::Then | Branch::Else => Sight::Never,
     }
 }
 
 /// The place of `written` in the source, or that of the whole text when it cannot be told.
-fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
+pub(super) fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
     if report.is_full() {
         return text.span;
     }

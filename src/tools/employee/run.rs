@@ -131,7 +131,7 @@ impl Tool for RunEmployee {
             // It may have begun by now, but that is not what this call found.
             return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
         }
-        Self::conclude(&*self.0.see_through(&ctx, new, 1).await?)
+        Self::conclude(&*self.0.see_through(&ctx, new, Some(1)).await?)
     }
 
     fn text(answer: &Answer) -> Option<String> {

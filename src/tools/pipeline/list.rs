@@ -4,8 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    defs::Item,
-    engine,
+    defs::{Item, Pipeline, Work},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -30,7 +29,8 @@ struct Row {
     description: String,
     /// The values a run must be given.
     args: Vec<String>,
-    /// The employees in order; those of a group, side by side, in a list of their own.
+    /// The employees in order; those of a group, side by side, in a list of their own; a condition or a loop as an
+    /// object.
     steps: Vec<Place>,
     /// Its file, relative to the project.
     path: String,
@@ -39,15 +39,61 @@ struct Row {
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Place {
+    Condition {
+        /// Who works when the condition holds.
+        then: Vec<Part>,
+        /// Who works when it does not.
+        #[serde(rename = "else")]
+        otherwise: Vec<Part>,
+    },
+    Loop {
+        /// Who works again and again.
+        r#loop: Vec<Part>,
+        /// How often at most.
+        max_iterations: u32,
+    },
+    Part(Part),
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+enum Part {
     One(String),
     Group(Vec<String>),
 }
 
 impl From<&Item> for Place {
     fn from(item: &Item) -> Self {
+        let parts = |works: &[Work]| works.iter().map(Part::from).collect();
         match item {
-            Item::Step(step) => Self::One(step.employee.clone()),
-            Item::Parallel(steps) => Self::Group(steps.iter().map(|step| step.employee.clone()).collect()),
+            Item::Work(work) => Self::Part(work.into()),
+            Item::Condition(condition) => {
+                Self::Condition { then: parts(&condition.then), otherwise: parts(&condition.otherwise) }
+            }
+            Item::Loop(again) => {
+                Self::Loop { r#loop: parts(&again.steps), max_iterations: again.max_iterations }
+            }
+        }
+    }
+}
+
+impl From<&Work> for Part {
+    fn from(work: &Work) -> Self {
+        match work {
+            Work::Step(step) => Self::One(step.employee.clone()),
+            Work::Parallel(steps) => Self::Group(steps.iter().map(|step| step.employee.clone()).collect()),
+        }
+    }
+}
+
+impl Row {
+    fn of(name: &str, pipeline: &Pipeline, path: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            description: pipeline.description.clone(),
+            args: pipeline.required_args(),
+            steps: pipeline.items.iter().map(Place::from).collect(),
+            path: path.to_owned(),
         }
     }
 }
@@ -67,13 +113,7 @@ impl Tool for ListPipelines {
         let pipelines = definitions
             .pipelines
             .iter()
-            .map(|(name, entry)| Row {
-                name: name.clone(),
-                description: entry.pipeline.description.clone(),
-                args: engine::inputs(&entry.pipeline),
-                steps: entry.pipeline.items.iter().map(Place::from).collect(),
-                path: entry.path.clone(),
-            })
+            .map(|(name, entry)| Row::of(name, &entry.pipeline, &entry.path))
             .collect();
         Ok(Answer { pipelines })
     }

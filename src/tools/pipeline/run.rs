@@ -110,6 +110,6 @@ impl Tool for RunPipeline {
             // It may have begun by now, but that is not what this call found.
             return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
         }
-        Self::conclude(&*self.0.see_through(&ctx, new, pipeline.steps().count()).await?)
+        Self::conclude(&*self.0.see_through(&ctx, new, pipeline.step_count()).await?)
     }
 }

@@ -1,14 +1,26 @@
 //! Places to fill in text, filled in one pass: a value is never looked at again, whatever it holds.
 //!
+//! This is the one grammar of everything a person writes with places in it, save the `{{path}}` of webhooks. What
+//! checks a definition and what runs it read it with the same code.
+//!
 //! ```text
-//! place    = "$" name | "${" name "}" | "$" digits | "$ARGUMENTS" | "$@"     of an employee's body
-//!          | "{" word "}"                                                    date, cwd, git_branch, …
-//!          | "$" name | "${" name "}" | "{prev}" | "{steps." id ".output}"   of a step's arguments
+//! place    = named | "$" digits | "$ARGUMENTS" | "$@" | "{" word "}"         of an employee's body
+//!          | named | "{prev}" | output | json                                of a pipeline: arguments and checks
+//!          | named                                                           of a discussion's texts
+//!          | named | "{date}" | "{datetime}"                                 of the name of a file to write
+//! named    = "$" name | "${" name "}"
+//! output   = "{steps." id ".output}"                                         all that the step gave
+//! json     = "{steps." id ".json." path "}"                                  a part of it, read as JSON
+//! id       = letters, digits, "-" and "_"; or the number of the step as it is written, from 0
+//! path     = keys and indices with "." between: `findings.0.title`
 //! escape   = "$" place                                                       gives the place itself, unfilled
 //! ```
 //! The longest name that is known wins, and a name ends where the word does: with an argument `target`, the text
-//! `$target_dir` is no place, while `$target的代码` is one. What is no place is left as it stands, so `$HOME`, `$5`
-//! and `{}` need no escape.
+//! `$target_dir` is no place, while `$target的代码` is one. Where any name may be asked for (a pipeline, a discussion),
+//! a name that is not known is a letter or `_`, then letters, digits and `_`, all ASCII. No place spans blanks or
+//! braces. What is no place is left as it stands, so `$HOME`, `$5` and `{}` need no escape.
+
+use indexmap::IndexMap;
 
 /// A text cut into what stands and what is to be filled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +31,10 @@ pub(crate) struct Template<'t> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part<'t> {
     Text(&'t str),
-    Place(Place<'t>),
+    /// Looks like a reference to a step but is none; stands as it is.
+    Near(&'t str),
+    /// With the way it is written.
+    Place(Place<'t>, &'t str),
 }
 
 /// A place to fill.
@@ -35,6 +50,13 @@ pub(crate) enum Place<'t> {
     Word(&'t str),
     /// `{steps.<id>.output}`.
     StepOutput(&'t str),
+    /// `{steps.<id>.json.<path>}`.
+    StepJson {
+        /// The step.
+        id: &'t str,
+        /// Keys and indices with dots between.
+        path: &'t str,
+    },
 }
 
 /// Which places a text of some kind has.
@@ -47,7 +69,7 @@ pub(crate) trait Grammar {
     fn positionals(&self) -> Option<usize>;
     /// Whether `{word}` is a place.
     fn word(&self, word: &str) -> bool;
-    /// Whether `{steps.<id>.output}` is a place.
+    /// Whether `{steps.<id>.output}` and `{steps.<id>.json.<path>}` are places.
     fn step_outputs(&self) -> bool {
         false
     }
@@ -66,7 +88,9 @@ impl<'t> Template<'t> {
             {
                 (tail.get(1..=len).map(Part::Text), len + 1)
             } else if let Some((place, len)) = parse_place(tail, grammar) {
-                (Some(Part::Place(place)), len)
+                (tail.get(..len).map(|written| Part::Place(place, written)), len)
+            } else if let Some(near) = near_miss(tail, grammar) {
+                (Some(Part::Near(near)), near.len())
             } else {
                 plain = before.len() + 1;
                 continue;
@@ -82,9 +106,22 @@ impl<'t> Template<'t> {
 
     /// The places, in order, one for each time it stands in the text.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place<'t>> + '_ {
+        self.written_places().map(|(place, _)| place)
+    }
+
+    /// The places and how each is written.
+    pub(crate) fn written_places(&self) -> impl Iterator<Item = (Place<'t>, &'t str)> + '_ {
         self.parts.iter().filter_map(|part| match part {
-            Part::Place(place) => Some(*place),
-            Part::Text(_) => None,
+            Part::Place(place, written) => Some((*place, *written)),
+            Part::Text(_) | Part::Near(_) => None,
+        })
+    }
+
+    /// What looks like a reference to a step but is none.
+    pub(crate) fn near_misses(&self) -> impl Iterator<Item = &'t str> + '_ {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Near(text) => Some(*text),
+            Part::Text(_) | Part::Place(..) => None,
         })
     }
 
@@ -99,8 +136,8 @@ impl<'t> Template<'t> {
         let mut filled = String::new();
         for part in &self.parts {
             match part {
-                Part::Text(text) => filled.push_str(text),
-                Part::Place(place) => filled.push_str(value(*place)?.as_ref()),
+                Part::Text(text) | Part::Near(text) => filled.push_str(text),
+                Part::Place(place, _) => filled.push_str(value(*place)?.as_ref()),
             }
         }
         Ok(filled)
@@ -144,8 +181,39 @@ fn parse_place<'t>(text: &'t str, grammar: &impl Grammar) -> Option<(Place<'t>, 
     if grammar.word(word) {
         return Some((Place::Word(word), len));
     }
-    let id = word.strip_prefix("steps.")?.strip_suffix(".output")?;
-    grammar.step_outputs().then_some((Place::StepOutput(id), len))
+    if !grammar.step_outputs() {
+        return None;
+    }
+    let (id, wanted) = word.strip_prefix("steps.")?.split_once('.')?;
+    if !is_step(id) {
+        return None;
+    }
+    let place = match wanted.strip_prefix("json.") {
+        Some(path) if path.split('.').all(|key| !key.is_empty()) => Place::StepJson { id, path },
+        None if wanted == "output" => Place::StepOutput(id),
+        _ => return None,
+    };
+    Some((place, len))
+}
+
+/// Whether `text` can name a step: an id, or a number.
+fn is_step(text: &str) -> bool {
+    let fits = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+    !text.is_empty() && text.chars().all(fits)
+}
+
+/// Whether `text` can be the id of a step: digits alone would be a number.
+pub(crate) fn is_step_id(text: &str) -> bool {
+    is_step(text) && !text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `{steps.…}` that is no place.
+fn near_miss<'t>(text: &'t str, grammar: &impl Grammar) -> Option<&'t str> {
+    if !grammar.step_outputs() {
+        return None;
+    }
+    let word = until_brace(text.strip_prefix('{')?)?;
+    word.starts_with("steps.").then(|| text.get(..word.len() + 2)).flatten()
 }
 
 fn parse_positional<'t>(rest: &str, count: usize) -> Option<(Place<'t>, usize)> {
@@ -180,6 +248,84 @@ fn is_word(c: char) -> bool {
     c == '_' || c.is_ascii_alphanumeric()
 }
 
+/// The places of a pipeline's arguments and checks.
+#[derive(Debug)]
+pub(crate) struct Wires<'n, N> {
+    /// Names that are known beside every ASCII identifier.
+    pub(crate) names: &'n N,
+}
+
+/// The places of a text that asks for values by name.
+#[derive(Debug)]
+pub(crate) struct Asking<'n, N> {
+    /// Names that are known beside every ASCII identifier.
+    pub(crate) names: &'n N,
+    /// Words in braces that are places too.
+    pub(crate) words: &'static [&'static str],
+}
+
+/// A set of names.
+pub(crate) trait Names {
+    /// All of them.
+    fn all(&self) -> impl Iterator<Item = &str>;
+}
+
+impl Names for () {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        std::iter::empty()
+    }
+}
+
+impl<V> Names for IndexMap<String, V> {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.keys().map(String::as_str)
+    }
+}
+
+impl Names for Vec<&str> {
+    fn all(&self) -> impl Iterator<Item = &str> {
+        self.iter().copied()
+    }
+}
+
+/// A name that is known, else whatever can be one.
+fn any_name_len(rest: &str, names: &impl Names) -> Option<usize> {
+    longest_name(rest, names.all()).or_else(|| identifier_len(rest))
+}
+
+impl<N: Names> Grammar for Wires<'_, N> {
+    fn name_len(&self, rest: &str) -> Option<usize> {
+        any_name_len(rest, self.names)
+    }
+    fn braced(&self, name: &str) -> bool {
+        !name.is_empty()
+    }
+    fn positionals(&self) -> Option<usize> {
+        None
+    }
+    fn word(&self, word: &str) -> bool {
+        word == "prev"
+    }
+    fn step_outputs(&self) -> bool {
+        true
+    }
+}
+
+impl<N: Names> Grammar for Asking<'_, N> {
+    fn name_len(&self, rest: &str) -> Option<usize> {
+        any_name_len(rest, self.names)
+    }
+    fn braced(&self, name: &str) -> bool {
+        !name.is_empty()
+    }
+    fn positionals(&self) -> Option<usize> {
+        None
+    }
+    fn word(&self, word: &str) -> bool {
+        self.words.contains(&word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,6 +357,7 @@ mod tests {
                 Place::AllArguments => "<all>".to_owned(),
                 Place::Word(word) => format!("<{{{word}}}>"),
                 Place::StepOutput(id) => format!("<step {id}>"),
+                Place::StepJson { id, path } => format!("<step {id}: {path}>"),
             })
         });
         assert_eq!(filled, Ok(expected.to_owned()));
@@ -247,7 +394,61 @@ mod tests {
         check("$$$target", "$$target");
     }
 
+    #[track_caller]
+    fn check_wires(text: &str, places: &[Place<'_>], near: &[&str]) {
+        let template = Template::parse(text, &Wires { names: &() });
+        assert_eq!(template.places().collect::<Vec<_>>(), places);
+        assert_eq!(template.near_misses().collect::<Vec<_>>(), near);
+    }
+
+    #[test]
+    fn steps_are_named_by_id_or_number() {
+        check_wires(
+            "{steps.a-b.output}{steps.3.output}",
+            &[Place::StepOutput("a-b"), Place::StepOutput("3")],
+            &[],
+        );
+        check_wires("{steps.审.json.a.0.标题}", &[Place::StepJson { id: "审", path: "a.0.标题" }], &[]);
+        check_wires("{prev} {date} $x", &[Place::Word("prev"), Place::Named("x")], &[]);
+    }
+
+    #[test]
+    fn what_looks_like_a_reference_is_told() {
+        let near =
+            ["{steps.a.result}", "{steps.a}", "{steps.a.b.output}", "{steps.a.json.}", "{steps.a.json.x..y}"];
+        check_wires(&near.concat(), &[], &near);
+        check_wires("{steps. a .output} {steps.a.output", &[], &[]);
+    }
+
+    #[test]
+    fn any_text_is_cut_in_a_time_that_grows_with_its_length() {
+        for piece in ["{steps.", "$", "{", "${a", "{steps.a.json.", "$$", "}"] {
+            let text = piece.repeat(200_000);
+            assert!(Template::parse(&text, &Wires { names: &() }).fill(|_| Ok::<_, ()>("")).is_ok());
+        }
+    }
+
     proptest::proptest! {
+        #[test]
+        fn no_value_is_filled_twice(text in "[$@{}a-z1-9目标_. ]{0,60}", value in "[$@{}a-z1-9_. ]{0,20}") {
+            // Each place becomes a mark first, and the marks become values at the end: the same must come out.
+            let grammar = Wires { names: &() };
+            let template = Template::parse(&text, &grammar);
+            let marked = template.fill(|_| Ok::<_, ()>("\u{1}")).unwrap();
+            let filled = template.fill(|_| Ok::<_, ()>(&value)).unwrap();
+            proptest::prop_assert_eq!(marked.replace('\u{1}', &value), filled);
+        }
+
+        #[test]
+        fn references_never_panic(text in "(\\{steps\\.|[a-c0-9]{1,2}|\\.output\\}|\\.json\\.|[{}$. 目]){0,30}") {
+            let template = Template::parse(&text, &Wires { names: &() });
+            let _ = template.near_misses().count();
+            let back: Vec<_> = template.written_places().map(|(_, written)| written).collect();
+            for written in back {
+                proptest::prop_assert!(text.contains(written));
+            }
+        }
+
         #[test]
         fn never_panics_and_keeps_what_stands(text in "[$@{}a-z1-9目标_. ]{0,60}") {
             let grammar = Body(&["a", "ab", "目标"], 3);

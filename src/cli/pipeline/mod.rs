@@ -1,6 +1,6 @@
 //! `knowlyr-crew pipeline`.
 
-use std::fmt::Write as _;
+mod show;
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::Environment,
-    defs::{Item, TargetKind},
+    defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
     tasks::{Status, Task, Trigger},
     tools::Office,
@@ -26,7 +26,8 @@ pub(super) async fn pipeline(
     let office = crew(global, env);
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
-        PipelineCommand::Show { name } => show(global, &office, name).await,
+        PipelineCommand::Show { name } => show::show(global, &office, name).await,
+        PipelineCommand::Graph { name } => graph(global, &office, name).await,
         PipelineCommand::Run(args) => run(global, &office, args).await,
     }
 }
@@ -42,7 +43,7 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
                     json!({
                         "name": name,
                         "description": entry.pipeline.description,
-                        "args": engine::inputs(&entry.pipeline),
+                        "args": entry.pipeline.required_args(),
                         "steps": entry.pipeline.steps().count(),
                         "path": entry.path,
                     })
@@ -55,7 +56,7 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
                 [
                     name.clone(),
                     entry.pipeline.steps().count().to_string(),
-                    engine::inputs(&entry.pipeline).join(", "),
+                    entry.pipeline.required_args().join(", "),
                     entry.pipeline.description.clone(),
                 ]
             });
@@ -65,19 +66,13 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-async fn show(global: &Global, office: &Office, name: &str) -> Result<Outcome, Error> {
+async fn graph(global: &Global, office: &Office, name: &str) -> Result<Outcome, Error> {
     let pipeline = office.crew.pipeline(name).await?;
-    if global.form() == Form::Json {
-        render::json(&pipeline)?;
-        return Ok(Outcome::Done);
+    let graph = engine::mermaid(&pipeline);
+    match global.form() {
+        Form::Json => render::json(&json!({"name": pipeline.name, "mermaid": graph}))?,
+        Form::Text => render::answer(&graph)?,
     }
-    let mut text = format!("{}\n{}\n", pipeline.name, pipeline.description);
-    for (place, item) in pipeline.items.iter().enumerate() {
-        let names: Vec<_> = item.steps().iter().map(|step| step.employee.as_str()).collect();
-        let together = if matches!(item, Item::Parallel(_)) { " (side by side)" } else { "" };
-        let _ = write!(text, "\n{}. {}{together}", place + 1, names.join(", "));
-    }
-    render::answer(&text)?;
     Ok(Outcome::Done)
 }
 
@@ -127,7 +122,9 @@ fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) 
     let parts: Vec<String> = run
         .step_runs()
         .map(|step| {
-            let heading = format!("{}. {}", step.step_index + 1, step.employee);
+            let branch = step.branch.as_deref().map(|branch| format!(" ({branch})")).unwrap_or_default();
+            let skipped = if step.skipped { ", skipped" } else { "" };
+            let heading = format!("{}. {}{branch}{skipped}", step.step_index + 1, step.employee);
             format!("{ruler}\n{heading}\n{ruler}\n\n{}", content(step))
         })
         .collect();

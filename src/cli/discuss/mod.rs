@@ -1,0 +1,113 @@
+//! `knowlyr-crew discuss`.
+
+mod show;
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{
+    args::{AdHocArgs, DiscussArgs, DiscussCommand, Form, Global},
+    exit::{Error, Outcome},
+    render,
+    run::crew,
+};
+use crate::{
+    app::Environment,
+    defs::{AdHoc, Discussion},
+    engine::Args,
+    tools::{self, Office},
+};
+
+pub(super) async fn discuss(
+    global: &Global,
+    args: &DiscussArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
+    let office = crew(global, env);
+    match &args.command {
+        DiscussCommand::List => list(global, &office).await,
+        DiscussCommand::Show { name } => show::show(global, &office, name).await,
+        DiscussCommand::Run(args) => {
+            let discussion = office.crew.discussion(&args.name).await?;
+            told(global, &office, &discussion, &args.named, args.orchestrated).await
+        }
+        DiscussCommand::Adhoc(args) => {
+            let discussion = Arc::new(made_up(args)?);
+            told(global, &office, &discussion, &args.named, args.orchestrated).await
+        }
+    }
+}
+
+async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
+    let definitions = office.crew.definitions().await;
+    render::findings(&definitions.findings);
+    let entries = definitions.discussions.iter();
+    let people = |discussion: &Discussion| -> Vec<String> {
+        discussion.participants.iter().map(|who| who.employee.clone()).collect()
+    };
+    match global.form() {
+        Form::Json => {
+            let rows: Vec<_> = entries
+                .map(|(name, entry)| {
+                    json!({
+                        "name": name,
+                        "description": entry.discussion.description,
+                        "participants": people(&entry.discussion),
+                        "rounds": entry.discussion.rounds.len(),
+                        "args": entry.discussion.required_args(),
+                        "path": entry.path,
+                    })
+                })
+                .collect();
+            render::json(&rows)?;
+        }
+        Form::Text => {
+            let rows = entries.map(|(name, entry)| {
+                [
+                    name.clone(),
+                    entry.discussion.rounds.len().to_string(),
+                    people(&entry.discussion).join(", "),
+                    entry.discussion.required_args().join(", "),
+                    entry.discussion.description.clone(),
+                ]
+            });
+            let header = ["NAME", "ROUNDS", "PARTICIPANTS", "ARGUMENTS", "DESCRIPTION"];
+            render::answer(&render::table(header, rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn made_up(args: &AdHocArgs) -> Result<Discussion, Error> {
+    let wanted = AdHoc {
+        employees: args.employees.clone(),
+        topic: args.topic.clone(),
+        goal: args.goal.clone().unwrap_or_default(),
+        rounds: args.rounds,
+        round_template: args.round_template.clone(),
+        output_format: args.output_format.into(),
+    };
+    wanted.discussion().map_err(|message| Error::Tool(tools::Error::Arguments(message)))
+}
+
+async fn told(
+    global: &Global,
+    office: &Office,
+    discussion: &Discussion,
+    named: &[(String, String)],
+    orchestrated: bool,
+) -> Result<Outcome, Error> {
+    let args: Args = named.iter().cloned().collect();
+    if orchestrated {
+        // A plan is for a program, whichever form is asked for.
+        render::json(&office.crew.plan_discussion(discussion, &args).await?)?;
+        return Ok(Outcome::Done);
+    }
+    let prompt = office.crew.render_discussion(discussion, &args).await?;
+    match global.form() {
+        Form::Json => render::json(&json!({"discussion": discussion.name, "prompt": prompt}))?,
+        Form::Text => render::answer(&prompt)?,
+    }
+    Ok(Outcome::Done)
+}

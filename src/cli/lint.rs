@@ -1,0 +1,57 @@
+//! `knowlyr-crew lint`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde_json::json;
+
+use super::{
+    args::{Form, Global},
+    exit::{Error, Outcome},
+    render,
+    run::crew,
+};
+use crate::{app::Environment, catalog, defs::Severity};
+
+/// What is looked at when no path is given, as far as it is there.
+const USUAL: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
+
+pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) -> Result<Outcome, Error> {
+    let office = crew(global, env);
+    let definitions = office.crew.definitions().await;
+    let root = office.crew.root();
+    let usual = || USUAL.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());
+    let paths: Vec<PathBuf> = if paths.is_empty() { usual().collect() } else { paths.to_vec() };
+    if paths.is_empty() {
+        let message =
+            format!("there is nothing to look at: neither `{}` nor `{}` is there", USUAL[0], USUAL[1]);
+        return Err(anyhow::anyhow!(message).into());
+    }
+    let (mut files, mut findings) = (0, Vec::new());
+    for path in &paths {
+        let linted = catalog::lint(root, &definitions, path)
+            .with_context(|| format!("`{}` cannot be looked at", path.display()))?;
+        if linted.files == 0 {
+            let message =
+                format!("`{}` holds no definitions: no file ends in .yaml, .yml or .md", path.display());
+            return Err(anyhow::anyhow!(message).into());
+        }
+        files += linted.files;
+        findings.extend(linted.findings);
+    }
+    let count = |severity| findings.iter().filter(|found| found.diagnostic.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    match global.form() {
+        Form::Json => {
+            let found: Vec<_> = findings.iter().map(|finding| &finding.diagnostic).collect();
+            render::json(
+                &json!({"files": files, "errors": errors, "warnings": warnings, "diagnostics": found}),
+            )?;
+        }
+        Form::Text => {
+            render::findings(&findings);
+            render::answer(&format!("{files} files: {errors} errors, {warnings} warnings"))?;
+        }
+    }
+    Ok(if errors == 0 { Outcome::Done } else { Outcome::Failed })
+}
