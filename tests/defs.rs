@@ -11,8 +11,8 @@ use std::{
 };
 
 use crew::defs::{
-    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_employee, parse_employee_dir,
-    parse_pipeline, parse_recipe, parse_skill, parse_webhook,
+    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_employee,
+    parse_employee_dir, parse_pipeline, parse_recipe, parse_skill, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -73,7 +73,8 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
     }
 }
 
-const KINDS: [&str; 8] = ["employee", "employee-dir", "skill", "agent", "recipe", "pipeline", "webhook", "cron"];
+const KINDS: [&str; 8] =
+    ["employee", "employee-dir", "skill", "agent", "recipe", "pipeline", "webhook", "cron"];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {
     let mut text = String::new();

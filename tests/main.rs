@@ -11,6 +11,7 @@ mod cli;
 mod defs;
 mod durability;
 mod floors;
+mod mcp;
 mod serve;
 mod support;
 mod webhook;

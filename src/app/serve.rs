@@ -37,8 +37,12 @@ pub struct Serve {
     pub token_file: Option<PathBuf>,
     /// Host names under which browsers and MCP clients may come, besides this machine's own.
     pub allowed_hosts: Vec<String>,
+    /// The toolsets to serve over MCP; all when empty.
+    pub toolsets: Vec<String>,
     /// Whether schedules are started.
     pub cron: bool,
+    /// What becomes of tasks.
+    pub journal: Journal,
 }
 
 /// Where to listen.
@@ -104,7 +108,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let listener = listen(&serve.bind, token.is_some()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env), Journal::Required, &tracker);
+    let office = office::open(&serve.root, Settings::read(env), serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
@@ -124,7 +128,8 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let mcp = mcp::router(Arc::new(served::host(&office)), &options, tracker.clone());
+    let host = Arc::new(served::host(&office, &serve.toolsets)?);
+    let mcp = mcp::router(host, &options, tracker.clone());
     run(listener, web::router(state, mcp), &tracker).await
 }
 

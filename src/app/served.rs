@@ -9,7 +9,7 @@ use crate::{
     engine::Crew,
     mcp,
     protocol::{Implementation, Info},
-    tools::{self, Office},
+    tools::{self, Office, UnknownToolset},
 };
 
 /// How soon a changed definition is noticed where the system does not tell.
@@ -22,10 +22,10 @@ const INSTRUCTIONS: &str = "crew holds the AI employees of this project: roles w
     run_pipeline do the same for several employees in an order. Long work: background: true answers with a task id, \
     get_task tells how far it is.";
 
-/// Crew, as MCP clients see it.
-pub(super) fn host(office: &Office) -> mcp::Crew {
-    let registry = Arc::new(tools::all(office));
-    let library = Arc::new(Library::new(Arc::clone(&office.crew)));
+/// Crew, as MCP clients see it, with the tools of `toolsets` (all when empty).
+pub(super) fn host(office: &Office, toolsets: &[String]) -> Result<mcp::Crew, UnknownToolset> {
+    let registry = Arc::new(tools::all(office).with_toolsets(toolsets)?);
+    let library = Arc::new(Library::new(office.clone()));
     let info = Info {
         implementation: Implementation {
             name: "crew".to_owned(),
@@ -36,7 +36,7 @@ pub(super) fn host(office: &Office) -> mcp::Crew {
         },
         instructions: Some(INSTRUCTIONS.to_owned()),
     };
-    mcp::Crew::new(info, registry, library)
+    Ok(mcp::Crew::new(info, registry, library).with_tasks(office.clone()))
 }
 
 /// Keeps the definitions as the files are, in the background, until `tracker` stops. The system tells of changes; where

@@ -11,11 +11,11 @@ use crate::{base::Tracker, mcp};
 ///
 /// # Errors
 /// When stdin cannot be read.
-pub async fn stdio(root: &Path, env: &Environment) -> anyhow::Result<()> {
+pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyhow::Result<()> {
     let tracker = Tracker::new();
     let office = office::open(root, Settings::read(env), Journal::IfFree, &tracker);
     served::watch_files(&office, &tracker);
-    let host = Arc::new(served::host(&office));
+    let host = Arc::new(served::host(&office, toolsets)?);
     let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
     tracker.stop();
     served.context("stdin")

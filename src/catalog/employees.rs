@@ -15,9 +15,7 @@ use super::{
     places::{Form, Place},
     snapshot::{Conflict, ConflictKind, Entry, Finding},
 };
-use crate::defs::{
-    self, Diagnostic, Employee, EmployeeFiles, EmployeeMarks, Severity, Source,
-};
+use crate::defs::{self, Diagnostic, Employee, EmployeeFiles, EmployeeMarks, Severity, Source};
 
 /// More threads than this do not make a disk faster.
 const MOST_THREADS: usize = 8;
@@ -96,11 +94,19 @@ fn jobs(files: &mut Files, rank: usize, place: &Place) -> Vec<Job> {
     found.into_iter().map(|entry| Job { rank, entry, within: within.clone() }).collect()
 }
 
-fn gather(files: &mut Files, folder: &files::Folder, form: Form, depth: usize, found: &mut Vec<files::Entry>) {
+fn gather(
+    files: &mut Files,
+    folder: &files::Folder,
+    form: Form,
+    depth: usize,
+    found: &mut Vec<files::Entry>,
+) {
     let (folders, plain): (Vec<_>, Vec<_>) =
         files.entries(folder).into_iter().partition(|entry| entry.is_folder);
     let of_crew = |entry: &files::Entry| {
-        entry.is_file(&["md"]) && !entry.name.starts_with('_') && !entry.name.eq_ignore_ascii_case("readme.md")
+        entry.is_file(&["md"])
+            && !entry.name.starts_with('_')
+            && !entry.name.eq_ignore_ascii_case("readme.md")
     };
     match form {
         // Folders first: one goes before a file of the same name.
@@ -122,7 +128,12 @@ fn gather(files: &mut Files, folder: &files::Folder, form: Form, depth: usize, f
 }
 
 /// What comes of all jobs, in their order.
-fn outcomes(files: &Files, places: &[Place], jobs: &[Job], before: &Cache) -> Vec<(Vec<Identity>, Arc<Outcome>)> {
+fn outcomes(
+    files: &Files,
+    places: &[Place],
+    jobs: &[Job],
+    before: &Cache,
+) -> Vec<(Vec<Identity>, Arc<Outcome>)> {
     let cores = thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
     let threads = cores.min(jobs.len() / LEAST_FILES).max(1);
     let share = jobs.len().div_ceil(threads).max(1);
@@ -190,7 +201,9 @@ fn skill(files: &mut Files, job: &Job, parts: &[files::Part]) -> Found {
 
 fn parsed(files: &mut Files, source: Source, parse: impl Fn(&Source) -> Parsed) -> Found {
     let (found, diagnostics) = parse(&source);
-    files.findings.extend(diagnostics.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() }));
+    files
+        .findings
+        .extend(diagnostics.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() }));
     let (employee, marks) = found?;
     Some((employee, marks, source))
 }

@@ -218,7 +218,11 @@ impl Files {
 
     /// The text of an entry, which must be inside `within`.
     pub(super) fn read_entry(&mut self, entry: &Entry, within: &Path) -> Option<Source> {
-        if entry.is_link { self.read_in(&entry.path, within) } else { self.read_real(&entry.path, &entry.path) }
+        if entry.is_link {
+            self.read_in(&entry.path, within)
+        } else {
+            self.read_real(&entry.path, &entry.path)
+        }
     }
 
     /// The text of a file, which must be inside `within`.

@@ -26,7 +26,8 @@ pub(super) struct Draft {
 /// Reads everything below `root` and the employees in `user`, taking from `before` what has not changed. Whatever is
 /// wrong with one file leaves the others as they are.
 pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snapshot, Cache) {
-    let Read { employees, mut conflicts, findings, cache } = employees::read(root, &places::all(user), before);
+    let Read { employees, mut conflicts, findings, cache } =
+        employees::read(root, &places::all(user), before);
     let mut files = Files::new(root);
     files.findings = findings;
     let aliases = check::aliases(&employees, &mut files.findings, &mut conflicts);

@@ -15,6 +15,7 @@ mod stamp;
 mod watch;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,12 +27,13 @@ use tokio::sync::Mutex;
 
 pub use employees::{Checked, validate};
 pub use places::Layer;
-pub use project::{Project, ProjectType, detect};
+pub use project::{Part, Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, Entry, Finding, PipelineEntry, Snapshot};
 pub use watch::Watch;
 
 use employees::Cache;
 use stamp::Stamp;
+pub use tree::{Tree, Unshown};
 
 /// The definitions of one project.
 #[derive(Debug)]

@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{files::Identity, places, project};
+use super::{files::Identity, places, project, tree};
 
 /// Folders with other definitions.
 const FOLDERS: [&str; 1] = [".crew/pipelines"];
-/// How deep the definitions of employees may lie in their folder.
-const DEEPEST: u32 = 4;
+/// How deep the definitions of employees may lie: below their layer, their own folder, and the folders in that.
+const DEEPEST: u32 = 2 + tree::DEEPEST;
 /// Single files with definitions.
 const FILES: [&str; 2] = [".crew/webhook.yaml", ".crew/cron.yaml"];
 /// Enough for any project; what comes after is seen at the next start.

@@ -229,9 +229,19 @@ pub(super) struct ServeArgs {
     /// Port to listen on; 0 takes a free one
     #[arg(long, default_value_t = 8765)]
     pub(super) port: u16,
+    #[command(flatten)]
+    pub(super) access: Access,
+    /// Do not start the schedules of .crew/cron.yaml
+    #[arg(long)]
+    pub(super) no_cron: bool,
+}
+
+/// Who may call a server.
+#[derive(Debug, Args)]
+pub(super) struct Access {
     /// Bearer token that callers must bring. Other users of this machine can read it from the process list: prefer
     /// `CREW_API_TOKEN` or --token-file
-    #[arg(long, value_name = "TOKEN")]
+    #[arg(long, alias = "api-token", value_name = "TOKEN")]
     pub(super) token: Option<String>,
     /// File that holds the bearer token
     #[arg(long, value_name = "FILE")]
@@ -242,22 +252,32 @@ pub(super) struct ServeArgs {
     /// Allow an address that others can reach without a token
     #[arg(long)]
     pub(super) insecure: bool,
-    /// Do not start the schedules of .crew/cron.yaml
-    #[arg(long)]
-    pub(super) no_cron: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct McpArgs {
-    /// How the client talks to it
+    /// How clients talk to it
     #[arg(short, long, value_enum, default_value_t = Transport::Stdio)]
     pub(super) transport: Transport,
+    /// Address to listen on (http)
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(super) host: String,
+    /// Port to listen on (http); 0 takes a free one
+    #[arg(long, default_value_t = 8000)]
+    pub(super) port: u16,
+    #[command(flatten)]
+    pub(super) access: Access,
+    /// Serve only these toolsets: employees, pipelines, project, tasks
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(super) toolsets: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Transport {
-    /// Messages on stdin and stdout, one a line.
+    /// One client, messages on stdin and stdout, one a line.
     Stdio,
+    /// Streamable HTTP at /mcp.
+    Http,
 }
 
 #[derive(Debug, Args)]

@@ -3,12 +3,25 @@
 use super::{
     args::{Global, McpArgs, Transport},
     exit::{Error, Outcome},
+    serve::bind,
 };
-use crate::app::{self, Environment};
+use crate::app::{self, Environment, Journal, Serve};
 
 pub(super) async fn mcp(global: &Global, args: &McpArgs, env: &Environment) -> Result<Outcome, Error> {
-    match args.transport {
-        Transport::Stdio => app::stdio(&global.root(), env).await?,
+    if args.transport == Transport::Stdio {
+        app::stdio(&global.root(), &args.toolsets, env).await?;
+        return Ok(Outcome::Done);
     }
-    Ok(Outcome::Done)
+    let serve = Serve {
+        root: global.root(),
+        bind: bind(&args.host, args.port, &args.access),
+        token: args.access.token.clone(),
+        token_file: args.access.token_file.clone(),
+        allowed_hosts: args.access.allow_host.clone(),
+        toolsets: args.toolsets.clone(),
+        cron: false,
+        // An IDE may start one beside the server of the project.
+        journal: Journal::IfFree,
+    };
+    super::serve::run(serve, env).await
 }

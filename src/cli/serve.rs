@@ -1,25 +1,36 @@
 //! `knowlyr-crew serve`.
 
 use super::{
-    args::{Global, ServeArgs},
+    args::{Access, Global, ServeArgs},
     exit::{Error, Outcome},
     render,
 };
-use crate::app::{self, Bind, Environment, Serve};
+use crate::app::{self, Bind, Environment, Journal, Serve};
 
 pub(super) async fn serve(global: &Global, args: &ServeArgs, env: &Environment) -> Result<Outcome, Error> {
     let serve = Serve {
         root: global.root(),
-        bind: Bind { host: args.host.clone(), port: args.port, insecure: args.insecure },
-        token: args.token.clone(),
-        token_file: args.token_file.clone(),
-        allowed_hosts: args.allow_host.clone(),
+        bind: bind(&args.host, args.port, &args.access),
+        token: args.access.token.clone(),
+        token_file: args.access.token_file.clone(),
+        allowed_hosts: args.access.allow_host.clone(),
+        toolsets: Vec::new(),
         cron: !args.no_cron,
+        journal: Journal::Required,
     };
+    run(serve, env).await
+}
+
+/// Serves until the end is asked for, and says on stderr where.
+pub(super) async fn run(serve: Serve, env: &Environment) -> Result<Outcome, Error> {
     app::serve(serve, env, |started| {
         render::findings(&started.findings);
         render::note(&started.to_string());
     })
     .await?;
     Ok(Outcome::Done)
+}
+
+pub(super) fn bind(host: &str, port: u16, access: &Access) -> Bind {
+    Bind { host: host.to_owned(), port, insecure: access.insecure }
 }

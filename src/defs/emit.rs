@@ -56,7 +56,10 @@ fn is_plain(string: &str) -> bool {
     const WORDS: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
     let fits = |letter: char| letter.is_alphanumeric() || " _-./()，。、（）".contains(letter);
     let begins = string.starts_with(char::is_alphabetic);
-    begins && !string.ends_with(' ') && string.chars().all(fits) && !WORDS.contains(&string.to_lowercase().as_str())
+    begins
+        && !string.ends_with(' ')
+        && string.chars().all(fits)
+        && !WORDS.contains(&string.to_lowercase().as_str())
 }
 
 fn quoted(string: &str) -> String {

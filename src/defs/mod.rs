@@ -20,9 +20,9 @@ pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use emit::text as yaml_text;
 pub use employee::{
-    Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign, Format,
-    Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee, parse_employee_dir,
-    parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
+    Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
+    Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
+    parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
 };
 pub use pipeline::{Item, Pipeline, PipelineMarks, Step, StepMarks, parse_pipeline, parse_pipeline_marked};
 pub use target::{Target, TargetKind};

@@ -320,7 +320,9 @@ pub(super) fn plain(node: &Node) -> Plain {
     match &node.value {
         Value::Null => Plain::Null,
         Value::Scalar { kind: Kind::Bool(value), .. } => Plain::Bool(*value),
-        Value::Scalar { text, kind: Kind::Number } => number(text).map_or_else(|| text.clone().into(), Plain::Number),
+        Value::Scalar { text, kind: Kind::Number } => {
+            number(text).map_or_else(|| text.clone().into(), Plain::Number)
+        }
         Value::Scalar { text, .. } => Plain::String(text.clone()),
         Value::List(items) => items.iter().map(plain).collect(),
         Value::Map(entries) => {

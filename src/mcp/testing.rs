@@ -8,7 +8,7 @@ use serde_json::{Value, json, value::RawValue};
 use tokio::sync::Notify;
 
 use crate::protocol::{
-    Asked, Completer, Context, Error, Host, Implementation, Info, Subject,
+    Asked, Completer, Context, Error, Host, Implementation, Info, Outcome, Subject,
     prompt::{Argument, Arguments, Filled, Message, Prompt, Role},
     resource::{Body, Contents, Resource, Template},
     tool::{Tool, ToolOutcome, ToolResult},
@@ -124,12 +124,12 @@ impl Host for Puppet {
         name: &'a str,
         arguments: Arguments,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Filled, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
         Box::pin(async move {
             let who = arguments.get("who").filter(|_| name == "greet");
             let who = who.ok_or_else(|| Error::invalid_params("only `greet`, and with `who`"))?;
             let content = crate::protocol::Content::text(format!("Hello, {who}!"));
-            Ok(Filled { description: None, messages: vec![Message { role: Role::User, content }] })
+            Ok(Filled { description: None, messages: vec![Message { role: Role::User, content }] }.into())
         })
     }
 
@@ -146,12 +146,12 @@ impl Host for Puppet {
         &'a self,
         uri: &'a str,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
         Box::pin(async move {
             if uri != "test://a" {
                 return Err(Error::resource_not_found(uri));
             }
-            Ok(vec![Contents { uri: uri.into(), mime_type: None, body: Body::Text("A".into()) }])
+            Ok(vec![Contents { uri: uri.into(), mime_type: None, body: Body::Text("A".into()) }].into())
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    sync::{Arc, LazyLock, atomic::AtomicBool, atomic::Ordering},
 };
 
 use parking_lot::Mutex;
@@ -12,15 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Error, Version,
+    envelope::Id,
     era::{Admitted, Peek},
+    input::Answers,
     session::Session,
 };
 
 /// Where the notifications of a request go. It must not block; when it is full it drops what it is given, for
 /// notifications may be lost but memory may not grow.
 pub trait Outlet: Send + Sync + 'static {
-    /// Takes one whole JSON-RPC message.
-    fn send(&self, message: String);
+    /// Takes one whole JSON-RPC message; tells whether it did.
+    fn send(&self, message: String) -> bool;
+
+    /// Drops the connection that leads to the client, if the client can come back for the rest by another one.
+    fn hang_up(&self) {}
 }
 
 /// How serious a log message is, from [`Level::Debug`] upwards. The names are those of RFC 5424.
@@ -54,9 +59,13 @@ impl Level {
 
 /// The context of one request. Clones are the same context.
 #[derive(Clone)]
-pub struct Context(Arc<Inner>);
+pub struct Context {
+    inner: Arc<Inner>,
+    answers: Option<Arc<Answers>>,
+}
 
 struct Inner {
+    id: Box<str>,
     version: Version,
     caller: Arc<str>,
     sender: Sender,
@@ -76,9 +85,10 @@ enum Sender {
 }
 
 impl Context {
-    /// The context of a request that was admitted to the modern era. `caller` is who asks, for instance `stdio` or
+    /// The context of the request `id`, which was admitted to the modern era. `caller` is who asks, for instance `stdio` or
     /// the name that a token stands for.
     pub fn modern(
+        id: Id<'_>,
         admitted: &Admitted<'_>,
         peek: &Peek<'_>,
         caller: Arc<str>,
@@ -86,23 +96,26 @@ impl Context {
     ) -> Self {
         let capabilities = admitted.capabilities.to_owned();
         let sender = Sender::Modern { capabilities, log_level: admitted.log_level };
-        Self::new(admitted.version, caller, sender, peek, outlet)
+        Self::new(id.token().into(), admitted.version, caller, sender, peek, outlet)
     }
 
     /// The context of a request of the older era.
     pub fn legacy(session: Arc<Session>, peek: &Peek<'_>, caller: Arc<str>, outlet: Arc<dyn Outlet>) -> Self {
         let version = session.version().unwrap_or(Version::ASSUMED);
-        Self::new(version, caller, Sender::Legacy(session), peek, outlet)
+        // Only streams need the id, and they are of the modern era.
+        Self::new(Box::default(), version, caller, Sender::Legacy(session), peek, outlet)
     }
 
     fn new(
+        id: Box<str>,
         version: Version,
         caller: Arc<str>,
         sender: Sender,
         peek: &Peek<'_>,
         outlet: Arc<dyn Outlet>,
     ) -> Self {
-        Self(Arc::new(Inner {
+        let inner = Inner {
+            id,
             version,
             caller,
             sender,
@@ -111,40 +124,67 @@ impl Context {
             cancel: CancellationToken::new(),
             over: AtomicBool::new(false),
             reported: Mutex::new(None),
-        }))
+        };
+        Self { inner: Arc::new(inner), answers: None }
+    }
+
+    /// The same request, run again with what the client answered.
+    pub(super) fn with_answers(&self, answers: Answers) -> Self {
+        Self { inner: Arc::clone(&self.inner), answers: Some(Arc::new(answers)) }
     }
 
     /// Who asks.
     pub fn caller(&self) -> &Arc<str> {
-        &self.0.caller
+        &self.inner.caller
     }
 
     /// Fires when nobody waits for the answer any more.
     pub fn cancelled(&self) -> &CancellationToken {
-        &self.0.cancel
+        &self.inner.cancel
+    }
+
+    /// What the client answered to the questions that this request led to; nothing, when it is run for the first time.
+    pub fn answers(&self) -> &Answers {
+        static NONE: LazyLock<Answers> = LazyLock::new(Answers::default);
+        self.answers.as_deref().unwrap_or(&NONE)
     }
 
     /// Whether the client declared the capability at `path`, for instance `["elicitation", "form"]`.
     pub fn client_declares(&self, path: &[&str]) -> bool {
-        let declared = match &self.0.sender {
+        let capabilities = self.capabilities();
+        path.iter().try_fold(&capabilities, |value, key| value.get(key)).is_some()
+    }
+
+    /// Lets go of the connection while the work goes on, so that a long call need not hold one open. The client comes
+    /// back for the answer. Where a revision or a transport has no such thing, nothing happens.
+    ///
+    /// Source: MCP 2025-11-25, "Streamable HTTP", on a server that closes the connection before the response.
+    pub fn close_stream(&self) {
+        if self.version().has_polling() {
+            self.inner.outlet.hang_up();
+        }
+    }
+
+    /// What the client declared it can do; `null` when that cannot be read.
+    pub(super) fn capabilities(&self) -> Value {
+        let declared = match &self.inner.sender {
             Sender::Modern { capabilities, .. } => serde_json::from_str::<Value>(capabilities.get()).ok(),
             Sender::Legacy(session) => {
                 session.capabilities().and_then(|declared| serde_json::from_str(declared.get()).ok())
             }
         };
-        let Some(capabilities) = declared else { return false };
-        path.iter().try_fold(&capabilities, |value, key| value.get(key)).is_some()
+        declared.unwrap_or_default()
     }
 
     /// Reports how far the work has come, if the client asked for that. What does not exceed the last report is
     /// dropped, as the protocol wants progress to grow.
     pub fn progress(&self, done: f64, total: Option<f64>, message: &str) {
-        let Some(token) = self.0.progress_token.as_deref() else { return };
-        if !done.is_finite() || self.0.over.load(Ordering::Acquire) {
+        let Some(token) = self.inner.progress_token.as_deref() else { return };
+        if !done.is_finite() || self.inner.over.load(Ordering::Acquire) {
             return;
         }
         {
-            let mut reported = self.0.reported.lock();
+            let mut reported = self.inner.reported.lock();
             if reported.is_some_and(|before| done <= before) {
                 return;
             }
@@ -162,7 +202,7 @@ impl Context {
 
     /// Sends a log message, if the client asked for that level.
     pub fn log(&self, level: Level, logger: &str, data: &Value) {
-        let least = match &self.0.sender {
+        let least = match &self.inner.sender {
             Sender::Modern { log_level, .. } => *log_level,
             Sender::Legacy(session) => Some(session.log_level()),
         };
@@ -173,37 +213,52 @@ impl Context {
 
     /// The revision to answer in.
     pub(crate) fn version(&self) -> Version {
-        self.0.version
+        self.inner.version
     }
 
     /// The session, in the older era.
     pub(crate) fn session(&self) -> Option<&Arc<Session>> {
-        match &self.0.sender {
+        match &self.inner.sender {
             Sender::Modern { .. } => None,
             Sender::Legacy(session) => Some(session),
         }
     }
 
-    /// Nothing may follow the answer; what is reported from now on is dropped.
-    pub(crate) fn close(&self) {
-        self.0.over.store(true, Ordering::Release);
+    /// The id of the request as it was written, in the modern era.
+    pub(super) fn id(&self) -> &str {
+        &self.inner.id
     }
 
-    fn notify(&self, method: &str, params: &impl Serialize) {
-        if self.0.over.load(Ordering::Acquire) {
+    /// Where its notifications go.
+    pub(super) fn outlet(&self) -> &Arc<dyn Outlet> {
+        &self.inner.outlet
+    }
+
+    /// Nothing may follow the answer; what is reported from now on is dropped.
+    pub(crate) fn close(&self) {
+        self.inner.over.store(true, Ordering::Release);
+    }
+
+    pub(super) fn notify(&self, method: &str, params: &impl Serialize) {
+        if self.inner.over.load(Ordering::Acquire) {
             return;
         }
         let message = Notification { jsonrpc: "2.0", method, params };
         let message = serde_json::to_string(&message).expect("a notification holds nothing that JSON cannot");
-        self.0.outlet.send(message);
+        self.send(message);
+    }
+
+    /// Sends one whole message to the client; tells whether it is on its way.
+    pub(super) fn send(&self, message: String) -> bool {
+        self.inner.outlet.send(message)
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Context")
-            .field("version", &self.0.version)
-            .field("caller", &self.0.caller)
+            .field("version", &self.inner.version)
+            .field("caller", &self.inner.caller)
             .finish_non_exhaustive()
     }
 }
@@ -246,8 +301,9 @@ mod tests {
     struct Sent(Mutex<Vec<String>>);
 
     impl Outlet for Sent {
-        fn send(&self, message: String) {
+        fn send(&self, message: String) -> bool {
             self.0.lock().push(message);
+            true
         }
     }
 
@@ -263,7 +319,7 @@ mod tests {
         let peek = Peek::of(Some(&params));
         if version.describes_results() {
             let admitted = crate::protocol::era::admit("ping", &peek, None, |_| None).unwrap();
-            return (Context::modern(&admitted, &peek, "test".into(), outlet), sent);
+            return (Context::modern(Id::parse("1").unwrap(), &admitted, &peek, "test".into(), outlet), sent);
         }
         let session = Arc::new(Session::new());
         session.negotiate(Some(&format!(r#"{{"protocolVersion":"{version}"}}"#))).unwrap();

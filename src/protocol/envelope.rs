@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Error;
+use super::{Error, error::code, input::Reply};
 
 /// The id of a request: a string or a whole number, as the peer wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +107,23 @@ impl<'a> Envelope<'a> {
     pub fn params(&self) -> Option<&'a RawValue> {
         self.raw.params
     }
+
+    /// What it answers, if it is a response.
+    pub(super) fn reply(&self) -> Reply {
+        #[derive(Deserialize)]
+        struct Failed {
+            code: i64,
+            message: String,
+        }
+        if let Some(result) = self.raw.result {
+            return Reply::Result(serde_json::from_str(result.get()).unwrap_or_default());
+        }
+        let failed = self.raw.error.and_then(|error| object::<Failed>(error.get()).ok());
+        failed.map_or_else(
+            || Reply::Error { code: i64::from(code::INTERNAL), message: "an unreadable error".to_owned() },
+            |Failed { code, message }| Reply::Error { code, message },
+        )
+    }
 }
 
 /// The messages of an array, or `None` when `text` is not an array at all.
@@ -139,7 +156,11 @@ pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, serde_j
 
 /// The string that `raw` is, if it is one.
 pub(super) fn text_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let token = raw.get();
+    text_of_token(raw.get())
+}
+
+/// The same of its token.
+pub(super) fn text_of_token(token: &str) -> Option<Cow<'_, str>> {
     let inner = token.strip_prefix('"')?.strip_suffix('"')?;
     if inner.contains('\\') {
         return serde_json::from_str(token).ok().map(Cow::Owned);

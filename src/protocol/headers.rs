@@ -20,6 +20,8 @@ pub const METHOD: &str = "mcp-method";
 pub const NAME: &str = "mcp-name";
 /// Names a session of the older era.
 pub const SESSION: &str = "mcp-session-id";
+/// Names the last event that a client got on a stream it comes back to.
+pub const LAST_EVENT: &str = "last-event-id";
 /// Starts the headers that repeat arguments.
 const PARAM_PREFIX: &str = "mcp-param-";
 
@@ -171,6 +173,9 @@ fn collect(schema: &Value, path: &mut Vec<String>, found: &mut Vec<Mirror>) -> R
         }
         found.push(Mirror { path: path.clone(), header });
     }
+    if schema.as_object().into_iter().flatten().any(|(keyword, value)| is_stray(keyword, value)) {
+        return Err("`x-mcp-header` is only for what `properties` alone lead to".to_owned());
+    }
     let properties = schema.get("properties").and_then(Value::as_object);
     for (name, property) in properties.into_iter().flatten() {
         path.push(name.clone());
@@ -178,6 +183,28 @@ fn collect(schema: &Value, path: &mut Vec<String>, found: &mut Vec<Mirror>) -> R
         path.pop();
     }
     Ok(())
+}
+
+/// Whether an annotation is somewhere in `value`, which stands under `keyword` of a schema and is not reached through
+/// `properties` alone.
+fn is_stray(keyword: &str, value: &Value) -> bool {
+    // These hold instances, in which a member of that name means nothing.
+    if matches!(keyword, "properties" | "const" | "enum" | "default" | "examples") {
+        return false;
+    }
+    match value {
+        Value::Object(schema) => {
+            let named = matches!(keyword, "$defs" | "definitions" | "patternProperties" | "dependentSchemas");
+            (!named && schema.contains_key("x-mcp-header"))
+                || schema.iter().any(|(keyword, value)| match (keyword.as_str(), value) {
+                    ("properties", Value::Object(all)) if !named => all.values().any(|one| is_stray("", one)),
+                    (_, value) if named => is_stray("", value),
+                    (keyword, value) => is_stray(keyword, value),
+                })
+        }
+        Value::Array(all) => all.iter().any(|one| is_stray("", one)),
+        _ => false,
+    }
 }
 
 fn is_token(text: &str) -> bool {
@@ -291,6 +318,16 @@ mod tests {
         check(&json!({"type": "number", "x-mcp-header": "A"}), "must be on a string");
         check(&json!({"type": "string", "x-mcp-header": "A b"}), "not a header token");
         check(&json!({"type": "string", "x-mcp-header": 1}), "not a header token");
+        let annotated = json!({"type": "string", "x-mcp-header": "A"});
+        check(&json!({"type": "array", "items": annotated}), "`properties` alone");
+        check(&json!({"anyOf": [{"properties": {"b": annotated}}]}), "`properties` alone");
+        check(&json!({"$defs": {"b": annotated}}), "`properties` alone");
+        check(&json!({"$defs": {"properties": annotated}}), "`properties` alone");
+        let innocent = json!({"properties": {
+            "a": {"type": "object", "default": annotated, "enum": [annotated]},
+            "x-mcp-header": {"type": "string"},
+        }, "$defs": {"x-mcp-header": {"type": "string"}}});
+        assert_eq!(Mirror::all(&innocent), Ok(vec![]));
         check(
             &json!({"type": "string", "x-mcp-header": "A", "properties": {
                 "b": {"type": "string", "x-mcp-header": "a"}}}),

@@ -6,9 +6,12 @@ use futures_util::future::BoxFuture;
 use serde_json::value::RawValue;
 
 use super::{
-    Context, Error, Info,
+    Bus, Context, Error, Info,
+    input::Outcome,
     prompt::{Arguments, Filled, Prompt},
     resource::{Contents, Resource, Template},
+    skill::SkillHost,
+    task::TaskHost,
     tool::{Tool, ToolOutcome},
 };
 
@@ -28,6 +31,9 @@ pub trait Host: Send + Sync + 'static {
     ///
     /// Arguments that do not fit and work that failed are outcomes, so that a model can correct itself; an error is
     /// for what went wrong with the request as such.
+    ///
+    /// A tool that needs something from the client first answers [`ToolOutcome::NeedInput`]; it is called again, from its
+    /// beginning, with [`Context::answers`].
     fn call_tool<'a>(
         &'a self,
         name: &'a str,
@@ -46,7 +52,7 @@ pub trait Host: Send + Sync + 'static {
         name: &'a str,
         _arguments: Arguments,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Filled, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
         let error = Error::invalid_params(format!("no prompt `{name}`; there are none here"));
         Box::pin(async move { Err(error) })
     }
@@ -66,13 +72,28 @@ pub trait Host: Send + Sync + 'static {
         &'a self,
         uri: &'a str,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
         let error = Error::resource_not_found(uri);
         Box::pin(async move { Err(error) })
     }
 
+    /// Where changes are told; without one, no notices of changes are offered.
+    fn bus(&self) -> Option<&Bus> {
+        None
+    }
+
     /// Who completes the arguments of prompts and templates; without one, completion is not offered.
     fn completer(&self) -> Option<&dyn Completer> {
+        None
+    }
+
+    /// Who keeps the tasks that calls of tools are answered with; without one, there are no tasks.
+    fn tasks(&self) -> Option<&dyn TaskHost> {
+        None
+    }
+
+    /// Who keeps skills; without one, there are none.
+    fn skills(&self) -> Option<&dyn SkillHost> {
         None
     }
 }

@@ -1,32 +1,40 @@
 //! The methods, each written down once: its name, the eras that have it, and who answers it.
 
+use std::borrow::Cow;
+
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{
-    Context, Error, Server,
+    Context, Error, Outcome, Server,
     context::Level,
-    envelope::object,
+    envelope::{object, present},
     host::{Asked, Subject},
+    input::{Request, Rounds},
+    listen::Wishes,
     page::Page,
     prompt::Arguments,
-    shape::{Payload, Shape as _, Ttl},
+    shape::{Payload, ResultType, Shape as _, Ttl},
+    skill, task,
     tool::ToolOutcome,
     version::{Era, Version},
 };
 
 /// How long lists and the server's self-description may be kept: long enough for one conversation's burst of
 /// requests, short enough that edited definitions show soon.
-const LISTS: Ttl = Ttl(5_000);
+pub(super) const LISTS: Ttl = Ttl(5_000);
 /// Contents of resources change at any time.
-const CONTENTS: Ttl = Ttl(0);
+pub(super) const CONTENTS: Ttl = Ttl(0);
 
 /// Most values that a completion may have.
 const COMPLETIONS: usize = 100;
 
-type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
+pub(super) type Answer<'a> = BoxFuture<'a, Result<Payload, Error>>;
 type Handler = for<'a> fn(&'a Server, Option<&'a str>, &'a Context) -> Answer<'a>;
+
+/// The method that opens a stream of changes. It ends by itself when it is cancelled, and then has an answer still.
+pub const LISTEN: &str = "subscriptions/listen";
 
 /// A method of the protocol.
 #[derive(Debug)]
@@ -50,7 +58,16 @@ pub static METHODS: &[Method] = &[
     Method { name: "resources/list", era: None, handler: list_resources },
     Method { name: "resources/templates/list", era: None, handler: list_templates },
     Method { name: "resources/read", era: None, handler: read_resource },
+    Method { name: "resources/subscribe", era: Some(Era::Legacy), handler: subscribe },
+    Method { name: "resources/unsubscribe", era: Some(Era::Legacy), handler: unsubscribe },
+    Method { name: LISTEN, era: Some(Era::Modern), handler: listen },
     Method { name: "completion/complete", era: None, handler: complete },
+    Method { name: "tasks/get", era: Some(Era::Modern), handler: task::methods::get },
+    Method { name: "tasks/update", era: Some(Era::Modern), handler: task::methods::update },
+    Method { name: "tasks/cancel", era: Some(Era::Modern), handler: task::methods::cancel },
+    Method { name: "skills/list", era: None, handler: skill::methods::list },
+    Method { name: "skills/get", era: None, handler: skill::methods::get },
+    Method { name: "resources/directory/read", era: None, handler: skill::methods::read_directory },
 ];
 
 impl Method {
@@ -92,7 +109,7 @@ pub fn notified(method: &str, params: Option<&str>, session: &super::Session) {
 }
 
 /// Reads the parameters of a method; none are an empty object.
-fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
+pub(super) fn read<'a, T: Deserialize<'a>>(method: &str, params: Option<&'a str>) -> Result<T, Error> {
     object(params.unwrap_or("{}"))
         .map_err(|error| Error::invalid_params(format!("params of `{method}`: {error}")))
 }
@@ -130,9 +147,9 @@ fn discover<'a>(server: &'a Server, _: Option<&'a str>, context: &'a Context) ->
 }
 
 #[derive(Deserialize)]
-struct ListParams {
+pub(super) struct ListParams {
     #[serde(default)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// Defines the handler of a list: where it comes from, and the member that holds it.
@@ -151,7 +168,7 @@ macro_rules! list {
                 let version = context.version();
                 let write =
                     |Page { items, next }: Page<_>| server.write(&Listed { items, next }, version, LISTS);
-                let $host = server.host();
+                let $host = server;
                 let page = server.$pages.page($source, version, cursor.as_deref(), write)?;
                 Ok(Payload::Shared(page))
             })
@@ -159,18 +176,23 @@ macro_rules! list {
     };
 }
 
-list!(list_tools, "tools/list", tools, "tools", host => host.tools());
-list!(list_prompts, "prompts/list", prompts, "prompts", host => host.prompts().await);
-list!(list_resources, "resources/list", resources, "resources", host => host.resources().await);
-list!(list_templates, "resources/templates/list", templates, "resourceTemplates", host => host.resource_templates());
+list!(list_tools, "tools/list", tool_pages, "tools", server => server.tools());
+list!(list_prompts, "prompts/list", prompts, "prompts", server => server.host().prompts().await);
+list!(list_resources, "resources/list", resources, "resources", server => server.host().resources().await);
+list!(list_templates, "resources/templates/list", templates, "resourceTemplates", server => server.host().resource_templates());
 
 fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
     #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
     struct Params<'a> {
         #[serde(borrow)]
-        name: std::borrow::Cow<'a, str>,
+        name: Cow<'a, str>,
         #[serde(borrow, default)]
         arguments: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        input_responses: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        request_state: Option<&'a RawValue>,
     }
     Box::pin(async move {
         let params: Params<'_> = read("tools/call", params)?;
@@ -183,12 +205,31 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
         if !arguments.get().starts_with('{') {
             return Err(Error::invalid_params("`arguments` of `tools/call` must be an object"));
         }
-        let outcome = server.host().call_tool(&params.name, arguments, context).await?;
-        let version = context.version();
-        match outcome {
-            ToolOutcome::Complete(mut result) => {
-                result.shape(version);
-                server.finish(&result, version, None)
+        let request = Request {
+            method: "tools/call",
+            target: &params.name,
+            arguments: Some(arguments),
+            responses: params.input_responses,
+            state: params.request_state,
+        };
+        let mut rounds = Rounds::begin(server, request, context)?;
+        loop {
+            match server.host().call_tool(&params.name, arguments, rounds.context()).await? {
+                ToolOutcome::Complete(mut result) => {
+                    let version = context.version();
+                    result.shape(version);
+                    return server.finish(&result, version, None);
+                }
+                ToolOutcome::NeedInput(inquiry) => {
+                    if let Some(questions) = rounds.ask(inquiry).await? {
+                        return Ok(questions);
+                    }
+                }
+                ToolOutcome::Task(task) => {
+                    context.require_tasks()?;
+                    let handle = task::Handle(&task);
+                    return server.finish_as(ResultType::Task, &handle, context.version());
+                }
             }
         }
     })
@@ -196,33 +237,122 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
 
 fn get_prompt<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
     #[derive(Deserialize)]
-    struct Params {
+    #[serde(rename_all = "camelCase")]
+    struct Params<'a> {
         name: String,
-        #[serde(default)]
-        arguments: Option<Arguments>,
+        #[serde(borrow, default)]
+        arguments: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        input_responses: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        request_state: Option<&'a RawValue>,
     }
     Box::pin(async move {
-        let params: Params = read("prompts/get", params)?;
-        let arguments = params.arguments.unwrap_or_default();
-        let mut filled = server.host().get_prompt(&params.name, arguments, context).await?;
-        filled.shape(context.version());
-        server.finish(&filled, context.version(), None)
+        let params: Params<'_> = read("prompts/get", params)?;
+        let arguments: Arguments = match params.arguments {
+            Some(arguments) => read("prompts/get", Some(arguments.get()))?,
+            None => Arguments::default(),
+        };
+        let request = Request {
+            method: "prompts/get",
+            target: &params.name,
+            arguments: params.arguments,
+            responses: params.input_responses,
+            state: params.request_state,
+        };
+        let mut rounds = Rounds::begin(server, request, context)?;
+        loop {
+            match server.host().get_prompt(&params.name, arguments.clone(), rounds.context()).await? {
+                Outcome::Complete(mut filled) => {
+                    filled.shape(context.version());
+                    return server.finish(&filled, context.version(), None);
+                }
+                Outcome::NeedInput(inquiry) => {
+                    if let Some(questions) = rounds.ask(inquiry).await? {
+                        return Ok(questions);
+                    }
+                }
+            }
+        }
     })
 }
 
 fn read_resource<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
     #[derive(Deserialize)]
-    struct Params {
+    #[serde(rename_all = "camelCase")]
+    struct Params<'a> {
         uri: String,
+        #[serde(borrow, default, deserialize_with = "present")]
+        input_responses: Option<&'a RawValue>,
+        #[serde(borrow, default, deserialize_with = "present")]
+        request_state: Option<&'a RawValue>,
     }
     #[derive(Serialize)]
     struct Read<T> {
         contents: T,
     }
     Box::pin(async move {
-        let params: Params = read("resources/read", params)?;
-        let contents = server.host().read_resource(&params.uri, context).await?;
-        server.finish(&Read { contents }, context.version(), Some(CONTENTS))
+        let params: Params<'_> = read("resources/read", params)?;
+        let request = Request {
+            method: "resources/read",
+            target: &params.uri,
+            arguments: None,
+            responses: params.input_responses,
+            state: params.request_state,
+        };
+        let mut rounds = Rounds::begin(server, request, context)?;
+        loop {
+            match server.host().read_resource(&params.uri, rounds.context()).await? {
+                Outcome::Complete(contents) => {
+                    return server.finish(&Read { contents }, context.version(), Some(CONTENTS));
+                }
+                Outcome::NeedInput(inquiry) => {
+                    if let Some(questions) = rounds.ask(inquiry).await? {
+                        return Ok(questions);
+                    }
+                }
+            }
+        }
+    })
+}
+
+#[derive(Deserialize)]
+struct Followed {
+    uri: String,
+}
+
+fn subscribe<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
+    Box::pin(async move {
+        let method = "resources/subscribe";
+        let Some(session) = context.session().filter(|_| server.host().bus().is_some()) else {
+            return Err(Error::method_not_found(method));
+        };
+        let Followed { uri } = read(method, params)?;
+        session.follow(&uri)?;
+        server.finish(&Empty {}, context.version(), None)
+    })
+}
+
+fn unsubscribe<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
+    Box::pin(async move {
+        let method = "resources/unsubscribe";
+        let Some(session) = context.session().filter(|_| server.host().bus().is_some()) else {
+            return Err(Error::method_not_found(method));
+        };
+        let Followed { uri } = read(method, params)?;
+        session.unfollow(&uri);
+        server.finish(&Empty {}, context.version(), None)
+    })
+}
+
+fn listen<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
+    #[derive(Deserialize)]
+    struct Params {
+        notifications: Wishes,
+    }
+    Box::pin(async move {
+        let Params { notifications } = read(LISTEN, params)?;
+        super::listen::listen(server, notifications, context).await
     })
 }
 

@@ -7,6 +7,7 @@
 //! Source: the Model Context Protocol, <https://modelcontextprotocol.io/specification>, revisions 2024-11-05,
 //! 2025-03-26, 2025-06-18, 2025-11-25 and 2026-07-28.
 
+pub mod bus;
 pub mod content;
 pub mod context;
 pub mod envelope;
@@ -15,6 +16,8 @@ pub mod error;
 pub mod headers;
 mod host;
 mod info;
+pub mod input;
+mod listen;
 pub mod methods;
 mod page;
 pub mod prompt;
@@ -22,14 +25,22 @@ pub mod resource;
 mod server;
 mod session;
 pub mod shape;
+pub mod skill;
+pub mod task;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tool;
 mod version;
 
+pub use bus::Bus;
 pub use content::Content;
 pub use context::Context;
 pub use error::Error;
 pub use host::{Asked, Completer, Host, Subject};
 pub use info::{Icon, Implementation, Info};
+pub use input::{Answers, Inquiry, Outcome, Question, Reply};
 pub use server::Server;
 pub use session::{Running, Session};
+pub use skill::SkillHost;
+pub use task::TaskHost;
 pub use version::{Era, Version};

@@ -1,27 +1,38 @@
 //! What is remembered between the requests of one peer: the handshake of the older era, and what is running.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     fmt,
     sync::Arc,
 };
 
 use parking_lot::Mutex;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Error, Version,
     context::{Context, Level},
-    envelope::{Id, object},
+    envelope::{Envelope, Id, Kind, object, text_of_token},
+    input::Reply,
 };
+
+/// Most questions to one client that wait for their answers.
+const ASKED: usize = 64;
+/// Most resources that one client may subscribe to, and their longest address in bytes.
+pub(super) const FOLLOWED: usize = 512;
+pub(super) const URI: usize = 4096;
 
 /// One conversation: a process on stdio, or a session over HTTP.
 #[derive(Debug, Default)]
 pub struct Session {
     peer: Mutex<Peer>,
     running: Mutex<HashMap<Box<str>, CancellationToken>>,
+    /// What the client was asked, and who waits for the answer.
+    asked: Mutex<HashMap<Box<str>, oneshot::Sender<Reply>>>,
+    followed: Mutex<HashSet<Box<str>>>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -110,10 +121,98 @@ impl Session {
         }
     }
 
+    /// Notes that the client is about to be asked something in `context`.
+    ///
+    /// # Errors
+    /// `-32603` when too much was asked already, or the system gives no random numbers.
+    pub(super) fn expect(self: &Arc<Self>, context: &Context) -> Result<Pending, Error> {
+        let mut random = [0_u8; 12];
+        getrandom::fill(&mut random).map_err(|error| {
+            tracing::error!(%error, "the system gives no random numbers");
+            Error::internal("the client cannot be asked")
+        })?;
+        let id = hex::encode(random);
+        let (sender, answer) = oneshot::channel();
+        let mut asked = self.asked.lock();
+        if asked.len() >= ASKED {
+            return Err(Error::internal("the client has too many questions to answer already"));
+        }
+        asked.insert(id.as_str().into(), sender);
+        drop(asked);
+        Ok(Pending { session: Arc::clone(self), context: context.clone(), id, answer })
+    }
+
+    /// Takes a response of the client. One to nothing that was asked here is no fault: it may be late.
+    pub fn respond(&self, response: &Envelope<'_>) {
+        let Kind::Response(id) = response.kind() else { return };
+        let Some(id) = text_of_token(id.token()) else { return };
+        let Some(sender) = self.asked.lock().remove(&*id) else { return };
+        // It fails when the request that asked is over.
+        let _ = sender.send(response.reply());
+    }
+
+    /// Notes that the client wants to hear when the resource at `uri` changes.
+    ///
+    /// # Errors
+    /// `-32602` when it wants to hear of too many.
+    pub(super) fn follow(&self, uri: &str) -> Result<(), Error> {
+        let mut followed = self.followed.lock();
+        if uri.len() > URI || (followed.len() >= FOLLOWED && !followed.contains(uri)) {
+            let error = format!("a session may subscribe to {FOLLOWED} resources of at most {URI} bytes");
+            return Err(Error::invalid_params(error));
+        }
+        followed.insert(uri.into());
+        Ok(())
+    }
+
+    /// Notes that it no longer does.
+    pub(super) fn unfollow(&self, uri: &str) {
+        self.followed.lock().remove(uri);
+    }
+
+    /// Whether it does.
+    pub(super) fn follows(&self, uri: &str) -> bool {
+        self.followed.lock().contains(uri)
+    }
+
+    /// Whether something is running.
+    pub fn is_busy(&self) -> bool {
+        !self.running.lock().is_empty()
+    }
+
     /// Cancels all that is running.
     pub fn cancel_all(&self) {
         for token in self.running.lock().values() {
             token.cancel();
+        }
+    }
+}
+
+/// A question to the client that waits for its answer. Dropped before that, it is taken back.
+pub(super) struct Pending {
+    session: Arc<Session>,
+    context: Context,
+    id: String,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Pending {
+    /// The id of the request that asks.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Waits for the answer.
+    pub(super) async fn reply(mut self) -> Result<Reply, Error> {
+        (&mut self.answer).await.map_err(|_| Error::internal("the session ended before the client answered"))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.session.asked.lock().remove(&*self.id).is_some() {
+            let params = json!({ "requestId": self.id, "reason": "the answer is no longer needed" });
+            self.context.notify("notifications/cancelled", &params);
         }
     }
 }

@@ -45,6 +45,18 @@ impl Payload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl(pub u32);
 
+/// What a result says about the request; written since the modern era.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ResultType {
+    /// It is answered.
+    Complete,
+    /// It goes on as a task.
+    Task,
+    /// The client has to be asked first.
+    InputRequired,
+}
+
 /// Finishes the result `body` for `version`. `identity` is the `_meta` that names the server, `ttl` the cache hint
 /// of the methods that have one.
 ///
@@ -55,11 +67,22 @@ pub(super) fn finish(
     identity: &RawValue,
     ttl: Option<Ttl>,
 ) -> Result<Box<RawValue>, Error> {
+    finish_as(ResultType::Complete, body, version, identity, ttl)
+}
+
+/// The same with another type.
+pub(super) fn finish_as(
+    result_type: ResultType,
+    body: &impl Serialize,
+    version: Version,
+    identity: &RawValue,
+    ttl: Option<Ttl>,
+) -> Result<Box<RawValue>, Error> {
     let modern = version.describes_results();
     let ttl = ttl.filter(|_| modern);
     let result = Finished {
         body,
-        result_type: modern.then_some("complete"),
+        result_type: modern.then_some(result_type),
         ttl_ms: ttl.map(|Ttl(milliseconds)| milliseconds),
         cache_scope: ttl.map(|_| "private"),
         meta: modern.then_some(identity),
@@ -76,7 +99,7 @@ struct Finished<'a, T> {
     #[serde(flatten)]
     body: &'a T,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result_type: Option<&'static str>,
+    result_type: Option<ResultType>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ttl_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
 
-use super::{Version, content::Content, info::Icon, shape::Shape};
+use super::{Version, content::Content, info::Icon, input::Inquiry, shape::Shape, task::Task};
 
 /// A tool, as it is listed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,6 +71,11 @@ impl Shape for Tool {
 pub enum ToolOutcome {
     /// With a result, good or bad.
     Complete(ToolResult),
+    /// Not yet: the work goes on in a task, which [`Host::tasks`](super::Host::tasks) knows from now on. Only for
+    /// requests whose [`Context::takes_tasks`](super::Context::takes_tasks).
+    Task(Task),
+    /// With questions to the client; the tool is called again with the answers.
+    NeedInput(Inquiry),
 }
 
 /// The result of a tool.

@@ -117,6 +117,21 @@ impl Version {
         self >= Self::V2025_06_18
     }
 
+    /// Questions to the person before the client.
+    pub fn has_elicitation(self) -> bool {
+        self >= Self::V2025_06_18
+    }
+
+    /// Such questions as a form or as a web page.
+    pub fn has_elicitation_modes(self) -> bool {
+        self >= Self::V2025_11_25
+    }
+
+    /// Streams that begin with an event to resume from, and whose connection the server may drop.
+    pub fn has_polling(self) -> bool {
+        self == Self::V2025_11_25
+    }
+
     /// `icons`, and `description` and `websiteUrl` of an implementation.
     pub fn has_icons(self) -> bool {
         self >= Self::V2025_11_25

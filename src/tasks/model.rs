@@ -10,17 +10,27 @@ use serde_json::{Map, Value};
 
 use crate::base::clock;
 
-/// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are UUIDs of version 7;
-/// those of the predecessor (`20261122-191633-91117467`) stay readable.
+/// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
+/// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct TaskId(Arc<str>);
 
 impl TaskId {
-    /// A new id; later ids sort after earlier ones.
+    /// A new id; later ids sort after earlier ones, and none can be guessed.
+    ///
+    /// The first part is that of a UUID of version 7 which grows: milliseconds and a counter. What is random in such a
+    /// UUID is too little for an id by which a remote client asks for its work, so that 128 random bits follow.
+    ///
+    /// # Panics
+    /// When the system gives no random bytes, without which no UUID could be made either.
     pub fn generate() -> Self {
-        Self(uuid::Uuid::now_v7().to_string().into())
+        let mut time = uuid::Uuid::now_v7().simple().to_string();
+        time.truncate(24);
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).expect("the system that made a UUID has random bytes");
+        Self(format!("{time}-{}", hex::encode(random)).into())
     }
 
     /// The id as text.
@@ -279,5 +289,23 @@ impl Failure {
     /// A failure with nothing to show.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), partial: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_in_order_long_and_readable() {
+        let ids: Vec<_> = std::iter::repeat_with(TaskId::generate).take(10_000).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+        for id in ids.iter().take(10) {
+            assert_eq!(id.as_str().len(), 57);
+            assert_eq!(id.as_str().parse::<TaskId>().unwrap(), *id);
+        }
+        let random = |id: &TaskId| id.as_str().split_once('-').unwrap().1.to_owned();
+        let distinct: std::collections::HashSet<_> = ids.iter().map(random).collect();
+        assert_eq!(distinct.len(), ids.len());
     }
 }

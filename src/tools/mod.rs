@@ -4,6 +4,7 @@
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
 mod ctx;
+mod detached;
 mod employee;
 mod error;
 mod office;
@@ -11,23 +12,26 @@ mod pipeline;
 mod project;
 mod registry;
 mod task;
+mod toolset;
 
 pub use ctx::{Caller, Ctx, Progress};
+pub use detached::{Begun, Detached, Start};
 pub use error::Error;
 pub use office::{Office, OpenTasks};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
+pub use toolset::{TOOLSETS, UnknownToolset};
 
 /// Every tool of a crew, in the order they are listed.
 pub fn all(office: &Office) -> Registry {
     let mut tools = Registry::new();
     tools.add(employee::ListEmployees(office.clone()));
     tools.add(employee::GetEmployee(office.clone()));
-    tools.add(employee::RunEmployee(office.clone()));
+    tools.add_detached(employee::RunEmployee(office.clone()));
     tools.add(employee::CreateEmployee(office.clone()));
     tools.add(employee::UpdateEmployee(office.clone()));
     tools.add(employee::ValidateDefinition);
     tools.add(pipeline::ListPipelines(office.clone()));
-    tools.add(pipeline::RunPipeline(office.clone()));
+    tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

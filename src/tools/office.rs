@@ -43,10 +43,11 @@ impl Office {
         self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
     }
 
-    /// Submits `new` and stays with it until it ends, reporting each finished step; a caller that goes away cancels it.
+    /// Submits `new` and stays with it until it ends, well or not, reporting each finished step; a caller that goes away
+    /// cancels it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be accepted, [`Error::Failed`] when it was cancelled or failed.
+    /// [`Error::Unavailable`] when it cannot be accepted.
     pub(super) async fn see_through(
         &self,
         ctx: &Ctx,
@@ -64,15 +65,17 @@ impl Office {
                 }
             }
         }
-        let task = tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))?;
-        match task.status {
-            Status::Completed => Ok(task),
-            Status::Cancelled => Err(Error::Failed(format!("task `{id}` was cancelled"))),
-            _ => Err(Error::Failed(format!(
-                "task `{id}` failed: {}",
-                task.error.as_deref().unwrap_or("no reason was recorded")
-            ))),
-        }
+        tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))
+    }
+
+    /// Submits `new` and leaves it to itself.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it cannot be accepted.
+    pub(super) async fn submit(&self, new: NewTask) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
+        let id = tasks.submit(new).await?.id;
+        tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
     }
 
     /// A task by its id, as it was given by a caller.
@@ -100,7 +103,22 @@ fn no_task(tasks: &Engine, id: &TaskId) -> Error {
 }
 
 /// What the body of the task left as its result.
+///
+/// # Errors
+/// [`Error::Failed`] when the task did not complete, and [`Error::Conflict`] when it has not ended yet.
 pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, Error> {
+    let id = &task.task_id;
+    match task.status {
+        Status::Completed => {}
+        Status::Cancelled => return Err(Error::Failed(format!("task `{id}` was cancelled"))),
+        Status::Failed => {
+            let reason = task.error.as_deref().unwrap_or("no reason was recorded");
+            return Err(Error::Failed(format!("task `{id}` failed: {reason}")));
+        }
+        Status::Pending | Status::Running => {
+            return Err(Error::Conflict(format!("task `{id}` has not ended yet")));
+        }
+    }
     let value = task.result.clone().unwrap_or_default();
     serde_json::from_value(value)
         .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))

@@ -8,7 +8,11 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
-use super::{Ctx, Error};
+use super::{
+    Ctx, Error,
+    detached::{Begun, Detached, Start},
+};
+use crate::tasks::{Kind, Task};
 
 /// Something a crew can be asked to do.
 pub trait Tool: Send + Sync + 'static {
@@ -91,10 +95,19 @@ pub struct Output {
 }
 
 type Call = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Output, Error>> + Send + Sync>;
+type Begin = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Begun, Error>> + Send + Sync>;
 
 struct Entry {
     spec: Spec,
     call: Call,
+    detached: Option<Work>,
+}
+
+/// How the work of a tool goes on without its caller.
+struct Work {
+    kind: Kind,
+    begin: Begin,
+    conclude: fn(&Task) -> Result<Output, Error>,
 }
 
 /// Every tool of a crew, in a stable order.
@@ -114,7 +127,31 @@ impl Registry {
     /// # Panics
     /// When the name is taken: two tools of one name are a mistake in the program.
     pub fn add<T: Tool>(&mut self, tool: T) {
+        self.insert(&Arc::new(tool), None);
+    }
+
+    /// Adds a tool whose work may go on in a task.
+    ///
+    /// # Panics
+    /// As [`Registry::add`].
+    pub fn add_detached<T: Detached>(&mut self, tool: T) {
         let tool = Arc::new(tool);
+        let beginner = Arc::clone(&tool);
+        let begin: Begin = Box::new(move |ctx, args| {
+            let tool = Arc::clone(&beginner);
+            let args = arguments::<T>(args);
+            Box::pin(async move {
+                match tool.start(ctx, args?).await? {
+                    Start::Done(output) => written::<T>(&output).map(Begun::Done),
+                    Start::Task(task) => Ok(Begun::Task(task)),
+                }
+            })
+        });
+        let conclude = |task: &Task| written::<T>(&T::conclude(task)?);
+        self.insert(&tool, Some(Work { kind: T::KIND, begin, conclude }));
+    }
+
+    fn insert<T: Tool>(&mut self, tool: &Arc<T>, detached: Option<Work>) {
         let spec = Spec {
             name: T::NAME,
             title: T::TITLE,
@@ -123,20 +160,19 @@ impl Registry {
             output_schema: Arc::new(schema::<T::Output>(SchemaSettings::for_serialize)),
             annotations: T::ANNOTATIONS,
         };
+        let tool = Arc::clone(tool);
         let call: Call = Box::new(move |ctx, args| {
             let tool = Arc::clone(&tool);
-            let args = serde_json::from_str::<T::Args>(args.get())
-                .map_err(|error| Error::Arguments(format!("arguments of `{}`: {error}", T::NAME)));
-            Box::pin(async move {
-                let output = tool.call(ctx, args?).await?;
-                let json = serde_json::value::to_raw_value(&output)
-                    .map_err(|error| Error::Failed(format!("answer of `{}`: {error}", T::NAME)))?;
-                let text = T::text(&output).unwrap_or_else(|| json.get().to_owned());
-                Ok(Output { json, text })
-            })
+            let args = arguments::<T>(args);
+            Box::pin(async move { written::<T>(&tool.call(ctx, args?).await?) })
         });
-        let before = self.entries.insert(T::NAME, Entry { spec, call });
+        let before = self.entries.insert(T::NAME, Entry { spec, call, detached });
         assert!(before.is_none(), "two tools are called `{}`", T::NAME);
+    }
+
+    /// Keeps only the tools whose names pass.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.entries.retain(|name, _| keep(name));
     }
 
     /// What there is, in a stable order.
@@ -158,10 +194,39 @@ impl Registry {
         match self.entries.get(name) {
             Some(entry) => (entry.call)(ctx, args),
             None => {
-                let error = Error::not_found("tool", name, self.entries.keys().copied());
+                let error = self.no_tool(name);
                 Box::pin(async move { Err(error) })
             }
         }
+    }
+
+    /// Calls the tool `name` for a caller that takes a task in place of the answer; see [`Detached`].
+    ///
+    /// # Errors
+    /// As [`Registry::call`]; what goes wrong in the task is told by [`Registry::conclude`].
+    pub fn begin(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Begun, Error>> {
+        if let Some(work) = self.entries.get(name).and_then(|entry| entry.detached.as_ref()) {
+            return (work.begin)(ctx, args);
+        }
+        let call = self.call(name, ctx, args);
+        Box::pin(async move { call.await.map(Begun::Done) })
+    }
+
+    /// What the tool whose work `task` is would have answered, now that the task has ended; `None` when it is the work
+    /// of no tool.
+    pub fn conclude(&self, task: &Task) -> Option<Result<Output, Error>> {
+        let mut works = self.entries.values().filter_map(|entry| entry.detached.as_ref());
+        works.find(|work| work.kind == task.kind).map(|work| (work.conclude)(task))
+    }
+
+    /// Whether `task` is the work of a tool.
+    pub fn knows(&self, task: &Task) -> bool {
+        let mut works = self.entries.values().filter_map(|entry| entry.detached.as_ref());
+        works.any(|work| work.kind == task.kind)
+    }
+
+    fn no_tool(&self, name: &str) -> Error {
+        Error::not_found("tool", name, self.entries.keys().copied())
     }
 }
 
@@ -169,6 +234,18 @@ impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.entries.keys()).finish()
     }
+}
+
+fn arguments<T: Tool>(args: &RawValue) -> Result<T::Args, Error> {
+    serde_json::from_str(args.get())
+        .map_err(|error| Error::Arguments(format!("arguments of `{}`: {error}", T::NAME)))
+}
+
+fn written<T: Tool>(output: &T::Output) -> Result<Output, Error> {
+    let json = serde_json::value::to_raw_value(output)
+        .map_err(|error| Error::Failed(format!("answer of `{}`: {error}", T::NAME)))?;
+    let text = T::text(output).unwrap_or_else(|| json.get().to_owned());
+    Ok(Output { json, text })
 }
 
 /// The schema of `T` with everything inlined, as many clients do not follow `$ref`.

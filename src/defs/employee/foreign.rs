@@ -69,7 +69,8 @@ fn fields(text: &str, offset: usize) -> Option<Vec<(Node, Node)>> {
 fn key(line: &str) -> Option<&str> {
     let (key, rest) = line.split_once(':')?;
     let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
-    let is_key = !key.is_empty() && key.chars().all(fits) && (rest.trim().is_empty() || rest.starts_with(' '));
+    let is_key =
+        !key.is_empty() && key.chars().all(fits) && (rest.trim().is_empty() || rest.starts_with(' '));
     is_key.then_some(key)
 }
 
@@ -90,7 +91,11 @@ pub(super) fn name(written: &Text, report: &mut Report<'_>) -> Option<(String, S
     let shown = value.escape_debug();
     if slug.is_empty() {
         report
-            .error(codes::INVALID_NAME, written.span, format!("`{shown}` holds no letter that a name can have"))
+            .error(
+                codes::INVALID_NAME,
+                written.span,
+                format!("`{shown}` holds no letter that a name can have"),
+            )
             .help("use lower-case letters, digits and inner hyphens");
         return None;
     }
@@ -108,8 +113,9 @@ pub(super) fn description(fields: &mut Fields<'_>, report: &mut Report<'_>) -> O
     let line = one_line(&text.value);
     let length = line.chars().count();
     if length > LONGEST_DESCRIPTION {
-        let message =
-            format!("a description should have at most {LONGEST_DESCRIPTION} characters, this one has {length}");
+        let message = format!(
+            "a description should have at most {LONGEST_DESCRIPTION} characters, this one has {length}"
+        );
         report.warning(codes::TOO_LONG, text.span, message);
     }
     Some(line)

@@ -21,7 +21,9 @@ pub(super) fn comment(body: &str) -> Comment {
     let Some(Ok(Value::Object(fields))) = values.next() else { return Comment::Broken };
     let after = rest.get(values.byte_offset()..).unwrap_or_default().trim_start();
     match after.strip_prefix("-->") {
-        Some(after) => Comment::Read(fields, format!("{}\n\n{}", before.trim(), after.trim()).trim().to_owned()),
+        Some(after) => {
+            Comment::Read(fields, format!("{}\n\n{}", before.trim(), after.trim()).trim().to_owned())
+        }
         None => Comment::Broken,
     }
 }

@@ -53,8 +53,16 @@ fn is_variable(text: &str) -> bool {
 }
 
 fn names_a_secret(key: &str) -> bool {
-    const ENDS: [&str; 8] =
-        ["api_key", "apikey", "access_token", "auth_token", "api_token", "client_secret", "password", "secret_key"];
+    const ENDS: [&str; 8] = [
+        "api_key",
+        "apikey",
+        "access_token",
+        "auth_token",
+        "api_token",
+        "client_secret",
+        "password",
+        "secret_key",
+    ];
     let key = key.to_ascii_lowercase().replace('-', "_");
     ENDS.iter().any(|end| key.ends_with(end))
 }

@@ -51,7 +51,11 @@ pub fn parse_agent(source: &Source, stem: &str) -> (Option<(Employee, EmployeeMa
     parse(source, Origin::Agent, stem)
 }
 
-fn parse(source: &Source, origin: Origin, called: &str) -> (Option<(Employee, EmployeeMarks)>, Vec<Diagnostic>) {
+fn parse(
+    source: &Source,
+    origin: Origin,
+    called: &str,
+) -> (Option<(Employee, EmployeeMarks)>, Vec<Diagnostic>) {
     let mut report = Report::new(source);
     let found = read(origin, called, &mut report);
     let usable = !report.has_errors();
@@ -128,7 +132,8 @@ fn name(
     let (name, shown) = foreign::name(&by_file, report)?;
     match written {
         Some(text) if text.value.trim() != called => {
-            let message = format!("the folder of this skill is called `{called}`, and it is found as `{name}`");
+            let message =
+                format!("the folder of this skill is called `{called}`, and it is found as `{name}`");
             report
                 .warning(codes::NAME_MISMATCH, text.span, message)
                 .help("call the folder and the skill the same");
@@ -227,9 +232,11 @@ fn arguments(employee: &mut Employee, kept: &Map<String, Value>, fields: &mut Fi
     let hint = fields.peek("argument-hint").map(|node| match reader::plain(node) {
         Value::String(text) => text,
         // `[focus]` without quotes is a list to YAML.
-        Value::Array(items) => {
-            items.iter().map(|item| format!("[{}]", item.as_str().unwrap_or_default())).collect::<Vec<_>>().join(" ")
-        }
+        Value::Array(items) => items
+            .iter()
+            .map(|item| format!("[{}]", item.as_str().unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join(" "),
         other => other.to_string(),
     });
     if kept.contains_key("args") && hint.as_deref().unwrap_or_default() == translate::hint(&employee.args) {
@@ -252,7 +259,8 @@ fn arguments(employee: &mut Employee, kept: &Map<String, Value>, fields: &mut Fi
 fn instructions(employee: &mut Employee, kept: &Map<String, Value>, origin: Origin, body: String) {
     if origin != Origin::Skill {
         employee.body = body;
-    } else if !(kept.contains_key("body") && translate::to_positions(&employee.body, &employee.args) == body) {
+    } else if !(kept.contains_key("body") && translate::to_positions(&employee.body, &employee.args) == body)
+    {
         employee.body = translate::from_positions(&body, &employee.args);
     }
 }

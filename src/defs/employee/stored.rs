@@ -59,10 +59,13 @@ pub(super) fn take(metadata: &mut Map<String, Value>) -> (Map<String, Value>, Ve
         if key == FORMAT || key == HASH {
             return false;
         }
-        let Some(name) = key.strip_prefix(PREFIX).filter(|name| usual.contains_key(*name)) else { return true };
+        let Some(name) = key.strip_prefix(PREFIX).filter(|name| usual.contains_key(*name)) else {
+            return true;
+        };
         let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
         let as_text = (!ANY.contains(&name)).then_some(Value::String(text.clone()));
-        let fitting = as_text.into_iter().chain(serde_json::from_str(&text).ok()).find(|value| fits(name, value));
+        let fitting =
+            as_text.into_iter().chain(serde_json::from_str(&text).ok()).find(|value| fits(name, value));
         let Some(value) = fitting else {
             unread.push(key.clone());
             return true;

@@ -16,9 +16,43 @@ fn back(text: &str, name: &str, form: Foreign) -> (Option<Employee>, Vec<Diagnos
 /// A text as a definition holds it: trimmed, with line feeds only.
 fn text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
-        "", "a", "代码 审查", "a: b # c", "[x] [y]", "-->", "'", "\"", "---", "a\n---\nb", "$target", "${target}2",
-        "$1", "$0", "$$target", "$5.00", "{date}", "true", "1.10", "null", "~", "- x", "&a", "*b", "!t", "%", "@", "\u{85}",
-        "\t", "\u{2028}", "|", ">", "\\n", "x,y", "None", "{\"a\": 1}", "5",
+        "",
+        "a",
+        "代码 审查",
+        "a: b # c",
+        "[x] [y]",
+        "-->",
+        "'",
+        "\"",
+        "---",
+        "a\n---\nb",
+        "$target",
+        "${target}2",
+        "$1",
+        "$0",
+        "$$target",
+        "$5.00",
+        "{date}",
+        "true",
+        "1.10",
+        "null",
+        "~",
+        "- x",
+        "&a",
+        "*b",
+        "!t",
+        "%",
+        "@",
+        "\u{85}",
+        "\t",
+        "\u{2028}",
+        "|",
+        ">",
+        "\\n",
+        "x,y",
+        "None",
+        "{\"a\": 1}",
+        "5",
     ]);
     prop::collection::vec(prop_oneof![odd.prop_map(str::to_owned), "\\PC{0,8}"], 0..5)
         .prop_map(|parts| parts.concat().replace('\r', "").trim_matches('\u{feff}').trim().to_owned())
@@ -70,7 +104,8 @@ fn extra() -> impl Strategy<Value = Map<String, Value>> {
 fn employee() -> impl Strategy<Value = Employee> {
     let who = (text(), text(), text(), text(), filled(), texts(), texts());
     let what = (args(), filled(), texts(), texts(), option(filled()), texts(), texts());
-    let how = (option(filled()), option(0.0_f32..2.0), option(1_u32..), option(filled()), any::<bool>(), extra());
+    let how =
+        (option(filled()), option(0.0_f32..2.0), option(1_u32..), option(filled()), any::<bool>(), extra());
     let origin = prop::sample::select(vec![Origin::Crew, Origin::Skill, Origin::Agent, Origin::Recipe]);
     let rest = (origin, text(), text(), option(Just(json!({"roles": ["x"], "deny": 1}))), any::<bool>());
     (who, what, how, rest).prop_map(|(who, what, how, rest)| Employee {

@@ -72,7 +72,9 @@ pub(super) fn to_positions(body: &str, args: &[Arg]) -> String {
     replace(body, |rest| {
         let named = args.iter().enumerate().filter_map(|(place, arg)| {
             let len = match rest.strip_prefix('{') {
-                Some(inner) => inner.strip_prefix(arg.name.as_str())?.starts_with('}').then(|| arg.name.len() + 2),
+                Some(inner) => {
+                    inner.strip_prefix(arg.name.as_str())?.starts_with('}').then(|| arg.name.len() + 2)
+                }
                 None => starts_with_word(rest, &arg.name).then_some(arg.name.len()),
             };
             Some((place, len?))
@@ -82,7 +84,8 @@ pub(super) fn to_positions(body: &str, args: &[Arg]) -> String {
             (1..=args.len()).contains(&number).then(|| (number - 1, len))
         };
         let (place, len) = named.max_by_key(|(_, len)| *len).or_else(numbered)?;
-        let digit_follows = rest.get(len..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
+        let digit_follows =
+            rest.get(len..).is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
         let written = if digit_follows { format!("$ARGUMENTS[{place}]") } else { format!("${place}") };
         Some((written, len))
     })

@@ -5,8 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     super::{
         diagnostic::Source,
-        front_matter,
-        reader,
+        front_matter, reader,
         report::Report,
         yaml::{Node, Value},
     },

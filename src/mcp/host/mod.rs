@@ -1,5 +1,7 @@
 //! Crew as something to be served: tools from the registry, prompts and resources from a library.
 
+mod tasks;
+
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -10,13 +12,15 @@ use serde_json::{
 
 use crate::{
     protocol::{
-        Content, Context, Error, Host, Info,
+        Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
         resource::{Contents, Resource, Template},
         tool::{Annotations, Tool, ToolOutcome, ToolResult},
     },
-    tools::{self, Caller, Ctx, Registry},
+    tools::{self, Begun, Caller, Ctx, Office, Registry},
 };
+
+use self::tasks::Tasks;
 
 /// Where prompts and resources come from.
 ///
@@ -40,6 +44,16 @@ pub trait Library: Send + Sync + 'static {
 
     /// Reads the resource at `uri`; [`tools::Error::NotFound`] when there is none.
     fn read<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Result<Vec<Contents>, tools::Error>>;
+
+    /// The skills among the resources; none unless there are some.
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        None
+    }
+
+    /// Who completes the arguments of prompts and templates.
+    fn completer(&self) -> Option<&dyn Completer> {
+        None
+    }
 }
 
 /// A crew, as the protocol sees it.
@@ -48,13 +62,21 @@ pub struct Crew {
     registry: Arc<Registry>,
     library: Arc<dyn Library>,
     tools: Arc<[Tool]>,
+    tasks: Option<Tasks>,
 }
 
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
         let tools = registry.specs().map(tool).collect();
-        Self { info, registry, library, tools }
+        Self { info, registry, library, tools, tasks: None }
+    }
+
+    /// The same, for which clients need not wait: long work goes on as a task of `office`.
+    #[must_use]
+    pub fn with_tasks(mut self, office: Office) -> Self {
+        self.tasks = Some(Tasks { office, registry: Arc::clone(&self.registry) });
+        self
     }
 }
 
@@ -86,18 +108,18 @@ impl Host for Crew {
                 let total = progress.total.map(f64::from);
                 reporter.progress(f64::from(progress.done), total, &progress.message);
             });
+        if let Some(tasks) = self.tasks.as_ref().filter(|_| context.takes_tasks()) {
+            let begin = self.registry.begin(name, ctx, arguments);
+            return Box::pin(async move {
+                Ok(match begin.await {
+                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task)),
+                    Ok(Begun::Done(output)) => ToolOutcome::Complete(done(Ok(output))),
+                    Err(error) => ToolOutcome::Complete(done(Err(error))),
+                })
+            });
+        }
         let call = self.registry.call(name, ctx, arguments);
-        Box::pin(async move {
-            let result = match call.await {
-                Ok(output) => ToolResult {
-                    content: vec![Content::text(output.text)],
-                    structured: Some(output.json),
-                    is_error: false,
-                },
-                Err(error) => failure(&error),
-            };
-            Ok(ToolOutcome::Complete(result))
-        })
+        Box::pin(async move { Ok(ToolOutcome::Complete(done(call.await))) })
     }
 
     fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
@@ -109,10 +131,11 @@ impl Host for Crew {
         name: &'a str,
         arguments: Arguments,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Filled, Error>> {
-        Box::pin(
-            async move { self.library.get_prompt(name, arguments).await.map_err(|error| refusal(&error)) },
-        )
+    ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
+        Box::pin(async move {
+            let filled = self.library.get_prompt(name, arguments).await;
+            filled.map(Outcome::Complete).map_err(|error| refusal(&error))
+        })
     }
 
     fn resources(&self) -> BoxFuture<'_, Arc<[Resource]>> {
@@ -127,13 +150,37 @@ impl Host for Crew {
         &'a self,
         uri: &'a str,
         _context: &'a Context,
-    ) -> BoxFuture<'a, Result<Vec<Contents>, Error>> {
+    ) -> BoxFuture<'a, Result<Outcome<Vec<Contents>>, Error>> {
         Box::pin(async move {
-            self.library.read(uri).await.map_err(|error| match error {
+            self.library.read(uri).await.map(Outcome::Complete).map_err(|error| match error {
                 tools::Error::NotFound { .. } => Error::resource_not_found(uri),
                 error => refusal(&error),
             })
         })
+    }
+
+    fn completer(&self) -> Option<&dyn Completer> {
+        self.library.completer()
+    }
+
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        self.library.skills()
+    }
+
+    fn tasks(&self) -> Option<&dyn TaskHost> {
+        self.tasks.as_ref().map(|tasks| tasks as _)
+    }
+}
+
+/// What a tool answered, well or not.
+fn done(answer: Result<tools::Output, tools::Error>) -> ToolResult {
+    match answer {
+        Ok(output) => ToolResult {
+            content: vec![Content::text(output.text)],
+            structured: Some(output.json),
+            is_error: false,
+        },
+        Err(error) => failure(&error),
     }
 }
 

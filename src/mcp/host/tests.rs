@@ -119,7 +119,13 @@ async fn ask(method: &str, params: Value) -> Result<Value, Error> {
     let peek = Peek::of(Some(request["params"]));
     let admitted = era::admit(method, &peek, None, |_| None).unwrap();
     let outbox = Arc::new(crate::mcp::outbox::Outbox::default());
-    let context = Context::modern(&admitted, &peek, "ann".into(), outbox);
+    let context = Context::modern(
+        crate::protocol::envelope::Id::parse("1").unwrap(),
+        &admitted,
+        &peek,
+        "ann".into(),
+        outbox,
+    );
     let method = Method::find(method).unwrap();
     let answer = method.answer(&server, Some(request["params"].get()), &context).await?;
     Ok(serde_json::from_str(answer.get()).unwrap())

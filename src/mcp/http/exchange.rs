@@ -15,8 +15,15 @@ use futures_util::{future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Sleep, sleep};
 
-use crate::mcp::outbox::Outbox;
-use crate::{base::Tracker, mcp::rpc::Answer};
+use super::sessions::Open;
+use crate::{
+    base::Tracker,
+    mcp::{
+        outbox::{Outbox, Said},
+        rpc::Answer,
+    },
+    protocol::Version,
+};
 
 /// A call that is being answered. It has no answer when the client cancelled it.
 pub(super) type Call = BoxFuture<'static, Option<Answer>>;
@@ -28,13 +35,23 @@ pub(super) struct Exchange {
     outbox: Arc<Outbox>,
     keep_alive: Duration,
     silence: Option<Pin<Box<Sleep>>>,
-    /// Where the call goes on when the client is gone; without it, that ends the call.
-    survives: Option<Tracker>,
+    /// What the call has apart from its connection; without it, the end of the connection ends the call.
+    life: Option<Life>,
+}
+
+/// The life that a call of the older era has of its own.
+pub(super) struct Life {
+    /// Where it goes on when the client is gone.
+    pub(super) tracker: Tracker,
+    /// Where what it says is kept.
+    pub(super) open: Arc<Open>,
 }
 
 /// What happens next.
 enum Step {
     Message(String),
+    /// The connection is to be closed, though the call goes on.
+    HangUp,
     Answer(Answer),
     /// Nothing, for so long that proxies may lose patience.
     Silence,
@@ -45,25 +62,27 @@ enum Step {
 impl Exchange {
     /// An exchange that ends when the client is gone: the rule from 2026-07-28 on.
     pub(super) fn new(call: Call, outbox: Arc<Outbox>, keep_alive: Duration) -> Self {
-        Self { call: Some(call), answer: None, outbox, keep_alive, silence: None, survives: None }
+        Self { call: Some(call), answer: None, outbox, keep_alive, silence: None, life: None }
     }
 
     /// The same, but the call goes on without the client: the rule before.
-    pub(super) fn surviving(mut self, tracker: Tracker) -> Self {
-        self.survives = Some(tracker);
+    pub(super) fn living(mut self, life: Life) -> Self {
+        self.life = Some(life);
         self
     }
 
     /// Waits for the first thing that is said; `status` is for an answer that comes first.
     pub(super) async fn respond(mut self, status: impl FnOnce(&Answer) -> StatusCode) -> Response {
-        match poll_fn(|context| self.poll_step(context)).await {
-            Step::Answer(answer) => {
+        let first = poll_fn(|context| self.poll_step(context)).await;
+        match (first, self.life.take()) {
+            (Step::Answer(answer), _) => {
                 let status = status(&answer);
                 answer_json(status, answer.json)
             }
-            Step::Over => events(Body::empty()),
-            Step::Message(message) => self.stream(event(&message)),
-            Step::Silence => self.stream(COMMENT.to_owned()),
+            (Step::Over, _) => events(Body::empty()),
+            (first, Some(life)) => self.keep(first, &life),
+            (Step::Message(message), None) => self.stream(event(&message)),
+            (Step::Silence | Step::HangUp, None) => self.stream(COMMENT.to_owned()),
         }
     }
 
@@ -78,6 +97,40 @@ impl Exchange {
         events(Body::from_stream(rest))
     }
 
+    /// Has the call go on by itself, and connects the client to what it says.
+    fn keep(mut self, first: Step, life: &Life) -> Response {
+        let stream = life.open.streams.open();
+        let connection = stream.connect(None, self.keep_alive, None);
+        if life.open.session.version().is_some_and(Version::has_polling) {
+            stream.prime();
+        }
+        let mut over = self.record(first, &stream);
+        life.tracker.spawn(async move {
+            while !over {
+                let step = poll_fn(|context| self.poll_step(context)).await;
+                over = self.record(step, &stream);
+            }
+        });
+        events(Body::from_stream(connection))
+    }
+
+    /// Puts into `stream` what was said; tells whether that was all.
+    fn record(&mut self, step: Step, stream: &super::streams::Stream) -> bool {
+        // The connection tells by itself that it is alive.
+        self.keep_alive = Duration::MAX;
+        match step {
+            Step::Message(message) => stream.say(&message),
+            Step::HangUp => stream.hang_up(),
+            Step::Answer(answer) => stream.say(&answer.json),
+            Step::Silence => {}
+            Step::Over => {
+                stream.finish();
+                return true;
+            }
+        }
+        false
+    }
+
     /// All events that are ready, in one piece; `None` after the last.
     fn poll_events(&mut self, context: &mut Context<'_>) -> Poll<Option<String>> {
         let mut events = String::new();
@@ -86,6 +139,8 @@ impl Exchange {
                 Poll::Ready(Step::Message(message)) => events.push_str(&event(&message)),
                 Poll::Ready(Step::Answer(answer)) => events.push_str(&event(&answer.json)),
                 Poll::Ready(Step::Silence) => events.push_str(COMMENT),
+                // Without a life of its own, a call cannot be come back to.
+                Poll::Ready(Step::HangUp) => {}
                 Poll::Ready(Step::Over) if events.is_empty() => {
                     return Poll::Ready(None);
                 }
@@ -98,8 +153,8 @@ impl Exchange {
     }
 
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Step> {
-        if let Some(message) = self.outbox.pop() {
-            return Poll::Ready(self.said(Step::Message(message)));
+        if let Some(said) = self.outbox.pop() {
+            return Poll::Ready(self.said(said.into()));
         }
         if let Some(call) = &mut self.call
             && let Poll::Ready(answer) = call.as_mut().poll(context)
@@ -108,8 +163,8 @@ impl Exchange {
             self.answer = answer;
         }
         // What was said while the call ran goes before its answer.
-        if let Poll::Ready(message) = self.outbox.poll_pop(context) {
-            return Poll::Ready(self.said(Step::Message(message)));
+        if let Poll::Ready(said) = self.outbox.poll_pop(context) {
+            return Poll::Ready(self.said(said.into()));
         }
         if let Some(answer) = self.answer.take() {
             return Poll::Ready(Step::Answer(answer));
@@ -132,17 +187,29 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // Outside a runtime the process is ending, and nothing can go on.
-        let running = tokio::runtime::Handle::try_current().is_ok();
-        if let (Some(tracker), Some(call), true) = (&self.survives, self.call.take(), running) {
-            tracker.spawn(call);
+impl From<Said> for Step {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Message(message) => Self::Message(message),
+            Said::HangUp => Self::HangUp,
         }
     }
 }
 
-const COMMENT: &str = ":\n\n";
+impl Drop for Exchange {
+    /// The client has gone before anything was said to it, so there is no event it could come back to.
+    fn drop(&mut self) {
+        self.outbox.close();
+        // Outside a runtime the process is ending, and nothing can go on.
+        let running = tokio::runtime::Handle::try_current().is_ok();
+        if let (Some(life), Some(call), true) = (&self.life, self.call.take(), running) {
+            life.tracker.spawn(call);
+        }
+    }
+}
+
+/// What is sent lest a silent connection be taken for a dead one.
+pub(super) const COMMENT: &str = ":\n\n";
 
 fn event(message: &str) -> String {
     format!("event: message\ndata: {message}\n\n")
@@ -163,7 +230,8 @@ pub(super) fn bare(status: StatusCode) -> Response {
     response
 }
 
-fn events(body: Body) -> Response {
+/// A response that is a stream of events.
+pub(super) fn events(body: Body) -> Response {
     let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

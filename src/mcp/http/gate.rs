@@ -66,6 +66,18 @@ pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
     })
 }
 
+/// Checks that a GET can be answered with a stream.
+pub(super) fn check_stream(headers: &HeaderMap) -> Result<(), Refusal> {
+    if accepts(headers, "text/event-stream") {
+        return Ok(());
+    }
+    Err(Refusal {
+        status: StatusCode::NOT_ACCEPTABLE,
+        code: "not-acceptable",
+        text: "send `Accept: text/event-stream`; a GET is answered with a stream",
+    })
+}
+
 /// Whether the client takes `wanted`; one that says nothing takes all.
 fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     let mut said = false;

@@ -2,17 +2,25 @@
 
 use std::sync::Arc;
 
-use axum::response::Response;
+use axum::{
+    body::Body,
+    response::{IntoResponse as _, Response},
+};
 use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode};
 use serde_json::value::RawValue;
 
 use super::{
     Endpoint, Post, accepted,
-    exchange::{Call, Exchange, answer_json, bare},
+    exchange::{Call, Exchange, Life, answer_json, bare, events},
+    gate, method_not_allowed,
+    sessions::Open,
     unreadable,
 };
-use crate::mcp::outbox::{Nowhere, Outbox};
+use crate::mcp::{
+    outbox::{Nowhere, Outbox},
+    rpc::Answer,
+};
 use crate::protocol::{
     Context, Error, Session, Version,
     context::Outlet,
@@ -28,39 +36,49 @@ pub(super) async fn post(
     envelope: &Envelope<'_>,
     peek: &Peek<'_>,
 ) -> Response {
-    let (id, method) = match envelope.kind() {
+    let kind = envelope.kind();
+    let id = match kind {
         Kind::Invalid(id) => {
             let error = Error::invalid_request("neither a request, nor a notification, nor a response");
             return refuse(StatusCode::BAD_REQUEST, id, &error, post);
         }
         Kind::Request(id, "initialize") => return open(endpoint, post, id, envelope, peek).await,
-        Kind::Request(id, method) => (Some(id), method),
-        Kind::Notification(method) => (None, method),
-        Kind::Response(_) => (None, ""),
+        Kind::Request(id, _) => Some(id),
+        Kind::Notification(_) | Kind::Response(_) => None,
     };
-    let session = match find(endpoint, post) {
-        Ok(session) => session,
+    let open = match find(endpoint, post) {
+        Ok(open) => open,
         Err((status, error)) => return refuse(status, id, &error, post),
     };
-    let Some(id) = id else {
-        endpoint.rpc.notify(method, envelope.params(), &session).await;
-        return accepted();
+    let (id, method) = match kind {
+        Kind::Request(id, method) => (id, method),
+        Kind::Notification(method) => {
+            endpoint.rpc.notify(method, envelope.params(), &open.session).await;
+            return accepted();
+        }
+        Kind::Response(_) | Kind::Invalid(_) => {
+            open.session.respond(envelope);
+            return accepted();
+        }
     };
     let outbox = Arc::new(Outbox::default());
-    let outlet = Arc::clone(&outbox) as Arc<dyn Outlet>;
-    match prepare(endpoint, post, &session, (id, method, envelope.params()), outlet) {
-        Ok(call) => {
-            let exchange = Exchange::new(call, outbox, endpoint.keep_alive);
-            exchange.surviving(endpoint.tracker.clone()).respond(|_| StatusCode::OK).await
-        }
-        Err(error) => refuse(StatusCode::OK, Some(id), &error, post),
+    let request = Asked { id, method, params: envelope.params(), peek };
+    match prepare(endpoint, post, &open, &request, Arc::clone(&outbox) as _) {
+        Ok(call) => respond(endpoint, call, outbox, open).await,
+        Err((status, error)) => refuse(status, Some(id), &error, post),
     }
+}
+
+/// Runs a call and answers with what comes of it.
+async fn respond(endpoint: &Endpoint, call: Call, outbox: Arc<Outbox>, open: Arc<Open>) -> Response {
+    let life = Life { tracker: endpoint.tracker.clone(), open };
+    Exchange::new(call, outbox, endpoint.keep_alive).living(life).respond(|_| StatusCode::OK).await
 }
 
 /// Answers an array of messages, which one revision has.
 pub(super) async fn batch(endpoint: &Arc<Endpoint>, post: &Post<'_>, messages: &[&RawValue]) -> Response {
-    let session = match find(endpoint, post) {
-        Ok(session) if session.version().is_some_and(Version::has_batches) => session,
+    let open = match find(endpoint, post) {
+        Ok(open) if open.session.version().is_some_and(Version::has_batches) => open,
         // Without a session there is no revision that has batches either.
         Err((status, error)) if status == StatusCode::NOT_FOUND => return refuse(status, None, &error, post),
         Ok(_) | Err(_) => {
@@ -68,20 +86,51 @@ pub(super) async fn batch(endpoint: &Arc<Endpoint>, post: &Post<'_>, messages: &
             return unreadable(post, &Error::invalid_request(error));
         }
     };
+    let outbox = Arc::new(Outbox::default());
     let mut calls: Vec<Call> = Vec::new();
     let mut answers: Vec<String> = Vec::new();
     for message in messages {
-        match take(endpoint, post, &session, message.get()).await {
+        match take(endpoint, post, &open, message.get(), &outbox).await {
             Ok(call) => calls.extend(call),
             Err(answer) => answers.push(answer),
         }
     }
-    let done = join_all(calls).await;
-    answers.extend(done.into_iter().flatten().map(|answer| answer.json));
-    if answers.is_empty() {
+    if calls.is_empty() && answers.is_empty() {
         return accepted();
     }
-    answer_json(StatusCode::OK, format!("[{}]", answers.join(",")))
+    // What the calls say on the way goes before the array of their answers.
+    let all = Box::pin(async move {
+        answers.extend(join_all(calls).await.into_iter().flatten().map(|answer| answer.json));
+        (!answers.is_empty()).then(|| Answer { json: format!("[{}]", answers.join(",")), code: None })
+    });
+    respond(endpoint, all, outbox, open).await
+}
+
+/// Connects the client to a stream: the one its last event was on, or the one that belongs to no call.
+pub(super) fn get(endpoint: &Arc<Endpoint>, post: &Post<'_>) -> Response {
+    if let Err(refusal) = gate::check_stream(post.headers) {
+        return refusal.into_response();
+    }
+    let open = match find(endpoint, post) {
+        Ok(open) => open,
+        Err((status, error)) => return refuse(status, None, &error, post),
+    };
+    let ending = || Some(endpoint.tracker.stopping().clone().cancelled_owned());
+    let connection = match post.header(headers::LAST_EVENT) {
+        Header::Absent if endpoint.server.host().bus().is_none() => return method_not_allowed(),
+        Header::Absent => {
+            let follow = |stream| endpoint.server.follow(&open.session, stream);
+            open.streams.standalone(|stream| follow(stream)).connect(None, endpoint.keep_alive, ending())
+        }
+        last => match last.value().and_then(|id| open.streams.find(id)) {
+            Some((stream, event)) => stream.connect(Some(event), endpoint.keep_alive, ending()),
+            None => {
+                let error = Error::invalid_request("no such event is kept; go on without `Last-Event-ID`");
+                return refuse(StatusCode::BAD_REQUEST, None, &error, post);
+            }
+        },
+    };
+    events(Body::from_stream(connection))
 }
 
 /// Ends the session that a DELETE names.
@@ -109,8 +158,11 @@ async fn open(
     if refused {
         return response;
     }
-    let opened = endpoint.sessions.open(session, post.principal.clone());
-    let Some(name) = opened.ok().and_then(|name| HeaderValue::from_str(&name).ok()) else {
+    let opened = endpoint.sessions.open(session, post.principal.clone()).ok();
+    if opened.as_ref().is_some_and(|opened| opened.unswept) {
+        sweep(endpoint);
+    }
+    let Some(name) = opened.and_then(|opened| HeaderValue::from_str(&opened.id).ok()) else {
         let error = Error::internal("no session could be opened; the system gives no random numbers");
         return refuse(StatusCode::INTERNAL_SERVER_ERROR, Some(id), &error, post);
     };
@@ -118,8 +170,24 @@ async fn open(
     response
 }
 
+/// Forgets idle sessions from time to time, for as long as there are sessions.
+fn sweep(endpoint: &Arc<Endpoint>) {
+    let swept = Arc::clone(endpoint);
+    endpoint.tracker.spawn(async move {
+        loop {
+            tokio::select! {
+                () = swept.tracker.stopping().cancelled() => return,
+                () = tokio::time::sleep(swept.sessions.rhythm()) => {}
+            }
+            if !swept.sessions.sweep() {
+                return;
+            }
+        }
+    });
+}
+
 /// The session that a request names.
-fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Session>, (StatusCode, Error)> {
+fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Open>, (StatusCode, Error)> {
     let id = match post.header(headers::SESSION) {
         Header::Value(id) => id,
         Header::Absent | Header::Unclear => {
@@ -127,33 +195,43 @@ fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Session>, (StatusCod
             return Err((StatusCode::BAD_REQUEST, Error::invalid_request(error)));
         }
     };
-    let session = endpoint.sessions.get(id, post.principal.as_ref()).ok_or_else(|| {
+    let open = endpoint.sessions.get(id, post.principal.as_ref()).ok_or_else(|| {
         let error = Error::invalid_request("no such session; `initialize` opens a new one");
         (StatusCode::NOT_FOUND, error)
     })?;
     let said = match post.header(headers::VERSION) {
-        Header::Absent => return Ok(session),
+        Header::Absent => return Ok(open),
         Header::Value(said) => Some(said),
         Header::Unclear => None,
     };
-    let settled = session.version().map(Version::as_str);
+    let settled = open.session.version().map(Version::as_str);
     if said != settled {
         let error = "`MCP-Protocol-Version` is not the version that this session settled on";
         return Err((StatusCode::BAD_REQUEST, Error::invalid_request(error)));
     }
-    Ok(session)
+    Ok(open)
+}
+
+/// A request, taken apart.
+struct Asked<'a> {
+    id: Id<'a>,
+    method: &'a str,
+    params: Option<&'a RawValue>,
+    peek: &'a Peek<'a>,
 }
 
 /// Makes a call of a request; `None` comes out of it when the client cancels it.
 fn prepare(
     endpoint: &Endpoint,
     post: &Post<'_>,
-    session: &Arc<Session>,
-    (id, method, params): (Id<'_>, &str, Option<&RawValue>),
+    open: &Open,
+    asked: &Asked<'_>,
     outlet: Arc<dyn Outlet>,
-) -> Result<Call, Error> {
-    let context = Context::legacy(Arc::clone(session), &Peek::of(params), post.caller(), outlet);
-    let running = session.begin(id, &context)?;
+) -> Result<Call, (StatusCode, Error)> {
+    let Asked { id, method, params, peek } = *asked;
+    let slot = endpoint.slot()?;
+    let context = Context::legacy(Arc::clone(&open.session), peek, post.caller(), outlet);
+    let running = open.session.begin(id, &context).map_err(|error| (StatusCode::OK, error))?;
     let cancelled = context.cancelled().clone();
     let call = endpoint.rpc.call(id, method, params, context);
     Ok(Box::pin(async move {
@@ -162,7 +240,7 @@ fn prepare(
             () = cancelled.cancelled() => None,
             answer = call => Some(answer),
         };
-        drop(running);
+        drop((running, slot));
         answer
     }))
 }
@@ -171,26 +249,31 @@ fn prepare(
 async fn take(
     endpoint: &Endpoint,
     post: &Post<'_>,
-    session: &Arc<Session>,
+    open: &Open,
     text: &str,
+    outbox: &Arc<Outbox>,
 ) -> Result<Option<Call>, String> {
-    let version = session.version();
+    let version = open.session.version();
     let envelope = Envelope::parse_text(text).map_err(|error| error.answer(None, version))?;
     match envelope.kind() {
         Kind::Request(id, "initialize") => {
             Err(Error::invalid_request("`initialize` may not stand in a batch").answer(Some(id), version))
         }
         Kind::Request(id, method) => {
-            let request = (id, method, envelope.params());
-            prepare(endpoint, post, session, request, Arc::new(Nowhere))
+            let params = envelope.params();
+            let request = Asked { id, method, params, peek: &Peek::of(params) };
+            prepare(endpoint, post, open, &request, Arc::clone(outbox) as _)
                 .map(Some)
-                .map_err(|error| error.answer(Some(id), version))
+                .map_err(|(_, error)| error.answer(Some(id), version))
         }
         Kind::Notification(method) => {
-            endpoint.rpc.notify(method, envelope.params(), session).await;
+            endpoint.rpc.notify(method, envelope.params(), &open.session).await;
             Ok(None)
         }
-        Kind::Response(_) => Ok(None),
+        Kind::Response(_) => {
+            open.session.respond(&envelope);
+            Ok(None)
+        }
         Kind::Invalid(id) => {
             let error = Error::invalid_request("neither a request, nor a notification, nor a response");
             Err(error.answer(id, version))

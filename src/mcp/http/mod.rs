@@ -5,6 +5,7 @@ mod gate;
 mod legacy;
 mod modern;
 mod sessions;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,8 @@ use axum::{
     routing::any,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::{
     exchange::{answer_json, bare},
@@ -43,6 +46,10 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Largest body, in bytes.
     pub max_body_bytes: usize,
+    /// Most requests that are answered at once; more are turned away.
+    pub call_limit: usize,
+    /// Most streams of changes that are open at once.
+    pub stream_limit: usize,
     /// Most sessions of the older era; the one unused for longest makes room.
     pub session_limit: usize,
     /// A session without a request for so long is forgotten.
@@ -56,6 +63,8 @@ impl Default for Options {
         Self {
             allowed_hosts: Vec::new(),
             max_body_bytes: 1 << 20,
+            call_limit: 1024,
+            stream_limit: 1024,
             session_limit: 1024,
             session_idle: Duration::from_hours(1),
             keep_alive: Duration::from_secs(15),
@@ -68,13 +77,27 @@ struct Endpoint {
     server: Arc<Server>,
     rpc: Rpc,
     sessions: Sessions,
+    calls: Arc<Semaphore>,
     tracker: Tracker,
     keep_alive: Duration,
     names: HostNames,
     max_body_bytes: usize,
 }
 
-/// A POST whose body was read.
+impl Endpoint {
+    /// A place for one more call.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn slot(&self) -> Result<OwnedSemaphorePermit, (StatusCode, Error)> {
+        Arc::clone(&self.calls).try_acquire_owned().map_err(|_| {
+            tracing::warn!("too many requests at once; one more was turned away");
+            (StatusCode::SERVICE_UNAVAILABLE, Error::internal("the server is busy; try again later"))
+        })
+    }
+}
+
+/// What a request says beside its body.
 struct Post<'a> {
     headers: &'a HeaderMap,
     principal: Option<Arc<str>>,
@@ -96,11 +119,13 @@ impl Post<'_> {
 /// says so by a [`Caller`] in the extensions of the request: sessions belong to their caller, and work is recorded under
 /// its name.
 pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
-    let server = Arc::new(Server::new(host));
+    let server = Server::new(host).with_streams(options.stream_limit, tracker.stopping().clone());
+    let server = Arc::new(server);
     let endpoint = Endpoint {
         rpc: Rpc::new(Arc::clone(&server)),
         server,
         sessions: Sessions::new(options.session_limit, options.session_idle),
+        calls: Arc::new(Semaphore::new(options.call_limit.min(Semaphore::MAX_PERMITS))),
         tracker,
         keep_alive: options.keep_alive,
         names: HostNames::new(&options.allowed_hosts),
@@ -120,6 +145,9 @@ async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Resp
         Method::POST => {}
         Method::DELETE if post.header(headers::SESSION) != Header::Absent => {
             return legacy::end(&endpoint, &post);
+        }
+        Method::GET if post.header(headers::SESSION) != Header::Absent => {
+            return legacy::get(&endpoint, &post);
         }
         _ => return method_not_allowed(),
     }
@@ -166,10 +194,10 @@ fn method_not_allowed() -> Response {
     let refusal = Refusal {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "method-not-allowed",
-        text: "POST a JSON-RPC message, or DELETE a session named by `Mcp-Session-Id`",
+        text: "POST a JSON-RPC message, or GET or DELETE a session named by `Mcp-Session-Id`",
     };
     let mut response = refusal.into_response();
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST, DELETE"));
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
     response
 }
 

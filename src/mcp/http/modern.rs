@@ -16,6 +16,7 @@ use crate::protocol::{
     envelope::{Envelope, Id, Kind},
     era::{self, Peek},
     error::http_status,
+    methods::LISTEN,
 };
 
 /// Answers one message.
@@ -44,10 +45,19 @@ pub(super) async fn post(
         Ok(admitted) => admitted,
         Err(error) => return refuse(Some(id), &error),
     };
+    // A stream of changes is no work; the protocol bounds how many there are.
+    let slot = match (method != LISTEN).then(|| endpoint.slot()).transpose() {
+        Ok(slot) => slot,
+        Err((status, error)) => return answer_json(status, error.answer(Some(id), Some(admitted.version))),
+    };
     let outbox = Arc::new(Outbox::default());
-    let context = Context::modern(&admitted, peek, post.caller(), Arc::clone(&outbox) as _);
+    let context = Context::modern(id, &admitted, peek, post.caller(), Arc::clone(&outbox) as _);
     let call = endpoint.rpc.call(id, method, envelope.params(), context);
-    let call = Box::pin(async move { Some(call.await) });
+    let call = Box::pin(async move {
+        let answer = call.await;
+        drop(slot);
+        Some(answer)
+    });
     Exchange::new(call, outbox, endpoint.keep_alive).respond(|answer| status(answer.code)).await
 }
 

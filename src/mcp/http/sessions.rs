@@ -4,13 +4,34 @@ use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
+use super::streams::{Budget, Streams};
 use crate::{base::clock::Stopwatch, protocol::Session};
+
+/// What belongs to one session.
+pub(super) struct Open {
+    pub(super) session: Arc<Session>,
+    pub(super) streams: Streams,
+}
+
+impl Open {
+    /// Ends all that goes on in it.
+    fn end(&self) {
+        self.session.cancel_all();
+        self.streams.close();
+    }
+
+    /// Whether something goes on in it, though no request may have come for long.
+    fn is_live(&self) -> bool {
+        self.session.is_busy() || self.streams.are_read()
+    }
+}
 
 /// Every session there is, by its id.
 pub(super) struct Sessions {
     table: Mutex<Table>,
     limit: usize,
     idle: Duration,
+    budget: Arc<Budget>,
 }
 
 #[derive(Default)]
@@ -18,65 +39,101 @@ struct Table {
     kept: HashMap<Box<str>, Kept>,
     /// How often a session was used; orders the uses, which a clock that is read twice would not.
     uses: u64,
+    swept: bool,
 }
 
 struct Kept {
-    session: Arc<Session>,
+    open: Arc<Open>,
     principal: Option<Arc<str>>,
     unused: Stopwatch,
     last_use: u64,
 }
 
+/// A session that was opened.
+pub(super) struct Opened {
+    pub(super) id: String,
+    /// Whether [`Sessions::sweep`] has to be called from now on, for nobody does.
+    pub(super) unswept: bool,
+}
+
 impl Sessions {
     /// No sessions; at most `limit`, each forgotten after `idle` without a request.
     pub(super) fn new(limit: usize, idle: Duration) -> Self {
-        Self { table: Mutex::default(), limit: limit.max(1), idle }
+        Self { table: Mutex::default(), limit: limit.max(1), idle, budget: Arc::default() }
     }
 
     /// Keeps `session` for `principal` under a new id. When there are too many, the one unused for longest goes.
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub(super) fn open(&self, session: Arc<Session>, principal: Option<Arc<str>>) -> io::Result<String> {
+    pub(super) fn open(&self, session: Arc<Session>, principal: Option<Arc<str>>) -> io::Result<Opened> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let id = hex::encode(random);
+        let open = Arc::new(Open { session, streams: Streams::new(Arc::clone(&self.budget)) });
         let mut table = self.table.lock();
+        let mut gone = None;
         if table.kept.len() >= self.limit {
-            table.kept.retain(|_, kept| kept.unused.elapsed() < self.idle);
-        }
-        if table.kept.len() >= self.limit
-            && let Some(oldest) =
-                table.kept.iter().min_by_key(|(_, kept)| kept.last_use).map(|(id, _)| id.clone())
-        {
-            table.kept.remove(&oldest);
+            let idlest = table.kept.iter().min_by_key(|(_, kept)| (kept.open.is_live(), kept.last_use));
+            let idlest = idlest.map(|(id, _)| id.clone());
+            gone = idlest.and_then(|id| table.kept.remove(&id));
         }
         table.uses += 1;
-        let kept = Kept { session, principal, unused: Stopwatch::start(), last_use: table.uses };
+        let kept = Kept { open, principal, unused: Stopwatch::start(), last_use: table.uses };
         table.kept.insert(id.as_str().into(), kept);
-        Ok(id)
+        let unswept = !std::mem::replace(&mut table.swept, true);
+        drop(table);
+        if let Some(gone) = gone {
+            tracing::info!("there are too many sessions; the one unused for longest was ended");
+            gone.open.end();
+        }
+        Ok(Opened { id, unswept })
     }
 
     /// The session `id` of `principal`; someone else's is not there.
-    pub(super) fn get(&self, id: &str, principal: Option<&Arc<str>>) -> Option<Arc<Session>> {
+    pub(super) fn get(&self, id: &str, principal: Option<&Arc<str>>) -> Option<Arc<Open>> {
         let mut table = self.table.lock();
-        let Table { kept: all, uses } = &mut *table;
+        let Table { kept: all, uses, .. } = &mut *table;
         let kept = all.get_mut(id).filter(|kept| kept.principal.as_ref() == principal)?;
-        if kept.unused.elapsed() >= self.idle {
-            all.remove(id);
-            return None;
-        }
         *uses += 1;
         kept.last_use = *uses;
         kept.unused = Stopwatch::start();
-        Some(Arc::clone(&kept.session))
+        Some(Arc::clone(&kept.open))
     }
 
     /// Ends a session; tells whether it was there.
     pub(super) fn close(&self, id: &str, principal: Option<&Arc<str>>) -> bool {
-        let Some(session) = self.get(id, principal) else { return false };
-        session.cancel_all();
-        self.table.lock().kept.remove(id).is_some()
+        if self.get(id, principal).is_none() {
+            return false;
+        }
+        let gone = self.table.lock().kept.remove(id);
+        if let Some(gone) = &gone {
+            gone.open.end();
+        }
+        gone.is_some()
+    }
+
+    /// How often to sweep.
+    pub(super) fn rhythm(&self) -> Duration {
+        (self.idle / 4).clamp(Duration::from_millis(10), Duration::from_mins(1))
+    }
+
+    /// Forgets the sessions that are idle for too long; tells whether any are left. If not, there is nothing to sweep
+    /// until one is opened.
+    pub(super) fn sweep(&self) -> bool {
+        let mut table = self.table.lock();
+        let gone: Vec<Kept> = table
+            .kept
+            .extract_if(|_, kept| kept.unused.elapsed() >= self.idle && !kept.open.is_live())
+            .map(|(_, kept)| kept)
+            .collect();
+        table.swept = !table.kept.is_empty();
+        let left = table.swept;
+        drop(table);
+        for gone in gone {
+            gone.open.end();
+        }
+        left
     }
 }
 
@@ -87,7 +144,7 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
 
     fn open(sessions: &Sessions, principal: Option<&str>) -> String {
-        sessions.open(Arc::new(Session::new()), principal.map(Arc::from)).unwrap()
+        sessions.open(Arc::new(Session::new()), principal.map(Arc::from)).unwrap().id
     }
 
     #[test]
@@ -117,8 +174,20 @@ mod tests {
     #[test]
     fn idle_sessions_are_forgotten() {
         let sessions = Sessions::new(10, Duration::ZERO);
-        let id = open(&sessions, None);
-        assert!(sessions.get(&id, None).is_none());
+        let session = Arc::new(Session::new());
+        let opened = sessions.open(Arc::clone(&session), None).unwrap();
+        assert!(opened.unswept);
+        let again = sessions.open(Arc::new(Session::new()), None).unwrap();
+        assert!(!again.unswept, "one sweeper is enough");
+        let read = sessions.get(&again.id, None).unwrap().streams.open();
+        let connection = read.connect(None, HOUR, None);
+        assert!(sessions.sweep(), "one is being read");
+        assert!(sessions.get(&opened.id, None).is_none());
+        drop(connection);
+        assert!(!sessions.sweep());
+        assert!(sessions.get(&again.id, None).is_none());
+        assert_eq!(Arc::strong_count(&session), 1, "nothing is left behind");
+        assert!(sessions.open(session, None).unwrap().unswept);
     }
 
     #[test]

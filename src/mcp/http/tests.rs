@@ -241,7 +241,7 @@ async fn the_gate_turns_away() {
     check("GET", &[], 405).await;
     check("PUT", &[], 405).await;
     check("DELETE", &[], 405).await;
-    check("GET", &[("mcp-session-id", "x")], 405).await;
+    check("GET", &[("mcp-session-id", "x"), ("accept", "application/json")], 406).await;
     check("POST", &[("content-type", "text/plain")], 415).await;
     check("POST", &[("content-type", "")], 415).await;
     check("POST", &[("accept", "text/html")], 406).await;

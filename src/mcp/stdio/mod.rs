@@ -1,6 +1,10 @@
 //! MCP over a pair of pipes: one message per line, in both directions.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use futures_util::future::{BoxFuture, join_all};
 use serde_json::value::RawValue;
@@ -20,10 +24,12 @@ use crate::{
     base::Tracker,
     protocol::{
         Context, Era, Error, Host, Server, Session, Version,
+        bus::Listening,
         context::Outlet,
         envelope::{self, Envelope, Id, Kind},
         era::{self, Peek},
         headers::Header,
+        methods::LISTEN,
     },
 };
 
@@ -31,6 +37,8 @@ use crate::{
 const LINE_LIMIT: usize = 4 << 20;
 /// Most requests that run at once; when there are more, reading waits.
 const REQUEST_LIMIT: u32 = 1024;
+/// Most of them that may be streams of changes.
+const STREAM_LIMIT: usize = 256;
 /// Most messages that wait to be written.
 const OUT_LIMIT: usize = 256;
 /// What requests that still run at the end of the input may take.
@@ -52,9 +60,13 @@ where
     let (out, inbox) = mpsc::channel(OUT_LIMIT);
     let last = CancellationToken::new();
     let written = tracker.spawn(write(writer, inbox, last.clone()));
-    let server = Arc::new(Server::new(host));
+    let ending = tracker.stopping().child_token();
+    let server = Arc::new(Server::new(host).with_streams(STREAM_LIMIT, ending.clone()));
     let connection = Connection {
-        rpc: Rpc::new(server),
+        rpc: Rpc::new(Arc::clone(&server)),
+        server,
+        following: OnceLock::new(),
+        ending,
         session: Arc::new(Session::new()),
         slots: Arc::new(Semaphore::new(REQUEST_LIMIT as usize)),
         caller: Arc::from("stdio"),
@@ -72,7 +84,11 @@ where
 
 /// The client and what runs for it.
 struct Connection {
+    server: Arc<Server>,
     rpc: Rpc,
+    /// Whether the client is told of changes in the way of the older era.
+    following: OnceLock<Option<Listening>>,
+    ending: CancellationToken,
     session: Arc<Session>,
     slots: Arc<Semaphore>,
     caller: Arc<str>,
@@ -116,7 +132,9 @@ impl Connection {
 
     /// Lets what runs come to an end, then ends it.
     async fn finish(self) {
-        let Self { session, slots, .. } = self;
+        let Self { session, slots, ending, following, .. } = self;
+        ending.cancel();
+        drop(following);
         if timeout(GRACE, slots.acquire_many(REQUEST_LIMIT)).await.is_err() {
             session.cancel_all();
         }
@@ -167,10 +185,13 @@ impl Connection {
             },
             Kind::Notification(method) => {
                 self.rpc.notify(method, envelope.params(), &self.session).await;
+                self.follow();
                 Taken::Heard
             }
-            // Nothing was asked of the client, so whatever it answers is late.
-            Kind::Response(_) => Taken::Heard,
+            Kind::Response(_) => {
+                self.session.respond(&envelope);
+                Taken::Heard
+            }
             Kind::Invalid(id) => {
                 let error = Error::invalid_request("neither a request, nor a notification, nor a response");
                 Taken::Answer(error.answer(id, self.session.version()))
@@ -190,27 +211,38 @@ impl Connection {
         let context = match era::of(Header::Absent, &peek) {
             Era::Modern => {
                 let admitted = era::admit(method, &peek, None, |_| None)?;
-                Context::modern(&admitted, &peek, caller, outlet)
+                Context::modern(id, &admitted, &peek, caller, outlet)
             }
             Era::Legacy => {
                 if method == "initialize" {
                     self.session.negotiate(params.map(RawValue::get))?;
+                } else {
+                    self.follow();
                 }
                 Context::legacy(Arc::clone(&self.session), &peek, caller, outlet)
             }
         };
         let running = self.session.begin(id, &context)?;
         let cancelled = context.cancelled().clone();
+        let ends_itself = method == LISTEN;
         let call = self.rpc.call(id, method, params, context);
         Ok(Box::pin(async move {
             let answer = tokio::select! {
                 biased;
-                () = cancelled.cancelled() => None,
+                () = cancelled.cancelled(), if !ends_itself => None,
                 answer = call => Some(answer.json),
             };
             drop(running);
             answer
         }))
+    }
+
+    /// Tells the client of changes from now on, if it has greeted.
+    fn follow(&self) {
+        if self.session.version().is_some() {
+            let pipe = || Arc::new(Pipe(self.out.clone()));
+            self.following.get_or_init(|| self.server.follow(&self.session, pipe()));
+        }
     }
 
     async fn start(&self, run: BoxFuture<'static, Option<String>>) {
@@ -240,10 +272,12 @@ impl Connection {
 struct Pipe(mpsc::Sender<String>);
 
 impl Outlet for Pipe {
-    fn send(&self, message: String) {
-        if self.0.try_send(message).is_err() {
-            tracing::debug!("the client reads too slowly; a notification was dropped");
+    fn send(&self, message: String) -> bool {
+        let sent = self.0.try_send(message).is_ok();
+        if !sent {
+            tracing::debug!("the client reads too slowly; a message was dropped");
         }
+        sent
     }
 }
 

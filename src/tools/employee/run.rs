@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::TargetKind,
     engine::{self, Given, Order},
-    tasks::{Status, TaskId, Trigger},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
     tools::{
-        Annotations, Ctx, Error, Tool,
+        Annotations, Ctx, Detached, Error, Start, Tool,
         office::{self, Office},
     },
 };
@@ -54,6 +54,20 @@ pub(in crate::tools) struct Answer {
 }
 
 impl RunEmployee {
+    /// The task that does what `args` ask for.
+    async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
+        let order = Order {
+            kind: TargetKind::Employee,
+            target: args.name,
+            args: args.args,
+            model: args.model,
+            trigger: Trigger::TOOL,
+            caller: Some(ctx.caller().name().to_owned()),
+            idempotency_key: None,
+        };
+        Ok(self.0.crew.plan(order).await?)
+    }
+
     async fn prompt(&self, args: Args) -> Result<Answer, Error> {
         let employee = self.0.crew.employee(&args.name).await?;
         let prompt = self.0.crew.render(&employee, &Given::named(args.args)).await?;
@@ -64,6 +78,35 @@ impl RunEmployee {
             status: None,
             answer: None,
         })
+    }
+}
+
+impl Answer {
+    /// What is said of a task, with the answer if it has one.
+    fn of(task: &Task, answer: Option<engine::Answer>) -> Self {
+        Self {
+            employee: task.target_name.clone(),
+            prompt: None,
+            task_id: Some(task.task_id.clone()),
+            status: Some(task.status),
+            answer,
+        }
+    }
+}
+
+impl Detached for RunEmployee {
+    const KIND: Kind = engine::EMPLOYEE_RUN;
+
+    async fn start(&self, ctx: Ctx, args: Args) -> Result<Start<Answer>, Error> {
+        if !args.execute || args.background {
+            return self.call(ctx, args).await.map(Start::Done);
+        }
+        let new = self.plan(&ctx, args).await?;
+        self.0.submit(new).await.map(Start::Task)
+    }
+
+    fn conclude(task: &Task) -> Result<Answer, Error> {
+        Ok(Answer::of(task, Some(office::result(task)?)))
     }
 }
 
@@ -81,35 +124,14 @@ impl Tool for RunEmployee {
         if !args.execute {
             return self.prompt(args).await;
         }
-        let order = Order {
-            kind: TargetKind::Employee,
-            target: args.name,
-            args: args.args,
-            model: args.model,
-            trigger: Trigger::TOOL,
-            caller: Some(ctx.caller().name().to_owned()),
-            idempotency_key: None,
-        };
-        let new = self.0.crew.plan(order).await?;
-        let employee = new.target.clone();
-        if args.background {
-            let id = self.0.tasks().await?.submit(new).await?.id;
-            return Ok(Answer {
-                employee,
-                prompt: None,
-                task_id: Some(id),
-                status: Some(Status::Pending),
-                answer: None,
-            });
+        let background = args.background;
+        let new = self.plan(&ctx, args).await?;
+        if background {
+            let task = self.0.submit(new).await?;
+            // It may have begun by now, but that is not what this call found.
+            return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
         }
-        let task = self.0.see_through(&ctx, new, 1).await?;
-        Ok(Answer {
-            employee,
-            prompt: None,
-            task_id: Some(task.task_id.clone()),
-            status: Some(task.status),
-            answer: Some(office::result(&task)?),
-        })
+        Self::conclude(&*self.0.see_through(&ctx, new, 1).await?)
     }
 
     fn text(answer: &Answer) -> Option<String> {

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, PipelineRun},
-    tasks::{Status, TaskId, Trigger},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
     tools::{
-        Annotations, Ctx, Error, Tool,
+        Annotations, Ctx, Detached, Error, Start, Tool,
         office::{self, Office},
     },
 };
@@ -48,6 +48,45 @@ pub(in crate::tools) struct Answer {
     run: Option<PipelineRun>,
 }
 
+impl Answer {
+    /// What is said of a task, with the run if it came that far.
+    fn of(task: &Task, run: Option<PipelineRun>) -> Self {
+        Self { task_id: Some(task.task_id.clone()), status: Some(task.status), run }
+    }
+}
+
+impl RunPipeline {
+    /// The task that does what `args` ask for.
+    async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
+        let order = Order {
+            kind: TargetKind::Pipeline,
+            target: args.name,
+            args: args.args,
+            model: args.model,
+            trigger: Trigger::TOOL,
+            caller: Some(ctx.caller().name().to_owned()),
+            idempotency_key: None,
+        };
+        Ok(self.0.crew.plan(order).await?)
+    }
+}
+
+impl Detached for RunPipeline {
+    const KIND: Kind = engine::PIPELINE_RUN;
+
+    async fn start(&self, ctx: Ctx, args: Args) -> Result<Start<Answer>, Error> {
+        if !args.execute || args.background {
+            return self.call(ctx, args).await.map(Start::Done);
+        }
+        let new = self.plan(&ctx, args).await?;
+        self.0.submit(new).await.map(Start::Task)
+    }
+
+    fn conclude(task: &Task) -> Result<Answer, Error> {
+        Ok(Answer::of(task, Some(office::result(task)?)))
+    }
+}
+
 impl Tool for RunPipeline {
     type Args = Args;
     type Output = Answer;
@@ -64,26 +103,13 @@ impl Tool for RunPipeline {
             return Ok(Answer { task_id: None, status: None, run: Some(run) });
         }
         let background = args.background;
-        let order = Order {
-            kind: TargetKind::Pipeline,
-            target: args.name,
-            args: args.args,
-            model: args.model,
-            trigger: Trigger::TOOL,
-            caller: Some(ctx.caller().name().to_owned()),
-            idempotency_key: None,
-        };
-        let pipeline = self.0.crew.pipeline(&order.target).await?;
-        let new = self.0.crew.plan(order).await?;
+        let pipeline = self.0.crew.pipeline(&args.name).await?;
+        let new = self.plan(&ctx, args).await?;
         if background {
-            let id = self.0.tasks().await?.submit(new).await?.id;
-            return Ok(Answer { task_id: Some(id), status: Some(Status::Pending), run: None });
+            let task = self.0.submit(new).await?;
+            // It may have begun by now, but that is not what this call found.
+            return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
         }
-        let task = self.0.see_through(&ctx, new, pipeline.steps().count()).await?;
-        Ok(Answer {
-            task_id: Some(task.task_id.clone()),
-            status: Some(task.status),
-            run: Some(office::result(&task)?),
-        })
+        Self::conclude(&*self.0.see_through(&ctx, new, pipeline.steps().count()).await?)
     }
 }

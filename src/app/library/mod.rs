@@ -1,29 +1,41 @@
-//! Employees and pipelines as MCP prompts and resources.
+//! What clients of MCP browse: employees as prompts, as resources and as skills, pipelines and tasks as resources.
+
+mod completion;
+mod segment;
+mod skills;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use parking_lot::Mutex;
+use tokio::sync::Mutex;
 
+use self::{
+    segment::{decoded, encoded},
+    skills::Skills,
+};
 use crate::{
     catalog::Snapshot,
     defs::Employee,
-    engine::{Crew, Given},
+    engine::Given,
     mcp,
     protocol::{
-        Content,
+        Completer, Content, SkillHost,
         prompt::{Argument, Arguments, Filled, Message, Prompt, Role},
         resource::{Body, Contents, Resource, Template},
     },
-    tools,
+    tools::{self, Office},
 };
 
 const EMPLOYEE: &str = "crew://employee/";
 const PIPELINE: &str = "crew://pipeline/";
+const TASK: &str = "crew://task/";
 
-/// The definitions of a crew, as clients of MCP browse them.
+/// The definitions of a crew and the tasks it was given, as clients of MCP browse them.
 pub(super) struct Library {
-    crew: Arc<Crew>,
+    office: Office,
+    /// Held while they are filled, so that files are read once.
     shelves: Mutex<Option<Shelves>>,
 }
 
@@ -33,39 +45,51 @@ struct Shelves {
     made_from: Arc<Snapshot>,
     prompts: Arc<[Prompt]>,
     resources: Arc<[Resource]>,
+    skills: Arc<Skills>,
 }
 
 impl Library {
-    pub(super) fn new(crew: Arc<Crew>) -> Self {
-        Self { crew, shelves: Mutex::new(None) }
+    pub(super) fn new(office: Office) -> Self {
+        Self { office, shelves: Mutex::new(None) }
     }
 
     async fn shelves(&self) -> Shelves {
-        let definitions = self.crew.definitions().await;
-        let mut shelves = self.shelves.lock();
+        let definitions = self.office.crew.definitions().await;
+        let mut shelves = self.shelves.lock().await;
         match &*shelves {
             Some(made) if Arc::ptr_eq(&made.made_from, &definitions) => made.clone(),
-            _ => shelves.insert(Shelves::of(definitions)).clone(),
+            _ => {
+                let skills = Skills::collect(self.office.crew.root(), Arc::clone(&definitions)).await;
+                shelves.insert(Shelves::of(definitions, skills)).clone()
+            }
         }
     }
 
     async fn contents(&self, uri: &str) -> Result<Contents, tools::Error> {
         if let Some(name) = uri.strip_prefix(EMPLOYEE) {
-            let employee = self.crew.employee(&decoded(name)).await?;
+            let employee = self.office.crew.employee(&decoded(name)).await?;
             return Ok(contents(uri, "text/markdown", instructions(&employee)));
         }
         if let Some(name) = uri.strip_prefix(PIPELINE) {
-            let pipeline = self.crew.pipeline(&decoded(name)).await?;
-            let text = serde_json::to_string_pretty(&pipeline)
-                .map_err(|error| tools::Error::Failed(error.to_string()))?;
-            return Ok(contents(uri, "application/json", text));
+            let pipeline = self.office.crew.pipeline(&decoded(name)).await?;
+            return json(uri, &*pipeline);
         }
-        Err(tools::Error::NotFound { what: "resource", name: uri.to_owned(), hint: None })
+        if let Some(id) = uri.strip_prefix(TASK) {
+            return match self.office.task(&decoded(id)).await {
+                Ok(task) => json(uri, &*task),
+                Err(tools::Error::Arguments(_)) => Err(unknown(uri)),
+                Err(error) => Err(error),
+            };
+        }
+        match self.shelves().await.skills.read(uri).await {
+            Some(read) => read,
+            None => Err(unknown(uri)),
+        }
     }
 }
 
 impl Shelves {
-    fn of(definitions: Arc<Snapshot>) -> Self {
+    fn of(definitions: Arc<Snapshot>, skills: Skills) -> Self {
         let employees = || definitions.employees.values().map(|entry| entry.employee.as_ref());
         let prompts = employees().map(prompt).collect();
         let of_pipelines = definitions.pipelines.iter().map(|(name, entry)| Resource {
@@ -75,8 +99,8 @@ impl Shelves {
             mime_type: Some("application/json".to_owned()),
             ..Resource::default()
         });
-        let resources = employees().map(resource).chain(of_pipelines).collect();
-        Self { prompts, resources, made_from: definitions }
+        let resources = employees().map(resource).chain(of_pipelines).chain(skills.resources()).collect();
+        Self { prompts, resources, made_from: definitions, skills: Arc::new(skills) }
     }
 }
 
@@ -91,9 +115,9 @@ impl mcp::Library for Library {
         arguments: Arguments,
     ) -> BoxFuture<'a, Result<Filled, tools::Error>> {
         Box::pin(async move {
-            let employee = self.crew.employee(name).await?;
+            let employee = self.office.crew.employee(name).await?;
             let given = Given::named(arguments.into_iter().collect());
-            let text = self.crew.render(&employee, &given).await?;
+            let text = self.office.crew.render(&employee, &given).await?;
             Ok(Filled {
                 description: Some(employee.description.clone()),
                 messages: vec![Message { role: Role::User, content: Content::text(text) }],
@@ -106,8 +130,8 @@ impl mcp::Library for Library {
     }
 
     fn resource_templates(&self) -> Arc<[Template]> {
-        let template = |prefix: &str, name: &str, description: &str, mime_type: &str| Template {
-            uri: format!("{prefix}{{name}}"),
+        let template = |uri: String, name: &str, description: &str, mime_type: &str| Template {
+            uri,
             name: name.to_owned(),
             description: Some(description.to_owned()),
             mime_type: Some(mime_type.to_owned()),
@@ -115,17 +139,36 @@ impl mcp::Library for Library {
         };
         Arc::new([
             template(
-                EMPLOYEE,
+                completion::template(EMPLOYEE, "name"),
                 "employee",
                 "The instructions of an employee, by name or trigger",
                 "text/markdown",
             ),
-            template(PIPELINE, "pipeline", "The steps of a pipeline", "application/json"),
+            template(
+                completion::template(PIPELINE, "name"),
+                "pipeline",
+                "The steps of a pipeline",
+                "application/json",
+            ),
+            template(
+                completion::template(TASK, "id"),
+                "task",
+                "The record of a task: how far it is, its finished steps, its result or error",
+                "application/json",
+            ),
         ])
     }
 
     fn read<'a>(&'a self, uri: &'a str) -> BoxFuture<'a, Result<Vec<Contents>, tools::Error>> {
         Box::pin(async move { Ok(vec![self.contents(uri).await?]) })
+    }
+
+    fn skills(&self) -> Option<&dyn SkillHost> {
+        Some(self)
+    }
+
+    fn completer(&self) -> Option<&dyn Completer> {
+        Some(self)
     }
 }
 
@@ -170,53 +213,19 @@ fn contents(uri: &str, mime_type: &str, text: String) -> Contents {
     Contents { uri: uri.to_owned(), mime_type: Some(mime_type.to_owned()), body: Body::Text(text) }
 }
 
+fn json(uri: &str, value: &impl serde::Serialize) -> Result<Contents, tools::Error> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|error| tools::Error::Failed(error.to_string()))?;
+    Ok(contents(uri, "application/json", text))
+}
+
+fn unknown(uri: &str) -> tools::Error {
+    tools::Error::NotFound { what: "resource", name: uri.to_owned(), hint: None }
+}
+
 /// The body and all adaptors, as they are written.
 fn instructions(employee: &Employee) -> String {
     let adaptors = employee.adaptors.iter().map(|adaptor| adaptor.body.trim());
     let parts: Vec<_> = std::iter::once(employee.body.trim()).chain(adaptors).collect();
     parts.join("\n\n")
-}
-
-/// `name` as a segment of a URI.
-fn encoded(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
-    let letter = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
-    name.bytes().map(letter).collect()
-}
-
-/// A segment of a URI as a name; what is no valid escape stays as it is.
-fn decoded(segment: &str) -> String {
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let escaped = (first == b'%').then(|| after.get(..2)).flatten();
-        let byte =
-            escaped.and_then(|digits| hex::decode(digits).ok()).and_then(|bytes| bytes.first().copied());
-        match byte {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| segment.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_survive_the_way_through_a_uri() {
-        for name in ["code-reviewer", "发布 说明", "a/b%20", "100%"] {
-            assert_eq!(decoded(&encoded(name)), name);
-            assert!(encoded(name).is_ascii());
-        }
-        assert_eq!(decoded("审查"), "审查");
-        assert_eq!(decoded("%zz%"), "%zz%");
-    }
 }

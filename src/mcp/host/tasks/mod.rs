@@ -1,0 +1,119 @@
+//! The tasks of a crew, as MCP clients ask for them: the same tasks, under the same ids.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::{done, refusal};
+use crate::{
+    protocol::{
+        Context, Error, TaskHost,
+        task::{self, InputResponses, State},
+    },
+    tasks::{self, Status, Task},
+    tools::{self, Office, Registry},
+};
+
+/// How long to wait before asking again. Models take seconds to minutes.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How long a task can be asked for after its end, unless very many end in that time.
+const KEPT: Duration = Duration::from_hours(24);
+
+/// The tasks that callers began by calling tools.
+pub(super) struct Tasks {
+    pub(super) office: Office,
+    pub(super) registry: Arc<Registry>,
+}
+
+impl Tasks {
+    /// The task as the protocol shows it.
+    pub(super) fn show(&self, task: &Task) -> task::Task {
+        let message = match task.status {
+            Status::Pending => Some("waiting to be begun".to_owned()),
+            Status::Running => task.steps.last().map(|step| format!("finished {}", step.step)),
+            Status::Failed => task.error.clone(),
+            Status::Completed | Status::Cancelled => None,
+        };
+        let ended = task.status.is_final();
+        task::Task {
+            id: task.task_id.to_string(),
+            created_at: task.created_at,
+            updated_at: updated_at(task),
+            ttl: if ended { Some(age(task).saturating_add(KEPT)) } else { None },
+            poll_interval: (!ended).then_some(POLL),
+            message,
+            state: self.state(task),
+        }
+    }
+
+    fn state(&self, task: &Task) -> State {
+        match task.status {
+            Status::Pending | Status::Running => State::Working,
+            Status::Cancelled => State::Cancelled,
+            // A task that failed is a tool that failed, and that is a result.
+            Status::Completed | Status::Failed => match self.registry.conclude(task) {
+                Some(answer) => State::Completed(done(answer)),
+                None => State::Failed(Error::task_not_found()),
+            },
+        }
+    }
+
+    /// The task `id` if the caller of `context` began it.
+    ///
+    /// Whoever may call tools may also read the tasks of the whole project with `get_task`; here a task is the answer
+    /// to one call, and belongs to who made it.
+    async fn find(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.office.task(id).await.map_err(|error| match error {
+            tools::Error::Arguments(_) | tools::Error::NotFound { .. } => Error::task_not_found(),
+            error => refusal(&error),
+        })?;
+        let own = task.caller.as_deref() == Some(&**context.caller());
+        if own && self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+}
+
+impl TaskHost for Tasks {
+    fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<task::Task, Error>> {
+        Box::pin(async move { Ok(self.show(&*self.find(id, context).await?)) })
+    }
+
+    /// No task of a crew waits for its client, so whatever is answered is not waited for.
+    fn update<'a>(
+        &'a self,
+        id: &'a str,
+        _: InputResponses,
+        context: &'a Context,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move { self.find(id, context).await.map(drop) })
+    }
+
+    fn cancel<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let task = self.find(id, context).await?;
+            let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
+            match tasks.cancel(&task.task_id).await {
+                // It ended by itself, which is all that a client that cancels wants to hear.
+                Ok(_) | Err(tasks::Error::Final { .. }) => Ok(()),
+                Err(tasks::Error::NotFound { .. }) => Err(Error::task_not_found()),
+                Err(error) => Err(refusal(&error.into())),
+            }
+        })
+    }
+}
+
+/// The last of all times in a record.
+fn updated_at(task: &Task) -> Timestamp {
+    let step = task.steps.last().map(|step| step.at);
+    let times = [task.started_at, step, task.completed_at];
+    times.into_iter().flatten().fold(task.created_at, Timestamp::max)
+}
+
+/// From the beginning of a task to its last change.
+fn age(task: &Task) -> Duration {
+    Duration::try_from(updated_at(task).duration_since(task.created_at)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

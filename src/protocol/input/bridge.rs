@@ -1,0 +1,49 @@
+//! Questions to a client of the older era: requests of the server, on the way that leads to the answer.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::{Question, Reply};
+use crate::protocol::{Context, Error, Session};
+
+/// How long the client may take over one round.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// Asks all `questions` at once, and waits for their answers.
+///
+/// # Errors
+/// `-32603` when the client cannot be reached or does not answer in time.
+pub(super) async fn ask(
+    context: &Context,
+    session: &Arc<Session>,
+    questions: Vec<(String, Question)>,
+) -> Result<BTreeMap<String, Reply>, Error> {
+    let mut waiting = Vec::with_capacity(questions.len());
+    for (key, question) in questions {
+        let pending = session.expect(context)?;
+        let mut params = question.params(context.version());
+        if let (Question::Url { .. }, Value::Object(params)) = (&question, &mut params) {
+            // 2025-11-25 tells visits to web pages apart by ids of their own.
+            params.insert("elicitationId".to_owned(), pending.id().into());
+        }
+        let request =
+            json!({ "jsonrpc": "2.0", "id": pending.id(), "method": question.method(), "params": params });
+        if !context.send(request.to_string()) {
+            return Err(Error::internal("the client cannot be asked: it reads too slowly, or has no stream"));
+        }
+        waiting.push((key, pending));
+    }
+    let all = async {
+        let mut replies = BTreeMap::new();
+        for (key, pending) in waiting {
+            replies.insert(key, pending.reply().await?);
+        }
+        Ok(replies)
+    };
+    timeout(PATIENCE, all).await.unwrap_or_else(|_| {
+        tracing::info!("a client did not answer a question in time");
+        Err(Error::internal("the client did not answer in time"))
+    })
+}

@@ -1,0 +1,7 @@
+//! MCP seen from outside: the schemas of each revision, an independent client, and clients that behave badly.
+
+mod abuse;
+mod conversation;
+mod rmcp;
+mod schemas;
+mod wording;
