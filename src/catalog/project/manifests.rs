@@ -3,15 +3,15 @@
 use serde_json::Value;
 use toml::Table;
 
-use super::Project;
+use super::Part;
 
 /// The first of `candidates` (the library, what it is called here) that is in `names`.
-fn first(candidates: &[(&str, &str)], names: &[String]) -> String {
+pub(super) fn first(candidates: &[(&str, &str)], names: &[String]) -> String {
     let found = candidates.iter().find(|(library, _)| names.iter().any(|name| name == library));
     found.map(|(_, label)| (*label).to_owned()).unwrap_or_default()
 }
 
-pub(super) fn pyproject(text: &str, project: &mut Project) {
+pub(super) fn pyproject(text: &str, project: &mut Part) {
     let table: Table = text.parse().unwrap_or_default();
     let names = python_names(&table);
     python(&names, project);
@@ -24,7 +24,7 @@ pub(super) fn pyproject(text: &str, project: &mut Project) {
             project.lint(name);
         }
     }
-    for name in ["uv", "poetry"] {
+    for name in ["uv", "poetry", "pdm"] {
         if tool(name) {
             name.clone_into(&mut project.package_manager);
         }
@@ -59,7 +59,7 @@ fn values(table: Option<&toml::Value>) -> impl Iterator<Item = &toml::Value> {
 }
 
 /// The library named by a line such as `Flask[async]>=2 ; python_version > "3.8"`.
-fn requirement(line: &str) -> Option<String> {
+pub(super) fn requirement(line: &str) -> Option<String> {
     let line = line.trim();
     let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     let name: String = line.chars().take_while(|letter| fits(*letter)).collect();
@@ -67,20 +67,20 @@ fn requirement(line: &str) -> Option<String> {
 }
 
 /// Spellings of one library look alike after this.
-fn normal(name: &str) -> String {
+pub(super) fn normal(name: &str) -> String {
     name.to_lowercase().replace(['_', '.'], "-")
 }
 
-pub(super) fn requirements(text: &str, project: &mut Project) {
+pub(super) fn requirements(text: &str, project: &mut Part) {
     let names: Vec<String> = text.lines().filter_map(requirement).collect();
     python(&names, project);
 }
 
-pub(super) fn python(names: &[String], project: &mut Project) {
+pub(super) fn python(names: &[String], project: &mut Part) {
     "pip".clone_into(&mut project.package_manager);
     let has_pytest = names.iter().any(|name| name == "pytest");
     (if has_pytest { "pytest" } else { "unittest" }).clone_into(&mut project.test_framework);
-    for tool in ["ruff", "black", "mypy", "flake8"] {
+    for tool in ["ruff", "black", "mypy", "flake8", "pylint", "pyright"] {
         if names.iter().any(|name| name == tool) {
             project.lint(tool);
         }
@@ -89,7 +89,7 @@ pub(super) fn python(names: &[String], project: &mut Project) {
     project.framework = first(&same, names);
 }
 
-pub(super) fn package_json(text: &str, project: &mut Project) {
+pub(super) fn package_json(text: &str, project: &mut Part) {
     let manifest: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).unwrap_or_default();
     let mut names: Vec<String> = Vec::new();
     for key in ["dependencies", "devDependencies", "peerDependencies"] {
@@ -101,7 +101,7 @@ pub(super) fn package_json(text: &str, project: &mut Project) {
     let manager = manager.split('@').next().unwrap_or_default();
     let manager = ["npm", "pnpm", "yarn", "bun"].into_iter().find(|known| *known == manager).unwrap_or("npm");
     manager.clone_into(&mut project.package_manager);
-    project.test_framework = first(&[("jest", "jest"), ("vitest", "vitest"), ("mocha", "mocha")], &names);
+    project.test_framework = first(&[("jest", "jest"), ("vitest", "vitest"), ("mocha", "mocha"), ("@playwright/test", "playwright")], &names);
     for (library, tool) in [
         ("eslint", "eslint"),
         ("prettier", "prettier"),
@@ -119,11 +119,15 @@ pub(super) fn package_json(text: &str, project: &mut Project) {
         ("express", "express"),
         ("fastify", "fastify"),
         ("@angular/core", "angular"),
+        ("@nestjs/core", "nestjs"),
+        ("nuxt", "nuxt"),
+        ("svelte", "svelte"),
+        ("hono", "hono"),
     ];
     project.framework = first(&frameworks, &names);
 }
 
-pub(super) fn go_mod(text: &str, project: &mut Project) {
+pub(super) fn go_mod(text: &str, project: &mut Part) {
     "go".clone_into(&mut project.package_manager);
     "go test".clone_into(&mut project.test_framework);
     let frameworks = [
@@ -147,7 +151,7 @@ fn go_requirement(line: &str) -> Option<String> {
     Some(major.map_or(path, |(path, _)| path).to_owned())
 }
 
-pub(super) fn cargo_toml(text: &str, project: &mut Project) {
+pub(super) fn cargo_toml(text: &str, project: &mut Part) {
     "cargo".clone_into(&mut project.package_manager);
     "cargo test".clone_into(&mut project.test_framework);
     let table: Table = text.parse().unwrap_or_default();

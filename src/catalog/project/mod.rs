@@ -1,6 +1,8 @@
 //! Finds out what kind of project the crew works on, from its manifests.
 
 mod manifests;
+mod others;
+mod parts;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,27 @@ pub struct Project {
     pub lint_tools: Vec<String>,
     /// Files all this was read from.
     pub key_files: Vec<String>,
+    /// Every project found here, at the root and in the members of a workspace; the first is the one described above.
+    pub projects: Vec<Part>,
+}
+
+/// One of the projects of a repository that holds several.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Part {
+    /// Its folder, from the root; `.` is the root.
+    pub path: String,
+    /// The language.
+    pub project_type: ProjectType,
+    /// The most telling library.
+    pub framework: String,
+    /// What installs libraries.
+    pub package_manager: String,
+    /// What runs tests.
+    pub test_framework: String,
+    /// What checks code.
+    pub lint_tools: Vec<String>,
+    /// The manifest that tells of it.
+    pub manifest: String,
 }
 
 /// The language of a project.
@@ -41,8 +64,16 @@ pub enum ProjectType {
     Go,
     /// Rust.
     Rust,
-    /// Java or another language of its machine.
+    /// Java.
     Java,
+    /// Kotlin.
+    Kotlin,
+    /// C# or another language of .NET.
+    Dotnet,
+    /// PHP.
+    Php,
+    /// Ruby.
+    Ruby,
     /// None of these.
     #[default]
     Unknown,
@@ -50,7 +81,17 @@ pub enum ProjectType {
 
 impl ProjectType {
     /// All that adaptors can be written for.
-    pub const ALL: [Self; 5] = [Self::Python, Self::Nodejs, Self::Go, Self::Rust, Self::Java];
+    pub const ALL: [Self; 9] = [
+        Self::Python,
+        Self::Nodejs,
+        Self::Go,
+        Self::Rust,
+        Self::Java,
+        Self::Kotlin,
+        Self::Dotnet,
+        Self::Php,
+        Self::Ruby,
+    ];
 
     /// The name, which is also that of an adaptor.
     pub fn as_str(self) -> &'static str {
@@ -60,7 +101,19 @@ impl ProjectType {
             Self::Go => "go",
             Self::Rust => "rust",
             Self::Java => "java",
+            Self::Kotlin => "kotlin",
+            Self::Dotnet => "dotnet",
+            Self::Php => "php",
+            Self::Ruby => "ruby",
             Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Part {
+    fn lint(&mut self, tool: &str) {
+        if !self.lint_tools.iter().any(|known| known == tool) {
+            self.lint_tools.push(tool.to_owned());
         }
     }
 }
@@ -88,16 +141,38 @@ fn capitalised(word: &str) -> String {
 }
 
 /// Manifests in the order they are asked; the first that is there decides.
-const MANIFESTS: [(&str, ProjectType); 9] = [
+const MANIFESTS: [(&str, ProjectType); 14] = [
     ("pyproject.toml", ProjectType::Python),
     ("setup.py", ProjectType::Python),
+    ("setup.cfg", ProjectType::Python),
     ("requirements.txt", ProjectType::Python),
+    ("Pipfile", ProjectType::Python),
     ("package.json", ProjectType::Nodejs),
     ("go.mod", ProjectType::Go),
     ("Cargo.toml", ProjectType::Rust),
     ("pom.xml", ProjectType::Java),
     ("build.gradle", ProjectType::Java),
-    ("build.gradle.kts", ProjectType::Java),
+    ("build.gradle.kts", ProjectType::Kotlin),
+    ("composer.json", ProjectType::Php),
+    ("Gemfile", ProjectType::Ruby),
+    // A project of .NET is called after what it makes: `*.sln`, `*.csproj`.
+    ("global.json", ProjectType::Dotnet),
+];
+
+/// Endings of manifests of .NET, the most telling first.
+const DOTNET: [&str; 4] = [".csproj", ".fsproj", ".sln", ".slnx"];
+
+/// What a lock file tells of who installs libraries.
+const LOCKS: [(ProjectType, &str, &str); 9] = [
+    (ProjectType::Python, "uv.lock", "uv"),
+    (ProjectType::Python, "poetry.lock", "poetry"),
+    (ProjectType::Python, "pdm.lock", "pdm"),
+    (ProjectType::Python, "Pipfile.lock", "pipenv"),
+    (ProjectType::Nodejs, "pnpm-lock.yaml", "pnpm"),
+    (ProjectType::Nodejs, "yarn.lock", "yarn"),
+    (ProjectType::Nodejs, "bun.lock", "bun"),
+    (ProjectType::Nodejs, "bun.lockb", "bun"),
+    (ProjectType::Nodejs, "package-lock.json", "npm"),
 ];
 
 /// Settings of tools, with the tool when the file alone tells of it.
@@ -122,9 +197,12 @@ const TOOL_FILES: [(&str, &str); 14] = [
 pub(super) const SIGNS: &[&str] = &[
     "pyproject.toml",
     "setup.py",
+    "setup.cfg",
     "requirements.txt",
+    "Pipfile",
     "uv.lock",
     "poetry.lock",
+    "pdm.lock",
     "Pipfile.lock",
     "package.json",
     "pnpm-lock.yaml",
@@ -136,6 +214,12 @@ pub(super) const SIGNS: &[&str] = &[
     "pom.xml",
     "build.gradle",
     "build.gradle.kts",
+    "composer.json",
+    "Gemfile",
+    "global.json",
+    "package-lock.json",
+    "pnpm-workspace.yaml",
+    "go.work",
     ".editorconfig",
     ".eslintrc",
     ".eslintrc.js",
@@ -158,45 +242,28 @@ pub fn detect(root: &Path) -> Project {
 }
 
 pub(super) fn detect_in(files: &Files) -> Project {
-    let here = |name: &str| files.root().join(name).is_file();
     let mut project = Project::default();
-    if let Some((manifest, kind)) = MANIFESTS.into_iter().find(|(name, _)| here(name)) {
-        project.project_type = kind;
-        project.key_files.push(manifest.to_owned());
-        let text = files.peek(manifest).unwrap_or_default();
-        match manifest {
-            "pyproject.toml" => manifests::pyproject(&text, &mut project),
-            "requirements.txt" => manifests::requirements(&text, &mut project),
-            "setup.py" => manifests::python(&[], &mut project),
-            "package.json" => manifests::package_json(&text, &mut project),
-            "go.mod" => manifests::go_mod(&text, &mut project),
-            "Cargo.toml" => manifests::cargo_toml(&text, &mut project),
-            "pom.xml" => "maven".clone_into(&mut project.package_manager),
-            _ => "gradle".clone_into(&mut project.package_manager),
-        }
-        let locked: &[(&str, &str)] = match kind {
-            ProjectType::Python => {
-                &[("uv.lock", "uv"), ("poetry.lock", "poetry"), ("Pipfile.lock", "pipenv")]
-            }
-            ProjectType::Nodejs => &[
-                ("pnpm-lock.yaml", "pnpm"),
-                ("yarn.lock", "yarn"),
-                ("bun.lock", "bun"),
-                ("bun.lockb", "bun"),
-            ],
-            _ => &[],
-        };
-        if let Some((_, manager)) = locked.iter().find(|(name, _)| here(name)) {
-            (*manager).clone_into(&mut project.package_manager);
-        }
-    }
+    let mut found = parts::all(files);
     for (name, tool) in TOOL_FILES {
-        if here(name) {
+        if files.root().join(name).is_file() {
             project.key_files.push(name.to_owned());
             if !tool.is_empty() {
                 project.lint(tool);
             }
         }
     }
+    // The root is what people mean; only a root without a manifest is described by its first member.
+    let Some(main) = found.first_mut() else { return project };
+    let of_files = std::mem::take(&mut project.lint_tools);
+    project.lint_tools.clone_from(&main.lint_tools);
+    of_files.iter().for_each(|tool| project.lint(tool));
+    main.lint_tools.clone_from(&project.lint_tools);
+    project.project_type = main.project_type;
+    project.framework.clone_from(&main.framework);
+    project.package_manager.clone_from(&main.package_manager);
+    project.test_framework.clone_from(&main.test_framework);
+    let manifest = if main.path == "." { main.manifest.clone() } else { format!("{}/{}", main.path, main.manifest) };
+    project.key_files.insert(0, manifest);
+    project.projects = found;
     project
 }
