@@ -56,7 +56,10 @@ async fn keep_up(crew: &Crew) {
     let catalog = crew.catalog();
     let mut watch = Watch::begin(catalog).await;
     if watch.is_none() {
-        tracing::info!("this system tells of no changed files; they are looked at every {} s", LOOK_AROUND.as_secs());
+        tracing::info!(
+            "this system tells of no changed files; they are looked at every {} s",
+            LOOK_AROUND.as_secs()
+        );
     }
     loop {
         // Also the first time: something may have changed before the watch began.

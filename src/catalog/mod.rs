@@ -12,10 +12,10 @@ mod places;
 mod project;
 mod snapshot;
 mod stamp;
-mod watch;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod watch;
 
 use std::{
     path::{Path, PathBuf},

@@ -67,14 +67,16 @@ pub(super) fn template(global: &Global, args: &TemplateArgs) -> Result<Outcome, 
             match global.form() {
                 Form::Json => render::json(&templates)?,
                 Form::Text => {
-                    let rows = templates.into_iter().map(|found| [found.name, found.layer.to_owned(), found.path]);
+                    let rows =
+                        templates.into_iter().map(|found| [found.name, found.layer.to_owned(), found.path]);
                     render::answer(&render::table(["NAME", "LAYER", "PATH"], rows))?;
                 }
             }
         }
         TemplateCommand::Apply(args) => {
             let name = args.employee.as_deref();
-            let text = template_files::apply(&root, &args.template, name, &args.vars).map_err(tools::Error::from)?;
+            let text =
+                template_files::apply(&root, &args.template, name, &args.vars).map_err(tools::Error::from)?;
             let path = template_files::write(
                 &root,
                 &text,

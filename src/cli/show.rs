@@ -34,7 +34,8 @@ fn rows(employee: &Employee) -> Vec<(&'static str, String)> {
     let optional = |value: &Option<String>| value.clone().unwrap_or_default();
     let number = |value: Option<String>| value.unwrap_or_default();
     let is_usual = employee.output == Output::default();
-    let output = format!("{:?} {} in {}", employee.output.format, employee.output.filename, employee.output.dir);
+    let output =
+        format!("{:?} {} in {}", employee.output.format, employee.output.filename, employee.output.dir);
     let status = match employee.agent_status {
         AgentStatus::Active => "",
         AgentStatus::Frozen => "frozen",

@@ -34,9 +34,12 @@ pub(super) fn validate(global: &Global, args: &ValidateArgs) -> Result<Outcome, 
         Form::Text => {
             for checked in &checked {
                 render::findings(&checked.findings);
-                let errors = checked.findings.iter().filter(|f| f.diagnostic.severity == Severity::Error).count();
+                let errors =
+                    checked.findings.iter().filter(|f| f.diagnostic.severity == Severity::Error).count();
                 render::answer(&match &checked.employee {
-                    Some(employee) => format!("✓ {} ({} v{})", checked.path, employee.title(), employee.version),
+                    Some(employee) => {
+                        format!("✓ {} ({} v{})", checked.path, employee.title(), employee.version)
+                    }
                     None => format!("✗ {}: {errors} errors", checked.path),
                 })?;
             }

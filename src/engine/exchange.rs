@@ -112,7 +112,8 @@ impl Exchange {
                 Foreign::Agent => name.strip_suffix(".md").map(str::to_owned),
             }
         });
-        let mut names: Vec<_> = names.filter(|name| defs::is_name(name) && !kept.contains(name.as_str())).collect();
+        let mut names: Vec<_> =
+            names.filter(|name| defs::is_name(name) && !kept.contains(name.as_str())).collect();
         names.sort();
         names
             .into_iter()

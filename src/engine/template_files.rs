@@ -54,7 +54,8 @@ pub fn all(root: &Path) -> Vec<TemplateFile> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
     for file in names {
-        let Some(stem) = file.strip_suffix(".md").filter(|stem| !stem.is_empty() && !stem.starts_with('.')) else {
+        let Some(stem) = file.strip_suffix(".md").filter(|stem| !stem.is_empty() && !stem.starts_with('.'))
+        else {
             continue;
         };
         let relative = Path::new(FOLDER).join(&file);
@@ -146,7 +147,7 @@ fn fill_line(line: &str, in_yaml: bool, values: &BTreeMap<&str, String>, out: &m
     {
         let is_list = value.starts_with('[') && value.ends_with(']');
         let value = if is_list { value.clone() } else { yaml_text(value) };
-        out.push_str(&format!("{key}: {value}\n"));
+        out.extend([key, ": ", value.as_str(), "\n"]);
         return;
     }
     let mut rest = line;
@@ -170,7 +171,10 @@ fn fill_line(line: &str, in_yaml: bool, values: &BTreeMap<&str, String>, out: &m
 fn titled(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     name.split('-').map(word).collect::<Vec<_>>().join(" ")
 }
@@ -198,7 +202,12 @@ mod tests {
     fn nothing_is_written_outside_or_twice() {
         let folder = tempfile::tempdir().unwrap();
         assert!(apply(folder.path(), "advanced-employee", Some("../x"), &[]).is_err());
-        assert!(apply(folder.path(), "advancd-employee", None, &[]).unwrap_err().to_string().contains("did you mean"));
+        assert!(
+            apply(folder.path(), "advancd-employee", None, &[])
+                .unwrap_err()
+                .to_string()
+                .contains("did you mean")
+        );
         assert!(write(folder.path(), "x", Some(Path::new("../x.md")), "x", true).is_err());
         assert!(write(folder.path(), "x", None, "x", false).is_ok());
         assert!(write(folder.path(), "x", None, "x", false).is_err());

@@ -5,7 +5,17 @@ use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
 pub const TOOLSETS: [(&str, &[&str]); 4] = [
-    ("employees", &["list_employees", "get_employee", "run_employee"]),
+    (
+        "employees",
+        &[
+            "list_employees",
+            "get_employee",
+            "run_employee",
+            "create_employee",
+            "update_employee",
+            "validate_definition",
+        ],
+    ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("project", &["detect_project"]),
     ("tasks", &["get_task", "list_tasks"]),

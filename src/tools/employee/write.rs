@@ -107,7 +107,8 @@ async fn written(
     office: &Office,
     write: impl FnOnce() -> Result<author::Written, crate::engine::Refusal> + Send + 'static,
 ) -> Result<Answer, Error> {
-    let done = tokio::task::spawn_blocking(write).await.map_err(|error| Error::Failed(error.to_string()))??;
+    let done =
+        tokio::task::spawn_blocking(write).await.map_err(|error| Error::Failed(error.to_string()))??;
     office.crew.catalog().refresh().await;
     Ok(Answer { name: done.name, path: done.path, diagnostics: done.diagnostics })
 }
