@@ -40,7 +40,7 @@ impl Watch {
         let moved = Arc::new(Notify::new());
         let told = Arc::clone(&moved);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-            if event.as_ref().map_or(true, |event| is_change(&event.kind)) {
+            if event.as_ref().map_or(true, |event| is_change(event.kind)) {
                 told.notify_one();
             }
         });
@@ -97,9 +97,9 @@ impl Watch {
 }
 
 /// Reading files is no change, though some systems tell of it.
-fn is_change(kind: &EventKind) -> bool {
+fn is_change(kind: EventKind) -> bool {
     match kind {
-        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
         _ => true,
     }
 }

@@ -216,6 +216,7 @@ pub(super) struct SyncArgs {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct BumpArgs {
     /// Name or trigger
     pub(super) name: String,

@@ -77,7 +77,7 @@ pub fn scaffold(root: &Path, name: &str, folder: bool) -> Result<Vec<String>, Re
 /// When the text has errors or another name, or the employee is not in such a file.
 pub fn update(root: &Path, entry: &Entry, text: &str) -> Result<Written, Refusal> {
     let path = ours(root, entry)?;
-    if !entry.path.ends_with(".md") {
+    if !is_markdown(&entry.path) {
         let reason = format!("`{}` is a folder; change its files one by one", entry.path);
         return Err(Refusal::Unfit(reason));
     }
@@ -97,7 +97,7 @@ pub fn update(root: &Path, entry: &Entry, text: &str) -> Result<Written, Refusal
 /// When its file cannot be written, or the version holds no number.
 pub fn bump(root: &Path, entry: &Entry, by: Bump, force: bool) -> Result<Option<Bumped>, Refusal> {
     let path = ours(root, entry)?;
-    let (file, name, parts) = if entry.path.ends_with(".md") {
+    let (file, name, parts) = if is_markdown(&entry.path) {
         (path, entry.path.clone(), vec![(String::new(), entry.employee.body.clone())])
     } else {
         (path.join("employee.yaml"), format!("{}/employee.yaml", entry.path), parts(&path)?)
@@ -146,7 +146,7 @@ fn parts(folder: &Path) -> Result<Vec<(String, String)>, Refusal> {
     for inner in ["workflows", "adaptors"] {
         let entries = fs::read_dir(folder.join(inner)).into_iter().flatten().flatten();
         let files = entries.filter_map(|entry| entry.file_name().into_string().ok());
-        let mut files: Vec<_> = files.filter(|name| name.ends_with(".md")).collect();
+        let mut files: Vec<_> = files.filter(|name| is_markdown(name)).collect();
         files.sort();
         names.extend(files.into_iter().map(|name| format!("{inner}/{name}")));
     }
@@ -157,6 +157,10 @@ fn parts(folder: &Path) -> Result<Vec<(String, String)>, Refusal> {
         }
     }
     Ok(parts)
+}
+
+fn is_markdown(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "md")
 }
 
 fn parse(name: &str, text: &str) -> Result<(Employee, Vec<Diagnostic>), Refusal> {

@@ -147,7 +147,7 @@ fn fill_line(line: &str, in_yaml: bool, values: &BTreeMap<&str, String>, out: &m
     {
         let is_list = value.starts_with('[') && value.ends_with(']');
         let value = if is_list { value.clone() } else { yaml_text(value) };
-        out.push_str(&format!("{key}: {value}\n"));
+        out.extend([key, ": ", value.as_str(), "\n"]);
         return;
     }
     let mut rest = line;

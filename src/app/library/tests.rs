@@ -228,7 +228,7 @@ async fn a_task_is_read_by_its_id_and_not_listed() {
     let listed = sample.ask("resources/list", json!({})).await.unwrap().to_string();
     assert!(!listed.contains("crew://task"), "{listed}");
     let templates = sample.ask("resources/templates/list", json!({})).await.unwrap();
-    assert_eq!(templates["resourceTemplates"][2]["uriTemplate"], "crew://task/{id}");
+    assert!(templates.to_string().contains(r#""uriTemplate":"crew://task/{id}""#), "{templates}");
     let reference = json!({"type": "ref/resource", "uri": "crew://task/{id}"});
     ids.reverse();
     assert_eq!(sample.complete(reference, "id", "").await.unwrap(), json!(ids));

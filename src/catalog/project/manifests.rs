@@ -101,7 +101,10 @@ pub(super) fn package_json(text: &str, project: &mut Part) {
     let manager = manager.split('@').next().unwrap_or_default();
     let manager = ["npm", "pnpm", "yarn", "bun"].into_iter().find(|known| *known == manager).unwrap_or("npm");
     manager.clone_into(&mut project.package_manager);
-    project.test_framework = first(&[("jest", "jest"), ("vitest", "vitest"), ("mocha", "mocha"), ("@playwright/test", "playwright")], &names);
+    project.test_framework = first(
+        &[("jest", "jest"), ("vitest", "vitest"), ("mocha", "mocha"), ("@playwright/test", "playwright")],
+        &names,
+    );
     for (library, tool) in [
         ("eslint", "eslint"),
         ("prettier", "prettier"),

@@ -256,13 +256,16 @@ pub(super) fn detect_in(files: &Files) -> Project {
     let Some(main) = found.first_mut() else { return project };
     let of_files = std::mem::take(&mut project.lint_tools);
     project.lint_tools.clone_from(&main.lint_tools);
-    of_files.iter().for_each(|tool| project.lint(tool));
+    for tool in &of_files {
+        project.lint(tool);
+    }
     main.lint_tools.clone_from(&project.lint_tools);
     project.project_type = main.project_type;
     project.framework.clone_from(&main.framework);
     project.package_manager.clone_from(&main.package_manager);
     project.test_framework.clone_from(&main.test_framework);
-    let manifest = if main.path == "." { main.manifest.clone() } else { format!("{}/{}", main.path, main.manifest) };
+    let manifest =
+        if main.path == "." { main.manifest.clone() } else { format!("{}/{}", main.path, main.manifest) };
     project.key_files.insert(0, manifest);
     project.projects = found;
     project

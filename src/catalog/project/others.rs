@@ -10,7 +10,7 @@ use super::{
 
 pub(super) fn setup_py(text: &str, part: &mut Part) {
     // The libraries are texts in quotes inside `install_requires=[…]` and its like.
-    let lists = text.split("_requires").skip(1).filter_map(|rest| rest.split_once('[')?.1.split(']').next());
+    let lists = text.split("_require").skip(1).filter_map(|rest| rest.split_once('[')?.1.split(']').next());
     let names: Vec<String> = lists.flat_map(quoted).filter_map(requirement).collect();
     python(&names, part);
 }
@@ -18,7 +18,13 @@ pub(super) fn setup_py(text: &str, part: &mut Part) {
 pub(super) fn setup_cfg(text: &str, part: &mut Part) {
     let names: Vec<String> = text
         .lines()
-        .filter_map(|line| if line.starts_with([' ', '\t']) { Some(line) } else { line.split_once('=').map(|(_, rest)| rest) })
+        .filter_map(|line| {
+            if line.starts_with([' ', '\t']) {
+                Some(line)
+            } else {
+                line.split_once('=').map(|(_, rest)| rest)
+            }
+        })
         .filter_map(requirement)
         .collect();
     python(&names, part);
@@ -52,10 +58,16 @@ pub(super) fn jvm(text: &str, manager: &str, part: &mut Part) {
         ("com.android.application", "android"),
     ];
     part.framework = frameworks.iter().find(has).map(|(_, name)| (*name).to_owned()).unwrap_or_default();
-    let tests =
-        [("io.kotest", "kotest"), ("org.testng", "testng"), ("junit", "junit"), ("kotlin(\"test\")", "kotlin-test")];
+    let tests = [
+        ("io.kotest", "kotest"),
+        ("org.testng", "testng"),
+        ("junit", "junit"),
+        ("kotlin(\"test\")", "kotlin-test"),
+    ];
     part.test_framework = tests.iter().find(has).map(|(_, name)| (*name).to_owned()).unwrap_or_default();
-    for (name, tool) in [("ktlint", "ktlint"), ("detekt", "detekt"), ("checkstyle", "checkstyle"), ("spotless", "spotless")] {
+    for (name, tool) in
+        [("ktlint", "ktlint"), ("detekt", "detekt"), ("checkstyle", "checkstyle"), ("spotless", "spotless")]
+    {
         if text.contains(name) {
             part.lint(tool);
         }
@@ -95,7 +107,10 @@ pub(super) fn gemfile(text: &str, part: &mut Part) {
     let tests = [("rspec-rails", "rspec"), ("rspec", "rspec"), ("minitest", "minitest")];
     part.test_framework = first(&tests, &names);
     for tool in ["rubocop", "standard"] {
-        if names.iter().any(|name| name == tool || name.strip_prefix(tool).is_some_and(|more| more.starts_with('-'))) {
+        if names
+            .iter()
+            .any(|name| name == tool || name.strip_prefix(tool).is_some_and(|more| more.starts_with('-')))
+        {
             part.lint(tool);
         }
     }

@@ -3,10 +3,7 @@
 use serde_json::Value;
 use toml::Table;
 
-use super::{
-    super::files::Files, DOTNET, LOCKS, MANIFESTS, Part, ProjectType,
-    manifests, others,
-};
+use super::{super::files::Files, DOTNET, LOCKS, MANIFESTS, Part, ProjectType, manifests, others};
 
 /// Enough to tell what a repository is about.
 const MOST: usize = 32;
@@ -36,7 +33,8 @@ fn at(files: &Files, folder: &str) -> Vec<Part> {
             continue;
         }
         // Both languages build with Gradle; a project has one of the two files.
-        let mut part = described(files, folder, manifest, kind, &files.peek(&path(manifest)).unwrap_or_default());
+        let mut part =
+            described(files, folder, manifest, kind, &files.peek(&path(manifest)).unwrap_or_default());
         if let Some((_, _, manager)) = LOCKS.iter().find(|(of, lock, _)| *of == kind && here(lock)) {
             (*manager).clone_into(&mut part.package_manager);
         }
@@ -75,7 +73,8 @@ fn described(files: &Files, folder: &str, manifest: &str, kind: ProjectType, tex
     }
     // A project of `setup.py` often lists its libraries beside it.
     if manifest.starts_with("setup.") && part.framework.is_empty() {
-        let beside = if folder == "." { "requirements.txt".to_owned() } else { format!("{folder}/requirements.txt") };
+        let beside =
+            if folder == "." { "requirements.txt".to_owned() } else { format!("{folder}/requirements.txt") };
         if let Some(text) = files.peek(&beside) {
             manifests::requirements(&text, &mut part);
         }
@@ -95,9 +94,11 @@ fn dotnet(files: &Files, folder: &str) -> Option<String> {
 fn members(files: &Files) -> Vec<String> {
     let mut patterns: Vec<String> = Vec::new();
     let text = |name: &str| files.peek(name).unwrap_or_default();
-    let manifest: Value = serde_json::from_str(text("package.json").trim_start_matches('\u{feff}')).unwrap_or_default();
+    let manifest: Value =
+        serde_json::from_str(text("package.json").trim_start_matches('\u{feff}')).unwrap_or_default();
     let workspaces = manifest.get("workspaces");
-    let listed = workspaces.and_then(|spaces| spaces.as_array().or_else(|| spaces.get("packages")?.as_array()));
+    let listed =
+        workspaces.and_then(|spaces| spaces.as_array().or_else(|| spaces.get("packages")?.as_array()));
     patterns.extend(listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
     patterns.extend(listed_in(&text("pnpm-workspace.yaml"), "packages:"));
     let cargo: Table = text("Cargo.toml").parse().unwrap_or_default();
@@ -136,7 +137,8 @@ fn matching(files: &Files, pattern: &str) -> Vec<String> {
     if pattern.starts_with('!') || pattern.split('/').any(|part| part == ".." || part.is_empty()) {
         return Vec::new();
     }
-    let pattern = pattern.strip_suffix("/**").map_or_else(|| pattern.to_owned(), |before| format!("{before}/*"));
+    let pattern =
+        pattern.strip_suffix("/**").map_or_else(|| pattern.to_owned(), |before| format!("{before}/*"));
     let Some(before) = pattern.strip_suffix('*') else {
         return if pattern.contains('*') { Vec::new() } else { vec![pattern] };
     };
@@ -144,7 +146,8 @@ fn matching(files: &Files, pattern: &str) -> Vec<String> {
     if before.contains('*') {
         return Vec::new();
     }
-    let entries = std::fs::read_dir(files.root().join(before)).into_iter().flatten().flatten().take(MOST_FOLDERS);
+    let entries =
+        std::fs::read_dir(files.root().join(before)).into_iter().flatten().flatten().take(MOST_FOLDERS);
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> =

@@ -86,32 +86,47 @@ fn every_row_of_the_newer_languages() {
     let csproj = br#"<Project Sdk="Microsoft.NET.Sdk.Web"><PackageReference Include="xunit" /></Project>"#;
     check(&[("Shop.csproj", csproj)], "Dotnet (Aspnetcore) | nuget | xunit | ");
     check(&[("Shop.sln", b"")], "Dotnet | nuget | dotnet test | ");
-    let composer = br#"{"require":{"laravel/framework":"1"},"require-dev":{"phpunit/phpunit":"1","laravel/pint":"1"}}"#;
+    let composer =
+        br#"{"require":{"laravel/framework":"1"},"require-dev":{"phpunit/phpunit":"1","laravel/pint":"1"}}"#;
     check(&[("composer.json", composer)], "Php (Laravel) | composer | phpunit | pint");
-    let gems = b"source 'https://rubygems.org'\ngem 'rails', '~> 8'\ngem \"rspec-rails\"\ngem 'rubocop-rails'\n";
+    let gems =
+        b"source 'https://rubygems.org'\ngem 'rails', '~> 8'\ngem \"rspec-rails\"\ngem 'rubocop-rails'\n";
     check(&[("Gemfile", gems)], "Ruby (Rails) | bundler | rspec | rubocop");
     let kotlin = b"plugins { id(\"io.ktor.plugin\") }\ndependencies { testImplementation(\"io.kotest:kotest\") }\n// ktlint\n";
     check(&[("build.gradle.kts", kotlin)], "Kotlin (Ktor) | gradle | kotest | ktlint");
-    check(&[("pom.xml", b"<groupId>org.springframework.boot</groupId><x>junit</x>")], "Java (Spring-boot) | maven | junit | ");
+    check(
+        &[("pom.xml", b"<groupId>org.springframework.boot</groupId><x>junit</x>")],
+        "Java (Spring-boot) | maven | junit | ",
+    );
 }
 
 #[test]
 fn every_row_of_the_package_managers() {
-    for (lock, manager) in [("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm"), ("Pipfile.lock", "pipenv")] {
+    for (lock, manager) in
+        [("uv.lock", "uv"), ("poetry.lock", "poetry"), ("pdm.lock", "pdm"), ("Pipfile.lock", "pipenv")]
+    {
         check(&[("pyproject.toml", b""), (lock, b"")], &format!("Python | {manager} | unittest | "));
     }
-    for (lock, manager) in [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("package-lock.json", "npm")] {
+    for (lock, manager) in
+        [("pnpm-lock.yaml", "pnpm"), ("yarn.lock", "yarn"), ("bun.lock", "bun"), ("package-lock.json", "npm")]
+    {
         check(&[("package.json", b"{}"), (lock, b"")], &format!("Nodejs | {manager} |  | "));
     }
     check(&[("pyproject.toml", b"[tool.pdm]\n")], "Python | pdm | unittest | ");
-    check(&[("Pipfile", b"[packages]\nflask = '*'\n[dev-packages]\npytest = '*'\n")], "Python (Flask) | pipenv | pytest | ");
+    check(
+        &[("Pipfile", b"[packages]\nflask = '*'\n[dev-packages]\npytest = '*'\n")],
+        "Python (Flask) | pipenv | pytest | ",
+    );
 }
 
 #[test]
 fn projects_without_a_pyproject_get_details() {
     let setup = b"setup(name='x', install_requires=['Django>=5'], tests_require=[\"pytest\"])\n";
     check(&[("setup.py", setup)], "Python (Django) | pip | pytest | ");
-    check(&[("setup.py", b"setup()\n"), ("requirements.txt", b"fastapi\nruff\n")], "Python (Fastapi) | pip | unittest | ruff");
+    check(
+        &[("setup.py", b"setup()\n"), ("requirements.txt", b"fastapi\nruff\n")],
+        "Python (Fastapi) | pip | unittest | ruff",
+    );
     let cfg = b"[options]\ninstall_requires =\n    flask>=2\n[flake8]\n";
     check(&[("setup.cfg", cfg)], "Python (Flask) | pip | unittest | flake8");
 }
@@ -125,7 +140,8 @@ fn check_parts(files: &[(&str, &[u8])], expected: &[&str]) {
         std::fs::write(path, bytes).unwrap();
     }
     let parts = detect(folder.path()).projects;
-    let shown: Vec<_> = parts.iter().map(|part| format!("{} {}", part.path, part.project_type.as_str())).collect();
+    let shown: Vec<_> =
+        parts.iter().map(|part| format!("{} {}", part.path, part.project_type.as_str())).collect();
     assert_eq!(shown, expected);
 }
 
@@ -133,17 +149,28 @@ fn check_parts(files: &[(&str, &[u8])], expected: &[&str]) {
 fn all_projects_of_a_repository_are_listed() {
     check_parts(&[("pyproject.toml", b""), ("package.json", b"{}")], &[". python", ". nodejs"]);
     check_parts(
-        &[("package.json", br#"{"workspaces":["packages/*"]}"#), ("packages/b/package.json", b"{}"), ("packages/a/package.json", b"{}")],
+        &[
+            ("package.json", br#"{"workspaces":["packages/*"]}"#),
+            ("packages/b/package.json", b"{}"),
+            ("packages/a/package.json", b"{}"),
+        ],
         &[". nodejs", "packages/a nodejs", "packages/b nodejs"],
     );
     check_parts(
-        &[("Cargo.toml", b"[workspace]\nmembers = ['crates/one', '../out']\n"), ("crates/one/Cargo.toml", b"")],
+        &[
+            ("Cargo.toml", b"[workspace]\nmembers = ['crates/one', '../out']\n"),
+            ("crates/one/Cargo.toml", b""),
+        ],
         &[". rust", "crates/one rust"],
     );
     check_parts(&[("go.work", b"use (\n\t./api // x\n)\n"), ("api/go.mod", b"module x\n")], &["api go"]);
     check_parts(&[("web/package.json", b"{}"), ("api/pyproject.toml", b"")], &["api python", "web nodejs"]);
     check_parts(
-        &[("pnpm-workspace.yaml", b"packages:\n  - 'apps/*'\n"), ("package.json", b"{}"), ("apps/x/package.json", b"{}")],
+        &[
+            ("pnpm-workspace.yaml", b"packages:\n  - 'apps/*'\n"),
+            ("package.json", b"{}"),
+            ("apps/x/package.json", b"{}"),
+        ],
         &[". nodejs", "apps/x nodejs"],
     );
 }

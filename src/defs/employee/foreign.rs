@@ -12,6 +12,9 @@ use super::{
     header::{LONGEST_DESCRIPTION, is_name, one_line, slug},
 };
 
+/// Front matter with more fields than this was not written by a person.
+const MOST_FIELDS: usize = 200;
+
 /// Reads front matter. Other programs take `description: Use it when: …` as it is meant, though a colon makes it no
 /// YAML; so when the whole cannot be read, each field is read for itself, and what is still no YAML is a text.
 pub(super) fn block(parts: &Parts<'_>, report: &mut Report<'_>) -> Option<Node> {
@@ -40,6 +43,9 @@ fn fields(text: &str, offset: usize) -> Option<Vec<(Node, Node)>> {
             return None;
         }
         at += line.len();
+    }
+    if starts.len() > MOST_FIELDS {
+        return None;
     }
     let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([text.len()]);
     let entries: Vec<_> = starts

@@ -103,7 +103,9 @@ fn filled(text: &Text, args: &[Arg], report: &mut Report<'_>) -> String {
         let name = name.trim();
         match tail.strip_prefix("}}") {
             Some(tail) if args.iter().any(|arg| arg.name == name) => {
-                out.push_str(&format!("${{{name}}}"));
+                out.push_str("${");
+                out.push_str(name);
+                out.push('}');
                 rest = tail;
             }
             _ => out.push_str("{{"),

@@ -62,7 +62,7 @@ pub(super) fn take(metadata: &mut Map<String, Value>) -> (Map<String, Value>, Ve
         let Some(name) = key.strip_prefix(PREFIX).filter(|name| usual.contains_key(*name)) else {
             return true;
         };
-        let text = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let as_text = (!ANY.contains(&name)).then_some(Value::String(text.clone()));
         let fitting =
             as_text.into_iter().chain(serde_json::from_str(&text).ok()).find(|value| fits(name, value));

@@ -96,8 +96,8 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn extra() -> impl Strategy<Value = Map<String, Value>> {
     let names = ["license", "color", "metadata", "model", "tools", "argument-hint", "tags", "说明"];
-    let named = (prop::sample::select(names.to_vec()), value());
-    prop::collection::vec(named, 0..4)
+    let field = (prop::sample::select(names.to_vec()), value());
+    prop::collection::vec(field, 0..4)
         .prop_map(|fields| fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
