@@ -167,7 +167,10 @@ fn messages(reply: &Reply) -> Vec<Value> {
     if kind.starts_with("text/event-stream") {
         let data = reply.text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
         // The first event of a stream that can be taken up again has an id and nothing else.
-        return data.filter(|data| !data.is_empty()).map(|data| serde_json::from_str(data).unwrap()).collect();
+        return data
+            .filter(|data| !data.is_empty())
+            .map(|data| serde_json::from_str(data).unwrap())
+            .collect();
     }
     if reply.text.is_empty() { Vec::new() } else { vec![reply.json()] }
 }

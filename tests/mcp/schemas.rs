@@ -220,7 +220,10 @@ async fn only_here(talk: &mut Conversation) -> Vec<(&'static str, Vec<Value>)> {
     let mut unknown = talk.request("tools/list", json!({}));
     unknown["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("v999");
     let mut bare = talk.request("tools/list", json!({}));
-    bare["params"]["_meta"].as_object_mut().unwrap().shift_remove("io.modelcontextprotocol/clientCapabilities");
+    bare["params"]["_meta"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("io.modelcontextprotocol/clientCapabilities");
     vec![
         ("ping", talk.ask("ping", json!({})).await),
         ("tools/list", talk.send(&unknown).await),
@@ -237,7 +240,8 @@ async fn in_all_revisions(open: impl Fn(&Project, &'static str) -> Conversation)
         kinds.sort();
         kinds.dedup();
         let _ = writeln!(seen, "{revision}: {}", kinds.join(" "));
-        let expected = ["notifications/progress", "tools/call", "prompts/get", "resources/read", "-32601", "-32602"];
+        let expected =
+            ["notifications/progress", "tools/call", "prompts/get", "resources/read", "-32601", "-32602"];
         for kind in expected {
             assert!(kinds.iter().any(|seen| seen == kind), "{revision}: no {kind} among {kinds:?}");
         }
