@@ -194,7 +194,7 @@ impl Connection {
             }
             Kind::Invalid(id) => {
                 let error = Error::invalid_request("neither a request, nor a notification, nor a response");
-                Taken::Answer(error.answer(id, self.session.version()))
+                Taken::Answer(error.answer(id, self.version()))
             }
         }
     }
@@ -260,8 +260,13 @@ impl Connection {
 
     /// The answer to what has no readable id.
     fn refusal(&self, error: &Error) -> String {
-        // Who opened no session speaks the modern era: an older client has nothing to say before that.
-        error.answer(None, self.session.version().or(Some(Version::V2026_07_28)))
+        error.answer(None, self.version())
+    }
+
+    /// The revision that errors are written in. Who opened no session speaks the modern era: an older client has
+    /// nothing to say before that.
+    fn version(&self) -> Option<Version> {
+        self.session.version().or(Some(Version::V2026_07_28))
     }
 
     async fn say(&self, message: String) {
