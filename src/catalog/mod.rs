@@ -30,9 +30,9 @@ use tokio::sync::Mutex;
 pub use employees::{Checked, validate};
 pub use lint::{Linted, lint};
 pub use places::Layer;
+pub use project::{Part, Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
 pub use tree::{Tree, Unshown};
-pub use project::{Part, Project, ProjectType, detect};
 pub use watch::Watch;
 
 use employees::Cache;
