@@ -239,7 +239,7 @@ fn pipelines_are_listed_and_shown() {
     assert_eq!((&list[0]["steps"], &list[0]["args"][0]), (&4.into(), &"target".into()));
     assert!(project.run(["pipeline", "list"]).success().contains("review-and-release"));
     let text = project.run(["pipeline", "show", "full-review"]).success();
-    assert!(text.contains("1. code-reviewer, test-engineer, security-auditor (side by side)"), "{text}");
+    assert!(text.contains("1. side by side\n   1.1. code-reviewer id=review"), "{text}");
     assert!(text.contains("2. release-notes-writer"), "{text}");
     project.run(["pipeline", "show", "nothing"]).status(1);
 }

@@ -269,7 +269,7 @@ async fn the_wrong_method_and_the_wrong_path_are_told_apart() {
         reply.problem(405, "method-not-allowed");
     }
     let reply = server.send(server.request(Method::PUT, "/mcp")).await;
-    assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("POST, DELETE")));
+    assert_eq!((reply.status.as_u16(), reply.header("allow")), (405, Some("GET, POST, DELETE")));
     for path in ["/", "/run", "/run/employee", "/run/employee/writer/x", "/tasks/", "/health/x", "/%FF"] {
         server.get(path).await.problem(404, "not-found");
     }
