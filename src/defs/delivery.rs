@@ -18,7 +18,9 @@ pub(super) fn read(
     report: &mut Report<'_>,
 ) -> Vec<serde_json::Value> {
     let nodes = fields.list(key, report);
-    nodes.iter().for_each(|node| check(node, report));
+    for node in nodes {
+        check(node, report);
+    }
     nodes.iter().map(json).collect()
 }
 
@@ -45,7 +47,9 @@ fn check(node: &Node, report: &mut Report<'_>) {
     };
     if key.contains("url") || *key == "webhook" {
         let url = fields.text(key, report);
-        url.iter().for_each(|url| check_url(url, report));
+        if let Some(url) = &url {
+            check_url(url, report);
+        }
     }
 }
 

@@ -93,6 +93,7 @@ pub struct RoutingTemplate {
 
 /// One part of a route.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the four switches of the file format")]
 pub struct RouteStep {
     /// What is done.
     pub role: String,
@@ -265,7 +266,7 @@ fn template(fields: &mut Fields<'_>, report: &mut Report<'_>) -> RoutingTemplate
     for node in fields.list("extra_flows", report) {
         match &node.value {
             Value::List(nodes) => {
-                flows.push(nodes.iter().filter_map(|node| route_step(node, report)).collect())
+                flows.push(nodes.iter().filter_map(|node| route_step(node, report)).collect());
             }
             _ => {
                 let message = format!("a flow must be a list of steps, not {}", node.describe());

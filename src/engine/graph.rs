@@ -39,7 +39,7 @@ pub fn mermaid(pipeline: &Pipeline) -> String {
     let mut from = Edge::of("S");
     for (place, item) in pipeline.items.iter().enumerate() {
         from = match item {
-            Item::Work(work) => drawing.work(work, &place.to_string(), from),
+            Item::Work(work) => drawing.work(work, &place.to_string(), &from),
             Item::Condition(condition) => drawing.condition(condition, place, &from),
             Item::Loop(again) => drawing.again(again, place, &from),
         };
@@ -91,11 +91,11 @@ impl Drawing {
     }
 
     /// Draws a step or a group; `key` tells the forks apart.
-    fn work(&mut self, work: &Work, key: &str, from: Edge) -> Edge {
+    fn work(&mut self, work: &Work, key: &str, from: &Edge) -> Edge {
         let steps = match work {
             Work::Step(step) => {
                 let node = self.step(step);
-                self.edge(&from, &node);
+                self.edge(from, &node);
                 return Edge::of(node);
             }
             Work::Parallel(steps) => steps,
@@ -104,7 +104,7 @@ impl Drawing {
         let (apart, together) = (self.pick("side by side", "并行"), self.pick("join", "合并"));
         self.line(&format!("{fork}{{\"{apart}\"}}"));
         self.line(&format!("{join}{{\"{together}\"}}"));
-        self.edge(&from, &fork);
+        self.edge(from, &fork);
         for step in steps {
             let node = self.step(step);
             self.line(&format!("{fork} --> {node}"));
@@ -151,7 +151,7 @@ impl Drawing {
 
     fn block(&mut self, works: &[Work], key: &str, mut from: Edge) -> Edge {
         for (place, work) in works.iter().enumerate() {
-            from = self.work(work, &format!("{key}_{place}"), from);
+            from = self.work(work, &format!("{key}_{place}"), &from);
         }
         from
     }

@@ -26,7 +26,7 @@ fn main() {
         ["nothing"] => {}
         ["stdio"] => run(stdio()),
         ["crew"] => {
-            run(serve(mcp::router(Arc::new(echo::Echo::new()), &mcp::Options::default(), Tracker::new())))
+            run(serve(mcp::router(Arc::new(echo::Echo::new()), &mcp::Options::default(), Tracker::new())));
         }
         ["rmcp"] => run(serve(rival::router())),
         ["bare", file] => run(serve(bare(std::fs::read(file).unwrap().into()))),

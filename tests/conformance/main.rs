@@ -1,5 +1,11 @@
 //! A server for the conformance suite of MCP: crew's own protocol and transports, with the fixtures the suite asks
 //! for in place of employees and pipelines. Only tests run it; `run.sh` beside it does so.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::similar_names,
+    clippy::unnecessary_wraps,
+    reason = "fixtures read as a table: each says its outcome in the same form"
+)]
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a fault shows")]
 
 mod host;

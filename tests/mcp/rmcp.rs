@@ -65,7 +65,7 @@ async fn everything(client: &Client) {
     call_all(client).await;
     for prompt in client.list_all_prompts().await.unwrap() {
         let named =
-            prompt.arguments.into_iter().flatten().map(|argument| (argument.name.to_string(), json!("x")));
+            prompt.arguments.into_iter().flatten().map(|argument| (argument.name.clone(), json!("x")));
         let params = GetPromptRequestParams::new(prompt.name).with_arguments(named.collect());
         assert!(!client.get_prompt(params).await.unwrap().messages.is_empty());
     }

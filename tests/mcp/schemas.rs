@@ -246,7 +246,7 @@ async fn in_all_revisions(open: impl Fn(&Project, &'static str) -> Conversation)
             assert!(kinds.iter().any(|seen| seen == kind), "{revision}: no {kind} among {kinds:?}");
         }
     }
-    println!("{seen}");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{seen}\n").as_bytes());
 }
 
 #[tokio::test]

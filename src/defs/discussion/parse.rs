@@ -57,7 +57,9 @@ fn discussion(
 ) -> Option<(Discussion, DiscussionMarks)> {
     let mut fields = Fields::of(node, "a discussion", report)?;
     let name = fields.text("name", report);
-    name.iter().for_each(|name| check_name(name, report));
+    if let Some(name) = &name {
+        check_name(name, report);
+    }
     let description = fields.string("description", report);
     let topic = fields.required_text("topic", report).map(|text| text.value.trim().to_owned());
     let mut marks = DiscussionMarks::default();

@@ -7,6 +7,7 @@ pub const ROUND_TEMPLATES: [&str; 5] =
     ["standard", "brainstorm-to-decision", "adversarial", "deep-adversarial", "discuss-then-execute"];
 
 /// The rounds of a template; their names and instructions are in Chinese when `chinese` is.
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 pub(super) fn of(template: &str, chinese: bool) -> Option<Vec<Round>> {
     use Interaction::{
         Brainstorm, Challenge, CrossExamine, Free, Response, RoundRobin, SteelmanThenAttack, Vote,

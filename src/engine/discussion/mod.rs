@@ -17,7 +17,7 @@ mod plan;
 mod prompt;
 mod words;
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
@@ -108,7 +108,7 @@ impl Stage {
             (pick("Project type", "项目类型"), self.project.as_deref().unwrap_or_default()),
         ];
         for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-            text.push_str(&format!("**{label}**{colon}{value}\n"));
+            let _ = writeln!(text, "**{label}**{colon}{value}");
         }
         text
     }

@@ -185,7 +185,7 @@ impl Run<'_> {
     async fn decide(&self, name: &str, what: &str, test: &Test) -> Result<bool, Failure> {
         let decide = || async {
             match self.outputs.fill(&test.check, &self.one.args) {
-                Ok(text) => Ok(test.holds(&text)),
+                Ok(filled) => Ok(test.holds(&filled)),
                 Err(unwired) => {
                     Err(Failure::new(format!("the {what} `{}` cannot be decided: {unwired}", test.check)))
                 }

@@ -1,6 +1,6 @@
 //! One step of a pipeline: whether it runs, how often it is tried, how long it may take.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{fmt::Write as _, future::Future, sync::Arc, time::Duration};
 
 use super::{
     super::{Answer, Args, Crew, Error, crew::find_employee, prompt::Given, wiring::Outputs},
@@ -45,7 +45,7 @@ impl OneRun<'_> {
         // The index makes the name unique; the id makes it readable.
         let mut name = format!("{index}:{}", step.id.as_deref().unwrap_or(&step.employee));
         if let Some(round) = way.round {
-            name.push_str(&format!("@{round}"));
+            let _ = write!(name, "@{round}");
         }
         let ran = self.steps.run(&name, || self.work(step, index, outputs)).await;
         let mut run = ran.unwrap_or_else(|failure| StepRun {
