@@ -45,6 +45,14 @@ pub(super) fn check_names(names: &HostNames, headers: &HeaderMap, uri: &Uri) -> 
     })
 }
 
+/// The answer to a method that a path does not have; `allowed` are those it has.
+pub(super) fn method_not_allowed(allowed: &'static str, usage: &'static str) -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Refusal { status, code: "method-not-allowed", text: usage }.into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
 /// Checks that a body is said to be JSON.
 pub(super) fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -20,14 +20,13 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::sse::sse_router;
 use self::{
     exchange::{answer_json, bare},
-    gate::Refusal,
     sessions::{Sessions, Streamable},
     streams::Budget,
 };
@@ -202,14 +201,8 @@ fn unreadable(post: &Post<'_>, error: &Error) -> Response {
 }
 
 fn method_not_allowed() -> Response {
-    let refusal = Refusal {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        code: "method-not-allowed",
-        text: "POST a JSON-RPC message, or GET or DELETE a session named by `Mcp-Session-Id`",
-    };
-    let mut response = refusal.into_response();
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
-    response
+    let usage = "POST a JSON-RPC message, or GET or DELETE a session named by `Mcp-Session-Id`";
+    gate::method_not_allowed("GET, POST, DELETE", usage)
 }
 
 /// A message was taken that has no answer.

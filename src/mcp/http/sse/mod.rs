@@ -21,7 +21,7 @@ use axum::{
     routing::any,
 };
 use futures_util::future::join_all;
-use http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts};
+use http::{Method, StatusCode, Uri, request::Parts};
 use serde_json::{json, value::RawValue};
 
 use self::channel::{Channel, Events};
@@ -29,7 +29,7 @@ use super::{
     Endpoint, Options, Post, accepted,
     calls::{self, Asked},
     exchange::{Call, answer_json, events},
-    gate::{self, Refusal},
+    gate,
 };
 use crate::{
     base::Tracker,
@@ -57,18 +57,22 @@ type Shared = Arc<Endpoint<Channel>>;
 
 async fn stream(State(endpoint): State<Shared>, request: Request) -> Response {
     let (parts, _) = request.into_parts();
-    match check(&endpoint, &parts, &Method::GET, "GET a stream here; its first event says where to POST") {
-        Err(refusal) => refusal,
-        Ok(()) => open(&endpoint, &post_of(&parts)),
+    if let Err(refusal) = gate::check_names(&endpoint.names, &parts.headers, &parts.uri) {
+        return refusal.into_response();
     }
+    if parts.method != Method::GET {
+        return gate::method_not_allowed("GET", "GET a stream here; its first event says where to POST");
+    }
+    open(&endpoint, &post_of(&parts))
 }
 
 async fn message(State(endpoint): State<Shared>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let checked =
-        check(&endpoint, &parts, &Method::POST, "POST a JSON-RPC message here; GET /sse is the stream");
-    if let Err(refusal) = checked {
-        return refusal;
+    if let Err(refusal) = gate::check_names(&endpoint.names, &parts.headers, &parts.uri) {
+        return refusal.into_response();
+    }
+    if parts.method != Method::POST {
+        return gate::method_not_allowed("POST", "POST a JSON-RPC message here; GET /sse is the stream");
     }
     let body = match gate::check_kind(&parts.headers) {
         Ok(()) => gate::read_body(&parts.headers, body, endpoint.max_body_bytes).await,
@@ -89,25 +93,6 @@ async fn message(State(endpoint): State<Shared>, request: Request) -> Response {
     };
     let posted = Posted { endpoint: &endpoint, post: &post, channel: &channel, id };
     posted.take(&body).await
-}
-
-/// Checks what does not depend on the session.
-fn check(
-    endpoint: &Endpoint<Channel>,
-    parts: &Parts,
-    method: &Method,
-    usage: &'static str,
-) -> Result<(), Response> {
-    gate::check_names(&endpoint.names, &parts.headers, &parts.uri).map_err(Refusal::into_response)?;
-    if parts.method == *method {
-        return Ok(());
-    }
-    let status = StatusCode::METHOD_NOT_ALLOWED;
-    let mut response = Refusal { status, code: "method-not-allowed", text: usage }.into_response();
-    if let Ok(allowed) = HeaderValue::from_str(method.as_str()) {
-        response.headers_mut().insert(header::ALLOW, allowed);
-    }
-    Err(response)
 }
 
 fn post_of(parts: &Parts) -> Post<'_> {
