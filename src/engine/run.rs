@@ -93,6 +93,7 @@ impl Crew {
             model: self.model(&*self.definitions().await, model, employee).to_owned(),
             system: self.render(employee, given).await?,
             messages: vec![Message::user(BEGIN)],
+            tools: Vec::new(),
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
             fallback_model: self.fallback_model().cloned(),
@@ -107,7 +108,7 @@ fn conclude(employee: &Employee, reply: Reply, watch: Stopwatch) -> Result<Answe
     }
     Ok(Answer {
         employee: employee.name.clone(),
-        output: reply.text,
+        output: reply.said.text,
         model: reply.model,
         input_tokens: reply.usage.input_tokens,
         output_tokens: reply.usage.output_tokens,

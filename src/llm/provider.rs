@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Error;
 use crate::base::Secret;
 
@@ -9,12 +11,17 @@ use crate::base::Secret;
 pub const ECHO: &str = "echo";
 
 /// A dialect of HTTP and JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Wire {
     /// Anthropic's Messages.
     Anthropic,
     /// `OpenAI`'s chat completions, which most others speak too.
+    #[serde(rename = "openai")]
     OpenAi,
+    /// `OpenAI`'s responses.
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
     /// Google's `generateContent`.
     Gemini,
 }

@@ -91,7 +91,7 @@ fn address(endpoint: &Endpoint) -> Result<(String, bool), String> {
     let version = match endpoint.wire {
         Wire::Anthropic => "/v1",
         Wire::Gemini => "/v1beta",
-        Wire::OpenAi => "",
+        Wire::OpenAi | Wire::OpenAiResponses => "",
     };
     Ok((address.strip_suffix(version).unwrap_or(address).to_owned(), is_local(&url)))
 }
@@ -155,7 +155,7 @@ impl Transport {
         let Some(mut chunk) = first else {
             // An error, or a server that does not stream.
             let reply = self.whole(target, response).await?;
-            teller.tell(reply.text.clone()).await;
+            teller.tell(reply.said.text.clone()).await;
             return Ok(reply);
         };
         let fault = |fault| target.redact(wire::fault(&target.provider, fault));

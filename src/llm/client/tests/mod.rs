@@ -129,6 +129,7 @@ fn request(model: &str) -> Request {
         model: model.to_owned(),
         system: "s".to_owned(),
         messages: vec![Message::user("hello")],
+        tools: Vec::new(),
         max_tokens: None,
         temperature: None,
         fallback_model: None,

@@ -51,7 +51,7 @@ async fn refusals_say_that_it_is_there() {
 async fn a_model_may_stand_in_for_another() {
     let stage = stage_of_two([|_| answer(500, &[], ""), |_| answer(200, &[], ANSWER)], |_| ()).await;
     let reply = stage.ask_both().await.unwrap();
-    assert_eq!((reply.text.as_str(), stage.all_requests()), ("Hello! How can I help?", [3, 1]));
+    assert_eq!((reply.said.text.as_str(), stage.all_requests()), ("Hello! How can I help?", [3, 1]));
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.by_provider["openai"].failed, snapshot.by_provider["deepseek"].success), (1, 1));
     assert_eq!(reply.cost_usd, Some(0.000_009_52), "the price is that of the model that answered");

@@ -6,7 +6,7 @@ use super::*;
 async fn an_answer_is_returned_and_counted() {
     let stage = stage(|_| answer(200, &[], ANSWER), |_| ()).await;
     let reply = stage.ask().await.unwrap();
-    assert_eq!((reply.text.as_str(), reply.finish), ("Hello! How can I help?", Finish::Stop));
+    assert_eq!((reply.said.text.as_str(), reply.finish), ("Hello! How can I help?", Finish::Stop));
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.tokens.input, snapshot.tokens.output), (19, 10));
     assert_eq!(snapshot.by_employee["tester"].tokens, 29);
@@ -144,6 +144,6 @@ async fn the_offline_model_needs_nothing() {
     let client = Client::new(Settings::default(), Arc::clone(&meter));
     client.check("echo").unwrap();
     let reply = client.complete(&request("echo")).await.unwrap();
-    assert!(reply.text.ends_with("hello"), "{}", reply.text);
+    assert!(reply.said.text.ends_with("hello"), "{}", reply.said.text);
     assert_eq!(meter.snapshot().by_provider["echo"].success, 1);
 }
