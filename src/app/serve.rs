@@ -108,7 +108,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let listener = listen(&serve.bind, token.is_some()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env), serve.journal, &tracker);
+    let office = office::open(&serve.root, Settings::read(env, &serve.root)?, serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)

@@ -89,14 +89,15 @@ impl Crew {
         given: &Given,
         model: Option<&str>,
     ) -> Result<Request, Error> {
+        let definitions = self.definitions().await;
         Ok(Request {
-            model: self.model(&*self.definitions().await, model, employee).to_owned(),
+            model: self.model(&definitions, model, employee),
             system: self.render(employee, given).await?,
             messages: vec![Message::user(BEGIN)],
             tools: Vec::new(),
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
-            fallback_model: self.fallback_model().cloned(),
+            fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })
     }

@@ -56,12 +56,12 @@ fn tokens(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llm::Message;
+    use crate::llm::{Choice, Message};
 
     #[test]
     fn repeats_what_it_was_told_and_says_so() {
         let request = Request {
-            model: "echo".to_owned(),
+            model: Choice::of("echo"),
             system: "12345".to_owned(),
             messages: vec![
                 Message::user("first"),
@@ -71,7 +71,7 @@ mod tests {
             tools: Vec::new(),
             max_tokens: None,
             temperature: None,
-            fallback_model: None,
+            fallback: None,
             account: "test".to_owned(),
         };
         let reply = answer(&request);

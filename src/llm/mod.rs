@@ -15,5 +15,5 @@ pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Toke
 pub use prices::{Price, Prices};
 pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};
 pub use types::{
-    Event, Finish, Message, Reply, Request, Said, Thoughts, ToolCall, ToolResult, ToolSpec, Usage,
+    Choice, Event, Finish, Message, Reply, Request, Said, Thoughts, ToolCall, ToolResult, ToolSpec, Usage,
 };

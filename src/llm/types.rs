@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
-use super::Wire;
+use super::provider::{Key, Wire};
 
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,11 +94,36 @@ pub struct ToolResult {
     pub is_error: bool,
 }
 
-/// A request to whichever provider serves `model`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// Model name; its prefix chooses the provider.
+/// A model, and where it is served when that is not where models of its name are.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// Its name; its prefix chooses the provider.
     pub model: String,
+    /// The address of a server that speaks as `OpenAI` does, in place of a provider.
+    pub base_url: Option<String>,
+    /// The key, in place of that of the provider. A server at an address of its own is never sent that one.
+    pub key: Option<Key>,
+    /// Where this is settled, for messages about it: `employee "reviewer"`.
+    pub from: String,
+}
+
+impl Choice {
+    /// The model of this name where it usually is.
+    pub fn of(model: impl Into<String>) -> Self {
+        Self { model: model.into(), base_url: None, key: None, from: String::new() }
+    }
+
+    /// Whether both are the same model at the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        (&self.model, &self.base_url) == (&other.model, &other.base_url)
+    }
+}
+
+/// A request to a model.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The model that is asked.
+    pub model: Choice,
     /// Instructions above the conversation.
     pub system: String,
     /// The conversation, oldest first; the last turn is the user's or that of the tools.
@@ -110,7 +135,7 @@ pub struct Request {
     /// 0 to 2, a provider's default when absent.
     pub temperature: Option<f32>,
     /// A model to ask once when `model` does not answer, with its own provider and key.
-    pub fallback_model: Option<String>,
+    pub fallback: Option<Choice>,
     /// Whom the call is charged to in the accounts: a name from a small closed set.
     pub account: String,
 }

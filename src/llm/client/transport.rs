@@ -56,7 +56,8 @@ impl Target {
         if key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
             return Err(Error::InvalidKey { provider: id(), from: key_from });
         }
-        Ok(Some(Self { provider: id(), wire: endpoint.wire, key, key_from, base_url, local }))
+        let wire = provider.wire(endpoint, model);
+        Ok(Some(Self { provider: id(), wire, key, key_from, base_url, local }))
     }
 
     /// `error` without the key, should the provider have repeated it. A key of under 8 characters is a

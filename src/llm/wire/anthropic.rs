@@ -155,7 +155,7 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     }
     headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let body = Body {
-        model: &request.model,
+        model: &request.model.model,
         max_tokens: request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         system: &request.system,
         messages: request.messages.iter().map(Turn::from).collect(),
@@ -349,7 +349,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::llm::Reply;
+    use crate::llm::{Choice, Reply};
 
     const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/llm/anthropic-message.json");
     const THINKING: &[u8] = include_bytes!("../../../tests/fixtures/llm/anthropic-thinking.json");
@@ -364,13 +364,13 @@ mod tests {
 
     fn request() -> Request {
         Request {
-            model: "claude-sonnet-4-20250514".to_owned(),
+            model: Choice::of("claude-sonnet-4-20250514"),
             system: "你是审查员".to_owned(),
             messages: vec![Message::user("go")],
             tools: Vec::new(),
             max_tokens: None,
             temperature: Some(0.7),
-            fallback_model: None,
+            fallback: None,
             account: "code-reviewer".to_owned(),
         }
     }

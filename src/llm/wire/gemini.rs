@@ -187,7 +187,7 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
         generation_config: any.then_some(generation),
     };
     // The name becomes part of a path and must not lead out of it.
-    let model: String = form_urlencoded::byte_serialize(request.model.as_bytes()).collect();
+    let model: String = form_urlencoded::byte_serialize(request.model.model.as_bytes()).collect();
     let call = match form {
         Form::Whole => "generateContent",
         Form::Stream => "streamGenerateContent?alt=sse",
@@ -267,7 +267,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::llm::{Message, Reply};
+    use crate::llm::{Choice, Message, Reply};
 
     const CONTENT: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-content.json");
     const BLOCKED: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-blocked.json");
@@ -282,13 +282,13 @@ mod tests {
 
     fn parts(model: &str, form: Form) -> HttpParts {
         let request = Request {
-            model: model.to_owned(),
+            model: Choice::of(model),
             system: "be brief".to_owned(),
             messages: vec![Message::user("go"), Message::Assistant("ok".to_owned().into())],
             tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
-            fallback_model: None,
+            fallback: None,
             account: "a".to_owned(),
         };
         encode(Secret::new("g-1").as_ref(), &request, form).unwrap()

@@ -211,9 +211,9 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     }
     let system = (!request.system.is_empty()).then(|| Turn::of("system", &request.system));
     let turns = request.messages.iter().flat_map(Turn::all);
-    let reasons = reasons(&request.model);
+    let reasons = reasons(&request.model.model);
     let body = Body {
-        model: &request.model,
+        model: &request.model.model,
         messages: system.into_iter().chain(turns).collect(),
         tools: request.tools.iter().map(Tool::from).collect(),
         temperature: request.temperature.filter(|_| !reasons),
@@ -354,7 +354,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::llm::{Message, Reply};
+    use crate::llm::{Choice, Message, Reply};
 
     const COMPLETION: &[u8] = include_bytes!("../../../tests/fixtures/llm/openai-completion.json");
     const REFUSAL: &[u8] = include_bytes!("../../../tests/fixtures/llm/openai-refusal.json");
@@ -370,13 +370,13 @@ mod tests {
 
     fn body(model: &str) -> Value {
         let request = Request {
-            model: model.to_owned(),
+            model: Choice::of(model),
             system: "be brief".to_owned(),
             messages: vec![Message::user("go"), Message::Assistant("ok".to_owned().into())],
             tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
-            fallback_model: None,
+            fallback: None,
             account: "a".to_owned(),
         };
         let parts = encode(Secret::new("sk-1").as_ref(), &request, Form::Whole).unwrap();

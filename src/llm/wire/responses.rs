@@ -60,9 +60,9 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     if let Some(key) = key {
         headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
     }
-    let reasons = openai::reasons(&request.model);
+    let reasons = openai::reasons(&request.model.model);
     let body = Body {
-        model: &request.model,
+        model: &request.model.model,
         instructions: &request.system,
         input: request.messages.iter().flat_map(items).collect(),
         tools: request.tools.iter().map(Tool::from).collect(),

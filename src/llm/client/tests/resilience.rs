@@ -65,7 +65,7 @@ async fn it_stands_in_for_one_that_is_left_alone_or_not_there() {
         stage.ask_both().await.unwrap();
     }
     assert_eq!(stage.all_requests(), [5, 3]);
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("claude-x") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("claude-x") };
     stage.client.complete(&request).await.unwrap();
     assert_eq!(stage.all_requests(), [5, 4]);
 }
@@ -89,7 +89,7 @@ async fn both_failures_are_told_and_the_requests_are_bounded() {
 #[tokio::test]
 async fn nothing_stands_in_for_itself() {
     let stage = stage(|_| answer(400, &[], "no"), |_| ()).await;
-    let request = Request { fallback_model: Some("gpt-4o".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("gpt-4o")), ..request("gpt-4o") };
     let error = stage.client.complete(&request).await.unwrap_err();
     assert_eq!((error.to_string().as_str(), stage.requests()), ("openai answered 400: no", 1));
 }
@@ -97,7 +97,7 @@ async fn nothing_stands_in_for_itself() {
 #[tokio::test]
 async fn a_fallback_without_a_key_says_so() {
     let stage = stage(|_| answer(400, &[], "no"), |_| ()).await;
-    let request = Request { fallback_model: Some("claude-x".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("claude-x")), ..request("gpt-4o") };
     let error = stage.client.complete(&request).await.unwrap_err().to_string();
     assert!(error.contains("openai answered 400: no; the fallback `claude-x` failed too"), "{error}");
     assert!(error.contains("ANTHROPIC_API_KEY"), "{error}");

@@ -106,7 +106,7 @@ async fn what_was_said_is_not_said_again() {
     let (text, error, stage) = told(cut).await;
     assert_eq!((text.as_str(), error.class().as_str(), stage.requests()), ("Hello，世界", "connection", 1));
     let stage = stage_of_two([cut, |_| events(STREAM)], |_| ()).await;
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
     let (text, outcome) = hear(&stage, &request).await;
     assert_eq!((text.as_str(), stage.all_requests()), ("Hello，世界", [1, 0]));
     assert_eq!(outcome.unwrap_err().class(), "connection");
@@ -115,7 +115,7 @@ async fn what_was_said_is_not_said_again() {
 #[tokio::test]
 async fn a_fallback_may_say_what_the_first_did_not() {
     let stage = stage_of_two([|_| answer(400, &[], "no"), |_| events(STREAM)], |_| ()).await;
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
     let (text, reply) = hear(&stage, &request).await;
     assert_eq!(
         (text.as_str(), reply.unwrap().said.text.as_str(), stage.all_requests()),
@@ -217,7 +217,7 @@ async fn dropping_it_closes_the_connection() {
     drop(telling);
     told.recv().await.unwrap();
     assert_eq!(meter.snapshot().calls.total, 0);
-    assert_eq!(client.0.lanes[2].turns.available_permits(), 1);
+    assert_eq!(lane(&client).turns.available_permits(), 1);
 }
 
 #[tokio::test]

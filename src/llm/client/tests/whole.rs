@@ -110,7 +110,8 @@ async fn a_closed_port_and_a_broken_answer_are_connection_errors() {
 #[tokio::test]
 async fn one_provider_has_only_so_many_turns() {
     let stage = stage(|_| answer(200, &[], ANSWER), |settings| settings.max_in_flight = 1).await;
-    let held = stage.client.0.lanes[2].turns.acquire().await.unwrap();
+    let lane = lane(&stage.client);
+    let held = lane.turns.acquire().await.unwrap();
     let request = request("gpt-4o");
     let mut call = std::pin::pin!(stage.client.complete(&request));
     assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -124,7 +125,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
     let check = async |model: &str, provider: &str, class: &str| {
         let meter = Arc::new(Meter::new());
         let client = Client::new(Settings::default(), Arc::clone(&meter));
-        assert_eq!(client.check(model).unwrap_err().class(), class);
+        assert_eq!(client.check(&Choice::of(model)).unwrap_err().class(), class);
         assert_eq!(meter.snapshot().calls.total, 0, "a check is no call");
         assert_eq!(client.complete(&request(model)).await.unwrap_err().class(), class);
         let snapshot = meter.snapshot();
@@ -134,7 +135,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
     check("llama-3", "unknown", "unknown_model").await;
     check("gemini-2.0-flash", "gemini", "missing_key").await;
     check("deepseek-chat", "deepseek", "missing_key").await;
-    let error = Client::new(Settings::default(), Arc::default()).check("claude-x").unwrap_err();
+    let error = Client::new(Settings::default(), Arc::default()).check(&Choice::of("claude-x")).unwrap_err();
     assert!(error.to_string().contains("ANTHROPIC_API_KEY"), "{error}");
 }
 
@@ -142,7 +143,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
 async fn the_offline_model_needs_nothing() {
     let meter = Arc::new(Meter::new());
     let client = Client::new(Settings::default(), Arc::clone(&meter));
-    client.check("echo").unwrap();
+    client.check(&Choice::of("echo")).unwrap();
     let reply = client.complete(&request("echo")).await.unwrap();
     assert!(reply.said.text.ends_with("hello"), "{}", reply.said.text);
     assert_eq!(meter.snapshot().by_provider["echo"].success, 1);

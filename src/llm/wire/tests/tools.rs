@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::streams::read;
-use crate::llm::{Finish, Message, Reply, Request, Said, Thoughts, ToolResult, ToolSpec, Wire, wire::*};
+use crate::llm::{
+    Choice, Finish, Message, Reply, Request, Said, Thoughts, ToolResult, ToolSpec, Wire, wire::*,
+};
 
 const WIRES: [Wire; 4] = [Wire::Anthropic, Wire::OpenAi, Wire::OpenAiResponses, Wire::Gemini];
 
@@ -89,7 +91,7 @@ fn calls_are_read_whole_and_in_pieces() {
 fn request(messages: Vec<Message>) -> Request {
     let schema = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     Request {
-        model: "m".to_owned(),
+        model: Choice::of("m"),
         system: String::new(),
         messages,
         tools: vec![ToolSpec {
@@ -99,7 +101,7 @@ fn request(messages: Vec<Message>) -> Request {
         }],
         max_tokens: Some(10),
         temperature: None,
-        fallback_model: None,
+        fallback: None,
         account: "a".to_owned(),
     }
 }
@@ -284,7 +286,7 @@ fn reasoning_models_hand_out_their_thoughts_encrypted() {
     let plain = body(&request);
     assert_eq!((&plain["store"], &plain["temperature"]), (&json!(false), &json!(0.5)));
     assert!(plain.get("include").is_none());
-    request.model = "o3-pro".to_owned();
+    request.model = Choice::of("o3-pro");
     let reasoning = body(&request);
     assert_eq!(reasoning["include"], json!(["reasoning.encrypted_content"]));
     assert!(reasoning.get("temperature").is_none());
