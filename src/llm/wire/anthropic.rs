@@ -76,11 +76,7 @@ fn blocks(said: &Said) -> Vec<Value> {
 
 fn result(result: &ToolResult) -> Value {
     let ToolResult { id, text, is_error, name: _ } = result;
-    let mut block = json!({"type": "tool_result", "tool_use_id": id, "content": text});
-    if *is_error {
-        block["is_error"] = true.into();
-    }
-    block
+    json!({"type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error})
 }
 
 #[derive(Serialize)]
@@ -311,9 +307,10 @@ fn go_on(index: u64, delta: Delta, so_far: &mut SoFar) -> Result<(), Fault> {
 
 /// Adds to a field of the thought that is coming in; blocks come one after the other.
 fn think(so_far: &mut SoFar, field: &str, more: &str) {
-    if let Some(thought) = thoughts(so_far).last_mut() {
+    if let Some(Value::Object(thought)) = thoughts(so_far).last_mut() {
         let known = thought.get(field).and_then(Value::as_str).unwrap_or_default();
-        thought[field] = format!("{known}{more}").into();
+        let whole = format!("{known}{more}");
+        thought.insert(field.to_owned(), whole.into());
     }
 }
 

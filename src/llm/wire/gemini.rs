@@ -58,12 +58,11 @@ fn parts(said: &Said) -> Vec<Value> {
     let text = (!said.text.is_empty() || said.calls.is_empty()).then(|| json!({"text": said.text}));
     let signatures = said.thoughts.as_ref().filter(|thoughts| thoughts.wire == Wire::Gemini);
     let calls = said.calls.iter().enumerate().map(|(number, call)| {
-        let mut part = json!({"functionCall": {"name": call.name, "args": object(&call.arguments)}});
-        let signature = signatures.and_then(|signatures| signatures.parts.get(number));
-        if let Some(signature) = signature.filter(|signature| !signature.is_null()) {
-            part["thoughtSignature"] = signature.clone();
+        let made = json!({"name": call.name, "args": object(&call.arguments)});
+        match signatures.and_then(|signatures| signatures.parts.get(number)) {
+            None | Some(Value::Null) => json!({"functionCall": made}),
+            Some(signature) => json!({"functionCall": made, "thoughtSignature": signature}),
         }
-        part
     });
     text.into_iter().chain(calls).collect()
 }

@@ -154,7 +154,7 @@ fn results_go_back_with_what_asked_for_them() {
                 {"type": "tool_use", "id": "toolu_01B", "name": "get_time", "input": {}},
             ]},
             {"role": "user", "content": [
-                {"type": "tool_result", "tool_use_id": "toolu_01A", "content": "晴"},
+                {"type": "tool_result", "tool_use_id": "toolu_01A", "content": "晴", "is_error": false},
                 {"type": "tool_result", "tool_use_id": "toolu_01B", "content": "no clock", "is_error": true},
             ]},
         ])
