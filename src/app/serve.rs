@@ -117,7 +117,6 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     };
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
-    served::watch_files(&office, &tracker);
 
     let state = web::State {
         tasks: tasks.clone(),
@@ -129,7 +128,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let host = Arc::new(served::host(&office, &serve.toolsets)?);
+    let host = served::host(&office, &serve.toolsets, &tracker)?;
     let mcp = mcp::router(host, &options, tracker.clone());
     run(listener, web::router(state, mcp), &tracker).await
 }
