@@ -2,6 +2,7 @@
 
 mod config;
 mod library;
+mod news;
 mod office;
 mod project;
 mod runs;

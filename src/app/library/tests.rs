@@ -42,8 +42,12 @@ impl Sample {
             fs::write(path, bytes).unwrap();
         }
         let settings = Settings::read(&Environment::default(), folder.path()).unwrap();
-        let office = office::open(folder.path(), settings, Journal::None, &Tracker::new());
-        let host = Arc::new(served::host(&office, &[]).unwrap());
+        let tracker = Tracker::new();
+        let office = office::open(folder.path(), settings, Journal::None, &tracker);
+        // The files are looked at when a test says so, and not else.
+        let still = Tracker::new();
+        still.stop();
+        let host = served::host(&office, &[], &still).unwrap();
         Self { folder, office, host }
     }
 
