@@ -13,6 +13,7 @@ mod durability;
 mod floors;
 mod mcp;
 mod pipelines;
+mod schemas;
 mod serve;
 mod stream;
 mod support;

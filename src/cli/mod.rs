@@ -61,7 +61,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
-            Command::Schema { name } => schema::schema(name),
+            Command::Schema { name } => schema::schema(&cli.global, name, env),
             Command::Check => check::check(&cli.global, env).await,
             Command::Validate(args) => validate::validate(&cli.global, args),
             Command::Init(args) => author::init(&cli.global, args),

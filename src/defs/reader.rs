@@ -352,6 +352,8 @@ impl<'n> Fields<'n> {
 
     /// Notes every key that nobody asked for, save those in `silent`.
     pub(super) fn finish(self, unknown: Unknown, silent: &[&str], report: &mut Report<'_>) {
+        #[cfg(test)]
+        asked::note(self.what, &self.known);
         for (key, (span, _)) in &self.entries {
             if self.known.contains(key) || silent.contains(key) {
                 continue;
@@ -412,4 +414,29 @@ fn number(text: &str) -> Option<Number> {
     let whole = text.parse::<i64>().ok().map(Number::from);
     let number = whole.or_else(|| text.parse().ok().and_then(Number::from_f64))?;
     (number.to_string() == text).then_some(number)
+}
+
+/// Which keys were asked for while something was read, so that tests can compare them with a schema.
+#[cfg(test)]
+pub(super) mod asked {
+    use std::{
+        cell::RefCell,
+        collections::{BTreeMap, BTreeSet},
+    };
+
+    /// Keys by what they describe.
+    pub(in crate::defs) type Asked = BTreeMap<&'static str, BTreeSet<&'static str>>;
+
+    thread_local! {
+        static ASKED: RefCell<Asked> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    pub(super) fn note(what: &'static str, keys: &[&'static str]) {
+        ASKED.with_borrow_mut(|asked| asked.entry(what).or_default().extend(keys));
+    }
+
+    /// What was asked for in this thread since this was called last.
+    pub(in crate::defs) fn take() -> Asked {
+        ASKED.take()
+    }
 }
