@@ -22,7 +22,15 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 
 use self::args::{CatalogCommand, Cli, Command};
-use crate::app::{self, Environment};
+use crate::{
+    app::{self, Environment},
+    defs::{Diagnostic, Source},
+};
+
+/// A finding about `source` as the program shows it, without colours: the text it is about, and a caret under the place.
+pub fn drawn(diagnostic: &Diagnostic, source: &Source) -> String {
+    render::plain(diagnostic, source)
+}
 
 /// Runs the program with the words and the environment of this process.
 pub fn main() -> ExitCode {

@@ -16,6 +16,11 @@ pub(in crate::cli) fn findings(findings: &[Finding]) {
     }
 }
 
+/// A finding as it looks without colours.
+pub(in crate::cli) fn plain(diagnostic: &Diagnostic, source: &Source) -> String {
+    draw(diagnostic, source, &Renderer::plain())
+}
+
 fn draw(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -68,7 +73,7 @@ mod tests {
             labels: vec![Label { span: Span { start, end }, line, column, text: "here".to_owned() }],
             help: Some("write lower-case letters, digits and hyphens".to_owned()),
         };
-        insta::assert_snapshot!(draw(&diagnostic, &source, &Renderer::plain()), @"
+        insta::assert_snapshot!(plain(&diagnostic, &source), @"
         error[bad-name]: `审查员 A` cannot be a name
          --> 审查员.md:2:7
           |
