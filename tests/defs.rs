@@ -195,6 +195,20 @@ fn what_is_right_is_read_without_a_word() {
     }
 }
 
+/// See `fixtures/defs/found/README.md`.
+#[test]
+fn what_others_write_is_read_and_every_warning_explains_itself() {
+    let mut text = String::new();
+    for kind in ["agent", "skill", "recipe"] {
+        for path in children(&fixtures(&format!("found/{kind}"))) {
+            let (found, diagnostics) = read(kind, &path);
+            assert!(found.is_some(), "{}", lines(&diagnostics));
+            writeln!(text, "# {kind}/{}\n{}\n", name(&path), shown(kind, &path, &diagnostics)).unwrap();
+        }
+    }
+    insta::assert_snapshot!("found", text);
+}
+
 #[test]
 fn a_literal_secret_is_never_shown() {
     let source = Source::new("webhook.yaml", "github_secret: 0123\n");

@@ -130,9 +130,14 @@ fn filled(text: &Text, args: &[Arg], report: &mut Report<'_>) -> String {
     }
     out.push_str(rest);
     if text.value.contains("{%") {
-        let span = Span { start: text.span.start, end: text.span.start };
+        // As it is written in the file, which an indented block is not in its value.
+        let written = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
+        let start = text.span.start + written.find("{%").unwrap_or_default();
+        let end = written.find("%}").map_or(start, |end| text.span.start + end + 2).max(start);
         let message = "`{% … %}` stays as it is: crew fills in values and decides nothing";
-        report.warning(codes::FOREIGN_TEMPLATE, span, message);
+        report
+            .warning(codes::FOREIGN_TEMPLATE, Span { start, end }, message)
+            .help("say in words when it is meant, as the model reads it too");
     }
     out
 }
