@@ -31,11 +31,9 @@ fn tools(global: &Global, env: &Environment) -> Value {
 }
 
 fn unknown(name: &str) -> tools::Error {
-    let names: Vec<&str> = SchemaKind::ALL.map(SchemaKind::as_str).into_iter().chain([TOOLS]).collect();
-    let mut error = tools::Error::not_found("schema", name, names.iter().copied());
-    if let tools::Error::NotFound { hint: hint @ None, .. } = &mut error {
-        let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        *hint = Some(format!("there is {}", quoted.join(", ")));
-    }
-    error
+    tools::Error::not_found(
+        "schema",
+        name,
+        SchemaKind::ALL.map(SchemaKind::as_str).into_iter().chain([TOOLS]),
+    )
 }

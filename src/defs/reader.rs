@@ -416,6 +416,27 @@ fn number(text: &str) -> Option<Number> {
     (number.to_string() == text).then_some(number)
 }
 
+/// The place of `written` in the source, or that of the whole text when it cannot be told.
+pub(super) fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
+    if report.is_full() {
+        return text.span;
+    }
+    let source = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
+    match source.find(written) {
+        Some(at) => Span { start: text.span.start + at, end: text.span.start + at + written.len() },
+        None => text.span,
+    }
+}
+
+/// Notes a `$name` of which nobody can tell where it ends.
+pub(super) fn open_name(written: &str, place: Span, more: &str, report: &mut Report<'_>) {
+    let name = written.trim_start_matches('$');
+    let message = format!("`{written}` may stay as it is: where its name ends cannot be told");
+    let help = format!("put the name in braces, as in `${{{name}}}`");
+    let help = if more.is_empty() { help } else { format!("{help}, {more}") };
+    report.warning(codes::UNKNOWN_PLACEHOLDER, place, message).help(help);
+}
+
 /// Which keys were asked for while something was read, so that tests can compare them with a schema.
 #[cfg(test)]
 pub(super) mod asked {
