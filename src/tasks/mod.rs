@@ -7,6 +7,7 @@
 mod body;
 mod engine;
 mod error;
+mod feed;
 mod journal;
 mod legacy;
 mod model;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Status, Task, TaskId, engine::Filter};
+use super::{Status, Task, TaskId, engine::Filter, feed::Feed};
 
 /// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Table {
     /// Finished tasks, the one to forget first at the front.
     finished: VecDeque<TaskId>,
     counts: Counts,
+    /// Told of every change.
+    feed: Arc<Feed>,
     /// Tasks on their way into the journal, which already have a place in the queue.
     arriving: usize,
     inserted: u64,
@@ -106,6 +108,7 @@ impl Table {
             queue: VecDeque::new(),
             finished: VecDeque::new(),
             counts: Counts::default(),
+            feed: Arc::default(),
             arriving: 0,
             inserted: 0,
             limit,
@@ -135,6 +138,7 @@ impl Table {
         self.arriving -= 1;
         let id = task.task_id.clone();
         self.insert(task);
+        self.feed.note(&id);
         self.queue.push_back(id);
     }
 
@@ -221,6 +225,7 @@ impl Table {
         let Some(entry) = self.entries.get(id) else { return };
         let before = entry.task.borrow().status;
         entry.task.send_modify(|task| change(Arc::make_mut(task)));
+        self.feed.note(id);
         let after = entry.task.borrow().status;
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
@@ -235,6 +240,7 @@ impl Table {
         while self.finished.len() > self.retain {
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
+            self.feed.forget(&oldest);
             let task = entry.task.borrow().clone();
             *self.counts.of(task.status) -= 1;
             self.by_age.remove(&(task.created_at, entry.order));
@@ -262,6 +268,11 @@ impl Table {
             .filter(|task| filter.fits(task))
             .take(filter.limit.unwrap_or(usize::MAX))
             .collect()
+    }
+
+    /// Which tasks have changed.
+    pub(super) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
     }
 
     pub(super) fn counts(&self) -> Counts {

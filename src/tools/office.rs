@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 
 use super::{Ctx, Error, Progress};
 use crate::{
@@ -26,13 +26,14 @@ pub struct Office {
 struct Lazy {
     open: OpenTasks,
     engine: OnceCell<Engine>,
+    opened: Notify,
 }
 
 impl Office {
     /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
     /// trace on disk and waits for nothing.
     pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
-        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new() }) }
+        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new(), opened: Notify::new() }) }
     }
 
     /// What the crew has been given to do.
@@ -40,7 +41,20 @@ impl Office {
     /// # Errors
     /// Why the tasks cannot be opened; the next call tries again.
     pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
-        self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
+        let engine = self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await?;
+        self.tasks.opened.notify_waiters();
+        Ok(engine)
+    }
+
+    /// The tasks once somebody has opened them; does not open them itself.
+    pub async fn opened(&self) -> &Engine {
+        loop {
+            let opened = self.tasks.opened.notified();
+            if let Some(engine) = self.tasks.engine.get() {
+                return engine;
+            }
+            opened.await;
+        }
     }
 
     /// Submits `new` and stays with it until it ends, well or not, reporting each finished step; a caller that goes away
@@ -55,15 +69,11 @@ impl Office {
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
-        let id = tasks.submit(new).await?.id;
+        // Not from here: a caller that goes away takes this very future with it.
+        let id = tasks.submit_for(new, ctx.cancelled().clone()).await?.id;
         let total = total.and_then(|total| u32::try_from(total).ok());
         if let Some(watch) = tasks.watch(&id) {
-            tokio::select! {
-                () = report(ctx, watch, total) => {}
-                () = ctx.cancelled().cancelled() => {
-                    tasks.cancel(&id).await?;
-                }
-            }
+            report(ctx, watch, total).await;
         }
         tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))
     }

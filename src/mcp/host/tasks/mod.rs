@@ -11,7 +11,7 @@ use crate::{
         Context, Error, TaskHost,
         task::{self, InputResponses, State},
     },
-    tasks::{self, Status, Task},
+    tasks::{self, Status, Task, Trigger},
     tools::{self, Office, Registry},
 };
 
@@ -65,18 +65,33 @@ impl Tasks {
     /// Whoever may call tools may also read the tasks of the whole project with `get_task`; here a task is the answer
     /// to one call, and belongs to who made it.
     async fn find(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        if is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    /// The task `id` if the caller of `context` may see it: its own, and what no call began but a schedule or a webhook.
+    async fn see(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        let of_nobody = [Trigger::CRON, Trigger::GITHUB].contains(&task.trigger);
+        if of_nobody || is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Arc<Task>, Error> {
         let task = self.office.task(id).await.map_err(|error| match error {
             tools::Error::Arguments(_) | tools::Error::NotFound { .. } => Error::task_not_found(),
             error => refusal(&error),
         })?;
-        let own = task.caller.as_deref() == Some(&**context.caller());
-        if own && self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
+        if self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
     }
 }
 
 impl TaskHost for Tasks {
     fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<task::Task, Error>> {
-        Box::pin(async move { Ok(self.show(&*self.find(id, context).await?)) })
+        Box::pin(async move { Ok(self.show(&*self.see(id, context).await?)) })
+    }
+
+    fn tells<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.see(id, context).await.is_ok() })
     }
 
     /// No task of a crew waits for its client, so whatever is answered is not waited for.
@@ -101,6 +116,11 @@ impl TaskHost for Tasks {
             }
         })
     }
+}
+
+/// Whether the caller of `context` began `task`.
+fn is_of(task: &Task, context: &Context) -> bool {
+    task.caller.as_deref() == Some(&**context.caller())
 }
 
 /// The last of all times in a record.
