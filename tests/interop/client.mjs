@@ -101,7 +101,8 @@ const { completion } = await client.complete({ ref, argument: { name: 'name', va
 assert(completion.values.includes('code-reviewer'), JSON.stringify(completion));
 const told = await callAll(tools);
 const wrong = await call({ name: 'get_employee', arguments: { name: 'nobody' } });
-assert(wrong.isError && wrong.structuredContent.code, JSON.stringify(wrong));
+const facts = version > '2026' ? wrong.structuredContent : wrong._meta.failure;
+assert(wrong.isError && facts.code === 'not-found', JSON.stringify(wrong));
 let errors = 1;
 errors += await refused(call({ name: 'no_such_tool', arguments: {} }));
 errors += await refused(client.getPrompt({ name: 'nobody' }));

@@ -103,7 +103,8 @@ async def main(transport, mode, *target):
         assert "code-reviewer" in completed, completed
         calls, told = await call_all(client, tools)
         wrong = plain(await client.call_tool("get_employee", {"name": "nobody"}))
-        assert wrong["isError"] and wrong["structuredContent"]["code"], wrong
+        facts = wrong["structuredContent"] if version > "2026" else wrong["_meta"]["failure"]
+        assert wrong["isError"] and facts["code"] == "not-found", wrong
         errors = 1
         errors += await refused(client.call_tool("no_such_tool", {}))
         errors += await refused(client.get_prompt("nobody", {}))

@@ -59,7 +59,8 @@ YAML
 
 # Starts a server of both transports; sets url.
 serve() {
-    "$crew" mcp -t sse --port 0 -d "$work/project" 2>"$work/log" &
+    : >"$work/log"
+    "$crew" mcp -t sse --port 0 -d "$work/project" 2>>"$work/log" &
     server=$!
     for _ in $(seq 100); do
         url=$(sed -n 's/.*listens on \(http[^ ]*\).*/\1/p' "$work/log")
