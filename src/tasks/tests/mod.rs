@@ -1,3 +1,4 @@
+mod approvals;
 mod crashes;
 mod engine;
 mod faults;
