@@ -7,4 +7,5 @@ mod listener;
 mod live;
 mod rmcp;
 mod schemas;
+mod sse;
 mod wording;

@@ -42,7 +42,7 @@ impl Sample {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        let settings = Settings::read(&Environment::default());
+        let settings = Settings::read(&Environment::default(), folder.path()).unwrap();
         let tracker = Tracker::new();
         let office = office::open(folder.path(), settings, Journal::None, &tracker);
         // The files are looked at when a test says so, and not else.
