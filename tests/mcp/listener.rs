@@ -35,7 +35,7 @@ pub fn older(id: u32, method: &str, params: &Value) -> Value {
 }
 
 /// What a client of `version` says first.
-fn greeting(version: &str) -> Value {
+pub fn greeting(version: &str) -> Value {
     let client = json!({"name": "listener", "version": "1"});
     older(0, "initialize", &json!({"protocolVersion": version, "capabilities": {}, "clientInfo": client}))
 }

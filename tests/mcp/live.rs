@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     conversation::MODERN,
-    listener::{Pipe, modern, older, wishes},
+    listener::{Pipe, greeting, modern, older, wishes},
+    sse::Stream,
     wording::Wording,
 };
 use crate::support::{FakeModel, Project, Server, patiently};
@@ -90,6 +91,21 @@ async fn over_stdio_in_the_newer_era() {
         (&told["method"], &told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"]),
         (&json!(PROMPTS), &json!(2))
     );
+}
+
+#[tokio::test]
+async fn over_the_transport_of_2024() {
+    let project = Project::small("echo");
+    let server = Server::start_sse(&project, &[], &[]);
+    let mut stream = Stream::open(&server).await;
+    for message in [greeting("2024-11-05"), older(1, "prompts/list", &json!({}))] {
+        assert_eq!(stream.post(&server, message.to_string()).await.status, 202);
+        assert!(stream.hear().await["result"].is_object());
+    }
+    save(&project, ".crew/employees/poet.md", &employee("poet", "Writes"));
+    let heard = [stream.hear().await, stream.hear().await];
+    assert_eq!(methods(&heard), [PROMPTS, RESOURCES]);
+    fits("2024-11-05", &heard);
 }
 
 #[tokio::test]
