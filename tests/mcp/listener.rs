@@ -130,7 +130,8 @@ impl Events {
         loop {
             if let Some((event, rest)) = self.rest.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
-                self.rest = rest.to_owned();
+                let rest = rest.to_owned();
+                self.rest = rest;
                 match data.as_deref().map(str::trim) {
                     None | Some("") => continue,
                     Some(data) => return serde_json::from_str(data).unwrap(),

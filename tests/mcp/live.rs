@@ -131,6 +131,9 @@ async fn a_session_hears_of_what_it_subscribed_to() {
     save(&project, ".crew/employees/checker.md", &checker.replace("Work on", "Look at"));
     let heard = events.until(UPDATED).await;
     assert_eq!(heard.last().unwrap()["params"], uri("checker"), "not of the other, though it changed first");
+
+    save(&project, ".crew/employees/writer.md", &text.replace("A writer", "The writer"));
+    assert_eq!(methods(&events.until(RESOURCES).await), [PROMPTS, RESOURCES]);
 }
 
 #[tokio::test]
