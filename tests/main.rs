@@ -14,6 +14,7 @@ mod floors;
 mod mcp;
 mod models;
 mod pipelines;
+mod schemas;
 mod serve;
 mod stream;
 mod support;

@@ -23,9 +23,10 @@ pub(super) async fn check(global: &Global, env: &Environment) -> Result<Outcome,
         Form::Text => {
             render::findings(&definitions.findings);
             render::answer(&format!(
-                "{} employees, {} pipelines: {errors} errors, {warnings} warnings",
+                "{} employees, {} pipelines, {} discussions: {errors} errors, {warnings} warnings",
                 definitions.employees.len(),
-                definitions.pipelines.len()
+                definitions.pipelines.len(),
+                definitions.discussions.len()
             ))?;
         }
     }

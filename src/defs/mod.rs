@@ -17,6 +17,7 @@ mod organization;
 mod pipeline;
 mod reader;
 mod report;
+mod schema;
 mod target;
 pub(crate) mod template;
 mod webhook;
@@ -44,5 +45,6 @@ pub use pipeline::{
     Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
     Work, parse_pipeline, parse_pipeline_marked,
 };
+pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
 pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

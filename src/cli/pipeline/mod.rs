@@ -34,7 +34,7 @@ pub(super) async fn pipeline(
 
 async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     let definitions = office.crew.definitions().await;
-    render::findings(&definitions.findings);
+    render::findings_on(render::Topic::Pipelines, &definitions.findings);
     let entries = definitions.pipelines.iter();
     match global.form() {
         Form::Json => {
@@ -50,6 +50,9 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
                 })
                 .collect();
             render::json(&rows)?;
+        }
+        Form::Text if definitions.pipelines.is_empty() => {
+            render::note("There are no pipelines here yet; they are files in `.crew/pipelines`.");
         }
         Form::Text => {
             let rows = entries.map(|(name, entry)| {

@@ -102,8 +102,8 @@ fn attempts(fields: &mut Fields<'_>, report: &mut Report<'_>) -> u32 {
 
 /// `approval: true`, or the question that is asked.
 fn approval(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Approval> {
-    let key = fields.key("approval")?;
     let text = fields.text("approval", report)?;
+    let key = fields.key("approval")?;
     let question = match text.value.trim() {
         "" | "false" | "no" | "off" => return None,
         "true" | "yes" | "on" => String::new(),
