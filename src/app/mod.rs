@@ -3,6 +3,7 @@
 mod config;
 mod library;
 mod office;
+mod pipes;
 mod runs;
 mod sample;
 mod serve;

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::{Environment, Journal, Settings, office, served};
+use super::{Environment, Journal, Settings, office, pipes, served};
 use crate::{base::Tracker, mcp};
 
 /// Serves the project at `root` to the client at the other end of stdin and stdout, until stdin ends.
@@ -16,7 +16,7 @@ pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyho
     let office = office::open(root, Settings::read(env), Journal::IfFree, &tracker);
     served::watch_files(&office, &tracker);
     let host = Arc::new(served::host(&office, toolsets)?);
-    let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
+    let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;
     tracker.stop();
     served.context("stdin")
 }
