@@ -11,9 +11,9 @@ use std::{
 };
 
 use crew::defs::{
-    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_discussion,
-    parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe, parse_skill,
-    parse_webhook,
+    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_config, parse_cron,
+    parse_discussion, parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe,
+    parse_skill, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -72,11 +72,12 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "organization" => show(parse_organization(&source(path))),
         "webhook" => show(parse_webhook(&source(path))),
         "cron" => show(parse_cron(&source(path))),
+        "config" => show(parse_config(&source(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "employee",
     "employee-dir",
     "skill",
@@ -86,6 +87,7 @@ const KINDS: [&str; 10] = [
     "discussion",
     "organization",
     "webhook",
+    "config",
     "cron",
 ];
 

@@ -12,6 +12,7 @@ mod defs;
 mod durability;
 mod floors;
 mod mcp;
+mod models;
 mod pipelines;
 mod serve;
 mod stream;

@@ -4,6 +4,7 @@ mod config;
 mod library;
 mod office;
 mod pipes;
+mod project;
 mod runs;
 mod sample;
 mod serve;
@@ -13,6 +14,7 @@ mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
 pub use office::{Journal, open};
+pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;

@@ -13,7 +13,7 @@ use crate::{base::Tracker, mcp};
 /// When stdin cannot be read.
 pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyhow::Result<()> {
     let tracker = Tracker::new();
-    let office = office::open(root, Settings::read(env), Journal::IfFree, &tracker);
+    let office = office::open(root, Settings::read(env, root)?, Journal::IfFree, &tracker);
     served::watch_files(&office, &tracker);
     let host = Arc::new(served::host(&office, toolsets)?);
     let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;

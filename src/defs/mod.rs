@@ -4,6 +4,7 @@
 //! that comes out has no doubt left in it.
 
 pub mod codes;
+mod config;
 mod cron;
 mod delivery;
 mod diagnostic;
@@ -21,6 +22,7 @@ pub(crate) mod template;
 mod webhook;
 mod yaml;
 
+pub use config::{Config, Dialect, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{

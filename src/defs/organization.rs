@@ -135,9 +135,9 @@ pub struct ModelDefaults {
 }
 
 impl Organization {
-    /// The model that employees of `tier` use when they name none.
-    pub fn model_of_tier(&self, tier: &str) -> Option<&str> {
-        self.model_defaults.get(tier.trim())?.model.as_deref()
+    /// What employees of `tier` use where they settle nothing themselves.
+    pub fn defaults_of_tier(&self, tier: &str) -> Option<&ModelDefaults> {
+        self.model_defaults.get(tier.trim())
     }
 
     /// Everybody named, with where.

@@ -118,6 +118,11 @@ impl<'n> Fields<'n> {
         Some(Self { what, place, entries, known: Vec::new() })
     }
 
+    /// Every key with its value, `null` among them.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'n str, &'n Node)> {
+        self.entries.iter().map(|(key, (_, node))| (*key, *node))
+    }
+
     /// A place to point at when something is not there.
     pub(super) fn place(&self) -> Span {
         self.place

@@ -4,4 +4,5 @@ mod abuse;
 mod conversation;
 mod rmcp;
 mod schemas;
+mod sse;
 mod wording;

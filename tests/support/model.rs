@@ -10,8 +10,9 @@ use std::{
 use axum::{
     Json, Router,
     body::Body,
-    extract::State,
-    http::StatusCode,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::post,
 };
@@ -28,11 +29,15 @@ use super::PATIENCE;
 /// What the provider has been asked, in order: the body of each call.
 type Calls = Arc<Mutex<Vec<Value>>>;
 
+/// The key that came with each call.
+type Keys = Arc<Mutex<Vec<Option<String>>>>;
+
 /// Speaks both Anthropic's Messages and OpenAI's chat completions, on a port of its own.
 pub struct FakeModel {
     pub url: String,
     openai_url: String,
     calls: Calls,
+    keys: Keys,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedReceiver<()>,
     /// Ends it when dropped.
@@ -77,6 +82,12 @@ impl FakeModel {
             .route("/v1/messages", post(messages))
             .route("/v1/chat/completions", post(completions))
             .with_state(provider);
+        let keys = Keys::default();
+        let noted = Arc::clone(&keys);
+        let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            noted.lock().unwrap().push(key(request.headers()));
+            next.run(request)
+        }));
         let (address, bound) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         // On a thread of its own it answers even while the test waits for the program.
@@ -92,7 +103,7 @@ impl FakeModel {
             });
         });
         let url = format!("http://{}", bound.await.unwrap());
-        Self { openai_url: format!("{url}/v1"), url, calls, turns, asked: told, _stop: stop }
+        Self { openai_url: format!("{url}/v1"), url, calls, keys, turns, asked: told, _stop: stop }
     }
 
     /// Lets `count` more calls be answered.
@@ -113,6 +124,11 @@ impl FakeModel {
     /// The bodies of all calls so far.
     pub fn bodies(&self) -> Vec<Value> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// The keys that came with the calls so far.
+    pub fn keys(&self) -> Vec<Option<String>> {
+        self.keys.lock().unwrap().clone()
     }
 
     /// What each call so far was to work on, in the order they came in; see [`Project::small`](super::Project::small).
@@ -171,6 +187,11 @@ impl Provider {
 /// What a prompt of an employee of [`Project::small`](super::Project::small) tells to work on.
 pub fn work(prompt: &str) -> &str {
     prompt.split_once("Work on ").map_or("", |(_, work)| work.trim_end().trim_end_matches('.'))
+}
+
+fn key(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    text("x-api-key").or_else(|| Some(text("authorization")?.trim_start_matches("Bearer ").to_owned()))
 }
 
 fn system(body: &Value) -> String {

@@ -41,7 +41,7 @@ impl Sample {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        let settings = Settings::read(&Environment::default());
+        let settings = Settings::read(&Environment::default(), folder.path()).unwrap();
         let office = office::open(folder.path(), settings, Journal::None, &Tracker::new());
         let host = Arc::new(served::host(&office, &[]).unwrap());
         Self { folder, office, host }

@@ -23,7 +23,7 @@ pub(super) async fn pipeline(
     args: &PipelineArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env);
+    let office = crew(global, env)?;
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
         PipelineCommand::Show { name } => show::show(global, &office, name).await,

@@ -156,7 +156,7 @@ pub(crate) fn check(
         let employee = find_employee(definitions, &step.employee)?;
         // Values that come from other steps are not known yet; as written they are not blank, which is enough here.
         prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &order.args)))?;
-        crew.llm().check(crew.model(definitions, asked(order.model.as_deref(), step), &employee))?;
+        crew.llm().check(&crew.model(definitions, asked(order.model.as_deref(), step), &employee))?;
     }
     Ok(())
 }
