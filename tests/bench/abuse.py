@@ -158,7 +158,7 @@ async def close(held):
 
 async def silent(reader, writer):
     """A model that never answers."""
-    with contextlib.suppress(ConnectionError):
+    with contextlib.suppress(ConnectionError, asyncio.CancelledError):
         await reader.read(-1)
     writer.close()
 
