@@ -4,7 +4,6 @@ use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
@@ -147,23 +146,6 @@ impl Engine {
         joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
     }
 
-    /// Accepts a task that is wanted until `unwanted` fires; should it wait or run then, it is cancelled.
-    ///
-    /// The caller need not stay for that: the future may be dropped at any time, also before the task was accepted.
-    ///
-    /// # Errors
-    /// As [`Engine::submit`].
-    pub async fn submit_wanted(&self, new: NewTask, unwanted: CancellationToken) -> Result<Submitted, Error> {
-        let shared = Arc::clone(&self.shared);
-        let accepted = async move {
-            let submitted = shared.accept(new).await?;
-            let (id, watched) = (submitted.id.clone(), Arc::clone(&shared));
-            shared.tracker.spawn(async move { watched.end_unwanted(&id, unwanted).await });
-            Ok(submitted)
-        };
-        joined(self.shared.tracker.spawn(accepted).await)
-    }
-
     /// A task as it stands.
     pub fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
         self.shared.table.lock().get(id)
@@ -268,20 +250,6 @@ impl Shared {
             }
         }
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
-    }
-
-    /// Cancels a task when `unwanted` fires, unless it ends before.
-    async fn end_unwanted(&self, id: &TaskId, unwanted: CancellationToken) {
-        let Some(mut watch) = self.table.lock().watch(id) else { return };
-        tokio::select! {
-            _ = watch.wait_for(|task| task.status.is_final()) => return,
-            () = self.tracker.stopping().cancelled() => return,
-            () = unwanted.cancelled() => {}
-        }
-        if let Err(error) = self.cancel(id).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::debug!(task.id = id.as_str(), error, "an unwanted task was not cancelled");
-        }
     }
 
     async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {

@@ -55,13 +55,14 @@ impl Office {
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
-        // Whoever goes away drops this future, so somebody else has to see to the end of the task.
-        let id = tasks.submit_wanted(new, ctx.cancelled().clone()).await?.id;
+        let id = tasks.submit(new).await?.id;
         let total = total.and_then(|total| u32::try_from(total).ok());
         if let Some(watch) = tasks.watch(&id) {
             tokio::select! {
                 () = report(ctx, watch, total) => {}
-                () = ctx.cancelled().cancelled() => {}
+                () = ctx.cancelled().cancelled() => {
+                    tasks.cancel(&id).await?;
+                }
             }
         }
         tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))

@@ -1,5 +1,3 @@
-use tokio_util::sync::CancellationToken;
-
 use super::*;
 
 fn memory() -> Options {
@@ -124,20 +122,6 @@ async fn a_running_task_is_cancelled() {
     assert!(matches!(engine.cancel(&TaskId::generate()).await, Err(Error::NotFound { .. })));
     let next = engine.submit(new(EMPLOYEE, "b")).await.unwrap().id;
     until(&engine, &next, |task| task.status == Status::Running).await;
-}
-
-#[tokio::test]
-async fn an_unwanted_task_is_cancelled_though_its_caller_is_gone() {
-    let (engine, _tracker) = open(Options { workers: 2, ..memory() }, stuck()).await;
-    let unwanted = CancellationToken::new();
-    let wanted = engine.submit_wanted(new(EMPLOYEE, "a"), CancellationToken::new()).await.unwrap().id;
-    let running = engine.submit_wanted(new(EMPLOYEE, "b"), unwanted.clone()).await.unwrap().id;
-    until(&engine, &running, |task| task.status == Status::Running).await;
-    unwanted.cancel();
-    until(&engine, &running, |task| task.status == Status::Cancelled).await;
-    let late = engine.submit_wanted(new(EMPLOYEE, "c"), unwanted).await.unwrap().id;
-    until(&engine, &late, |task| task.status == Status::Cancelled).await;
-    assert!(!engine.get(&wanted).unwrap().status.is_final());
 }
 
 #[tokio::test]
