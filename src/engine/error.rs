@@ -55,16 +55,6 @@ pub enum Error {
         /// How long it may take.
         seconds: u64,
     },
-    /// A step waits for a person's approval, which nothing can give yet.
-    #[error(
-        "step `{step}` of pipeline `{pipeline}` asks for an approval, and approvals are not available yet; remove `approval` to run it without"
-    )]
-    ApprovalUnavailable {
-        /// The pipeline.
-        pipeline: String,
-        /// Id of the step, or its employee.
-        step: String,
-    },
     /// No discussion goes by that name.
     #[error("no discussion is called `{name}`")]
     UnknownDiscussion {

@@ -28,11 +28,13 @@ pub struct Options {
     pub queue: usize,
     /// How many finished tasks are remembered, the newest.
     pub retain: usize,
+    /// How many tasks may be parked until somebody decides; one that comes to ask beyond that fails.
+    pub parked: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: None, workers: 8, queue: 1000, retain: 5000 }
+        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000 }
     }
 }
 
@@ -73,7 +75,7 @@ pub struct Submitted {
 /// journal is released when the last clone is gone and the workers have ended.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
@@ -84,6 +86,7 @@ pub(super) struct Shared {
     pub(super) ready: Notify,
     pub(super) tracker: Tracker,
     queue: usize,
+    pub(super) parked: usize,
 }
 
 /// The program has to end and the journal still refuses.
@@ -126,8 +129,8 @@ impl Engine {
             None => None,
         };
         let table = Mutex::new(table);
-        let shared =
-            Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue: options.queue });
+        let Options { queue, parked, .. } = *options;
+        let shared = Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue, parked });
         for _ in 0..options.workers {
             shared.tracker.spawn(Arc::clone(&shared).work());
         }
@@ -191,7 +194,7 @@ impl Engine {
         Some(watch.borrow().clone())
     }
 
-    /// Tells of every change: begun, step finished, ended. Closed once the task is forgotten.
+    /// Tells of every change: begun, step finished, parked, ended. Closed once the task is forgotten.
     pub fn watch(&self, id: &TaskId) -> Option<watch::Receiver<Arc<Task>>> {
         self.shared.table.lock().watch(id)
     }
@@ -265,11 +268,11 @@ impl Shared {
             Cancelling::Told => {}
             Cancelling::NotFound => return Err(Error::NotFound { id: id.clone() }),
             Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
-            Cancelling::Yours { queued } => {
+            Cancelling::Yours => {
                 let ending = Ending::cancelled();
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
                 if let Err(error) = self.append(event.line()).await {
-                    self.table.lock().put_back(id, queued);
+                    self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
                     self.ready.notify_one();
                     return Err(error.into());
                 }
@@ -294,7 +297,7 @@ impl Shared {
         }
     }
 
-    async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
+    pub(super) async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
         match &self.log {
             Some(log) => log.append_line(line).await,
             None => Ok(()),
@@ -347,7 +350,7 @@ async fn settle(recovered: Recovered, table: &mut Table) -> Log {
 }
 
 /// The answer of a future that was given a life of its own.
-fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+pub(super) fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
     match answer {
         Ok(answer) => answer,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

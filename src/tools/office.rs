@@ -125,7 +125,7 @@ pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, E
             let reason = task.error.as_deref().unwrap_or("no reason was recorded");
             return Err(Error::Failed(format!("task `{id}` failed: {reason}")));
         }
-        Status::Pending | Status::Running => {
+        Status::Pending | Status::Running | Status::AwaitingApproval => {
             return Err(Error::Conflict(format!("task `{id}` has not ended yet")));
         }
     }
@@ -214,7 +214,11 @@ impl From<tasks::Error> for Error {
             tasks::Error::NotFound { id } => {
                 Self::NotFound { what: "task", name: id.to_string(), hint: None }
             }
-            tasks::Error::Final { .. } => Self::Conflict(message),
+            tasks::Error::Final { .. }
+            | tasks::Error::Decided { .. }
+            | tasks::Error::NotWaiting { .. }
+            | tasks::Error::Ambiguous { .. } => Self::Conflict(message),
+            tasks::Error::LongComment { .. } => Self::Arguments(message),
             _ => Self::Unavailable { message, retry_after: None },
         }
     }

@@ -112,8 +112,11 @@ impl From<tasks::Error> for Problem {
         match &error {
             tasks::Error::Full { .. } | tasks::Error::Stopping => Self::unavailable(error.to_string(), None),
             tasks::Error::NotFound { .. } => Self::not_found("task not found"),
-            tasks::Error::Final { .. } => Self::conflict(error.to_string()),
-            tasks::Error::TooDeep { .. } => Self::unfit(error.to_string()),
+            tasks::Error::Final { .. }
+            | tasks::Error::Decided { .. }
+            | tasks::Error::NotWaiting { .. }
+            | tasks::Error::Ambiguous { .. } => Self::conflict(error.to_string()),
+            tasks::Error::TooDeep { .. } | tasks::Error::LongComment { .. } => Self::unfit(error.to_string()),
             tasks::Error::Store(_) | tasks::Error::Owned { .. } => {
                 // Paths and file errors are the operator's; the caller learns that nothing was accepted.
                 let _ = Self::internal(&error);

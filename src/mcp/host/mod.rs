@@ -2,7 +2,7 @@
 
 mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use serde_json::{
@@ -62,7 +62,8 @@ pub struct Crew {
     info: Info,
     registry: Arc<Registry>,
     library: Arc<dyn Library>,
-    tools: Arc<[Tool]>,
+    /// As they are listed, once somebody has asked.
+    tools: OnceLock<Arc<[Tool]>>,
     tasks: Option<Tasks>,
     bus: Option<Bus>,
 }
@@ -70,8 +71,7 @@ pub struct Crew {
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
-        let tools = registry.specs().map(tool).collect();
-        Self { info, registry, library, tools, tasks: None, bus: None }
+        Self { info, registry, library, tools: OnceLock::new(), tasks: None, bus: None }
     }
 
     /// The same, for which clients need not wait: long work goes on as a task of `office`.
@@ -111,7 +111,7 @@ impl Host for Crew {
     }
 
     fn tools(&self) -> Arc<[Tool]> {
-        Arc::clone(&self.tools)
+        Arc::clone(self.tools.get_or_init(|| self.registry.specs().map(tool).collect()))
     }
 
     fn call_tool<'a>(

@@ -33,6 +33,7 @@ impl Tasks {
         let message = match task.status {
             Status::Pending => Some("waiting to be begun".to_owned()),
             Status::Running => task.steps.last().map(|step| format!("finished {}", step.step)),
+            Status::AwaitingApproval => Some("waiting for an approval".to_owned()),
             Status::Failed => task.error.clone(),
             Status::Completed | Status::Cancelled => None,
         };
@@ -50,7 +51,7 @@ impl Tasks {
 
     fn state(&self, task: &Task) -> State {
         match task.status {
-            Status::Pending | Status::Running => State::Working,
+            Status::Pending | Status::Running | Status::AwaitingApproval => State::Working,
             Status::Cancelled => State::Cancelled,
             // A task that failed is a tool that failed, and that is a result.
             Status::Completed | Status::Failed => match self.registry.conclude(task) {
