@@ -356,7 +356,6 @@ mod tests {
     fn what_need_not_be_given_has_one_type() {
         #[derive(serde::Deserialize, JsonSchema)]
         #[serde(rename_all = "lowercase")]
-        #[expect(dead_code, reason = "only its schema is looked at")]
         enum Kind {
             Small,
             Large,
