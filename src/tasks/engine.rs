@@ -29,11 +29,13 @@ pub struct Options {
     pub retain: usize,
     /// How many tasks may be parked until somebody decides; one that comes to ask beyond that fails.
     pub parked: usize,
+    /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
+    pub resume: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000 }
+        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000, resume: true }
     }
 }
 
@@ -93,7 +95,7 @@ pub(super) struct Shared {
 pub(super) struct Unrecorded;
 
 impl Engine {
-    /// Reads the journal, queues what an earlier process left unfinished, and starts the workers in `tracker`.
+    /// Reads the journal, queues what an earlier process left unfinished if it is asked to, and starts the workers in `tracker`.
     ///
     /// # Errors
     /// [`Error::Owned`] when another process works on the journal, [`Error::Store`] when it cannot be read.
@@ -124,7 +126,7 @@ impl Engine {
     ) -> Self {
         let mut table = Table::new(options.queue, options.retain);
         let log = match recovered {
-            Some(recovered) => Some(settle(recovered, &mut table).await),
+            Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
         };
         let table = Mutex::new(table);
@@ -284,7 +286,7 @@ impl Shared {
 }
 
 /// Fills the table with what an earlier process left, and records what was decided about it.
-async fn settle(recovered: Recovered, table: &mut Table) -> Log {
+async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Log {
     let Recovered { log, tasks, queued, ended } = recovered;
     for task in tasks {
         table.insert(task);
@@ -301,7 +303,7 @@ async fn settle(recovered: Recovered, table: &mut Table) -> Log {
         }
         table.update(&id, |task| task.end(ending));
     }
-    for id in queued {
+    for id in queued.into_iter().filter(|_| resume) {
         table.enqueue(id);
     }
     log

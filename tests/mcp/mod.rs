@@ -2,6 +2,7 @@
 
 mod abuse;
 mod conversation;
+mod questions;
 mod rmcp;
 mod schemas;
 mod wording;
