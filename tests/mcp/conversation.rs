@@ -62,7 +62,7 @@ impl Conversation {
     /// Over HTTP in the way of 2024-11-05.
     pub fn over_sse(project: &Project, revision: &'static str) -> Self {
         let server = Box::new(Server::start_sse(project, &[], &[]));
-        Self { revision, link: Link::Sse { server, stream: None }, next: 1 }
+        Self { revision, capabilities: json!({}), link: Link::Sse { server, stream: None }, next: 1 }
     }
 
     pub fn is_modern(&self) -> bool {
