@@ -11,9 +11,9 @@ use std::{
 };
 
 use crew::defs::{
-    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_cron, parse_discussion,
-    parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe, parse_skill,
-    parse_webhook,
+    self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_config, parse_cron,
+    parse_discussion, parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe,
+    parse_skill, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -54,6 +54,19 @@ fn employee_files(folder: &Path) -> EmployeeFiles {
     }
 }
 
+/// All files that are read for a fixture.
+fn sources(kind: &str, path: &Path) -> Vec<Source> {
+    match kind {
+        "employee-dir" => {
+            let EmployeeFiles { yaml, prompt, soul, workflows, adaptors } = employee_files(path);
+            let adaptors = adaptors.into_iter().map(|(_, source)| source);
+            [yaml].into_iter().chain(prompt).chain(soul).chain(workflows).chain(adaptors).collect()
+        }
+        "skill" => vec![source(&path.join("SKILL.md"))],
+        _ => vec![source(path)],
+    }
+}
+
 /// Reads a fixture as what its folder says it is; the definition comes out as text.
 fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
     fn show<T: std::fmt::Debug>(
@@ -72,11 +85,12 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "organization" => show(parse_organization(&source(path))),
         "webhook" => show(parse_webhook(&source(path))),
         "cron" => show(parse_cron(&source(path))),
+        "config" => show(parse_config(&source(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "employee",
     "employee-dir",
     "skill",
@@ -86,42 +100,70 @@ const KINDS: [&str; 10] = [
     "discussion",
     "organization",
     "webhook",
+    "config",
     "cron",
 ];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {
-    let mut text = String::new();
-    for diagnostic in diagnostics {
-        writeln!(text, "{diagnostic}").unwrap();
-        for label in diagnostic.labels.iter().skip(1) {
-            writeln!(text, "  {}:{}: {}", label.line, label.column, label.text).unwrap();
-        }
-        if let Some(help) = &diagnostic.help {
-            writeln!(text, "  help: {help}").unwrap();
-        }
-    }
-    text
+    diagnostics.iter().fold(String::new(), |text, diagnostic| text + &format!("{diagnostic}\n"))
+}
+
+/// What a person is shown: each finding with its code, its file, line and column, the text and a caret, and the help.
+fn shown(kind: &str, path: &Path, diagnostics: &[Diagnostic]) -> String {
+    let sources = sources(kind, path);
+    let draw = |diagnostic: &Diagnostic| {
+        let source = sources.iter().find(|source| source.name == diagnostic.source).unwrap();
+        crew::cli::drawn(diagnostic, source)
+    };
+    // The first dozen of many, and the last, which says that there are more.
+    let told = diagnostics.iter().take(12).chain(diagnostics.iter().skip(12).last());
+    told.map(draw).collect::<Vec<_>>().join("\n\n")
 }
 
 #[test]
 fn every_mistake_is_told_with_its_place() {
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut count) = (BTreeSet::new(), 0);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/invalid");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
     for kind in KINDS {
-        let mut text = String::new();
         for path in children(&fixtures(&format!("invalid/{kind}"))) {
             let (found, diagnostics) = read(kind, &path);
             let has_errors = diagnostics.iter().any(|found| found.severity == Severity::Error);
             assert!(!diagnostics.is_empty(), "nothing is wrong with {}", path.display());
             assert_eq!(found.is_none(), has_errors, "{}", path.display());
             seen.extend(diagnostics.iter().map(|diagnostic| diagnostic.code));
-            let shown: Vec<_> =
-                diagnostics.iter().take(12).chain(diagnostics.iter().skip(12).last()).cloned().collect();
-            writeln!(text, "# {kind}/{}\n{}", name(&path), lines(&shown)).unwrap();
+            count += 1;
+            settings.bind(|| {
+                let name = format!("{kind}-{}", stem(&path));
+                insta::assert_snapshot!(name, shown(kind, &path, &diagnostics));
+            });
         }
-        insta::assert_snapshot!(format!("invalid-{kind}"), text);
     }
+    assert!(count >= 90, "only {count} invalid files");
     let missing: Vec<_> = defs::codes::ALL.iter().filter(|code| !seen.contains(*code)).collect();
     assert!(missing.is_empty(), "no fixture shows {missing:?}");
+}
+
+/// An error without a place is one whose line must not be shown, or one about a file that is not there.
+#[test]
+fn every_error_has_a_place() {
+    for kind in KINDS {
+        for path in children(&fixtures(&format!("invalid/{kind}"))) {
+            for diagnostic in read(kind, &path).1 {
+                let hidden = [
+                    defs::codes::INVALID_SECRET,
+                    defs::codes::SECRET_IN_CLEAR,
+                    defs::codes::MISSING_PROMPT,
+                    defs::codes::EMPTY_BODY,
+                    defs::codes::TOO_MANY_PROBLEMS,
+                ];
+                let is_placed = diagnostic.place().is_some() || hidden.contains(&diagnostic.code);
+                assert!(is_placed, "{}: {diagnostic}", path.display());
+            }
+        }
+    }
 }
 
 #[test]
@@ -153,6 +195,20 @@ fn what_is_right_is_read_without_a_word() {
         }
         insta::assert_snapshot!(format!("valid-{kind}"), text);
     }
+}
+
+/// See `fixtures/defs/found/README.md`.
+#[test]
+fn what_others_write_is_read_and_every_warning_explains_itself() {
+    let mut text = String::new();
+    for kind in ["agent", "skill", "recipe"] {
+        for path in children(&fixtures(&format!("found/{kind}"))) {
+            let (found, diagnostics) = read(kind, &path);
+            assert!(found.is_some(), "{}", lines(&diagnostics));
+            writeln!(text, "# {kind}/{}\n{}\n", name(&path), shown(kind, &path, &diagnostics)).unwrap();
+        }
+    }
+    insta::assert_snapshot!("found", text);
 }
 
 #[test]

@@ -3,14 +3,17 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use super::project::{self, ConfigError};
 use crate::{
     base::Secret,
+    engine::Models,
     llm::{self, Provider, Providers},
 };
 
-/// The model of employees that name none, unless `CREW_DEFAULT_MODEL` says otherwise.
+/// The model of employees that name none, unless the environment or the project says otherwise.
 const DEFAULT_MODEL: &str = "claude-sonnet-4-5";
 
 /// The variables of the process, taken once at start, so that nothing else depends on hidden state.
@@ -44,28 +47,41 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
     }
 }
 
-/// What the environment settles for every command.
+/// What the environment and the project settle for every command.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the models are and with which keys.
+    /// Where the models are, with which keys, and what they cost.
     pub llm: llm::Settings,
-    /// The model of employees that name none.
-    pub default_model: String,
+    /// The models of employees that settle nothing themselves.
+    pub models: Models,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Reads the provider keys and base URLs, and `CREW_DEFAULT_MODEL`.
-    pub fn read(env: &Environment) -> Self {
+    /// Reads the provider keys and base URLs, `CREW_DEFAULT_MODEL` and `CREW_FALLBACK_MODEL`, and behind them the
+    /// `.crew/config.yaml` of the project at `root`.
+    ///
+    /// # Errors
+    /// When that file cannot be used.
+    pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
+        let config = project::config(root)?;
         let known = Provider::known(|name| env.get(name).map(str::to_owned));
-        let providers = Providers::new(Vec::new(), known);
-        let default_model = env.get("CREW_DEFAULT_MODEL").unwrap_or(DEFAULT_MODEL).trim().to_owned();
-        Self {
-            llm: llm::Settings { providers, ..llm::Settings::default() },
-            default_model,
+        let providers = Providers::new(project::providers(&config, env), known);
+        let prices = project::prices(&config);
+        let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
+        let keys = env.clone();
+        Ok(Self {
+            llm: llm::Settings { providers, prices, ..llm::Settings::default() },
+            models: Models {
+                default: model("CREW_DEFAULT_MODEL")
+                    .or(config.default_model)
+                    .unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
+                fallback: model("CREW_FALLBACK_MODEL").or(config.fallback_model),
+                variable: Arc::new(move |name| keys.secret(name)),
+            },
             user_employees: user_employees(env),
-        }
+        })
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod config;
 mod library;
+mod news;
 mod office;
+mod project;
 mod runs;
 mod sample;
 mod serve;
@@ -12,6 +14,7 @@ mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
 pub use office::{Journal, open};
+pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;

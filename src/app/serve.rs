@@ -41,6 +41,8 @@ pub struct Serve {
     pub toolsets: Vec<String>,
     /// Whether schedules are started.
     pub cron: bool,
+    /// Whether MCP is served at /sse too, in the way of 2024-11-05.
+    pub sse: bool,
     /// What becomes of tasks.
     pub journal: Journal,
 }
@@ -68,6 +70,7 @@ pub struct Started {
     routes: usize,
     schedules: usize,
     token: bool,
+    sse: bool,
     webhook: Webhook,
 }
 
@@ -88,7 +91,8 @@ impl fmt::Display for Started {
         )?;
         let token =
             if self.token { "bearer token required" } else { "no token: anyone on this machine may call" };
-        writeln!(f, "  MCP at /mcp, {token}")?;
+        let sse = if self.sse { " and /sse" } else { "" };
+        writeln!(f, "  MCP at /mcp{sse}, {token}")?;
         let webhook = match self.webhook {
             Webhook::Off => "off: set the secret named in .crew/webhook.yaml",
             Webhook::Ready => "on",
@@ -108,7 +112,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let listener = listen(&serve.bind, token.is_some()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env), serve.journal, &tracker);
+    let office = office::open(&serve.root, Settings::read(env, &serve.root)?, serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
@@ -116,8 +120,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         None
     };
     let secrets = secrets(&office, env, address).await;
-    started(report(&office, address, token.is_some(), serve.cron, &secrets).await);
-    served::watch_files(&office, &tracker);
+    started(report(&office, address, &serve, token.is_some(), &secrets).await);
 
     let state = web::State {
         tasks: tasks.clone(),
@@ -129,8 +132,11 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let host = Arc::new(served::host(&office, &serve.toolsets)?);
-    let mcp = mcp::router(host, &options, tracker.clone());
+    let host = served::host(&office, &serve.toolsets, &tracker)?;
+    let mut mcp = mcp::router(Arc::clone(&host) as _, &options, tracker.clone());
+    if serve.sse {
+        mcp = mcp.merge(mcp::sse_router(host, &options, tracker.clone()));
+    }
     run(listener, web::router(state, mcp), &tracker).await
 }
 
@@ -172,7 +178,13 @@ async fn secrets(office: &Office, env: &Environment, address: SocketAddr) -> Sec
     secrets
 }
 
-async fn report(office: &Office, address: SocketAddr, token: bool, cron: bool, secrets: &Secrets) -> Started {
+async fn report(
+    office: &Office,
+    address: SocketAddr,
+    serve: &Serve,
+    token: bool,
+    secrets: &Secrets,
+) -> Started {
     let definitions = office.crew.definitions().await;
     let webhook = definitions.webhook.as_ref();
     let secret = webhook.and_then(|webhook| secrets.resolve(webhook.github_secret.as_ref()?));
@@ -182,8 +194,9 @@ async fn report(office: &Office, address: SocketAddr, token: bool, cron: bool, s
         employees: definitions.employees.len(),
         pipelines: definitions.pipelines.len(),
         routes: webhook.map_or(0, |webhook| webhook.routes.len()),
-        schedules: definitions.cron.as_ref().filter(|_| cron).map_or(0, |cron| cron.schedules.len()),
+        schedules: definitions.cron.as_ref().filter(|_| serve.cron).map_or(0, |cron| cron.schedules.len()),
         token,
+        sse: serve.sse,
         webhook: match (secret, &secrets.stand_in) {
             (None, _) => Webhook::Off,
             (Some(_), Some(_)) => Webhook::StandIn,

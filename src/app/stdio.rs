@@ -1,6 +1,6 @@
 //! One MCP client over stdin and stdout.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use anyhow::Context as _;
 
@@ -13,9 +13,8 @@ use crate::{base::Tracker, mcp};
 /// When stdin cannot be read.
 pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyhow::Result<()> {
     let tracker = Tracker::new();
-    let office = office::open(root, Settings::read(env), Journal::IfFree, &tracker);
-    served::watch_files(&office, &tracker);
-    let host = Arc::new(served::host(&office, toolsets)?);
+    let office = office::open(root, Settings::read(env, root)?, Journal::IfFree, &tracker);
+    let host = served::host(&office, toolsets, &tracker)?;
     let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
     tracker.stop();
     served.context("stdin")

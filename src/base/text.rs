@@ -2,15 +2,24 @@
 
 /// The candidate a person most likely meant by `word`, if one is close enough to suggest.
 ///
-/// Closeness is Jaro-Winkler similarity of the lower-cased words, at least 0.75.
+/// Closeness is Jaro-Winkler similarity of the lower-cased words, at least 0.75; a word of three letters or more that is
+/// a part of a candidate is close to it too.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (closeness(&word, &candidate.to_lowercase()), candidate))
         .filter(|(score, _)| *score >= 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
+}
+
+fn closeness(word: &str, candidate: &str) -> f64 {
+    /// What a part counts, so that a misspelling that is nearer goes before it.
+    const PART: f64 = 0.8;
+    let similar = strsim::jaro_winkler(word, candidate);
+    let is_part = word.chars().nth(2).is_some() && candidate.contains(word);
+    if is_part { similar.max(PART) } else { similar }
 }
 
 /// The first `limit` characters of `text`, with `…` in place of what was cut.

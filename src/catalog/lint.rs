@@ -127,6 +127,7 @@ impl Search<'_> {
                 );
                 told
             }
+            Some(FileKind::Config) => defs::parse_config(source).1,
             None => unrecognised(source, stem),
         }
     }

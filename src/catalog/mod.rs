@@ -28,6 +28,7 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
 pub use employees::{Checked, validate};
+pub use files::Identity;
 pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Part, Project, ProjectType, detect};

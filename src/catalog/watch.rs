@@ -10,12 +10,14 @@ use std::{
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _, event::AccessKind, event::AccessMode,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use super::{Catalog, blocking, places};
 
-/// Editors write a file in several steps; what comes within this time is one change.
-const SETTLE: Duration = Duration::from_millis(150);
+/// Editors write a file in several steps; what comes within this time of each other is one change.
+const SETTLE: Duration = Duration::from_millis(100);
+/// A file that is written to all the time must not keep the others from being seen.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// Watches the folders of definitions of one catalog. The operating system tells of changes, so nothing is done while
 /// there are none.
@@ -29,13 +31,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Begins to watch; `None` when the system cannot, and the files are to be looked at every few seconds instead.
-    pub async fn begin(catalog: &Catalog) -> Option<Self> {
+    /// Begins to watch, and with the definitions what is in the folders `more` of the project; `None` when the system
+    /// cannot, and the files are to be looked at every few seconds instead.
+    pub async fn begin(catalog: &Catalog, more: &'static [&'static str]) -> Option<Self> {
         let (root, user) = (catalog.root.clone(), catalog.user.clone());
-        blocking(move || Self::open(&root, user.as_ref())).await.flatten()
+        blocking(move || Self::open(&root, user.as_ref(), more)).await.flatten()
     }
 
-    fn open(root: &Path, user: Option<&PathBuf>) -> Option<Self> {
+    fn open(root: &Path, user: Option<&PathBuf>, more: &[&str]) -> Option<Self> {
         let root = root.canonicalize().ok()?;
         let moved = Arc::new(Notify::new());
         let told = Arc::clone(&moved);
@@ -48,6 +51,7 @@ impl Watch {
         folders.extend(places::all(user).into_iter().map(|place| root.join(place.folder)));
         folders.push(root.join(".crew/pipelines"));
         folders.push(root.join(".crew/discussions"));
+        folders.extend(more.iter().map(|folder| root.join(folder)));
         let mut watch = Self { watcher: watcher.ok()?, moved, folders, watched: HashSet::new() };
         watch.arm().ok()?;
         Some(watch)
@@ -81,13 +85,9 @@ impl Watch {
     /// Waits until something moved and nothing does any more.
     pub async fn changed(&self) {
         self.moved.notified().await;
-        // A file that is written to for long must not keep the others from being seen.
-        for _ in 0..4 {
-            tokio::select! {
-                () = tokio::time::sleep(SETTLE) => return,
-                () = self.moved.notified() => {}
-            }
-        }
+        let settled = async { while timeout(SETTLE, self.moved.notified()).await.is_ok() {} };
+        // What moves after that is waited for the next time.
+        let _ = timeout(LONGEST, settled).await;
     }
 
     /// Watches folders that were made since. `None` when the system has no more watches to give.

@@ -274,10 +274,10 @@ pub(super) struct McpArgs {
     /// How clients talk to it
     #[arg(short, long, value_enum, default_value_t = Transport::Stdio)]
     pub(super) transport: Transport,
-    /// Address to listen on (http)
+    /// Address to listen on (http, sse)
     #[arg(long, default_value = "127.0.0.1")]
     pub(super) host: String,
-    /// Port to listen on (http); 0 takes a free one
+    /// Port to listen on (http, sse); 0 takes a free one
     #[arg(long, default_value_t = 8000)]
     pub(super) port: u16,
     #[command(flatten)]
@@ -292,7 +292,10 @@ pub(super) enum Transport {
     /// One client, messages on stdin and stdout, one a line.
     Stdio,
     /// Streamable HTTP at /mcp.
+    #[value(alias = "streamable-http")]
     Http,
+    /// The same, and beside it the transport of 2024-11-05 at /sse, for clients that know no other.
+    Sse,
 }
 
 #[derive(Debug, Args)]

@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) fn init(global: &Global, args: &InitArgs) -> Result<Outcome, Error> {
     let root = global.root();
-    let made = match &args.employee {
+    let mut made = match &args.employee {
         Some(name) => author::scaffold(&root, name, args.dir_format).map_err(tools::Error::from)?,
         None => {
             let folder = root.join("private/employees");
@@ -28,6 +28,7 @@ pub(super) fn init(global: &Global, args: &InitArgs) -> Result<Outcome, Error> {
             vec!["private/employees".to_owned()]
         }
     };
+    made.extend(author::write_schemas(&root).map_err(tools::Error::from)?);
     match global.form() {
         Form::Json => render::json(&json!({"written": made}))?,
         Form::Text => made.iter().try_for_each(|path| render::answer(&format!("written {path}")))?,
@@ -36,7 +37,7 @@ pub(super) fn init(global: &Global, args: &InitArgs) -> Result<Outcome, Error> {
 }
 
 pub(super) async fn bump(global: &Global, args: &BumpArgs, env: &Environment) -> Result<Outcome, Error> {
-    let crew = crew(global, env).crew;
+    let crew = crew(global, env)?.crew;
     let name = crew.employee(&args.name).await?.name.clone();
     let definitions = crew.definitions().await;
     let Some(entry) = definitions.employee(&name) else { return Ok(Outcome::Failed) };

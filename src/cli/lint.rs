@@ -17,7 +17,7 @@ use crate::{app::Environment, catalog, defs::Severity};
 const USUAL: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
 
 pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env);
+    let office = crew(global, env)?;
     let definitions = office.crew.definitions().await;
     let root = office.crew.root();
     let usual = || USUAL.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());

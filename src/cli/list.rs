@@ -11,9 +11,9 @@ use super::{
 use crate::app::Environment;
 
 pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env);
+    let office = crew(global, env)?;
     let definitions = office.crew.definitions().await;
-    render::findings(&definitions.findings);
+    render::findings_on(render::Topic::Employees, &definitions.findings);
     let fits = |tags: &[String]| args.tag.as_ref().is_none_or(|tag| tags.contains(tag));
     let entries = definitions.employees.values();
     let entries = entries.filter(|entry| args.layer.is_none_or(|layer| entry.layer == layer));
@@ -39,6 +39,11 @@ pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) ->
                 })
                 .collect();
             render::json(&rows)?;
+        }
+        Form::Text if definitions.employees.is_empty() => {
+            render::note(
+                "There are no employees here yet; `knowlyr-crew init --employee NAME` makes the first.",
+            );
         }
         Form::Text => {
             let rows = entries.map(|entry| {

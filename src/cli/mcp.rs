@@ -20,6 +20,7 @@ pub(super) async fn mcp(global: &Global, args: &McpArgs, env: &Environment) -> R
         allowed_hosts: args.access.allow_host.clone(),
         toolsets: args.toolsets.clone(),
         cron: false,
+        sse: args.transport == Transport::Sse,
         // An IDE may start one beside the server of the project.
         journal: Journal::IfFree,
     };

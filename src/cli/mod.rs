@@ -23,7 +23,15 @@ use std::{io, process::ExitCode};
 use clap::Parser as _;
 
 use self::args::{CatalogCommand, Cli, Command};
-use crate::app::{self, Environment};
+use crate::{
+    app::{self, Environment},
+    defs::{Diagnostic, Source},
+};
+
+/// A finding about `source` as the program shows it, without colours: the text it is about, and a caret under the place.
+pub fn drawn(diagnostic: &Diagnostic, source: &Source) -> String {
+    render::plain(diagnostic, source)
+}
 
 /// Runs the program with the words and the environment of this process.
 pub fn main() -> ExitCode {
@@ -63,7 +71,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
-            Command::Schema { name } => schema::schema(name),
+            Command::Schema { name } => schema::schema(&cli.global, name, env),
             Command::Check => check::check(&cli.global, env).await,
             Command::Validate(args) => validate::validate(&cli.global, args),
             Command::Init(args) => author::init(&cli.global, args),

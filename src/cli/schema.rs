@@ -1,32 +1,39 @@
 //! `knowlyr-crew schema`.
 
+use serde_json::{Value, json};
+
 use super::{
+    args::Global,
     exit::{Error, Outcome},
     render,
+    run::crew,
 };
-use crate::tools;
+use crate::{app::Environment, defs::SchemaKind, tools};
 
-/// The schemas that come with the program.
-const SCHEMAS: [(&str, &str); 7] = [
-    ("employee", include_str!("../../schemas/employee.schema.json")),
-    ("pipeline", include_str!("../../schemas/pipeline.schema.json")),
-    ("discussion", include_str!("../../schemas/discussion.schema.json")),
-    ("webhook", include_str!("../../schemas/webhook.schema.json")),
-    ("cron", include_str!("../../schemas/cron.schema.json")),
-    ("organization", include_str!("../../schemas/organization.schema.json")),
-    ("tools", include_str!("../../schemas/tools.json")),
-];
+/// What the list of tools is asked for by.
+const TOOLS: &str = "tools";
 
 /// Prints one schema; it is JSON in either form.
-pub(super) fn schema(name: &str) -> Result<Outcome, Error> {
-    let names = SCHEMAS.map(|(name, _)| name);
-    let Some((_, text)) = SCHEMAS.iter().find(|(known, _)| *known == name) else {
-        let mut error = tools::Error::not_found("schema", name, names);
-        if let tools::Error::NotFound { hint: hint @ None, .. } = &mut error {
-            *hint = Some(format!("there is {}", names.map(|name| format!("`{name}`")).join(", ")));
-        }
-        return Err(Error::Tool(error));
+pub(super) fn schema(global: &Global, name: &str, env: &Environment) -> Result<Outcome, Error> {
+    let schema = match SchemaKind::named(name) {
+        Some(kind) => kind.schema(),
+        None if name == TOOLS => tools(global, env)?,
+        None => return Err(Error::Tool(unknown(name))),
     };
-    render::answer(text)?;
+    render::json(&schema)?;
     Ok(Outcome::Done)
+}
+
+/// All tools, as MCP lists them.
+fn tools(global: &Global, env: &Environment) -> Result<Value, Error> {
+    let registry = tools::all(&crew(global, env)?);
+    Ok(json!({"tools": registry.specs().collect::<Vec<_>>()}))
+}
+
+fn unknown(name: &str) -> tools::Error {
+    tools::Error::not_found(
+        "schema",
+        name,
+        SchemaKind::ALL.map(SchemaKind::as_str).into_iter().chain([TOOLS]),
+    )
 }

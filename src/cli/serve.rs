@@ -16,6 +16,7 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs, env: &Environment) 
         allowed_hosts: args.access.allow_host.clone(),
         toolsets: Vec::new(),
         cron: !args.no_cron,
+        sse: false,
         journal: Journal::Required,
     };
     run(serve, env).await

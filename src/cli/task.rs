@@ -8,11 +8,10 @@ use serde_json::json;
 use super::{
     args::{Form, Global},
     exit::{Error, Outcome},
-    pipeline, render,
+    pipeline, render, run,
 };
 use crate::{
-    app::{self, Environment, Journal, Settings},
-    base::Tracker,
+    app::{Environment, Journal},
     engine::PIPELINE_RUN,
     tasks::{self, Decision, Engine, Task, TaskId},
     tools::{self, Office},
@@ -52,7 +51,7 @@ pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) ->
         .id
         .parse()
         .map_err(|_| tools::Error::Arguments(format!("`{}` is no id of a task", args.id.escape_debug())))?;
-    let office = kept(global, env);
+    let office = kept(global, env)?;
     let tasks = office.tasks().await.map_err(elsewhere)?;
     let approved = !args.refuse;
     let decision = Decision { approved, comment: args.comment.clone(), by: Some("cli".to_owned()) };
@@ -61,8 +60,8 @@ pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) ->
 }
 
 /// The project with its tasks, for a command that begins or continues one of them and leaves the others alone.
-pub(super) fn kept(global: &Global, env: &Environment) -> Office {
-    app::open(&global.root(), Settings::read(env), Journal::Own, &Tracker::new())
+pub(super) fn kept(global: &Global, env: &Environment) -> Result<Office, Error> {
+    run::open(global, env, Journal::Own)
 }
 
 /// Says where the tasks are, when another process keeps them.

@@ -18,11 +18,13 @@ pub enum FileKind {
     Cron,
     /// `organization.yaml`.
     Organization,
+    /// `.crew/config.yaml`.
+    Config,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 9] = [
+    const SIGNS: [(&'static str, Self); 12] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -32,6 +34,9 @@ impl FileKind {
         ("authority", Self::Organization),
         ("routing_templates", Self::Organization),
         ("model_defaults", Self::Organization),
+        ("providers", Self::Config),
+        ("prices", Self::Config),
+        ("default_model", Self::Config),
     ];
 
     /// What `source` defines, if that can be told.

@@ -4,6 +4,7 @@
 //! that comes out has no doubt left in it.
 
 pub mod codes;
+mod config;
 mod cron;
 mod delivery;
 mod diagnostic;
@@ -16,11 +17,13 @@ mod organization;
 mod pipeline;
 mod reader;
 mod report;
+mod schema;
 mod target;
 pub(crate) mod template;
 mod webhook;
 mod yaml;
 
+pub use config::{Config, Dialect, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
@@ -42,5 +45,6 @@ pub use pipeline::{
     Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
     Work, parse_pipeline, parse_pipeline_marked,
 };
+pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
 pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

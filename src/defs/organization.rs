@@ -135,9 +135,9 @@ pub struct ModelDefaults {
 }
 
 impl Organization {
-    /// The model that employees of `tier` use when they name none.
-    pub fn model_of_tier(&self, tier: &str) -> Option<&str> {
-        self.model_defaults.get(tier.trim())?.model.as_deref()
+    /// What employees of `tier` use where they settle nothing themselves.
+    pub fn defaults_of_tier(&self, tier: &str) -> Option<&ModelDefaults> {
+        self.model_defaults.get(tier.trim())
     }
 
     /// Everybody named, with where.
@@ -189,28 +189,41 @@ fn organization(node: &Node, report: &mut Report<'_>) -> Option<Organization> {
 
 /// The categories and teams that routes name must be there.
 fn check_links(organization: &Organization, fields: &Fields<'_>, report: &mut Report<'_>) {
-    let place = fields.key("routing_templates").unwrap_or(fields.place());
-    for (id, template) in &organization.routing_templates {
+    let Some(templates) = fields.peek("routing_templates") else { return };
+    for (id, template) in templates.entries() {
+        let id = id.escape_debug();
         let categories = &organization.route_categories;
-        if !template.category.is_empty()
+        if let Some((name, place)) = named(template, "category")
             && !categories.is_empty()
-            && !categories.contains_key(&template.category)
+            && !categories.contains_key(name)
         {
             let message =
-                format!("the template `{id}` names a category `{}` that is not there", template.category);
+                format!("the template `{id}` names a category `{}` that is not there", name.escape_debug());
             report
                 .warning(codes::UNKNOWN_MEMBER, place, message)
-                .suggest(&template.category, categories.keys().map(String::as_str));
+                .suggest(name, categories.keys().map(String::as_str));
         }
-        for step in template.steps.iter().chain(template.extra_flows.iter().flatten()) {
-            if !step.team.is_empty() && !organization.teams.contains_key(&step.team) {
-                let message = format!("the template `{id}` names a team `{}` that is not there", step.team);
+        let flows = template.entry("extra_flows").into_iter().flat_map(Node::items);
+        for step in template.entry("steps").into_iter().chain(flows).flat_map(Node::items) {
+            if let Some((name, place)) = named(step, "team")
+                && !organization.teams.contains_key(name)
+            {
+                let message =
+                    format!("the template `{id}` names a team `{}` that is not there", name.escape_debug());
                 report
                     .warning(codes::UNKNOWN_MEMBER, place, message)
-                    .suggest(&step.team, organization.teams.keys().map(String::as_str));
+                    .suggest(name, organization.teams.keys().map(String::as_str));
             }
         }
     }
+}
+
+/// What stands under `key`, if it is a name, and where.
+fn named<'n>(node: &'n Node, key: &str) -> Option<(&'n str, Span)> {
+    let node = node.entry(key)?;
+    let Value::Scalar { text, .. } = &node.value else { return None };
+    let name = text.trim();
+    (!name.is_empty()).then_some((name, node.span))
 }
 
 /// A map from ids to things.

@@ -118,6 +118,11 @@ impl<'n> Fields<'n> {
         Some(Self { what, place, entries, known: Vec::new() })
     }
 
+    /// Every key with its value, `null` among them.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'n str, &'n Node)> {
+        self.entries.iter().map(|(key, (_, node))| (*key, *node))
+    }
+
     /// A place to point at when something is not there.
     pub(super) fn place(&self) -> Span {
         self.place
@@ -352,6 +357,8 @@ impl<'n> Fields<'n> {
 
     /// Notes every key that nobody asked for, save those in `silent`.
     pub(super) fn finish(self, unknown: Unknown, silent: &[&str], report: &mut Report<'_>) {
+        #[cfg(test)]
+        asked::note(self.what, &self.known);
         for (key, (span, _)) in &self.entries {
             if self.known.contains(key) || silent.contains(key) {
                 continue;
@@ -412,4 +419,50 @@ fn number(text: &str) -> Option<Number> {
     let whole = text.parse::<i64>().ok().map(Number::from);
     let number = whole.or_else(|| text.parse().ok().and_then(Number::from_f64))?;
     (number.to_string() == text).then_some(number)
+}
+
+/// The place of `written` in the source, or that of the whole text when it cannot be told.
+pub(super) fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
+    if report.is_full() {
+        return text.span;
+    }
+    let source = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
+    match source.find(written) {
+        Some(at) => Span { start: text.span.start + at, end: text.span.start + at + written.len() },
+        None => text.span,
+    }
+}
+
+/// Notes a `$name` of which nobody can tell where it ends.
+pub(super) fn open_name(written: &str, place: Span, more: &str, report: &mut Report<'_>) {
+    let name = written.trim_start_matches('$');
+    let message = format!("`{written}` may stay as it is: where its name ends cannot be told");
+    let help = format!("put the name in braces, as in `${{{name}}}`");
+    let help = if more.is_empty() { help } else { format!("{help}, {more}") };
+    report.warning(codes::UNKNOWN_PLACEHOLDER, place, message).help(help);
+}
+
+/// Which keys were asked for while something was read, so that tests can compare them with a schema.
+#[cfg(test)]
+pub(super) mod asked {
+    use std::{
+        cell::RefCell,
+        collections::{BTreeMap, BTreeSet},
+    };
+
+    /// Keys by what they describe.
+    pub(in crate::defs) type Asked = BTreeMap<&'static str, BTreeSet<&'static str>>;
+
+    thread_local! {
+        static ASKED: RefCell<Asked> = const { RefCell::new(BTreeMap::new()) };
+    }
+
+    pub(super) fn note(what: &'static str, keys: &[&'static str]) {
+        ASKED.with_borrow_mut(|asked| asked.entry(what).or_default().extend(keys));
+    }
+
+    /// What was asked for in this thread since this was called last.
+    pub(in crate::defs) fn take() -> Asked {
+        ASKED.take()
+    }
 }

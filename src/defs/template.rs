@@ -125,6 +125,14 @@ impl<'t> Template<'t> {
         })
     }
 
+    /// What begins like `$目标` and is no place, because nobody can tell where such a name ends unless it is known.
+    pub(crate) fn open_names(&self) -> impl Iterator<Item = &'t str> + '_ {
+        self.parts.iter().flat_map(|part| match part {
+            Part::Text(text) => open_names(text),
+            Part::Near(_) | Part::Place(..) => open_names(""),
+        })
+    }
+
     /// The text with every place filled by `value`.
     ///
     /// # Errors
@@ -148,6 +156,20 @@ fn push_text<'t>(parts: &mut Vec<Part<'t>>, text: &'t str) {
     if !text.is_empty() {
         parts.push(Part::Text(text));
     }
+}
+
+/// Each `$` before a letter that is not ASCII, with the letters and digits that follow.
+fn open_names(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices('$').filter_map(move |(at, _)| {
+        let rest = text.get(at + 1..)?;
+        let begins = rest.starts_with(|letter: char| letter.is_alphabetic() && !letter.is_ascii());
+        let is_escaped = text.get(..at)?.ends_with('$');
+        // No name is longer.
+        let mut letters = rest.char_indices().take(64);
+        let end = letters.find(|(_, letter)| !letter.is_alphanumeric()).map(|(end, _)| end);
+        let end = end.unwrap_or_else(|| rest.char_indices().nth(64).map_or(rest.len(), |(end, _)| end));
+        (begins && !is_escaped).then(|| text.get(at..at + 1 + end)).flatten()
+    })
 }
 
 /// Cuts `text` before the first `$` or `{` that is at or after byte `from`.
@@ -418,6 +440,13 @@ mod tests {
             ["{steps.a.result}", "{steps.a}", "{steps.a.b.output}", "{steps.a.json.}", "{steps.a.json.x..y}"];
         check_wires(&near.concat(), &[], &near);
         check_wires("{steps. a .output} {steps.a.output", &[], &[]);
+    }
+
+    #[test]
+    fn a_name_without_an_end_is_told() {
+        let grammar = Asking { names: &vec!["目标"], words: &[] };
+        let template = Template::parse("$目标文件 $方案的架构, $$方案 $5 $x ${方案} $", &grammar);
+        assert_eq!(template.open_names().collect::<Vec<_>>(), ["$方案的架构"]);
     }
 
     #[test]

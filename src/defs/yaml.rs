@@ -56,6 +56,31 @@ impl Node {
             Value::Map(_) => "a map",
         }
     }
+
+    /// What is in it, if it is a list.
+    pub(super) fn items(&self) -> &[Self] {
+        match &self.value {
+            Value::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The keys that are texts and their values, if it is a map.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Self)> {
+        let pairs = match &self.value {
+            Value::Map(pairs) => pairs.as_slice(),
+            _ => &[],
+        };
+        pairs.iter().filter_map(|(key, value)| match &key.value {
+            Value::Scalar { text, .. } => Some((text.as_str(), value)),
+            _ => None,
+        })
+    }
+
+    /// The value under `key`, if it is a map that has one.
+    pub(super) fn entry(&self, key: &str) -> Option<&Self> {
+        self.entries().find(|(known, _)| *known == key).map(|(_, value)| value)
+    }
 }
 
 /// Why a text is no YAML.

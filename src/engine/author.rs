@@ -8,7 +8,7 @@ use std::{
 use super::ground::{self, Refusal};
 use crate::{
     catalog::{Entry, Layer},
-    defs::{self, Bump, Bumped, Diagnostic, Employee, Severity, Source},
+    defs::{self, Bump, Bumped, Diagnostic, Employee, SchemaKind, Severity, Source},
     store::document,
 };
 
@@ -43,6 +43,29 @@ pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal>
     Ok(Written { name: employee.name, path: relative.display().to_string(), diagnostics })
 }
 
+/// Where the schemas for editors are kept in a project.
+const SCHEMAS: &str = ".crew/schemas";
+
+/// Writes the schemas of all kinds of files into the project, so that a line such as
+/// `# yaml-language-server: $schema=../schemas/pipeline.schema.json` makes an editor complete and check a file. Gives
+/// the files that were not so before.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write_schemas(root: &Path) -> Result<Vec<String>, Refusal> {
+    let mut written = Vec::new();
+    for kind in SchemaKind::ALL {
+        let relative = Path::new(SCHEMAS).join(kind.file_name());
+        let path = ground::below(root, &relative)?;
+        let text = format!("{:#}\n", kind.schema());
+        if ground::text(&path)?.is_none_or(|stored| stored != text) {
+            document::replace(&path, text.as_bytes())?;
+            written.push(relative.display().to_string());
+        }
+    }
+    Ok(written)
+}
+
 /// Writes a new employee to begin with, below `private/employees`: one file, or with `folder` a folder. Gives the files.
 ///
 /// # Errors
@@ -59,7 +82,11 @@ pub fn scaffold(root: &Path, name: &str, folder: bool) -> Result<Vec<String>, Re
     );
     let prompt = "Work on $target.\n";
     let files = if folder {
-        vec![(inner.join("employee.yaml"), fields), (inner.join("prompt.md"), prompt.to_owned())]
+        let schema = format!(
+            "# yaml-language-server: $schema=../../../{SCHEMAS}/{}\n",
+            SchemaKind::Employee.file_name()
+        );
+        vec![(inner.join("employee.yaml"), schema + &fields), (inner.join("prompt.md"), prompt.to_owned())]
     } else {
         vec![(relative, format!("---\n{fields}---\n\n{prompt}"))]
     };

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    Args, EMPLOYEE_RUN, Error, Live, Order, PIPELINE_RUN, pipeline,
+    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, pipeline,
     prompt::{self, Given},
     surroundings::{Language, Surroundings, git_branch},
 };
@@ -23,26 +23,14 @@ use crate::{
 pub struct Crew {
     catalog: Catalog,
     llm: llm::Client,
-    default_model: String,
-    fallback_model: Option<String>,
+    pub(super) models: Models,
     live: Live,
 }
 
 impl Crew {
-    /// A crew of the employees in `catalog`, those without a model of their own running on `default_model`.
-    pub fn new(catalog: Catalog, llm: llm::Client, default_model: String) -> Self {
-        Self { catalog, llm, default_model, fallback_model: None, live: Live::default() }
-    }
-
-    /// The same with a model that is asked once when the one of an employee does not answer.
-    #[must_use]
-    pub fn with_fallback(self, model: Option<String>) -> Self {
-        Self { fallback_model: model, ..self }
-    }
-
-    /// The model that stands in for one that does not answer.
-    pub(crate) fn fallback_model(&self) -> Option<&String> {
-        self.fallback_model.as_ref()
+    /// A crew of the employees in `catalog`, which run on `models` unless they have their own.
+    pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
+        Self { catalog, llm, models, live: Live::default() }
     }
 
     /// What employees at work have said so far.
@@ -121,18 +109,6 @@ impl Crew {
         }
     }
 
-    /// The model a run of `employee` uses: what the run asks for, else its own, else that of its tier in the
-    /// organization, else the crew's.
-    pub(crate) fn model<'m>(
-        &'m self,
-        definitions: &'m Snapshot,
-        asked: Option<&'m str>,
-        employee: &'m Employee,
-    ) -> &'m str {
-        let of_tier = || definitions.organization.model_of_tier(&employee.model_tier);
-        asked.or(employee.model.as_deref()).or_else(of_tier).unwrap_or(&self.default_model)
-    }
-
     /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.
     ///
     /// # Errors
@@ -143,7 +119,7 @@ impl Crew {
                 let employee = self.employee(&order.target).await?;
                 prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
                 let definitions = self.definitions().await;
-                self.llm.check(self.model(&definitions, order.model.as_deref(), &employee))?;
+                self.llm.check(&self.model(&definitions, order.model.as_deref(), &employee))?;
                 Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
             }
             TargetKind::Pipeline => {

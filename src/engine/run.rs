@@ -89,13 +89,15 @@ impl Crew {
         given: &Given,
         model: Option<&str>,
     ) -> Result<Request, Error> {
+        let definitions = self.definitions().await;
         Ok(Request {
-            model: self.model(&*self.definitions().await, model, employee).to_owned(),
+            model: self.model(&definitions, model, employee),
             system: self.render(employee, given).await?,
             messages: vec![Message::user(BEGIN)],
+            tools: Vec::new(),
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
-            fallback_model: self.fallback_model().cloned(),
+            fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })
     }
@@ -107,7 +109,7 @@ fn conclude(employee: &Employee, reply: Reply, watch: Stopwatch) -> Result<Answe
     }
     Ok(Answer {
         employee: employee.name.clone(),
-        output: reply.text,
+        output: reply.said.text,
         model: reply.model,
         input_tokens: reply.usage.input_tokens,
         output_tokens: reply.usage.output_tokens,

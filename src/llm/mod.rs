@@ -14,4 +14,6 @@ pub use error::Error;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};
 pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};
-pub use types::{Event, Finish, Message, Reply, Request, Role, Usage};
+pub use types::{
+    Choice, Event, Finish, Message, Reply, Request, Said, Thoughts, ToolCall, ToolResult, ToolSpec, Usage,
+};

@@ -1,20 +1,30 @@
 //! Who serves which model: a list, read by name prefix.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
-use super::Error;
+use serde::{Deserialize, Serialize};
+
+use super::{Choice, Error};
 use crate::base::Secret;
+
+/// The name of a server that an employee brings with it, in metrics: there may be many.
+pub(super) const CUSTOM: &str = "custom";
 
 /// The name of the offline model. It is served only when asked for by exactly this name, never as a stand-in.
 pub const ECHO: &str = "echo";
 
 /// A dialect of HTTP and JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Wire {
     /// Anthropic's Messages.
     Anthropic,
     /// `OpenAI`'s chat completions, which most others speak too.
+    #[serde(rename = "openai")]
     OpenAi,
+    /// `OpenAI`'s responses.
+    #[serde(rename = "openai-responses")]
+    OpenAiResponses,
     /// Google's `generateContent`.
     Gemini,
 }
@@ -180,6 +190,19 @@ impl Provider {
         Self { id: ECHO.into(), prefixes: Vec::new(), endpoint: None, is_own: false, stems }
     }
 
+    /// How it is spoken to about `model`. Some of `OpenAI`'s models answer to responses only.
+    ///
+    /// Source: <https://platform.openai.com/docs/models>.
+    pub(super) fn wire(&self, endpoint: &Endpoint, model: &str) -> Wire {
+        let model = model.to_ascii_lowercase();
+        let only = ["-pro", "-codex", "-deep-research"].iter().any(|mark| model.contains(mark))
+            && !model.starts_with("gpt-4");
+        match endpoint.wire {
+            Wire::OpenAi if only && !self.is_own && &*self.id == "openai" => Wire::OpenAiResponses,
+            wire => wire,
+        }
+    }
+
     fn names(&self, model: &str) -> bool {
         let begins = |prefix: &String| strip_prefix(model, prefix).is_some();
         let stands = |stem: &&str| {
@@ -221,6 +244,29 @@ impl Providers {
     pub fn of(&self, model: &str) -> Result<&Provider, Error> {
         let found = self.0.iter().find(|provider| provider.names(model));
         found.ok_or_else(|| Error::UnknownModel { model: model.to_owned(), known: self.served() })
+    }
+
+    /// The provider of a chosen model: that of its name, with the key that was chosen with it, or the server at the address
+    /// that was.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] when no prefix fits and no address is given.
+    pub(super) fn chosen(&self, choice: &Choice) -> Result<Cow<'_, Provider>, Error> {
+        if let Some(base_url) = &choice.base_url {
+            let endpoint = Endpoint {
+                wire: Wire::OpenAi,
+                base_url: base_url.clone(),
+                base_url_from: choice.from.clone(),
+                key: choice.key.clone().unwrap_or(Key::None),
+            };
+            return Ok(Cow::Owned(Provider::own(CUSTOM, Vec::new(), endpoint)));
+        }
+        let provider = self.of(&choice.model)?;
+        let (Some(key), Some(endpoint)) = (&choice.key, &provider.endpoint) else {
+            return Ok(Cow::Borrowed(provider));
+        };
+        let endpoint = Some(Endpoint { key: key.clone(), ..endpoint.clone() });
+        Ok(Cow::Owned(Provider { endpoint, ..provider.clone() }))
     }
 
     /// Every name or prefix that is served, comma-separated, for a refusal to list.

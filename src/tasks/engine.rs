@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
@@ -151,6 +152,28 @@ impl Engine {
         joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
     }
 
+    /// Accepts a task for a caller who waits for it: when `given_up` fires before the task has ended, also while it
+    /// is being accepted, the task is stopped. One that was accepted before under the same key goes on.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_for(&self, new: NewTask, given_up: CancellationToken) -> Result<Submitted, Error> {
+        let shared = Arc::clone(&self.shared);
+        let accepting = async move {
+            let submitted = shared.accept(new).await?;
+            if submitted.fresh {
+                shared.tie(given_up, submitted.id.clone());
+            }
+            Ok(submitted)
+        };
+        joined(self.shared.tracker.spawn(accepting).await)
+    }
+
+    /// Stops the task when `given_up` fires, unless it has come to rest by then: it ended, or waits for a decision.
+    pub fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
+        self.shared.tie(given_up, id.clone());
+    }
+
     /// A task as it stands.
     pub fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
         self.shared.table.lock().get(id)
@@ -159,6 +182,14 @@ impl Engine {
     /// Tasks as they stand, the newest first.
     pub fn list(&self, filter: &Filter) -> Vec<Arc<Task>> {
         self.shared.table.lock().list(filter)
+    }
+
+    /// Waits until tasks have changed since this was last called (accepted, begun, step finished, ended), and gives
+    /// their ids, each once. One caller at a time is meant to wait here; a task that changes faster than it asks is
+    /// told of as it stands then, its end never missed. May be dropped while it waits.
+    pub async fn changed(&self) -> Vec<TaskId> {
+        let feed = self.shared.table.lock().feed();
+        feed.take().await
     }
 
     /// The task once it has ended; `None` when there is no such task.
@@ -255,6 +286,26 @@ impl Shared {
             }
         }
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
+    }
+
+    fn tie(self: &Arc<Self>, given_up: CancellationToken, id: TaskId) {
+        let shared = Arc::clone(self);
+        self.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
+    }
+
+    /// Stops a task when `given_up` fires, unless it comes to rest first or the program has to end.
+    async fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
+        let Some(mut watch) = self.table.lock().watch(id) else { return };
+        tokio::select! {
+            biased;
+            _ = watch.wait_for(|task| task.status.is_settled()) => return,
+            () = given_up.cancelled() => {}
+            () = self.tracker.stopping().cancelled() => return,
+        }
+        if let Err(error) = self.cancel(id).await {
+            // It ended by itself just now, or it waits on because its end cannot be recorded.
+            tracing::debug!(task.id = id.as_str(), %error, "a task whose caller has gone was not stopped");
+        }
     }
 
     pub(super) async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {

@@ -8,6 +8,7 @@ mod approval;
 mod body;
 mod engine;
 mod error;
+mod feed;
 mod journal;
 mod legacy;
 mod model;

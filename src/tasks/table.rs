@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter};
+use super::{Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter, feed::Feed};
 
 /// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Table {
     /// Finished tasks, the one to forget first at the front.
     finished: VecDeque<TaskId>,
     counts: Counts,
+    /// Told of every change.
+    feed: Arc<Feed>,
     /// Tasks on their way into the journal, which already have a place in the queue.
     arriving: usize,
     inserted: u64,
@@ -109,6 +111,7 @@ impl Table {
             queue: VecDeque::new(),
             finished: VecDeque::new(),
             counts: Counts::default(),
+            feed: Arc::default(),
             arriving: 0,
             inserted: 0,
             limit,
@@ -138,6 +141,7 @@ impl Table {
         self.arriving -= 1;
         let id = task.task_id.clone();
         self.insert(task);
+        self.feed.note(&id);
         self.queue.push_back(id);
     }
 
@@ -281,6 +285,7 @@ impl Table {
         let Some(entry) = self.entries.get(id) else { return };
         let before = entry.task.borrow().status;
         entry.task.send_modify(|task| change(Arc::make_mut(task)));
+        self.feed.note(id);
         let after = entry.task.borrow().status;
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
@@ -295,6 +300,7 @@ impl Table {
         while self.finished.len() > self.retain {
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
+            self.feed.forget(&oldest);
             let task = entry.task.borrow().clone();
             *self.counts.of(task.status) -= 1;
             self.by_age.remove(&(task.created_at, entry.order));
@@ -322,6 +328,11 @@ impl Table {
             .filter(|task| filter.fits(task))
             .take(filter.limit.unwrap_or(usize::MAX))
             .collect()
+    }
+
+    /// Which tasks have changed.
+    pub(super) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -56,9 +56,20 @@ impl Error {
         }
     }
 
-    /// [`Error::NotFound`] with a suggestion when one of `known` is close to `name`.
+    /// [`Error::NotFound`] with a suggestion when one of `known` is close to `name`, else with all of them when they are
+    /// few.
     pub fn not_found<'a>(what: &'static str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let hint = crate::base::text::closest(name, known).map(|near| format!("did you mean `{near}`?"));
+        /// More names than this are no hint.
+        const FEW: usize = 8;
+        let known: Vec<&str> = known.into_iter().collect();
+        let hint = match crate::base::text::closest(name, known.iter().copied()) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None if known.is_empty() || known.len() > FEW => None,
+            None => {
+                let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+                Some(format!("there is {}", names.join(", ")))
+            }
+        };
         Self::NotFound { what, name: name.to_owned(), hint }
     }
 }

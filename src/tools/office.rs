@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 
 use super::{Ctx, Error, Inquiry, Progress};
 use crate::{
@@ -26,13 +26,14 @@ pub struct Office {
 struct Lazy {
     open: OpenTasks,
     engine: OnceCell<Engine>,
+    opened: Notify,
 }
 
 impl Office {
     /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
     /// trace on disk and waits for nothing.
     pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
-        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new() }) }
+        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new(), opened: Notify::new() }) }
     }
 
     /// What the crew has been given to do.
@@ -40,10 +41,24 @@ impl Office {
     /// # Errors
     /// Why the tasks cannot be opened; the next call tries again.
     pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
-        self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
+        let engine = self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await?;
+        self.tasks.opened.notify_waiters();
+        Ok(engine)
     }
 
-    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval; see [`Office::follow`].
+    /// The tasks once somebody has opened them; does not open them itself.
+    pub async fn opened(&self) -> &Engine {
+        loop {
+            let opened = self.tasks.opened.notified();
+            if let Some(engine) = self.tasks.engine.get() {
+                return engine;
+            }
+            opened.await;
+        }
+    }
+
+    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval, reporting each finished step;
+    /// a caller that goes away before that cancels it.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted.
@@ -53,32 +68,25 @@ impl Office {
         new: NewTask,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
-        let id = self.tasks().await?.submit(new).await?.id;
-        self.follow(ctx, &id, total).await
+        let tasks = self.tasks().await?;
+        // Not from here: a caller that goes away takes this very future with it.
+        let id = tasks.submit_for(new, ctx.cancelled().clone()).await?.id;
+        follow(ctx, tasks, &id, total).await
     }
 
-    /// Stays with a task until it ends or waits for an approval, reporting each finished step; a caller that goes away
-    /// cancels it.
+    /// Stays in the same way with a task that was decided about.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such task.
-    pub(super) async fn follow(
+    pub(super) async fn stay_with(
         &self,
         ctx: &Ctx,
         id: &TaskId,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
-        let total = total.and_then(|total| u32::try_from(total).ok());
-        if let Some(watch) = tasks.watch(id) {
-            tokio::select! {
-                () = report(ctx, watch, total) => {}
-                () = ctx.cancelled().cancelled() => {
-                    tasks.cancel(id).await?;
-                }
-            }
-        }
-        tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
+        tasks.stop_when(ctx.cancelled().clone(), id);
+        follow(ctx, tasks, id, total).await
     }
 
     /// Submits `new` and leaves it to itself.
@@ -107,6 +115,14 @@ impl fmt::Debug for Office {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Office").field("crew", &self.crew).finish_non_exhaustive()
     }
+}
+
+async fn follow(ctx: &Ctx, tasks: &Engine, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
+    let total = total.and_then(|total| u32::try_from(total).ok());
+    if let Some(watch) = tasks.watch(id) {
+        report(ctx, watch, total).await;
+    }
+    tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
 }
 
 fn no_task(tasks: &Engine, id: &TaskId) -> Error {

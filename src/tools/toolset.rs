@@ -63,7 +63,7 @@ mod tests {
 
     fn all() -> Registry {
         let client = llm::Client::new(llm::Settings::default(), Arc::default());
-        let crew = Crew::new(Catalog::open("nowhere".into()), client, "echo".to_owned());
+        let crew = Crew::new(Catalog::open("nowhere".into()), client, crate::engine::Models::of("echo"));
         crate::tools::all(&Office::new(Arc::new(crew), Box::new(|| Box::pin(async { Err(Error::Stopping) }))))
     }
 

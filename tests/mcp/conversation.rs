@@ -1,4 +1,4 @@
-//! A client that speaks every revision over both transports and keeps what it is sent as it is sent.
+//! A client that speaks every revision over every transport and keeps what it is sent as it is sent.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -10,18 +10,21 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::sse::Stream;
 use crate::support::{Project, Reply, Server};
 
 /// The longest an answer may take on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub const MODERN: &str = "2026-07-28";
+/// All revisions, oldest first.
 pub const REVISIONS: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", MODERN];
 
 /// The way to the server.
 pub enum Link {
     Stdio { child: Child, stdin: Option<ChildStdin>, lines: Receiver<String> },
     Http { server: Box<Server>, session: Option<String> },
+    Sse { server: Box<Server>, stream: Option<Box<Stream>> },
 }
 
 /// A conversation in one revision.
@@ -54,6 +57,12 @@ impl Conversation {
     pub fn over_http(project: &Project, revision: &'static str) -> Self {
         let server = Box::new(Server::start(project, &[], &[]));
         Self { revision, capabilities: json!({}), link: Link::Http { server, session: None }, next: 1 }
+    }
+
+    /// Over HTTP in the way of 2024-11-05.
+    pub fn over_sse(project: &Project, revision: &'static str) -> Self {
+        let server = Box::new(Server::start_sse(project, &[], &[]));
+        Self { revision, capabilities: json!({}), link: Link::Sse { server, stream: None }, next: 1 }
     }
 
     pub fn is_modern(&self) -> bool {
@@ -158,6 +167,17 @@ impl Conversation {
                 }
                 messages(&reply)
             }
+            Link::Sse { server, stream } => {
+                if stream.is_none() {
+                    *stream = Some(Box::new(Stream::open(server).await));
+                }
+                let stream = stream.as_mut().unwrap();
+                let reply = stream.post(server, text.to_owned()).await;
+                match reply.status.as_u16() {
+                    202 if answered => until_heard(stream).await,
+                    _ => messages(&reply),
+                }
+            }
         }
     }
 }
@@ -180,6 +200,16 @@ fn until_answer(lines: &Receiver<String>) -> Vec<Value> {
         let over = message.get("method").is_none();
         said.push(message);
         if over {
+            return said;
+        }
+    }
+}
+
+async fn until_heard(stream: &mut Stream) -> Vec<Value> {
+    let mut said = Vec::new();
+    loop {
+        said.push(stream.hear().await);
+        if said.last().is_some_and(|message| message.get("method").is_none()) {
             return said;
         }
     }

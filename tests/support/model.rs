@@ -10,8 +10,9 @@ use std::{
 use axum::{
     Json, Router,
     body::Body,
-    extract::State,
-    http::StatusCode,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode},
+    middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::post,
 };
@@ -28,13 +29,18 @@ use super::PATIENCE;
 /// What the provider has been asked, in order: the body of each call.
 type Calls = Arc<Mutex<Vec<Value>>>;
 
+/// The key that came with each call.
+type Keys = Arc<Mutex<Vec<Option<String>>>>;
+
 /// Speaks both Anthropic's Messages and OpenAI's chat completions, on a port of its own.
 pub struct FakeModel {
     pub url: String,
     openai_url: String,
     calls: Calls,
+    keys: Keys,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedReceiver<()>,
+    given_up: mpsc::UnboundedReceiver<()>,
     /// Ends it when dropped.
     _stop: oneshot::Sender<()>,
 }
@@ -47,6 +53,7 @@ struct Provider {
     calls: Calls,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedSender<()>,
+    given_up: mpsc::UnboundedSender<()>,
     answer: Arc<Answer>,
 }
 
@@ -66,10 +73,12 @@ impl FakeModel {
         turns: usize,
     ) -> Self {
         let (asked, told) = mpsc::unbounded_channel();
+        let (given_up, gone) = mpsc::unbounded_channel();
         let provider = Provider {
             calls: Calls::default(),
             turns: Arc::new(Semaphore::new(turns)),
             asked,
+            given_up,
             answer: Arc::new(answer),
         };
         let (calls, turns) = (Arc::clone(&provider.calls), Arc::clone(&provider.turns));
@@ -77,6 +86,12 @@ impl FakeModel {
             .route("/v1/messages", post(messages))
             .route("/v1/chat/completions", post(completions))
             .with_state(provider);
+        let keys = Keys::default();
+        let noted = Arc::clone(&keys);
+        let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {
+            noted.lock().unwrap().push(key(request.headers()));
+            next.run(request)
+        }));
         let (address, bound) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         // On a thread of its own it answers even while the test waits for the program.
@@ -92,7 +107,16 @@ impl FakeModel {
             });
         });
         let url = format!("http://{}", bound.await.unwrap());
-        Self { openai_url: format!("{url}/v1"), url, calls, turns, asked: told, _stop: stop }
+        Self {
+            openai_url: format!("{url}/v1"),
+            url,
+            calls,
+            keys,
+            turns,
+            asked: told,
+            given_up: gone,
+            _stop: stop,
+        }
     }
 
     /// Lets `count` more calls be answered.
@@ -105,6 +129,11 @@ impl FakeModel {
         tokio::time::timeout(PATIENCE, self.asked.recv()).await.expect("nobody asks").unwrap();
     }
 
+    /// Waits until one more call was given up by its caller before it was answered.
+    pub async fn given_up(&mut self) {
+        tokio::time::timeout(PATIENCE, self.given_up.recv()).await.expect("nobody gives up").unwrap();
+    }
+
     /// The system prompts of all calls so far, in the order they came in.
     pub fn prompts(&self) -> Vec<String> {
         self.calls.lock().unwrap().iter().map(system).collect()
@@ -113,6 +142,11 @@ impl FakeModel {
     /// The bodies of all calls so far.
     pub fn bodies(&self) -> Vec<Value> {
         self.calls.lock().unwrap().clone()
+    }
+
+    /// The keys that came with the calls so far.
+    pub fn keys(&self) -> Vec<Option<String>> {
+        self.keys.lock().unwrap().clone()
     }
 
     /// What each call so far was to work on, in the order they came in; see [`Project::small`](super::Project::small).
@@ -135,7 +169,9 @@ impl Provider {
     async fn take(&self, body: &Value) -> Result<String, StatusCode> {
         self.calls.lock().unwrap().push(body.clone());
         let _ = self.asked.send(());
+        let unanswered = Unanswered(Some(self.given_up.clone()));
         self.turns.acquire().await.unwrap().forget();
+        unanswered.answered();
         (self.answer)(&system(body)).map_err(|status| StatusCode::from_u16(status).unwrap())
     }
 }
@@ -159,8 +195,10 @@ impl Provider {
         let head = events(before) + &events(&[piece(head)]);
         let tail = events(&[piece(tail)]) + &events(after);
         let turns = Arc::clone(&self.turns);
+        let unanswered = Unanswered(Some(self.given_up.clone()));
         let rest = async move {
             turns.acquire().await.unwrap().forget();
+            unanswered.answered();
             tail
         };
         let parts = stream::once(async { head }).chain(stream::once(rest)).map(Ok::<_, Infallible>);
@@ -168,9 +206,31 @@ impl Provider {
     }
 }
 
+/// A call; dropped before it is answered, it was given up.
+struct Unanswered(Option<mpsc::UnboundedSender<()>>);
+
+impl Unanswered {
+    fn answered(mut self) {
+        self.0.take();
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(given_up) = &self.0 {
+            let _ = given_up.send(());
+        }
+    }
+}
+
 /// What a prompt of an employee of [`Project::small`](super::Project::small) tells to work on.
 pub fn work(prompt: &str) -> &str {
     prompt.split_once("Work on ").map_or("", |(_, work)| work.trim_end().trim_end_matches('.'))
+}
+
+fn key(headers: &HeaderMap) -> Option<String> {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    text("x-api-key").or_else(|| Some(text("authorization")?.trim_start_matches("Bearer ").to_owned()))
 }
 
 fn system(body: &Value) -> String {

@@ -21,9 +21,16 @@ pub struct Server {
 impl Server {
     /// Starts `serve` in `project` on a free port, with `extra` words and variables.
     pub fn start(project: &Project, extra: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut words = vec!["serve", "--port", "0"];
-        words.extend_from_slice(extra);
-        let mut command = project.command(words);
+        Self::start_as(project, &["serve"], extra, env)
+    }
+
+    /// The same as `mcp -t sse`.
+    pub fn start_sse(project: &Project, extra: &[&str], env: &[(&str, &str)]) -> Self {
+        Self::start_as(project, &["mcp", "-t", "sse"], extra, env)
+    }
+
+    fn start_as(project: &Project, how: &[&str], extra: &[&str], env: &[(&str, &str)]) -> Self {
+        let mut command = project.command([how, &["--port", "0"], extra].concat());
         command.envs(env.iter().copied());
         Self::spawn(&mut command)
     }

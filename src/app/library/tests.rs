@@ -41,9 +41,13 @@ impl Sample {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        let settings = Settings::read(&Environment::default());
-        let office = office::open(folder.path(), settings, Journal::None, &Tracker::new());
-        let host = Arc::new(served::host(&office, &[]).unwrap());
+        let settings = Settings::read(&Environment::default(), folder.path()).unwrap();
+        let tracker = Tracker::new();
+        let office = office::open(folder.path(), settings, Journal::None, &tracker);
+        // The files are looked at when a test says so, and not else.
+        let still = Tracker::new();
+        still.stop();
+        let host = served::host(&office, &[], &still).unwrap();
         Self { folder, office, host }
     }
 

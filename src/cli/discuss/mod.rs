@@ -24,7 +24,7 @@ pub(super) async fn discuss(
     args: &DiscussArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env);
+    let office = crew(global, env)?;
     match &args.command {
         DiscussCommand::List => list(global, &office).await,
         DiscussCommand::Show { name } => show::show(global, &office, name).await,
@@ -41,7 +41,7 @@ pub(super) async fn discuss(
 
 async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     let definitions = office.crew.definitions().await;
-    render::findings(&definitions.findings);
+    render::findings_on(render::Topic::Discussions, &definitions.findings);
     let entries = definitions.discussions.iter();
     let people = |discussion: &Discussion| -> Vec<String> {
         discussion.participants.iter().map(|who| who.employee.clone()).collect()
@@ -61,6 +61,9 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
                 })
                 .collect();
             render::json(&rows)?;
+        }
+        Form::Text if definitions.discussions.is_empty() => {
+            render::note("There are no discussions here yet; they are files in `.crew/discussions`.");
         }
         Form::Text => {
             let rows = entries.map(|(name, entry)| {

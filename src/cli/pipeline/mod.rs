@@ -24,7 +24,7 @@ pub(super) async fn pipeline(
     args: &PipelineArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env);
+    let office = crew(global, env)?;
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
         PipelineCommand::Show { name } => show::show(global, &office, name).await,
@@ -35,7 +35,7 @@ pub(super) async fn pipeline(
 
 async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     let definitions = office.crew.definitions().await;
-    render::findings(&definitions.findings);
+    render::findings_on(render::Topic::Pipelines, &definitions.findings);
     let entries = definitions.pipelines.iter();
     match global.form() {
         Form::Json => {
@@ -51,6 +51,9 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
                 })
                 .collect();
             render::json(&rows)?;
+        }
+        Form::Text if definitions.pipelines.is_empty() => {
+            render::note("There are no pipelines here yet; they are files in `.crew/pipelines`.");
         }
         Form::Text => {
             let rows = entries.map(|(name, entry)| {
@@ -101,7 +104,7 @@ async fn run(
     let new = office.crew.plan(order).await?;
     let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
     // What may have to wait for a person must outlive this process; all else is over when it ends.
-    let keeping = asks.then(|| task::kept(global, env));
+    let keeping = asks.then(|| task::kept(global, env)).transpose()?;
     let tasks = keeping.as_ref().unwrap_or(office).tasks().await.map_err(task::elsewhere)?;
     let id = tasks.submit(new).await?.id;
     task::see_through(global, tasks, &id).await

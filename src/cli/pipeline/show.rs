@@ -22,7 +22,10 @@ pub(super) async fn show(global: &Global, office: &Office, name: &str) -> Result
 }
 
 fn text(pipeline: &Pipeline) -> String {
-    let mut text = format!("{}\n{}\n", pipeline.name, pipeline.description);
+    let mut text = format!("{}\n", pipeline.name);
+    if !pipeline.description.is_empty() {
+        let _ = writeln!(text, "{}", pipeline.description);
+    }
     for name in pipeline.required_args() {
         let _ = write!(text, "\nneeds ${name}");
     }
@@ -30,7 +33,9 @@ fn text(pipeline: &Pipeline) -> String {
         let _ =
             write!(text, "\ntakes ${} (default `{}`)", arg.name, arg.default.as_deref().unwrap_or_default());
     }
-    text.push('\n');
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
     for (place, item) in pipeline.items.iter().enumerate() {
         show_item(item, &format!("{}", place + 1), &mut text);
     }

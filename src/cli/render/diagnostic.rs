@@ -16,6 +16,52 @@ pub(in crate::cli) fn findings(findings: &[Finding]) {
     }
 }
 
+/// What a list is about: the findings on other files are only counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Topic {
+    /// All but what stands in a place of its own.
+    Employees,
+    /// `.crew/pipelines`.
+    Pipelines,
+    /// `.crew/discussions`.
+    Discussions,
+}
+
+impl Topic {
+    fn holds(self, path: &str) -> bool {
+        let of_pipelines = path.starts_with(".crew/pipelines");
+        let of_discussions = path.starts_with(".crew/discussions");
+        let of_settings = ["webhook.yaml", "cron.yaml", "organization.yaml"]
+            .iter()
+            .any(|name| [".crew/", "private/"].iter().any(|folder| path.strip_prefix(folder) == Some(name)));
+        match self {
+            Self::Employees => !of_pipelines && !of_discussions && !of_settings,
+            Self::Pipelines => of_pipelines,
+            Self::Discussions => of_discussions,
+        }
+    }
+}
+
+/// Prints the findings on `topic` on stderr, and says how many others there are.
+pub(in crate::cli) fn findings_on(topic: Topic, all: &[Finding]) {
+    let (told, others): (Vec<&Finding>, Vec<&Finding>) =
+        all.iter().partition(|finding| topic.holds(&finding.source.name));
+    for finding in told {
+        note(&draw(&finding.diagnostic, &finding.source, &Renderer::styled()));
+        note("");
+    }
+    let errors = others.iter().filter(|other| other.diagnostic.severity == Severity::Error).count();
+    if errors > 0 {
+        let many = if errors == 1 { "is 1 error" } else { &format!("are {errors} errors") };
+        note(&format!("There {many} in other files; `knowlyr-crew check` shows all.\n"));
+    }
+}
+
+/// A finding as it looks without colours.
+pub(in crate::cli) fn plain(diagnostic: &Diagnostic, source: &Source) -> String {
+    draw(diagnostic, source, &Renderer::plain())
+}
+
 fn draw(diagnostic: &Diagnostic, source: &Source, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -68,7 +114,7 @@ mod tests {
             labels: vec![Label { span: Span { start, end }, line, column, text: "here".to_owned() }],
             help: Some("write lower-case letters, digits and hyphens".to_owned()),
         };
-        insta::assert_snapshot!(draw(&diagnostic, &source, &Renderer::plain()), @"
+        insta::assert_snapshot!(plain(&diagnostic, &source), @"
         error[bad-name]: `审查员 A` cannot be a name
          --> 审查员.md:2:7
           |

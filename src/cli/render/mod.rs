@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-pub(super) use diagnostic::findings;
+pub(super) use diagnostic::{Topic, findings, findings_on, plain};
 pub(super) use table::table;
 
 /// Prints an answer.

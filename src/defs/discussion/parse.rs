@@ -7,6 +7,7 @@ use super::{
         employee::{Format, Output},
         reader::{self, Fields, Text, Unknown},
         report::Report,
+        template::{Asking, Template},
         yaml::{Node, Value},
     },
     Background, Discussion, ExecutionRole, Interaction, Mode, OutputFormat, Participant, ROUND_TEMPLATES,
@@ -56,6 +57,7 @@ fn discussion(
     report: &mut Report<'_>,
 ) -> Option<(Discussion, DiscussionMarks)> {
     let mut fields = Fields::of(node, "a discussion", report)?;
+    open_names(node, report);
     let name = fields.text("name", report);
     if let Some(name) = &name {
         check_name(name, report);
@@ -92,6 +94,22 @@ fn discussion(
     check_meeting(&discussion, &fields, report);
     fields.finish(Unknown::Warned, &[], report);
     Some((discussion, marks))
+}
+
+/// Notes every `$name` that is none because nobody can tell where it ends, wherever in `node` it stands.
+fn open_names(node: &Node, report: &mut Report<'_>) {
+    match &node.value {
+        Value::Scalar { text, .. } => {
+            let text = Text { value: text.clone(), span: node.span };
+            for open in Template::parse(&text.value, &Asking { names: &(), words: &[] }).open_names() {
+                let place = reader::locate(&text, open, report);
+                reader::open_name(open, place, "", report);
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| open_names(item, report)),
+        Value::Map(entries) => entries.iter().for_each(|(_, value)| open_names(value, report)),
+        Value::Null => {}
+    }
 }
 
 const MODES: [(&str, Mode); 4] = [

@@ -142,6 +142,12 @@ pub(super) fn words(node: &Node) -> Option<Vec<String>> {
     }
 }
 
+/// The first entry of a list that is no text.
+pub(super) fn odd_entry(node: &Node) -> Option<&Node> {
+    let Value::List(items) = &node.value else { return None };
+    items.iter().find(|item| !matches!(item.value, Value::Scalar { .. }))
+}
+
 /// Names of tools: a list, or one text with commas or blanks between; what is in parentheses stays together.
 pub(super) fn tools(node: &Node) -> Option<Vec<String>> {
     match &node.value {

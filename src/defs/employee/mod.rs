@@ -29,6 +29,7 @@ pub use parse::{
     parse_employee_marked,
 };
 pub use recipe::parse_recipe;
+pub(super) use secrets::reference as variable;
 pub use skill::{parse_agent, parse_skill};
 pub use version::{Bump, Bumped, bump, content_hash};
 

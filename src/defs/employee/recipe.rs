@@ -18,6 +18,9 @@ use super::{
 const KEPT: &[&str] =
     &["extensions", "activities", "settings", "sub_recipes", "response", "retry", "author", "context"];
 
+/// Fields of a parameter that guide the one who asks a person for its value. crew has no place for them in an argument.
+const GUIDES: [&str; 2] = ["input_type", "options"];
+
 /// Reads a recipe; it is called by the stem of its file.
 pub fn parse_recipe(source: &Source, stem: &str) -> (Option<(Employee, EmployeeMarks)>, Vec<Diagnostic>) {
     let mut report = Report::new(source);
@@ -43,7 +46,10 @@ fn read(node: &Node, stem: &str, report: &mut Report<'_>) -> Option<(Employee, E
             .help("say under `instructions` what is to be done");
     }
     let body: Vec<String> = texts.iter().flatten().map(|text| filled(text, &args, report)).collect();
-    let extra = fields.rest();
+    let mut extra = fields.rest();
+    if let Some(node) = fields.peek("parameters").filter(|node| says_more(node)) {
+        extra.insert("parameters".to_owned(), reader::plain(node));
+    }
     secrets::check(&extra, report);
     fields.finish_leniently(KEPT, report);
     let (name, _) = name?;
@@ -61,28 +67,39 @@ fn read(node: &Node, stem: &str, report: &mut Report<'_>) -> Option<(Employee, E
     Some((employee, EmployeeMarks { name: place, triggers: Vec::new() }))
 }
 
+/// Whether parameters say something that arguments cannot, so that they are to be kept as they are too.
+fn says_more(parameters: &Node) -> bool {
+    parameters.items().iter().any(|one| GUIDES.iter().any(|name| one.entry(name).is_some()))
+}
+
 fn parameters(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Vec<Arg> {
     let mut args: Vec<Arg> = Vec::new();
+    let mut places: Vec<Span> = Vec::new();
     for node in fields.list("parameters", report) {
         let Some(mut one) = Fields::of(node, "a parameter", report) else { continue };
         let key = one.required_text("key", report);
         let description = one.string("description", report);
         let requirement = one.string("requirement", report);
         let default = one.text("default", report).map(|text| text.value);
-        // They guide the one who asks a person for the value.
-        for name in ["input_type", "options"] {
+        for name in GUIDES {
             one.get(name);
         }
         one.finish(Unknown::Warned, &[], report);
         let Some(key) = key else { continue };
         if !is_arg_name(&key.value) {
             let message = format!("`{}` is no name for an argument", key.value.escape_debug());
-            report.error(codes::INVALID_NAME, key.span, message);
-        } else if args.iter().any(|arg| arg.name == key.value) {
+            report
+                .error(codes::INVALID_NAME, key.span, message)
+                .help("use letters, digits, `_` and `-`, a letter or `_` first");
+        } else if let Some(first) = args.iter().position(|arg| arg.name == key.value) {
             let message = format!("there are two parameters `{}`", key.value);
-            report.error(codes::DUPLICATE_ARG, key.span, message);
+            let draft = report.error(codes::DUPLICATE_ARG, key.span, message).label("again here");
+            if let Some(first) = places.get(first) {
+                draft.also(*first, "first here");
+            }
         } else {
             let required = requirement != "optional";
+            places.push(key.span);
             args.push(Arg { name: key.value, description, required, default });
         }
     }
@@ -113,9 +130,14 @@ fn filled(text: &Text, args: &[Arg], report: &mut Report<'_>) -> String {
     }
     out.push_str(rest);
     if text.value.contains("{%") {
-        let span = Span { start: text.span.start, end: text.span.start };
+        // As it is written in the file, which an indented block is not in its value.
+        let written = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
+        let start = text.span.start + written.find("{%").unwrap_or_default();
+        let end = written.find("%}").map_or(start, |end| text.span.start + end + 2).max(start);
         let message = "`{% … %}` stays as it is: crew fills in values and decides nothing";
-        report.warning(codes::FOREIGN_TEMPLATE, span, message);
+        report
+            .warning(codes::FOREIGN_TEMPLATE, Span { start, end }, message)
+            .help("say in words when it is meant, as the model reads it too");
     }
     out
 }

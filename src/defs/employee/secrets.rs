@@ -7,7 +7,7 @@ use super::super::{codes, reader::Fields, report::Report};
 const HELP: &str = "write `${NAME}` and set the variable NAME where crew runs";
 
 /// The value of `key`, which must be `${NAME}` or absent.
-pub(super) fn reference(
+pub(in crate::defs) fn reference(
     key: &'static str,
     fields: &mut Fields<'_>,
     report: &mut Report<'_>,

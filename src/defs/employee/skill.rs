@@ -132,8 +132,10 @@ fn name(
     let (name, shown) = foreign::name(&by_file, report)?;
     match written {
         Some(text) if text.value.trim() != called => {
-            let message =
-                format!("the folder of this skill is called `{called}`, and it is found as `{name}`");
+            let own = text.value.trim().escape_debug();
+            let message = format!(
+                "this skill calls itself `{own}`, its folder is called `{called}`; it is found as `{name}`"
+            );
             report
                 .warning(codes::NAME_MISMATCH, text.span, message)
                 .help("call the folder and the skill the same");
@@ -192,8 +194,13 @@ fn natural(
     let said = fields.get(key).and_then(|node| {
         let tools = foreign::tools(node);
         if tools.is_none() {
-            let message = format!("`{key}` must be a list of names, not {}", node.describe());
-            report.warning(codes::WRONG_TYPE, node.span, message);
+            let (place, message) = match foreign::odd_entry(node) {
+                Some(entry) => {
+                    (entry, format!("an entry of `{key}` must be a name, not {}", entry.describe()))
+                }
+                None => (node, format!("`{key}` must be a list of names, not {}", node.describe())),
+            };
+            report.warning(codes::WRONG_TYPE, place.span, message);
             employee.extra.insert(key.to_owned(), reader::plain(node));
         }
         tools

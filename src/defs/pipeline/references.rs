@@ -7,9 +7,8 @@ use std::collections::HashMap;
 
 use super::super::{
     codes,
-    diagnostic::Span,
     employee::Arg,
-    reader::Text,
+    reader::{self, Text, locate},
     report::Report,
     template::{Place, Template, Wires},
 };
@@ -97,6 +96,10 @@ impl Board {
                     _ => {}
                 }
             }
+            for open in template.open_names() {
+                let place = locate(text, open, report);
+                reader::open_name(open, place, "or declare it under `args`", report);
+            }
             for near in template.near_misses() {
                 let place = locate(text, near, report);
                 report
@@ -183,17 +186,5 @@ fn sight(step: &Seen, from: Scope) -> Sight {
         _ if of.place < from.place => unless_skipped(),
         Branch::Loop => Sight::Uncertain(FIRST_TIME),
         Branch::Then | Branch::Else => Sight::Never,
-    }
-}
-
-/// The place of `written` in the source, or that of the whole text when it cannot be told.
-pub(super) fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
-    if report.is_full() {
-        return text.span;
-    }
-    let source = report.source().text.get(text.span.start..text.span.end).unwrap_or_default();
-    match source.find(written) {
-        Some(at) => Span { start: text.span.start + at, end: text.span.start + at + written.len() },
-        None => text.span,
     }
 }

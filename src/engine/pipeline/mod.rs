@@ -153,7 +153,7 @@ pub(crate) fn check(
         // Values that come from other steps are not known yet; as written they are not blank, which is enough here.
         prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &order.args)))
             .map_err(|error| error.at_step(&pipeline.name, index))?;
-        crew.llm().check(crew.model(definitions, asked(order.model.as_deref(), step), &employee))?;
+        crew.llm().check(&crew.model(definitions, asked(order.model.as_deref(), step), &employee))?;
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The way to one provider: its turns, its rests, its attempts.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::{
@@ -15,10 +16,35 @@ use crate::{
     base::clock::Stopwatch,
     llm::{
         Error, Reply, Request, echo,
-        provider::Provider,
+        provider::{CUSTOM, Provider},
         wire::{self, Form, HttpParts},
     },
 };
+
+/// Most servers that lanes are kept for; with more, all of them begin anew, as nothing but their rests is lost.
+const MOST_LANES: usize = 256;
+
+/// The ways to all providers, each made when it is first gone.
+#[derive(Debug, Default)]
+pub(super) struct Lanes(Mutex<HashMap<String, Arc<Lane>>>);
+
+impl Lanes {
+    /// The way to `provider`. Servers at addresses of their own have one each.
+    pub(super) fn of(&self, provider: &Provider, settings: &Settings) -> Arc<Lane> {
+        let custom = provider.endpoint.as_ref().filter(|_| &*provider.id == CUSTOM);
+        let name = custom.map_or(&*provider.id, |endpoint| endpoint.base_url.as_str());
+        let mut lanes = self.0.lock();
+        if let Some(lane) = lanes.get(name) {
+            return Arc::clone(lane);
+        }
+        if lanes.len() >= MOST_LANES {
+            lanes.clear();
+        }
+        let lane = Arc::new(Lane::new(provider, settings));
+        lanes.insert(name.to_owned(), Arc::clone(&lane));
+        lane
+    }
+}
 
 /// What is shared by all calls to one provider.
 #[derive(Debug)]
@@ -29,7 +55,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(provider: &Provider, settings: &Settings) -> Self {
+    fn new(provider: &Provider, settings: &Settings) -> Self {
         Self {
             provider: Arc::clone(&provider.id),
             turns: Semaphore::new(settings.max_in_flight.max(1)),

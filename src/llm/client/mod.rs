@@ -15,12 +15,12 @@ use tracing::{Instrument, Span, field};
 
 pub(super) use self::telling::Teller;
 use self::{
-    lane::Lane,
+    lane::Lanes,
     telling::Telling,
     transport::{Limits, Target, Transport},
 };
 use super::{
-    Error, Event, Reply, Request,
+    Choice, Error, Event, Reply, Request,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
     provider::Providers,
@@ -78,8 +78,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     settings: Settings,
     transport: Transport,
-    /// One for every provider, in the same order.
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     /// What the lanes measure time from.
     start: Stopwatch,
     meter: Arc<Meter>,
@@ -96,7 +95,7 @@ impl Client {
         };
         Self(Arc::new(Inner {
             transport: Transport::new(limits),
-            lanes: settings.providers.iter().map(|provider| Lane::new(provider, &settings)).collect(),
+            lanes: Lanes::default(),
             settings,
             start: Stopwatch::start(),
             meter,
@@ -113,8 +112,8 @@ impl Client {
     ///
     /// # Errors
     /// The error [`Client::complete`] would fail with before sending anything.
-    pub fn check(&self, model: &str) -> Result<(), Error> {
-        Target::of(self.0.settings.providers.of(model)?, model).map(drop)
+    pub fn check(&self, choice: &Choice) -> Result<(), Error> {
+        Target::of(&*self.0.settings.providers.chosen(choice)?, &choice.model).map(drop)
     }
 
     /// Asks the model of `request` and waits for its whole answer.
@@ -152,17 +151,17 @@ impl Inner {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
         };
-        let fallback = request.fallback_model.as_ref().filter(|model| **model != request.model);
-        let Some(model) = fallback else { return Err(error) };
+        let fallback = request.fallback.as_ref().filter(|choice| !choice.is_same(&request.model));
+        let Some(choice) = fallback else { return Err(error) };
         if teller.as_ref().is_some_and(|teller| teller.has_told()) {
             return Err(error);
         }
-        tracing::warn!(%error, fallback = model, "the fallback model is asked");
-        let request = Request { model: model.clone(), ..request.clone() };
+        tracing::warn!(%error, fallback = choice.model, "the fallback model is asked");
+        let request = Request { model: choice.clone(), ..request.clone() };
         let told = self.charge(&request, teller).await;
         told.map_err(|second| Error::Both {
             primary: Box::new(error),
-            model: request.model,
+            model: request.model.model,
             fallback: Box::new(second),
         })
     }
@@ -170,16 +169,15 @@ impl Inner {
     /// Asks one model and puts the call into the accounts.
     async fn charge(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
         let account = request.account.as_str();
-        let providers = self.settings.providers.iter();
-        let provider = self.settings.providers.of(&request.model).inspect_err(|error| {
-            tracing::warn!(model = request.model, %error, "model refused");
+        let model = request.model.model.as_str();
+        let provider = self.settings.providers.chosen(&request.model).inspect_err(|error| {
+            tracing::warn!(model, %error, "model refused");
             self.meter.record(&Call::refused(account, NO_PROVIDER, error));
         })?;
-        let found = providers.zip(&self.lanes).find(|(other, _)| other.id == provider.id);
-        let (_, lane) = found.expect("`new` makes a lane for every provider");
+        let lane = self.lanes.of(&provider, &self.settings);
         let span = tracing::info_span!(
             "llm.call",
-            model = request.model,
+            model,
             provider = &*provider.id,
             tokens.in = field::Empty,
             tokens.out = field::Empty,
@@ -188,13 +186,13 @@ impl Inner {
             first_token_ms = field::Empty,
         );
         async {
-            let target = Target::of(provider, &request.model);
+            let target = Target::of(&provider, model);
             let (mut outcome, latency) = match target {
-                Ok(target) => self.call(lane, target, request, teller.as_deref_mut()).await,
+                Ok(target) => self.call(&lane, target, request, teller.as_deref_mut()).await,
                 Err(error) => (Err(error), None),
             };
             if let Ok(reply) = &mut outcome {
-                reply.cost_usd = self.settings.prices.cost(&request.model, provider.is_own, reply.usage);
+                reply.cost_usd = self.settings.prices.cost(model, provider.is_own, reply.usage);
             }
             let first_token = teller.and_then(|teller| teller.first());
             note(&outcome, latency, first_token);

@@ -56,7 +56,8 @@ impl Target {
         if key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
             return Err(Error::InvalidKey { provider: id(), from: key_from });
         }
-        Ok(Some(Self { provider: id(), wire: endpoint.wire, key, key_from, base_url, local }))
+        let wire = provider.wire(endpoint, model);
+        Ok(Some(Self { provider: id(), wire, key, key_from, base_url, local }))
     }
 
     /// `error` without the key, should the provider have repeated it. A key of under 8 characters is a
@@ -91,7 +92,7 @@ fn address(endpoint: &Endpoint) -> Result<(String, bool), String> {
     let version = match endpoint.wire {
         Wire::Anthropic => "/v1",
         Wire::Gemini => "/v1beta",
-        Wire::OpenAi => "",
+        Wire::OpenAi | Wire::OpenAiResponses => "",
     };
     Ok((address.strip_suffix(version).unwrap_or(address).to_owned(), is_local(&url)))
 }
@@ -155,7 +156,7 @@ impl Transport {
         let Some(mut chunk) = first else {
             // An error, or a server that does not stream.
             let reply = self.whole(target, response).await?;
-            teller.tell(reply.text.clone()).await;
+            teller.tell(reply.said.text.clone()).await;
             return Ok(reply);
         };
         let fault = |fault| target.redact(wire::fault(&target.provider, fault));

@@ -4,15 +4,16 @@
 
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header,
+    Form, HttpParts, headers, key_header, object,
     stream::{Fault, SoFar},
     to_json,
 };
 use crate::{
     base::Secret,
-    llm::{Finish, Message, Reply, Request, Usage},
+    llm::{Finish, Message, Request, Said, ToolCall, ToolResult, ToolSpec, Usage, Wire},
 };
 
 /// The limit is a required field there, so absence here needs a number.
@@ -25,6 +26,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "str::is_empty")]
     system: &'a str,
     messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -33,20 +36,66 @@ struct Body<'a> {
 
 #[derive(Serialize)]
 struct Turn<'a> {
-    role: crate::llm::Role,
-    content: &'a str,
+    role: &'static str,
+    content: Content<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Blocks(Vec<Value>),
 }
 
 impl<'a> From<&'a Message> for Turn<'a> {
     fn from(message: &'a Message) -> Self {
-        Self { role: message.role, content: &message.text }
+        match message {
+            Message::User(text) => Self { role: "user", content: Content::Text(text) },
+            Message::Assistant(said) if said.calls.is_empty() => {
+                Self { role: "assistant", content: Content::Text(&said.text) }
+            }
+            Message::Assistant(said) => Self { role: "assistant", content: Content::Blocks(blocks(said)) },
+            Message::Tools(results) => {
+                Self { role: "user", content: Content::Blocks(results.iter().map(result).collect()) }
+            }
+        }
+    }
+}
+
+/// A turn that calls tools, its thoughts first, as they were.
+fn blocks(said: &Said) -> Vec<Value> {
+    let thoughts = said.thoughts.as_ref().filter(|thoughts| thoughts.wire == Wire::Anthropic);
+    let thoughts = thoughts.and_then(|thoughts| thoughts.parts.as_array()).into_iter().flatten().cloned();
+    // A blank text is refused there.
+    let text = (!said.text.trim().is_empty()).then(|| json!({"type": "text", "text": said.text}));
+    let calls = said.calls.iter().map(|call| {
+        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": object(&call.arguments)})
+    });
+    thoughts.chain(text).chain(calls).collect()
+}
+
+fn result(result: &ToolResult) -> Value {
+    let ToolResult { id, text, is_error, name: _ } = result;
+    json!({"type": "tool_result", "tool_use_id": id, "content": text, "is_error": is_error})
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    name: &'a str,
+    description: &'a str,
+    input_schema: &'a RawValue,
+}
+
+impl<'a> From<&'a ToolSpec> for Tool<'a> {
+    fn from(tool: &'a ToolSpec) -> Self {
+        Self { name: &tool.name, description: &tool.description, input_schema: &tool.schema }
     }
 }
 
 #[derive(Deserialize)]
 struct Answered {
     model: String,
-    content: Vec<Block>,
+    content: Vec<Value>,
     stop_reason: Option<String>,
     usage: Tokens,
 }
@@ -75,12 +124,24 @@ impl Tokens {
     }
 }
 
-/// One block of content; only those of kind `text` are an answer, others are thought or tool use.
+/// One block of content. Those of kinds that are not named here are no part of an answer.
 #[derive(Deserialize)]
-struct Block {
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block {
+    Text {
+        #[serde(default)]
+        text: String,
+    },
+    ToolUse {
+        id: String,
+        name: String,
+        #[serde(default)]
+        input: Value,
+    },
+    Thinking,
+    RedactedThinking,
+    #[serde(other)]
+    Other,
 }
 
 pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
@@ -90,28 +151,42 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     }
     headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
     let body = Body {
-        model: &request.model,
+        model: &request.model.model,
         max_tokens: request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
         system: &request.system,
         messages: request.messages.iter().map(Turn::from).collect(),
+        tools: request.tools.iter().map(Tool::from).collect(),
         temperature: request.temperature,
         stream: form == Form::Stream,
     };
     Some(HttpParts { path: "/v1/messages".to_owned(), headers, body: to_json(&body) })
 }
 
-/// Joins all text blocks in order. A refusal may be empty, any other answer may not.
-pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
-    let answered: Answered = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let texts = answered.content.into_iter().filter(|block| block.kind == "text");
-    let text: String = texts.filter_map(|block| block.text).collect();
-    let finish = finish(answered.stop_reason);
-    if text.trim().is_empty() && finish != Finish::Refused {
-        return Err(format!("it holds no text (stopped for: {finish:?})"));
+/// Takes a whole answer: all text blocks, in order, and all calls of tools.
+pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    let answered: Answered = serde_json::from_slice(body)?;
+    for content in answered.content {
+        match Block::deserialize(&content)? {
+            Block::Text { text } => so_far.text.push_str(&text),
+            Block::ToolUse { id, name, input } => {
+                so_far.calls.push(ToolCall { id, name, arguments: input.to_string() })?;
+            }
+            Block::Thinking | Block::RedactedThinking => thoughts(so_far).push(content),
+            Block::Other => {}
+        }
     }
-    let mut usage = Usage::default();
-    answered.usage.note(&mut usage);
-    Ok(Reply { text, model: answered.model, usage, finish, cost_usd: None })
+    so_far.model = answered.model;
+    so_far.finish = Some(finish(answered.stop_reason));
+    answered.usage.note(&mut so_far.usage);
+    Ok(())
+}
+
+/// The blocks of thought so far.
+fn thoughts(so_far: &mut SoFar) -> &mut Vec<Value> {
+    let Value::Array(thoughts) = so_far.thoughts.get_or_insert_with(|| json!([])) else {
+        unreachable!("thoughts of this dialect are kept as a list");
+    };
+    thoughts
 }
 
 /// One event of a streamed answer; kinds that are not named here say nothing that is needed.
@@ -122,9 +197,13 @@ enum Event {
         message: Begun,
     },
     ContentBlockStart {
-        content_block: Block,
+        #[serde(default)]
+        index: u64,
+        content_block: Value,
     },
     ContentBlockDelta {
+        #[serde(default)]
+        index: u64,
         delta: Delta,
     },
     MessageDelta {
@@ -149,10 +228,18 @@ struct Begun {
 }
 
 #[derive(Deserialize)]
-struct Delta {
-    #[serde(rename = "type")]
-    kind: String,
-    text: Option<String>,
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Delta {
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "input_json_delta")]
+    Input { partial_json: String },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: String },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: String },
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Deserialize)]
@@ -177,12 +264,8 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
             so_far.model = message.model;
             message.usage.note(&mut so_far.usage);
         }
-        Event::ContentBlockStart { content_block: Block { kind, text } } if kind == "text" => {
-            so_far.text.push_str(&text.unwrap_or_default());
-        }
-        Event::ContentBlockDelta { delta: Delta { kind, text } } if kind == "text_delta" => {
-            so_far.text.push_str(&text.unwrap_or_default());
-        }
+        Event::ContentBlockStart { index, content_block } => start(index, content_block, so_far)?,
+        Event::ContentBlockDelta { index, delta } => go_on(index, delta, so_far)?,
         Event::MessageDelta { delta, usage } => {
             usage.note(&mut so_far.usage);
             if delta.stop_reason.is_some() {
@@ -193,9 +276,42 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
         Event::Error { error } => {
             return Err(Fault::Told { status: status(&error.kind), message: error.message });
         }
-        Event::ContentBlockStart { .. } | Event::ContentBlockDelta { .. } | Event::Other => {}
+        Event::Other => {}
     }
     Ok(())
+}
+
+fn start(index: u64, content: Value, so_far: &mut SoFar) -> Result<(), Fault> {
+    match Block::deserialize(&content)? {
+        Block::Text { text } => so_far.text.push_str(&text),
+        // Its arguments follow in pieces.
+        Block::ToolUse { id, name, .. } => {
+            *so_far.calls.at(index)? = ToolCall { id, name, arguments: String::new() };
+        }
+        Block::Thinking | Block::RedactedThinking => thoughts(so_far).push(content),
+        Block::Other => {}
+    }
+    Ok(())
+}
+
+fn go_on(index: u64, delta: Delta, so_far: &mut SoFar) -> Result<(), Fault> {
+    match delta {
+        Delta::Text { text } => so_far.text.push_str(&text),
+        Delta::Input { partial_json } => so_far.calls.at(index)?.arguments.push_str(&partial_json),
+        Delta::Thinking { thinking } => think(so_far, "thinking", &thinking),
+        Delta::Signature { signature } => think(so_far, "signature", &signature),
+        Delta::Other => {}
+    }
+    Ok(())
+}
+
+/// Adds to a field of the thought that is coming in; blocks come one after the other.
+fn think(so_far: &mut SoFar, field: &str, more: &str) {
+    if let Some(Value::Object(thought)) = thoughts(so_far).last_mut() {
+        let known = thought.get(field).and_then(Value::as_str).unwrap_or_default();
+        let whole = format!("{known}{more}");
+        thought.insert(field.to_owned(), whole.into());
+    }
 }
 
 /// The HTTP status that an error of this type is answered with when it is known before the answer begins.
@@ -218,6 +334,7 @@ fn status(kind: &str) -> u16 {
 fn finish(reason: Option<String>) -> Finish {
     match reason.as_deref() {
         Some("end_turn" | "stop_sequence") => Finish::Stop,
+        Some("tool_use") => Finish::ToolCalls,
         Some("max_tokens" | "model_context_window_exceeded") => Finish::Length,
         Some("refusal") => Finish::Refused,
         _ => Finish::Other(reason.unwrap_or_else(|| "unknown".to_owned())),
@@ -229,18 +346,28 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::llm::{Choice, Reply};
 
     const MESSAGE: &[u8] = include_bytes!("../../../tests/fixtures/llm/anthropic-message.json");
     const THINKING: &[u8] = include_bytes!("../../../tests/fixtures/llm/anthropic-thinking.json");
 
+    fn decode(body: &[u8]) -> Result<Reply, String> {
+        let mut so_far = SoFar::default();
+        match whole(body, &mut so_far) {
+            Ok(()) => so_far.reply(Wire::Anthropic),
+            Err(Fault::Unreadable(reason) | Fault::Told { message: reason, .. }) => Err(reason),
+        }
+    }
+
     fn request() -> Request {
         Request {
-            model: "claude-sonnet-4-20250514".to_owned(),
+            model: Choice::of("claude-sonnet-4-20250514"),
             system: "你是审查员".to_owned(),
             messages: vec![Message::user("go")],
+            tools: Vec::new(),
             max_tokens: None,
             temperature: Some(0.7),
-            fallback_model: None,
+            fallback: None,
             account: "code-reviewer".to_owned(),
         }
     }
@@ -280,7 +407,7 @@ mod tests {
     #[test]
     fn a_plain_answer() {
         let reply = decode(MESSAGE).unwrap();
-        assert_eq!(reply.text, "The change is sound. 没有发现问题。");
+        assert_eq!(reply.said.text, "The change is sound. 没有发现问题。");
         assert_eq!(reply.model, "claude-sonnet-4-20250514");
         assert_eq!(reply.usage, Usage { input_tokens: 2095, cached_input_tokens: 0, output_tokens: 503 });
         assert_eq!(reply.finish, Finish::Stop);
@@ -289,7 +416,7 @@ mod tests {
     #[test]
     fn thoughts_and_tools_are_no_text() {
         let reply = decode(THINKING).unwrap();
-        assert_eq!(reply.text, "First part. Second part.");
+        assert_eq!(reply.said.text, "First part. Second part.");
         assert_eq!(reply.finish, Finish::Length);
     }
 
@@ -306,7 +433,7 @@ mod tests {
         let tool = json!([{"type": "text", "text": "x"}]);
         assert_eq!(
             decode(body(tool, "tool_use").as_bytes()).unwrap().finish,
-            Finish::Other("tool_use".to_owned())
+            Finish::Other("tool_calls".to_owned())
         );
         for body in ["", "[]", "null", "{}", r#"{"model":"m","content":"text"}"#] {
             assert!(decode(body.as_bytes()).is_err(), "{body}");

@@ -4,37 +4,88 @@
 
 use http::HeaderName;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header,
+    Form, HttpParts, headers, key_header, object,
     stream::{Fault, SoFar},
     to_json,
 };
 use crate::{
     base::Secret,
-    llm::{Finish, Reply, Request, Role, Usage},
+    llm::{Finish, Message, Request, Said, ToolCall, ToolSpec, Usage, Wire},
 };
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    system_instruction: Option<Content<'a>>,
-    contents: Vec<Content<'a>>,
+    system_instruction: Option<Content>,
+    contents: Vec<Content>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tools: Option<[Tools<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     generation_config: Option<Generation>,
 }
 
 #[derive(Serialize)]
-struct Content<'a> {
+struct Content {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'static str>,
-    parts: [Text<'a>; 1],
+    parts: Vec<Value>,
+}
+
+impl From<&Message> for Content {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::User(text) => Self { role: Some("user"), parts: vec![json!({"text": text})] },
+            Message::Assistant(said) => Self { role: Some("model"), parts: parts(said) },
+            Message::Tools(results) => {
+                let parts = results.iter().map(|result| {
+                    let key = if result.is_error { "error" } else { "result" };
+                    json!({"functionResponse": {"name": result.name, "response": {key: result.text}}})
+                });
+                Self { role: Some("user"), parts: parts.collect() }
+            }
+        }
+    }
+}
+
+/// A turn of the model. The signature of each call goes back with it: newer models refuse a turn without.
+///
+/// Source: <https://ai.google.dev/gemini-api/docs/thought-signatures>.
+fn parts(said: &Said) -> Vec<Value> {
+    let text = (!said.text.is_empty() || said.calls.is_empty()).then(|| json!({"text": said.text}));
+    let signatures = said.thoughts.as_ref().filter(|thoughts| thoughts.wire == Wire::Gemini);
+    let calls = said.calls.iter().enumerate().map(|(number, call)| {
+        let made = json!({"name": call.name, "args": object(&call.arguments)});
+        match signatures.and_then(|signatures| signatures.parts.get(number)) {
+            None | Some(Value::Null) => json!({"functionCall": made}),
+            Some(signature) => json!({"functionCall": made, "thoughtSignature": signature}),
+        }
+    });
+    text.into_iter().chain(calls).collect()
 }
 
 #[derive(Serialize)]
-struct Text<'a> {
-    text: &'a str,
+#[serde(rename_all = "camelCase")]
+struct Tools<'a> {
+    function_declarations: Vec<Declaration<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters_json_schema: &'a RawValue,
+}
+
+impl<'a> From<&'a ToolSpec> for Declaration<'a> {
+    fn from(tool: &'a ToolSpec) -> Self {
+        let ToolSpec { name, description, schema } = tool;
+        Self { name, description, parameters_json_schema: schema }
+    }
 }
 
 #[derive(Serialize)]
@@ -63,22 +114,33 @@ struct Answered {
 struct Candidate {
     #[serde(default)]
     index: u64,
-    content: Option<Said>,
+    content: Option<Spoken>,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct Spoken {
     #[serde(default)]
     parts: Vec<Part>,
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Part {
     text: Option<String>,
     /// It is thought, not answer.
     #[serde(default)]
     thought: bool,
+    function_call: Option<Called>,
+    thought_signature: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Called {
+    id: Option<String>,
+    name: String,
+    #[serde(default)]
+    args: serde_json::Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -116,22 +178,15 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     let any = generation.temperature.is_some() || generation.max_output_tokens.is_some();
     let body = Body {
         system_instruction: (!request.system.is_empty())
-            .then_some(Content { role: None, parts: [Text { text: &request.system }] }),
-        contents: request
-            .messages
-            .iter()
-            .map(|message| Content {
-                role: Some(match message.role {
-                    Role::User => "user",
-                    Role::Assistant => "model",
-                }),
-                parts: [Text { text: &message.text }],
-            })
-            .collect(),
+            .then(|| Content { role: None, parts: vec![json!({"text": request.system})] }),
+        contents: request.messages.iter().map(Content::from).collect(),
+        tools: (!request.tools.is_empty()).then(|| {
+            [Tools { function_declarations: request.tools.iter().map(Declaration::from).collect() }]
+        }),
         generation_config: any.then_some(generation),
     };
     // The name becomes part of a path and must not lead out of it.
-    let model: String = form_urlencoded::byte_serialize(request.model.as_bytes()).collect();
+    let model: String = form_urlencoded::byte_serialize(request.model.model.as_bytes()).collect();
     let call = match form {
         Form::Whole => "generateContent",
         Form::Stream => "streamGenerateContent?alt=sse",
@@ -139,19 +194,13 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     Some(HttpParts { path: format!("/v1beta/models/{model}:{call}"), headers, body: to_json(&body) })
 }
 
-/// Takes the first candidate. A refusal may be empty, any other answer may not.
-pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
-    let answered: Answered = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let mut so_far = SoFar::default();
-    take(answered, &mut so_far).map_err(|fault| match fault {
-        Fault::Unreadable(reason) | Fault::Told { message: reason, .. } => reason,
-    })?;
-    let SoFar { text, model, usage, finish, .. } = so_far;
-    let finish = finish.ok_or("it holds no candidates")?;
-    if text.trim().is_empty() && finish != Finish::Refused {
-        return Err(format!("it holds no text (stopped for: {finish:?})"));
+/// Takes the first candidate.
+pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    take(serde_json::from_slice(body)?, so_far)?;
+    match so_far.finish {
+        Some(_) => Ok(()),
+        None => Err(Fault::Unreadable("it holds no candidates".to_owned())),
     }
-    Ok(Reply { text, model, usage, finish, cost_usd: None })
 }
 
 /// Takes one event of a streamed answer. Nothing marks the last one.
@@ -179,12 +228,26 @@ fn take(answered: Answered, so_far: &mut SoFar) -> Result<(), Fault> {
         return Ok(());
     };
     let parts = candidate.content.map(|said| said.parts).unwrap_or_default();
-    let texts = parts.into_iter().filter(|part| !part.thought).filter_map(|part| part.text);
-    texts.for_each(|text| so_far.text.push_str(&text));
+    for part in parts {
+        if let Some(Called { id, name, args }) = part.function_call {
+            let arguments = Value::Object(args).to_string();
+            so_far.calls.push(ToolCall { id: id.unwrap_or_default(), name, arguments })?;
+            sign(so_far, part.thought_signature);
+        } else if !part.thought {
+            so_far.text.push_str(&part.text.unwrap_or_default());
+        }
+    }
     if let Some(reason) = candidate.finish_reason {
         so_far.finish = Some(finish(reason));
     }
     Ok(())
+}
+
+/// Keeps the signature of the call that was read last, in the place of that call.
+fn sign(so_far: &mut SoFar, signature: Option<String>) {
+    if let Value::Array(signatures) = so_far.thoughts.get_or_insert_with(|| json!([])) {
+        signatures.push(signature.into());
+    }
 }
 
 fn finish(reason: String) -> Finish {
@@ -203,19 +266,28 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::llm::Message;
+    use crate::llm::{Choice, Message, Reply};
 
     const CONTENT: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-content.json");
     const BLOCKED: &[u8] = include_bytes!("../../../tests/fixtures/llm/gemini-blocked.json");
 
+    fn decode(body: &[u8]) -> Result<Reply, String> {
+        let mut so_far = SoFar::default();
+        match whole(body, &mut so_far) {
+            Ok(()) => so_far.reply(Wire::Gemini),
+            Err(Fault::Unreadable(reason) | Fault::Told { message: reason, .. }) => Err(reason),
+        }
+    }
+
     fn parts(model: &str, form: Form) -> HttpParts {
         let request = Request {
-            model: model.to_owned(),
+            model: Choice::of(model),
             system: "be brief".to_owned(),
-            messages: vec![Message::user("go"), Message { role: Role::Assistant, text: "ok".to_owned() }],
+            messages: vec![Message::user("go"), Message::Assistant("ok".to_owned().into())],
+            tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
-            fallback_model: None,
+            fallback: None,
             account: "a".to_owned(),
         };
         encode(Secret::new("g-1").as_ref(), &request, form).unwrap()
@@ -248,7 +320,7 @@ mod tests {
     #[test]
     fn a_plain_answer() {
         let reply = decode(CONTENT).unwrap();
-        assert_eq!(reply.text, "A change like this is fine. 没有问题。");
+        assert_eq!(reply.said.text, "A change like this is fine. 没有问题。");
         assert_eq!(reply.model, "gemini-2.5-flash");
         assert_eq!(reply.usage, Usage { input_tokens: 11, cached_input_tokens: 4, output_tokens: 9 + 21 });
         assert_eq!(reply.finish, Finish::Stop);
@@ -257,7 +329,7 @@ mod tests {
     #[test]
     fn a_blocked_prompt_or_answer_is_a_refusal() {
         let reply = decode(BLOCKED).unwrap();
-        assert_eq!((reply.text.as_str(), reply.finish), ("", Finish::Refused));
+        assert_eq!((reply.said.text.as_str(), reply.finish), ("", Finish::Refused));
         for reason in ["SAFETY", "RECITATION", "PROHIBITED_CONTENT"] {
             let body = json!({"candidates": [{"finishReason": reason, "index": 0}]}).to_string();
             assert_eq!(decode(body.as_bytes()).unwrap().finish, Finish::Refused);

@@ -5,6 +5,7 @@
 mod anthropic;
 mod gemini;
 mod openai;
+mod responses;
 mod sse;
 mod stream;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use self::stream::SoFar;
 pub(super) use self::stream::{Decoder, Fault};
 use super::{Error, Reply, Request, provider::Wire};
 use crate::base::{Secret, text};
@@ -65,6 +67,7 @@ pub(super) fn encode(wire: Wire, key: Option<&Secret>, request: &Request, form: 
     match wire {
         Wire::Anthropic => anthropic::encode(key, request, form),
         Wire::OpenAi => openai::encode(key, request, form),
+        Wire::OpenAiResponses => responses::encode(key, request, form),
         Wire::Gemini => gemini::encode(key, request, form),
     }
 }
@@ -82,12 +85,15 @@ pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
             retry_after: retry_after(answer.headers, answer.received),
         });
     }
-    let reply = match wire {
-        Wire::Anthropic => anthropic::decode(answer.body),
-        Wire::OpenAi => openai::decode(answer.body),
-        Wire::Gemini => gemini::decode(answer.body),
+    let mut so_far = SoFar::default();
+    let read = match wire {
+        Wire::Anthropic => anthropic::whole(answer.body, &mut so_far),
+        Wire::OpenAi => openai::whole(answer.body, &mut so_far),
+        Wire::OpenAiResponses => responses::whole(answer.body, &mut so_far),
+        Wire::Gemini => gemini::whole(answer.body, &mut so_far),
     };
-    reply.map_err(|reason| fault(answer.provider, Fault::Unreadable(reason)))
+    let reply = read.and_then(|()| so_far.reply(wire).map_err(Fault::Unreadable));
+    reply.map_err(|told| fault(answer.provider, told))
 }
 
 /// What went wrong in the middle of an answer, as an error of `provider`.
@@ -123,6 +129,14 @@ fn headers(form: Form) -> HeaderMap {
 
 fn to_json(body: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("text, numbers and lists of them always become JSON")
+}
+
+/// The arguments of a call as the object that some dialects want them as; what is none is put into one.
+fn object(arguments: &str) -> Value {
+    match serde_json::from_str(arguments) {
+        Ok(object @ Value::Object(_)) => object,
+        _ => serde_json::json!({ "unreadable": arguments }),
+    }
 }
 
 /// What the provider says went wrong: `error.message`, `error` or `message` of a JSON body, else the body as text.

@@ -4,7 +4,7 @@
 
 use http::header;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{
     Form, HttpParts, headers, key_header,
@@ -13,13 +13,15 @@ use super::{
 };
 use crate::{
     base::Secret,
-    llm::{Finish, Reply, Request, Role, Usage},
+    llm::{Finish, Message, Request, Said, ToolCall, ToolSpec, Usage, Wire},
 };
 
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
     messages: Vec<Turn<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,10 +39,85 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Turn<'a> {
     role: &'static str,
     content: &'a str,
+    /// What `DeepSeek`, Moonshot and Zhipu want back with the results of tools.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Calling<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+}
+
+impl<'a> Turn<'a> {
+    fn of(role: &'static str, content: &'a str) -> Self {
+        Self { role, content, ..Self::default() }
+    }
+
+    /// The turns that `message` is: each result of a tool is one of its own there.
+    fn all(message: &'a Message) -> Vec<Self> {
+        match message {
+            Message::User(text) => vec![Self::of("user", text)],
+            Message::Assistant(said) => vec![Self::said(said)],
+            Message::Tools(results) => results
+                .iter()
+                .map(|result| Self { tool_call_id: Some(&result.id), ..Self::of("tool", &result.text) })
+                .collect(),
+        }
+    }
+
+    fn said(said: &'a Said) -> Self {
+        let thoughts = said.thoughts.as_ref().filter(|thoughts| thoughts.wire == Wire::OpenAi);
+        Self {
+            reasoning_content: thoughts.and_then(|thoughts| thoughts.parts.as_str()),
+            tool_calls: said.calls.iter().map(Calling::from).collect(),
+            ..Self::of("assistant", &said.text)
+        }
+    }
+}
+
+/// A call of a tool that was made earlier.
+#[derive(Serialize)]
+struct Calling<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: Made<'a>,
+}
+
+#[derive(Serialize)]
+struct Made<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+impl<'a> From<&'a ToolCall> for Calling<'a> {
+    fn from(call: &'a ToolCall) -> Self {
+        let function = Made { name: &call.name, arguments: &call.arguments };
+        Self { id: &call.id, r#type: "function", function }
+    }
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a RawValue,
+}
+
+impl<'a> From<&'a ToolSpec> for Tool<'a> {
+    fn from(tool: &'a ToolSpec) -> Self {
+        let ToolSpec { name, description, schema } = tool;
+        Self { r#type: "function", function: Function { name, description, parameters: schema } }
+    }
 }
 
 #[derive(Deserialize)]
@@ -53,14 +130,48 @@ struct Answered {
 
 #[derive(Deserialize)]
 struct Choice {
-    message: Said,
+    message: Spoken,
     finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Said {
+struct Spoken {
     content: Option<String>,
     refusal: Option<String>,
+    reasoning_content: Option<String>,
+    tool_calls: Option<Vec<Called>>,
+}
+
+/// A call of a tool, or a piece of one.
+#[derive(Deserialize)]
+struct Called {
+    /// Not all servers count.
+    index: Option<u64>,
+    id: Option<String>,
+    function: Option<CalledFunction>,
+}
+
+#[derive(Deserialize)]
+struct CalledFunction {
+    name: Option<String>,
+    arguments: Option<Arguments>,
+}
+
+/// A JSON text; some servers write the object itself.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Arguments {
+    Text(String),
+    Object(serde_json::Map<String, Value>),
+}
+
+impl From<Arguments> for String {
+    fn from(arguments: Arguments) -> Self {
+        match arguments {
+            Arguments::Text(text) => text,
+            Arguments::Object(object) => Value::Object(object).to_string(),
+        }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -98,18 +209,13 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     if let Some(key) = key {
         headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
     }
-    let system = (!request.system.is_empty()).then_some(Turn { role: "system", content: &request.system });
-    let turns = request.messages.iter().map(|message| Turn {
-        role: match message.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        },
-        content: &message.text,
-    });
-    let reasons = reasons(&request.model);
+    let system = (!request.system.is_empty()).then(|| Turn::of("system", &request.system));
+    let turns = request.messages.iter().flat_map(Turn::all);
+    let reasons = reasons(&request.model.model);
     let body = Body {
-        model: &request.model,
+        model: &request.model.model,
         messages: system.into_iter().chain(turns).collect(),
+        tools: request.tools.iter().map(Tool::from).collect(),
         temperature: request.temperature.filter(|_| !reasons),
         max_tokens: request.max_tokens.filter(|_| !reasons),
         max_completion_tokens: request.max_tokens.filter(|_| reasons),
@@ -121,7 +227,7 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
 }
 
 /// Whether `model` is one of `OpenAI`'s reasoning models, which refuse `max_tokens` and any `temperature`.
-fn reasons(model: &str) -> bool {
+pub(super) fn reasons(model: &str) -> bool {
     let model = model.to_ascii_lowercase();
     let series = ["o1", "o3", "o4"]
         .iter()
@@ -129,21 +235,47 @@ fn reasons(model: &str) -> bool {
     series || (model.starts_with("gpt-5") && !model.starts_with("gpt-5-chat"))
 }
 
-/// Takes the first choice. A refusal may be empty, any other answer may not.
-pub(super) fn decode(body: &[u8]) -> Result<Reply, String> {
-    let answered: Answered = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let choice = answered.choices.into_iter().next().ok_or("it holds no choices")?;
-    let finish = match choice.message.refusal {
-        Some(_) => Finish::Refused,
-        None => finish(choice.finish_reason),
-    };
-    let content = choice.message.content.filter(|content| !content.is_empty());
-    let text = content.or(choice.message.refusal).unwrap_or_default();
-    if text.trim().is_empty() && finish != Finish::Refused {
-        return Err(format!("it holds no text (stopped for: {finish:?})"));
+/// Takes the first choice.
+pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
+    let answered: Answered = serde_json::from_slice(body)?;
+    let none = || Fault::Unreadable("it holds no choices".to_owned());
+    let choice = answered.choices.into_iter().next().ok_or_else(none)?;
+    choice.message.note(so_far)?;
+    so_far.finish = Some(finish(choice.finish_reason));
+    so_far.model = answered.model.unwrap_or_default();
+    so_far.usage = answered.usage.unwrap_or_default().into();
+    Ok(())
+}
+
+impl Spoken {
+    /// Adds this, all or a piece of an answer, to what was read so far.
+    fn note(self, so_far: &mut SoFar) -> Result<(), Fault> {
+        so_far.text.push_str(&self.content.unwrap_or_default());
+        so_far.refusal.push_str(&self.refusal.unwrap_or_default());
+        if let Some(thought) = self.reasoning_content {
+            let known = so_far.thoughts.take();
+            let known = known.as_ref().and_then(Value::as_str).unwrap_or_default();
+            so_far.thoughts = Some(format!("{known}{thought}").into());
+        }
+        for called in self.tool_calls.unwrap_or_default() {
+            let id = called.id.filter(|id| !id.is_empty());
+            let last = so_far.calls.count() as u64;
+            // Where nobody counts, an id begins a call and what has none goes on with the last.
+            let index = called.index.unwrap_or(if id.is_some() { last } else { last.saturating_sub(1) });
+            let call = so_far.calls.at(index)?;
+            if let Some(id) = id {
+                call.id = id;
+            }
+            if let Some(CalledFunction { name, arguments }) = called.function {
+                // Some repeat the name with every piece.
+                if let Some(name) = name.filter(|name| *name != call.name) {
+                    call.name.push_str(&name);
+                }
+                call.arguments.push_str(&arguments.map(String::from).unwrap_or_default());
+            }
+        }
+        Ok(())
     }
-    let usage = answered.usage.unwrap_or_default().into();
-    Ok(Reply { text, model: answered.model.unwrap_or_default(), usage, finish, cost_usd: None })
 }
 
 /// One event of a streamed answer.
@@ -159,7 +291,7 @@ struct Chunk {
 struct Part {
     #[serde(default)]
     index: u64,
-    delta: Option<Said>,
+    delta: Option<Spoken>,
     finish_reason: Option<String>,
     /// Where Moonshot puts the tokens.
     usage: Option<Tokens>,
@@ -184,9 +316,8 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
         so_far.usage = usage.into();
     }
     for part in chunk.choices.unwrap_or_default().into_iter().filter(|part| part.index == 0) {
-        if let Some(Said { content, refusal }) = part.delta {
-            so_far.text.push_str(&content.unwrap_or_default());
-            so_far.refusal.push_str(&refusal.unwrap_or_default());
+        if let Some(delta) = part.delta {
+            delta.note(so_far)?;
         }
         if let Some(usage) = part.usage {
             so_far.usage = usage.into();
@@ -199,7 +330,7 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
 }
 
 /// An error in the middle of an answer. Some servers give a status as its `code`.
-fn told(error: &Value) -> Fault {
+pub(super) fn told(error: &Value) -> Fault {
     let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     let status = code.filter(|code| (400..600).contains(code)).unwrap_or(500);
     let message = error.get("message").unwrap_or(error);
@@ -210,6 +341,7 @@ fn told(error: &Value) -> Fault {
 fn finish(reason: Option<String>) -> Finish {
     match reason.as_deref() {
         Some("stop") => Finish::Stop,
+        Some("tool_calls" | "function_call") => Finish::ToolCalls,
         Some("length") => Finish::Length,
         // `sensitive` is how Zhipu names it.
         Some("content_filter" | "sensitive") => Finish::Refused,
@@ -222,20 +354,29 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::llm::Message;
+    use crate::llm::{Choice, Message, Reply};
 
     const COMPLETION: &[u8] = include_bytes!("../../../tests/fixtures/llm/openai-completion.json");
     const REFUSAL: &[u8] = include_bytes!("../../../tests/fixtures/llm/openai-refusal.json");
     const DEEPSEEK: &[u8] = include_bytes!("../../../tests/fixtures/llm/deepseek-reasoner.json");
 
+    fn decode(body: &[u8]) -> Result<Reply, String> {
+        let mut so_far = SoFar::default();
+        match whole(body, &mut so_far) {
+            Ok(()) => so_far.reply(Wire::OpenAi),
+            Err(Fault::Unreadable(reason) | Fault::Told { message: reason, .. }) => Err(reason),
+        }
+    }
+
     fn body(model: &str) -> Value {
         let request = Request {
-            model: model.to_owned(),
+            model: Choice::of(model),
             system: "be brief".to_owned(),
-            messages: vec![Message::user("go"), Message { role: Role::Assistant, text: "ok".to_owned() }],
+            messages: vec![Message::user("go"), Message::Assistant("ok".to_owned().into())],
+            tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
-            fallback_model: None,
+            fallback: None,
             account: "a".to_owned(),
         };
         let parts = encode(Secret::new("sk-1").as_ref(), &request, Form::Whole).unwrap();
@@ -279,7 +420,7 @@ mod tests {
     #[test]
     fn a_plain_answer() {
         let reply = decode(COMPLETION).unwrap();
-        assert_eq!(reply.text, "Hello! How can I help?");
+        assert_eq!(reply.said.text, "Hello! How can I help?");
         assert_eq!(reply.model, "gpt-4o-2024-08-06");
         assert_eq!(reply.usage, Usage { input_tokens: 19, cached_input_tokens: 0, output_tokens: 10 });
         assert_eq!(reply.finish, Finish::Stop);
@@ -288,14 +429,14 @@ mod tests {
     #[test]
     fn a_refusal_is_said_and_marked() {
         let reply = decode(REFUSAL).unwrap();
-        assert_eq!(reply.text, "I'm sorry, I can't help with that.");
+        assert_eq!(reply.said.text, "I'm sorry, I can't help with that.");
         assert_eq!(reply.finish, Finish::Refused);
     }
 
     #[test]
     fn thoughts_beside_the_answer_are_left_out() {
         let reply = decode(DEEPSEEK).unwrap();
-        assert_eq!(reply.text, "9.8 更大。");
+        assert_eq!(reply.said.text, "9.8 更大。");
         assert_eq!(reply.finish, Finish::Length);
     }
 

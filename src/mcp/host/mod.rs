@@ -13,11 +13,12 @@ use serde_json::{
 
 use crate::{
     protocol::{
-        Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
+        Bus, Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
         resource::{Contents, Resource, Template},
         tool::{Annotations, Tool, ToolOutcome, ToolResult},
     },
+    tasks::Task,
     tools::{self, Begun, Caller, Ctx, Office, Registry},
 };
 
@@ -64,13 +65,14 @@ pub struct Crew {
     library: Arc<dyn Library>,
     tools: Arc<[Tool]>,
     tasks: Option<Tasks>,
+    bus: Option<Bus>,
 }
 
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
         let tools = registry.specs().map(tool).collect();
-        Self { info, registry, library, tools, tasks: None }
+        Self { info, registry, library, tools, tasks: None, bus: None }
     }
 
     /// The same, for which clients need not wait: long work goes on as a task of `office`.
@@ -78,6 +80,23 @@ impl Crew {
     pub fn with_tasks(mut self, office: Office) -> Self {
         self.tasks = Some(Tasks { office, registry: Arc::clone(&self.registry) });
         self
+    }
+
+    /// The same, whose changes are told on `bus`. The tools of a crew stay as they are.
+    #[must_use]
+    pub fn with_bus(mut self, bus: Bus) -> Self {
+        let bus = bus.with_fixed_tools();
+        self.bus = Some(if self.tasks.is_some() { bus.telling_of_tasks() } else { bus });
+        self
+    }
+
+    /// Tells those who listen how `task` stands now.
+    pub fn tell_of(&self, task: &Task) {
+        if let (Some(bus), Some(tasks)) = (&self.bus, &self.tasks)
+            && self.registry.knows(task)
+        {
+            bus.task(task.task_id.as_str(), &tasks.show(task, true).notice());
+        }
     }
 }
 
@@ -107,7 +126,7 @@ impl Host for Crew {
             let begin = self.registry.begin(name, ctx, arguments);
             return Box::pin(async move {
                 Ok(match begin.await {
-                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task, context)),
+                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task, context.takes_forms())),
                     Ok(Begun::Done(output)) => ToolOutcome::Complete(done(Ok(output))),
                     Err(error) => failed(error, context),
                 })
@@ -166,6 +185,10 @@ impl Host for Crew {
                 error => refusal(&error),
             })
         })
+    }
+
+    fn bus(&self) -> Option<&Bus> {
+        self.bus.as_ref()
     }
 
     fn completer(&self) -> Option<&dyn Completer> {

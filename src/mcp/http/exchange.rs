@@ -15,7 +15,7 @@ use futures_util::{future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
 use tokio::time::{Sleep, sleep};
 
-use super::sessions::Open;
+use super::{sessions::Streamable, silence::COMMENT};
 use crate::{
     base::Tracker,
     mcp::{
@@ -44,7 +44,7 @@ pub(super) struct Life {
     /// Where it goes on when the client is gone.
     pub(super) tracker: Tracker,
     /// Where what it says is kept.
-    pub(super) open: Arc<Open>,
+    pub(super) open: Arc<Streamable>,
 }
 
 /// What happens next.
@@ -208,10 +208,8 @@ impl Drop for Exchange {
     }
 }
 
-/// What is sent lest a silent connection be taken for a dead one.
-pub(super) const COMMENT: &str = ":\n\n";
-
-fn event(message: &str) -> String {
+/// A message as an event.
+pub(super) fn event(message: &str) -> String {
     format!("event: message\ndata: {message}\n\n")
 }
 

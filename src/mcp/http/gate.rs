@@ -45,17 +45,31 @@ pub(super) fn check_names(names: &HostNames, headers: &HeaderMap, uri: &Uri) -> 
     })
 }
 
-/// Checks the form of a POST.
-pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+/// The answer to a method that a path does not have; `allowed` are those it has.
+pub(super) fn method_not_allowed(allowed: &'static str, usage: &'static str) -> Response {
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    let mut response = Refusal { status, code: "method-not-allowed", text: usage }.into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+/// Checks that a body is said to be JSON.
+pub(super) fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/json") {
-        return Err(Refusal {
-            status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            code: "unsupported-media-type",
-            text: "send `Content-Type: application/json`",
-        });
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
     }
+    Err(Refusal {
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        code: "unsupported-media-type",
+        text: "send `Content-Type: application/json`",
+    })
+}
+
+/// Checks the form of a POST that is answered in its response.
+pub(super) fn check_form(headers: &HeaderMap) -> Result<(), Refusal> {
+    check_kind(headers)?;
     if accepts(headers, "application/json") && accepts(headers, "text/event-stream") {
         return Ok(());
     }

@@ -12,9 +12,10 @@ use serde_json::value::RawValue;
 
 use super::{
     Endpoint, Post, accepted,
+    calls::{Asked, prepare, take},
     exchange::{Call, Exchange, Life, answer_json, bare, events},
     gate, method_not_allowed,
-    sessions::Open,
+    sessions::Streamable,
     unreadable,
 };
 use crate::mcp::{
@@ -63,14 +64,14 @@ pub(super) async fn post(
     };
     let outbox = Arc::new(Outbox::default());
     let request = Asked { id, method, params: envelope.params(), peek };
-    match prepare(endpoint, post, &open, &request, Arc::clone(&outbox) as _) {
+    match prepare(endpoint, post, &open.session, &request, Arc::clone(&outbox) as _) {
         Ok(call) => respond(endpoint, call, outbox, open).await,
         Err((status, error)) => refuse(status, Some(id), &error, post),
     }
 }
 
 /// Runs a call and answers with what comes of it.
-async fn respond(endpoint: &Endpoint, call: Call, outbox: Arc<Outbox>, open: Arc<Open>) -> Response {
+async fn respond(endpoint: &Endpoint, call: Call, outbox: Arc<Outbox>, open: Arc<Streamable>) -> Response {
     let life = Life { tracker: endpoint.tracker.clone(), open };
     Exchange::new(call, outbox, endpoint.keep_alive).living(life).respond(|_| StatusCode::OK).await
 }
@@ -87,10 +88,11 @@ pub(super) async fn batch(endpoint: &Arc<Endpoint>, post: &Post<'_>, messages: &
         }
     };
     let outbox = Arc::new(Outbox::default());
+    let outlet: Arc<dyn Outlet> = Arc::clone(&outbox) as _;
     let mut calls: Vec<Call> = Vec::new();
     let mut answers: Vec<String> = Vec::new();
     for message in messages {
-        match take(endpoint, post, &open, message.get(), &outbox).await {
+        match take(endpoint, post, &open.session, message.get(), &outlet).await {
             Ok(call) => calls.extend(call),
             Err(answer) => answers.push(answer),
         }
@@ -158,7 +160,8 @@ async fn open(
     if refused {
         return response;
     }
-    let opened = endpoint.sessions.open(session, post.principal.clone()).ok();
+    let opened = Arc::new(Streamable::new(session, &endpoint.budget));
+    let opened = endpoint.sessions.open(opened, post.principal.clone()).ok();
     if opened.as_ref().is_some_and(|opened| opened.unswept) {
         sweep(endpoint);
     }
@@ -187,7 +190,7 @@ fn sweep(endpoint: &Arc<Endpoint>) {
 }
 
 /// The session that a request names.
-fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Open>, (StatusCode, Error)> {
+fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Streamable>, (StatusCode, Error)> {
     let id = match post.header(headers::SESSION) {
         Header::Value(id) => id,
         Header::Absent | Header::Unclear => {
@@ -210,75 +213,6 @@ fn find(endpoint: &Endpoint, post: &Post<'_>) -> Result<Arc<Open>, (StatusCode, 
         return Err((StatusCode::BAD_REQUEST, Error::invalid_request(error)));
     }
     Ok(open)
-}
-
-/// A request, taken apart.
-struct Asked<'a> {
-    id: Id<'a>,
-    method: &'a str,
-    params: Option<&'a RawValue>,
-    peek: &'a Peek<'a>,
-}
-
-/// Makes a call of a request; `None` comes out of it when the client cancels it.
-fn prepare(
-    endpoint: &Endpoint,
-    post: &Post<'_>,
-    open: &Open,
-    asked: &Asked<'_>,
-    outlet: Arc<dyn Outlet>,
-) -> Result<Call, (StatusCode, Error)> {
-    let Asked { id, method, params, peek } = *asked;
-    let slot = endpoint.slot()?;
-    let context = Context::legacy(Arc::clone(&open.session), peek, post.caller(), outlet);
-    let running = open.session.begin(id, &context).map_err(|error| (StatusCode::OK, error))?;
-    let cancelled = context.cancelled().clone();
-    let call = endpoint.rpc.call(id, method, params, context);
-    Ok(Box::pin(async move {
-        let answer = tokio::select! {
-            biased;
-            () = cancelled.cancelled() => None,
-            answer = call => Some(answer),
-        };
-        drop((running, slot));
-        answer
-    }))
-}
-
-/// Takes one message of a batch: a call if it wants an answer, or the answer if it is wrong.
-async fn take(
-    endpoint: &Endpoint,
-    post: &Post<'_>,
-    open: &Open,
-    text: &str,
-    outbox: &Arc<Outbox>,
-) -> Result<Option<Call>, String> {
-    let version = open.session.version();
-    let envelope = Envelope::parse_text(text).map_err(|error| error.answer(None, version))?;
-    match envelope.kind() {
-        Kind::Request(id, "initialize") => {
-            Err(Error::invalid_request("`initialize` may not stand in a batch").answer(Some(id), version))
-        }
-        Kind::Request(id, method) => {
-            let params = envelope.params();
-            let request = Asked { id, method, params, peek: &Peek::of(params) };
-            prepare(endpoint, post, open, &request, Arc::clone(outbox) as _)
-                .map(Some)
-                .map_err(|(_, error)| error.answer(Some(id), version))
-        }
-        Kind::Notification(method) => {
-            endpoint.rpc.notify(method, envelope.params(), &open.session).await;
-            Ok(None)
-        }
-        Kind::Response(_) => {
-            open.session.respond(&envelope);
-            Ok(None)
-        }
-        Kind::Invalid(id) => {
-            let error = Error::invalid_request("neither a request, nor a notification, nor a response");
-            Err(error.answer(id, version))
-        }
-    }
 }
 
 fn refuse(status: StatusCode, id: Option<Id<'_>>, error: &Error, post: &Post<'_>) -> Response {

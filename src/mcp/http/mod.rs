@@ -1,10 +1,13 @@
 //! MCP over HTTP: one endpoint for both eras.
 
+mod calls;
 mod exchange;
 mod gate;
 mod legacy;
 mod modern;
 mod sessions;
+mod silence;
+mod sse;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -17,14 +20,15 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::any,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::sse::sse_router;
 use self::{
     exchange::{answer_json, bare},
-    gate::Refusal,
-    sessions::Sessions,
+    sessions::{Sessions, Streamable},
+    streams::Budget,
 };
 use super::rpc::Rpc;
 use crate::{
@@ -72,11 +76,12 @@ impl Default for Options {
     }
 }
 
-/// What all requests share.
-struct Endpoint {
+/// What all requests share; `S` is what belongs to a session.
+struct Endpoint<S = Streamable> {
     server: Arc<Server>,
     rpc: Rpc,
-    sessions: Sessions,
+    sessions: Sessions<S>,
+    budget: Arc<Budget>,
     calls: Arc<Semaphore>,
     tracker: Tracker,
     keep_alive: Duration,
@@ -84,7 +89,23 @@ struct Endpoint {
     max_body_bytes: usize,
 }
 
-impl Endpoint {
+impl<S: sessions::Open> Endpoint<S> {
+    fn new(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Self {
+        let server = Server::new(host).with_streams(options.stream_limit, tracker.stopping().clone());
+        let server = Arc::new(server);
+        Self {
+            rpc: Rpc::new(Arc::clone(&server)),
+            server,
+            sessions: Sessions::new(options.session_limit, options.session_idle),
+            budget: Arc::default(),
+            calls: Arc::new(Semaphore::new(options.call_limit.min(Semaphore::MAX_PERMITS))),
+            tracker,
+            keep_alive: options.keep_alive,
+            names: HostNames::new(&options.allowed_hosts),
+            max_body_bytes: options.max_body_bytes,
+        }
+    }
+
     /// A place for one more call.
     ///
     /// # Errors
@@ -119,18 +140,7 @@ impl Post<'_> {
 /// says so by a [`Caller`] in the extensions of the request: sessions belong to their caller, and work is recorded under
 /// its name.
 pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
-    let server = Server::new(host).with_streams(options.stream_limit, tracker.stopping().clone());
-    let server = Arc::new(server);
-    let endpoint = Endpoint {
-        rpc: Rpc::new(Arc::clone(&server)),
-        server,
-        sessions: Sessions::new(options.session_limit, options.session_idle),
-        calls: Arc::new(Semaphore::new(options.call_limit.min(Semaphore::MAX_PERMITS))),
-        tracker,
-        keep_alive: options.keep_alive,
-        names: HostNames::new(&options.allowed_hosts),
-        max_body_bytes: options.max_body_bytes,
-    };
+    let endpoint: Endpoint = Endpoint::new(host, options, tracker);
     Router::new().route("/mcp", any(handle)).with_state(Arc::new(endpoint))
 }
 
@@ -191,14 +201,8 @@ fn unreadable(post: &Post<'_>, error: &Error) -> Response {
 }
 
 fn method_not_allowed() -> Response {
-    let refusal = Refusal {
-        status: StatusCode::METHOD_NOT_ALLOWED,
-        code: "method-not-allowed",
-        text: "POST a JSON-RPC message, or GET or DELETE a session named by `Mcp-Session-Id`",
-    };
-    let mut response = refusal.into_response();
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, POST, DELETE"));
-    response
+    let usage = "POST a JSON-RPC message, or GET or DELETE a session named by `Mcp-Session-Id`";
+    gate::method_not_allowed("GET, POST, DELETE", usage)
 }
 
 /// A message was taken that has no answer.

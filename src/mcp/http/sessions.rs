@@ -1,4 +1,4 @@
-//! The sessions of clients of the older era over HTTP: bounded, and forgotten when idle.
+//! The sessions of clients of the older era over HTTP: bounded, each its caller's own, and forgotten when idle.
 
 use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
@@ -7,43 +7,55 @@ use parking_lot::Mutex;
 use super::streams::{Budget, Streams};
 use crate::{base::clock::Stopwatch, protocol::Session};
 
-/// What belongs to one session.
-pub(super) struct Open {
+/// A session, and what belongs to it in its transport.
+pub(super) trait Open: Send + Sync + 'static {
+    /// Ends all that goes on in it.
+    fn end(&self);
+
+    /// Whether something goes on in it, though no request may have come for long.
+    fn is_live(&self) -> bool;
+}
+
+/// What belongs to one session of Streamable HTTP.
+pub(super) struct Streamable {
     pub(super) session: Arc<Session>,
     pub(super) streams: Streams,
 }
 
-impl Open {
-    /// Ends all that goes on in it.
+impl Streamable {
+    /// `session`, with streams that keep within `budget`.
+    pub(super) fn new(session: Arc<Session>, budget: &Arc<Budget>) -> Self {
+        Self { session, streams: Streams::new(Arc::clone(budget)) }
+    }
+}
+
+impl Open for Streamable {
     fn end(&self) {
         self.session.cancel_all();
         self.streams.close();
     }
 
-    /// Whether something goes on in it, though no request may have come for long.
     fn is_live(&self) -> bool {
         self.session.is_busy() || self.streams.are_read()
     }
 }
 
 /// Every session there is, by its id.
-pub(super) struct Sessions {
-    table: Mutex<Table>,
+pub(super) struct Sessions<T> {
+    table: Mutex<Table<T>>,
     limit: usize,
     idle: Duration,
-    budget: Arc<Budget>,
 }
 
-#[derive(Default)]
-struct Table {
-    kept: HashMap<Box<str>, Kept>,
+struct Table<T> {
+    kept: HashMap<Box<str>, Kept<T>>,
     /// How often a session was used; orders the uses, which a clock that is read twice would not.
     uses: u64,
     swept: bool,
 }
 
-struct Kept {
-    open: Arc<Open>,
+struct Kept<T> {
+    open: Arc<T>,
     principal: Option<Arc<str>>,
     unused: Stopwatch,
     last_use: u64,
@@ -56,21 +68,21 @@ pub(super) struct Opened {
     pub(super) unswept: bool,
 }
 
-impl Sessions {
+impl<T: Open> Sessions<T> {
     /// No sessions; at most `limit`, each forgotten after `idle` without a request.
     pub(super) fn new(limit: usize, idle: Duration) -> Self {
-        Self { table: Mutex::default(), limit: limit.max(1), idle, budget: Arc::default() }
+        let table = Table { kept: HashMap::new(), uses: 0, swept: false };
+        Self { table: Mutex::new(table), limit: limit.max(1), idle }
     }
 
-    /// Keeps `session` for `principal` under a new id. When there are too many, the one unused for longest goes.
+    /// Keeps `open` for `principal` under a new id. When there are too many, the one unused for longest goes.
     ///
     /// # Errors
     /// When the system gives no random bytes.
-    pub(super) fn open(&self, session: Arc<Session>, principal: Option<Arc<str>>) -> io::Result<Opened> {
+    pub(super) fn open(&self, open: Arc<T>, principal: Option<Arc<str>>) -> io::Result<Opened> {
         let mut random = [0_u8; 16];
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let id = hex::encode(random);
-        let open = Arc::new(Open { session, streams: Streams::new(Arc::clone(&self.budget)) });
         let mut table = self.table.lock();
         let mut gone = None;
         if table.kept.len() >= self.limit {
@@ -91,7 +103,7 @@ impl Sessions {
     }
 
     /// The session `id` of `principal`; someone else's is not there.
-    pub(super) fn get(&self, id: &str, principal: Option<&Arc<str>>) -> Option<Arc<Open>> {
+    pub(super) fn get(&self, id: &str, principal: Option<&Arc<str>>) -> Option<Arc<T>> {
         let mut table = self.table.lock();
         let Table { kept: all, uses, .. } = &mut *table;
         let kept = all.get_mut(id).filter(|kept| kept.principal.as_ref() == principal)?;
@@ -122,7 +134,7 @@ impl Sessions {
     /// until one is opened.
     pub(super) fn sweep(&self) -> bool {
         let mut table = self.table.lock();
-        let gone: Vec<Kept> = table
+        let gone: Vec<Kept<T>> = table
             .kept
             .extract_if(|_, kept| kept.unused.elapsed() >= self.idle && !kept.open.is_live())
             .map(|(_, kept)| kept)
@@ -143,8 +155,12 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    fn open(sessions: &Sessions, principal: Option<&str>) -> String {
-        sessions.open(Arc::new(Session::new()), principal.map(Arc::from)).unwrap().id
+    fn fresh() -> Arc<Streamable> {
+        Arc::new(Streamable::new(Arc::new(Session::new()), &Arc::default()))
+    }
+
+    fn open(sessions: &Sessions<Streamable>, principal: Option<&str>) -> String {
+        sessions.open(fresh(), principal.map(Arc::from)).unwrap().id
     }
 
     #[test]
@@ -174,10 +190,10 @@ mod tests {
     #[test]
     fn idle_sessions_are_forgotten() {
         let sessions = Sessions::new(10, Duration::ZERO);
-        let session = Arc::new(Session::new());
-        let opened = sessions.open(Arc::clone(&session), None).unwrap();
+        let first = fresh();
+        let opened = sessions.open(Arc::clone(&first), None).unwrap();
         assert!(opened.unswept);
-        let again = sessions.open(Arc::new(Session::new()), None).unwrap();
+        let again = sessions.open(fresh(), None).unwrap();
         assert!(!again.unswept, "one sweeper is enough");
         let read = sessions.get(&again.id, None).unwrap().streams.open();
         let connection = read.connect(None, HOUR, None);
@@ -186,8 +202,8 @@ mod tests {
         drop(connection);
         assert!(!sessions.sweep());
         assert!(sessions.get(&again.id, None).is_none());
-        assert_eq!(Arc::strong_count(&session), 1, "nothing is left behind");
-        assert!(sessions.open(session, None).unwrap().unswept);
+        assert_eq!(Arc::strong_count(&first), 1, "nothing is left behind");
+        assert!(sessions.open(first, None).unwrap().unswept);
     }
 
     #[test]

@@ -18,10 +18,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::Stream as Events;
 use parking_lot::Mutex;
-use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::exchange::COMMENT;
+use super::silence::{COMMENT, Silence};
 use crate::protocol::{bus::Listening, context::Outlet};
 
 /// Most events that are kept of one stream.
@@ -38,6 +37,23 @@ const RETRY: Duration = Duration::from_millis(500);
 /// Counts the bytes that all streams of an endpoint keep.
 #[derive(Debug, Default)]
 pub(super) struct Budget(AtomicUsize);
+
+impl Budget {
+    /// Counts `bytes` more; tells whether all is too much now.
+    pub(super) fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_add(bytes, Ordering::Relaxed) + bytes > BYTES_IN_ALL
+    }
+
+    /// Counts `bytes` less.
+    pub(super) fn give(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether all is too much.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > BYTES_IN_ALL
+    }
+}
 
 /// One stream.
 pub(super) struct Stream {
@@ -88,14 +104,12 @@ impl Stream {
         let event = event(&format!("{}-{number}", self.number));
         kept.next += 1;
         kept.bytes += event.len();
-        let in_all = self.budget.0.fetch_add(event.len(), Ordering::Relaxed) + event.len();
+        let spent = self.budget.take(event.len());
         kept.events.push_back((number, event));
-        while kept.events.len() > 1
-            && (kept.events.len() > EVENTS || kept.bytes > BYTES || in_all > BYTES_IN_ALL)
-        {
+        while kept.events.len() > 1 && (kept.events.len() > EVENTS || kept.bytes > BYTES || spent) {
             let Some((number, event)) = kept.events.pop_front() else { break };
             kept.bytes -= event.len();
-            self.budget.0.fetch_sub(event.len(), Ordering::Relaxed);
+            self.budget.give(event.len());
             if number >= kept.unsent {
                 tracing::debug!("a client does not read its stream; an event was dropped");
             }
@@ -141,7 +155,8 @@ impl Stream {
         let number = kept.connections;
         wake(kept);
         let ending = ending.map(Box::pin);
-        Connection { stream: Arc::clone(self), number, next, keep_alive, silence: None, ending }
+        let silence = Silence::new(keep_alive);
+        Connection { stream: Arc::clone(self), number, next, silence, ending }
     }
 }
 
@@ -154,7 +169,7 @@ impl Outlet for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.budget.0.fetch_sub(self.kept.get_mut().bytes, Ordering::Relaxed);
+        self.budget.give(self.kept.get_mut().bytes);
     }
 }
 
@@ -172,8 +187,7 @@ pub(super) struct Connection {
     stream: Arc<Stream>,
     number: u64,
     next: u64,
-    keep_alive: Duration,
-    silence: Option<Pin<Box<Sleep>>>,
+    silence: Silence,
     ending: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -210,7 +224,7 @@ impl Events for Connection {
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let connection = self.get_mut();
         if let Poll::Ready(events) = connection.poll_kept(context) {
-            connection.silence = None;
+            connection.silence.broken();
             return Poll::Ready(events.map(|events| Ok(Bytes::from(events))));
         }
         if let Some(ending) = &mut connection.ending
@@ -218,13 +232,7 @@ impl Events for Connection {
         {
             return Poll::Ready(None);
         }
-        let keep_alive = connection.keep_alive;
-        let silence = connection.silence.get_or_insert_with(|| Box::pin(sleep(keep_alive)));
-        if silence.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
-        connection.silence = None;
-        Poll::Ready(Some(Ok(Bytes::from_static(COMMENT.as_bytes()))))
+        connection.silence.poll(context).map(|()| Some(Ok(Bytes::from_static(COMMENT.as_bytes()))))
     }
 }
 
@@ -277,8 +285,7 @@ impl Streams {
             .filter(|(_, stream)| stream.is_finished())
             .map(|(number, _)| *number)
             .collect();
-        let crowded = self.budget.0.load(Ordering::Relaxed) > BYTES_IN_ALL;
-        let kept = if crowded { 0 } else { FINISHED - 1 };
+        let kept = if self.budget.is_spent() { 0 } else { FINISHED - 1 };
         for number in finished.iter().rev().skip(kept) {
             table.calls.remove(number);
         }

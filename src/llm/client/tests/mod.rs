@@ -111,8 +111,8 @@ impl Stage {
 
     /// Asks `gpt-4o`, and `deepseek-chat` when that fails.
     async fn ask_both(&self) -> Result<Reply, Error> {
-        let fallback_model = Some("deepseek-chat".to_owned());
-        self.client.complete(&Request { fallback_model, ..request("gpt-4o") }).await
+        let fallback = Some(Choice::of("deepseek-chat"));
+        self.client.complete(&Request { fallback, ..request("gpt-4o") }).await
     }
 
     fn requests(&self) -> usize {
@@ -126,14 +126,21 @@ impl Stage {
 
 fn request(model: &str) -> Request {
     Request {
-        model: model.to_owned(),
+        model: Choice::of(model),
         system: "s".to_owned(),
         messages: vec![Message::user("hello")],
+        tools: Vec::new(),
         max_tokens: None,
         temperature: None,
-        fallback_model: None,
+        fallback: None,
         account: "tester".to_owned(),
     }
+}
+
+/// The way to `OpenAI`.
+fn lane(client: &Client) -> Arc<super::lane::Lane> {
+    let settings = &client.0.settings;
+    client.0.lanes.of(settings.providers.of("gpt-4o").unwrap(), settings)
 }
 
 /// One failed call of class `class`, as the meter saw it.

@@ -51,7 +51,7 @@ async fn refusals_say_that_it_is_there() {
 async fn a_model_may_stand_in_for_another() {
     let stage = stage_of_two([|_| answer(500, &[], ""), |_| answer(200, &[], ANSWER)], |_| ()).await;
     let reply = stage.ask_both().await.unwrap();
-    assert_eq!((reply.text.as_str(), stage.all_requests()), ("Hello! How can I help?", [3, 1]));
+    assert_eq!((reply.said.text.as_str(), stage.all_requests()), ("Hello! How can I help?", [3, 1]));
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.by_provider["openai"].failed, snapshot.by_provider["deepseek"].success), (1, 1));
     assert_eq!(reply.cost_usd, Some(0.000_009_52), "the price is that of the model that answered");
@@ -65,7 +65,7 @@ async fn it_stands_in_for_one_that_is_left_alone_or_not_there() {
         stage.ask_both().await.unwrap();
     }
     assert_eq!(stage.all_requests(), [5, 3]);
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("claude-x") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("claude-x") };
     stage.client.complete(&request).await.unwrap();
     assert_eq!(stage.all_requests(), [5, 4]);
 }
@@ -89,7 +89,7 @@ async fn both_failures_are_told_and_the_requests_are_bounded() {
 #[tokio::test]
 async fn nothing_stands_in_for_itself() {
     let stage = stage(|_| answer(400, &[], "no"), |_| ()).await;
-    let request = Request { fallback_model: Some("gpt-4o".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("gpt-4o")), ..request("gpt-4o") };
     let error = stage.client.complete(&request).await.unwrap_err();
     assert_eq!((error.to_string().as_str(), stage.requests()), ("openai answered 400: no", 1));
 }
@@ -97,7 +97,7 @@ async fn nothing_stands_in_for_itself() {
 #[tokio::test]
 async fn a_fallback_without_a_key_says_so() {
     let stage = stage(|_| answer(400, &[], "no"), |_| ()).await;
-    let request = Request { fallback_model: Some("claude-x".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("claude-x")), ..request("gpt-4o") };
     let error = stage.client.complete(&request).await.unwrap_err().to_string();
     assert!(error.contains("openai answered 400: no; the fallback `claude-x` failed too"), "{error}");
     assert!(error.contains("ANTHROPIC_API_KEY"), "{error}");

@@ -67,7 +67,7 @@ async fn text_comes_in_pieces_and_the_whole_at_the_end() {
     let stage = stage(script, |_| ()).await;
     let (text, reply) = hear(&stage, &request("gpt-4o")).await;
     let reply = reply.unwrap();
-    assert_eq!((text.as_str(), reply.text.as_str(), reply.finish), (HELLO, HELLO, Finish::Stop));
+    assert_eq!((text.as_str(), reply.said.text.as_str(), reply.finish), (HELLO, HELLO, Finish::Stop));
     assert_eq!((reply.usage.input_tokens, reply.usage.cached_input_tokens), (19, 8));
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.calls.success, snapshot.tokens.input, snapshot.tokens.output), (1, 19, 10));
@@ -82,7 +82,7 @@ async fn a_server_that_does_not_stream_is_understood() {
     let stage = stage(script, |_| ()).await;
     let (text, reply) = hear(&stage, &request("gpt-4o")).await;
     assert_eq!(
-        (text.as_str(), reply.unwrap().text.as_str()),
+        (text.as_str(), reply.unwrap().said.text.as_str()),
         ("Hello! How can I help?", "Hello! How can I help?")
     );
 }
@@ -96,7 +96,7 @@ async fn before_the_first_word_it_is_tried_again() {
     };
     let stage = stage(script, |_| ()).await;
     let (text, reply) = hear(&stage, &request("gpt-4o")).await;
-    assert_eq!((text.as_str(), reply.unwrap().text.as_str(), stage.requests()), (HELLO, HELLO, 3));
+    assert_eq!((text.as_str(), reply.unwrap().said.text.as_str(), stage.requests()), (HELLO, HELLO, 3));
     assert_eq!(stage.meter.snapshot().calls.total, 1);
 }
 
@@ -106,7 +106,7 @@ async fn what_was_said_is_not_said_again() {
     let (text, error, stage) = told(cut).await;
     assert_eq!((text.as_str(), error.class().as_str(), stage.requests()), ("Hello，世界", "connection", 1));
     let stage = stage_of_two([cut, |_| events(STREAM)], |_| ()).await;
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
     let (text, outcome) = hear(&stage, &request).await;
     assert_eq!((text.as_str(), stage.all_requests()), ("Hello，世界", [1, 0]));
     assert_eq!(outcome.unwrap_err().class(), "connection");
@@ -115,9 +115,12 @@ async fn what_was_said_is_not_said_again() {
 #[tokio::test]
 async fn a_fallback_may_say_what_the_first_did_not() {
     let stage = stage_of_two([|_| answer(400, &[], "no"), |_| events(STREAM)], |_| ()).await;
-    let request = Request { fallback_model: Some("deepseek-chat".to_owned()), ..request("gpt-4o") };
+    let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
     let (text, reply) = hear(&stage, &request).await;
-    assert_eq!((text.as_str(), reply.unwrap().text.as_str(), stage.all_requests()), (HELLO, HELLO, [1, 1]));
+    assert_eq!(
+        (text.as_str(), reply.unwrap().said.text.as_str(), stage.all_requests()),
+        (HELLO, HELLO, [1, 1])
+    );
 }
 
 #[tokio::test]
@@ -214,7 +217,7 @@ async fn dropping_it_closes_the_connection() {
     drop(telling);
     told.recv().await.unwrap();
     assert_eq!(meter.snapshot().calls.total, 0);
-    assert_eq!(client.0.lanes[2].turns.available_permits(), 1);
+    assert_eq!(lane(&client).turns.available_permits(), 1);
 }
 
 #[tokio::test]
@@ -229,6 +232,6 @@ async fn the_offline_model_tells_too() {
             Event::Done(_) => panic!("done twice"),
         })
         .collect();
-    assert!(pieces.len() > 10 && text == reply.text, "{told:?}");
+    assert!(pieces.len() > 10 && text == reply.said.text, "{told:?}");
     assert_eq!(client.meter().snapshot().first_token.count, 1);
 }

@@ -6,7 +6,7 @@ use super::*;
 async fn an_answer_is_returned_and_counted() {
     let stage = stage(|_| answer(200, &[], ANSWER), |_| ()).await;
     let reply = stage.ask().await.unwrap();
-    assert_eq!((reply.text.as_str(), reply.finish), ("Hello! How can I help?", Finish::Stop));
+    assert_eq!((reply.said.text.as_str(), reply.finish), ("Hello! How can I help?", Finish::Stop));
     let snapshot = stage.meter.snapshot();
     assert_eq!((snapshot.tokens.input, snapshot.tokens.output), (19, 10));
     assert_eq!(snapshot.by_employee["tester"].tokens, 29);
@@ -110,7 +110,8 @@ async fn a_closed_port_and_a_broken_answer_are_connection_errors() {
 #[tokio::test]
 async fn one_provider_has_only_so_many_turns() {
     let stage = stage(|_| answer(200, &[], ANSWER), |settings| settings.max_in_flight = 1).await;
-    let held = stage.client.0.lanes[2].turns.acquire().await.unwrap();
+    let lane = lane(&stage.client);
+    let held = lane.turns.acquire().await.unwrap();
     let request = request("gpt-4o");
     let mut call = std::pin::pin!(stage.client.complete(&request));
     assert!(futures_util::poll!(call.as_mut()).is_pending());
@@ -124,7 +125,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
     let check = async |model: &str, provider: &str, class: &str| {
         let meter = Arc::new(Meter::new());
         let client = Client::new(Settings::default(), Arc::clone(&meter));
-        assert_eq!(client.check(model).unwrap_err().class(), class);
+        assert_eq!(client.check(&Choice::of(model)).unwrap_err().class(), class);
         assert_eq!(meter.snapshot().calls.total, 0, "a check is no call");
         assert_eq!(client.complete(&request(model)).await.unwrap_err().class(), class);
         let snapshot = meter.snapshot();
@@ -134,7 +135,7 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
     check("llama-3", "unknown", "unknown_model").await;
     check("gemini-2.0-flash", "gemini", "missing_key").await;
     check("deepseek-chat", "deepseek", "missing_key").await;
-    let error = Client::new(Settings::default(), Arc::default()).check("claude-x").unwrap_err();
+    let error = Client::new(Settings::default(), Arc::default()).check(&Choice::of("claude-x")).unwrap_err();
     assert!(error.to_string().contains("ANTHROPIC_API_KEY"), "{error}");
 }
 
@@ -142,8 +143,8 @@ async fn what_cannot_be_sent_is_refused_first_and_counted() {
 async fn the_offline_model_needs_nothing() {
     let meter = Arc::new(Meter::new());
     let client = Client::new(Settings::default(), Arc::clone(&meter));
-    client.check("echo").unwrap();
+    client.check(&Choice::of("echo")).unwrap();
     let reply = client.complete(&request("echo")).await.unwrap();
-    assert!(reply.text.ends_with("hello"), "{}", reply.text);
+    assert!(reply.said.text.ends_with("hello"), "{}", reply.said.text);
     assert_eq!(meter.snapshot().by_provider["echo"].success, 1);
 }

@@ -1,4 +1,5 @@
-//! What all dialects have in common.
+//! Tests of all dialects together.
 
 mod errors;
 mod streams;
+mod tools;

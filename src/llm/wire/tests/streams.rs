@@ -8,11 +8,29 @@ const OPENAI: &[u8] = include_bytes!("../../../../tests/fixtures/llm/openai-stre
 const DEEPSEEK: &[u8] = include_bytes!("../../../../tests/fixtures/llm/deepseek-stream.sse");
 const GEMINI: &[u8] = include_bytes!("../../../../tests/fixtures/llm/gemini-stream.sse");
 
-const STREAMS: [(Wire, &[u8]); 4] =
-    [(Wire::Anthropic, ANTHROPIC), (Wire::OpenAi, OPENAI), (Wire::OpenAi, DEEPSEEK), (Wire::Gemini, GEMINI)];
+const RESPONSES: &[u8] = include_bytes!("../../../../tests/fixtures/llm/responses-stream.sse");
+const ANTHROPIC_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/anthropic-tools.sse");
+const DEEPSEEK_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/deepseek-tools.sse");
+const RESPONSES_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/responses-tools.sse");
+const GEMINI_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/gemini-tools.sse");
+
+const STREAMS: [(Wire, &[u8]); 9] = [
+    (Wire::Anthropic, ANTHROPIC),
+    (Wire::Anthropic, ANTHROPIC_TOOLS),
+    (Wire::OpenAi, OPENAI),
+    (Wire::OpenAi, DEEPSEEK),
+    (Wire::OpenAi, DEEPSEEK_TOOLS),
+    (Wire::OpenAiResponses, RESPONSES),
+    (Wire::OpenAiResponses, RESPONSES_TOOLS),
+    (Wire::Gemini, GEMINI),
+    (Wire::Gemini, GEMINI_TOOLS),
+];
 
 /// Reads a stream that comes in these parts: the text that was handed out on the way, and how it ended.
-fn read<'b>(wire: Wire, parts: impl IntoIterator<Item = &'b [u8]>) -> (String, Result<Reply, Fault>) {
+pub(super) fn read<'b>(
+    wire: Wire,
+    parts: impl IntoIterator<Item = &'b [u8]>,
+) -> (String, Result<Reply, Fault>) {
     let mut decoder = Decoder::new(wire);
     let mut text = String::new();
     for part in parts {
@@ -45,13 +63,14 @@ fn each_dialect_is_read_to_its_end() {
         let [input_tokens, cached_input_tokens, output_tokens] = usage;
         let usage = Usage { input_tokens, cached_input_tokens, output_tokens };
         let expected =
-            Reply { text: text.to_owned(), model: model.to_owned(), usage, finish, cost_usd: None };
+            Reply { said: text.to_owned().into(), model: model.to_owned(), usage, finish, cost_usd: None };
         assert_eq!(reply(wire, bytes), expected);
     };
     let hello = "Hello，世界 🦀!";
     check(Wire::Anthropic, ANTHROPIC, hello, "claude-sonnet-4-20250514", [30, 5, 15], Finish::Stop);
     check(Wire::OpenAi, OPENAI, hello, "gpt-4o-2024-08-06", [19, 8, 10], Finish::Stop);
     check(Wire::OpenAi, DEEPSEEK, "9.8 更大。", "deepseek-reasoner", [16, 12, 10], Finish::Length);
+    check(Wire::OpenAiResponses, RESPONSES, hello, "gpt-5-2025-08-07", [36, 12, 87], Finish::Stop);
     check(Wire::Gemini, GEMINI, hello, "gemini-2.0-flash", [7, 0, 9], Finish::Stop);
 }
 
@@ -59,7 +78,7 @@ fn each_dialect_is_read_to_its_end() {
 fn it_does_not_matter_where_the_bytes_are_cut() {
     for (wire, bytes) in STREAMS {
         let whole = read(wire, [bytes]);
-        assert_eq!(whole.0, whole.1.as_ref().unwrap().text);
+        assert_eq!(whole.0, whole.1.as_ref().unwrap().said.text);
         for cut in 0..=bytes.len() {
             let (head, tail) = bytes.split_at(cut);
             assert_eq!(read(wire, [head, tail]), whole, "{wire:?} cut at byte {cut}");
@@ -71,13 +90,13 @@ fn it_does_not_matter_where_the_bytes_are_cut() {
 #[test]
 fn a_stream_that_breaks_off_is_never_taken_for_an_answer() {
     for (wire, bytes) in STREAMS {
-        let whole = reply(wire, bytes).text;
+        let whole = reply(wire, bytes).said;
         for length in 0..bytes.len() {
             let (text, outcome) = read(wire, [&bytes[..length]]);
-            assert!(whole.starts_with(&text), "{wire:?} of {length} bytes: {text}");
+            assert!(whole.text.starts_with(&text), "{wire:?} of {length} bytes: {text}");
             match outcome {
                 // All its text is there and it said why it stopped; only a mark of the end or the cost is missing.
-                Ok(reply) => assert_eq!(reply.text, whole, "{wire:?} of {length} bytes"),
+                Ok(reply) => assert_eq!(reply.said, whole, "{wire:?} of {length} bytes"),
                 Err(fault) => assert!(matches!(fault, Fault::Unreadable(_)), "{fault:?}"),
             }
         }
@@ -112,7 +131,7 @@ fn failures_in_the_middle_are_told_with_a_status() {
 
 #[test]
 fn what_is_no_stream_of_this_dialect_is_refused() {
-    for wire in [Wire::Anthropic, Wire::OpenAi, Wire::Gemini] {
+    for wire in [Wire::Anthropic, Wire::OpenAi, Wire::OpenAiResponses, Wire::Gemini] {
         for bytes in [&b""[..], b"\n\n", b"<html>502</html>", b": ping\n\n", b"{\"choices\":[]}"] {
             assert_eq!(unreadable(wire, bytes), "it ended before the answer did", "{wire:?}: {bytes:?}");
         }
@@ -137,7 +156,7 @@ fn emptiness_is_an_answer_only_when_refused() {
     assert!(unreadable(Wire::OpenAi, &openai("{}", "stop")).contains("no text"));
     assert_eq!(reply(Wire::OpenAi, &openai("{}", "content_filter")).finish, Finish::Refused);
     let refused = reply(Wire::OpenAi, &openai(r#"{"refusal":"No."}"#, "stop"));
-    assert_eq!((refused.text.as_str(), refused.finish), ("No.", Finish::Refused));
+    assert_eq!((refused.said.text.as_str(), refused.finish), ("No.", Finish::Refused));
     let blocked = b"data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n";
     assert_eq!(reply(Wire::Gemini, blocked).finish, Finish::Refused);
     assert!(unreadable(Wire::OpenAi, b"data: [DONE]\n\n").contains("no text"));
@@ -153,5 +172,5 @@ fn emptiness_is_an_answer_only_when_refused() {
 #[test]
 fn other_choices_and_what_follows_the_end_are_left_out() {
     let two = b"data: {\"choices\":[{\"index\":1,\"delta\":{\"content\":\"no\"}},{\"index\":0,\"delta\":{\"content\":\"yes\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\ndata: garbage\n\n";
-    assert_eq!(reply(Wire::OpenAi, two).text, "yes");
+    assert_eq!(reply(Wire::OpenAi, two).said.text, "yes");
 }

@@ -16,7 +16,7 @@ use crate::{
         Context, Error, TaskHost, Version,
         task::{self, InputRequests, InputResponses, State},
     },
-    tasks::{self, Status, Task, Waiting},
+    tasks::{self, Status, Task, Trigger, Waiting},
     tools::{self, Form, Office, Registry},
 };
 
@@ -33,9 +33,9 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// The task as the protocol shows it.
-    /// What it waits for is a question to those who can be asked, and told in words to all others.
-    pub(super) fn show(&self, task: &Task, context: &Context) -> task::Task {
+    /// The task as the protocol shows it. What it waits for is told in words, and with `asks` as questions too: for
+    /// those who can be asked.
+    pub(super) fn show(&self, task: &Task, asks: bool) -> task::Task {
         let message = match task.status {
             _ if !task.waiting.is_empty() => Some(waiting(task)),
             Status::Pending => Some("waiting to be begun".to_owned()),
@@ -51,7 +51,7 @@ impl Tasks {
             ttl: if ended { Some(age(task).saturating_add(KEPT)) } else { None },
             poll_interval: (!ended).then_some(POLL),
             message,
-            state: self.state(task, context.takes_forms()),
+            state: self.state(task, asks),
         }
     }
 
@@ -73,21 +73,36 @@ impl Tasks {
     /// Whoever may call tools may also read the tasks of the whole project with `get_task`; here a task is the answer
     /// to one call, and belongs to who made it.
     async fn find(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        if is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    /// The task `id` if the caller of `context` may see it: its own, and what no call began but a schedule or a webhook.
+    async fn see(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        let of_nobody = [Trigger::CRON, Trigger::GITHUB].contains(&task.trigger);
+        if of_nobody || is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Arc<Task>, Error> {
         let task = self.office.task(id).await.map_err(|error| match error {
             tools::Error::Arguments(_) | tools::Error::NotFound { .. } => Error::task_not_found(),
             error => refusal(&error),
         })?;
-        let own = task.caller.as_deref() == Some(&**context.caller());
-        if own && self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
+        if self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
     }
 }
 
 impl TaskHost for Tasks {
     fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<task::Task, Error>> {
-        Box::pin(async move { Ok(self.show(&*self.find(id, context).await?, context)) })
+        Box::pin(async move { Ok(self.show(&*self.see(id, context).await?, context.takes_forms())) })
     }
 
-    /// Answers are the decisions of whoever began the task. To turn away from a question leaves it open.
+    fn tells<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.see(id, context).await.is_ok() })
+    }
+
+    /// Answers are decisions of the caller. To turn away from a question leaves it open.
     fn update<'a>(
         &'a self,
         id: &'a str,
@@ -95,7 +110,7 @@ impl TaskHost for Tasks {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let task = self.find(id, context).await?;
+            let task = self.see(id, context).await?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             for waiting in &task.waiting {
                 let Some(said) = responses.get(&waiting.step).map(response) else { continue };
@@ -146,6 +161,11 @@ fn waiting(task: &Task) -> String {
     let asked: Vec<_> =
         task.waiting.iter().map(|waiting| format!("{} (`{}`)", waiting.question, waiting.step)).collect();
     format!("waiting for an approval: {}", asked.join("; "))
+}
+
+/// Whether the caller of `context` began `task`.
+fn is_of(task: &Task, context: &Context) -> bool {
+    task.caller.as_deref() == Some(&**context.caller())
 }
 
 /// The last of all times in a record.

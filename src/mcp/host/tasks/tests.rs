@@ -94,7 +94,7 @@ impl Stage {
         let (gate, tracker) = (Arc::new(Semaphore::new(0)), Tracker::new());
         let client = llm::Client::new(llm::Settings::default(), Arc::new(llm::Meter::new()));
         let catalog = Catalog::open(folder.path().to_owned());
-        let crew = Arc::new(engine::Crew::new(catalog, client, "echo".to_owned()));
+        let crew = Arc::new(engine::Crew::new(catalog, client, engine::Models::of("echo")));
         let journal = Some(folder.path().join(".crew/tasks.jsonl"));
         let (door, background) = (Arc::clone(&gate), tracker.clone());
         let bodies = engine::bodies(&crew);

@@ -1,0 +1,80 @@
+//! `.crew/config.yaml`: what a project settles for itself.
+
+use std::{io, path::Path};
+
+use super::Environment;
+use crate::{
+    defs::{self, Config, Diagnostic, Dialect, OwnPrice, OwnProvider, Source},
+    llm::{Endpoint, Key, Price, Prices, Provider, Wire},
+};
+
+/// Where the file is, relative to the root of the project.
+const FILE: &str = ".crew/config.yaml";
+/// A longer file is no list of settings.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Why the settings of a project cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is there and cannot be read.
+    #[error("{FILE} cannot be read: {0}")]
+    Unreadable(#[from] io::Error),
+    /// It says something that means nothing.
+    #[error("{}", .0.iter().map(told).collect::<Vec<_>>().join("\n"))]
+    Invalid(Vec<Diagnostic>),
+}
+
+/// One line, and what to write instead.
+fn told(diagnostic: &Diagnostic) -> String {
+    let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
+    format!("{diagnostic}{help}")
+}
+
+/// The settings of the project at `root`, those of nobody when it has none.
+///
+/// # Errors
+/// When there are some and they cannot be used.
+pub(super) fn config(root: &Path) -> Result<Config, ConfigError> {
+    let path = root.join(FILE);
+    let text = match std::fs::metadata(&path) {
+        Ok(about) if about.len() > MOST_BYTES => {
+            return Err(io::Error::other(format!("it is longer than {MOST_BYTES} bytes")).into());
+        }
+        Ok(_) => std::fs::read_to_string(&path)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
+        Err(error) => return Err(error.into()),
+    };
+    let (config, diagnostics) = defs::parse_config(&Source::new(FILE, text));
+    config.ok_or(ConfigError::Invalid(diagnostics))
+}
+
+/// The providers that `config` adds, their keys from `env`.
+pub(super) fn providers(config: &Config, env: &Environment) -> Vec<Provider> {
+    config.providers.iter().map(|(name, own)| provider(name, own, env)).collect()
+}
+
+fn provider(name: &str, own: &OwnProvider, env: &Environment) -> Provider {
+    let variable = own.api_key.as_deref().map(|key| key.trim_start_matches("${").trim_end_matches('}'));
+    let key = variable.map_or(Key::None, |variable| Key::Needed {
+        from: variable.to_owned(),
+        secret: env.secret(variable),
+    });
+    let wire = match own.wire {
+        Dialect::Openai => Wire::OpenAi,
+        Dialect::OpenaiResponses => Wire::OpenAiResponses,
+        Dialect::Anthropic => Wire::Anthropic,
+        Dialect::Gemini => Wire::Gemini,
+    };
+    let base_url_from = format!("`providers.{name}.base_url` of {FILE}");
+    let endpoint = Endpoint { wire, base_url: own.base_url.clone(), base_url_from, key };
+    Provider::own(name, own.models.clone(), endpoint)
+}
+
+/// What models cost in this project.
+pub(super) fn prices(config: &Config) -> Prices {
+    let price = |(name, own): (&String, &OwnPrice)| {
+        let cached_input = own.cached_input.unwrap_or(own.input);
+        (name.clone(), Price { input: own.input, cached_input, output: own.output })
+    };
+    Prices::new(config.prices.iter().map(price).collect())
+}

@@ -1,0 +1,148 @@
+//! What a project settles for all its employees: models, where they are served, and what they cost.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    codes,
+    diagnostic::{Diagnostic, Source},
+    employee::variable,
+    reader::{self, Fields, Unknown},
+    report::Report,
+    yaml::{Node, Value},
+};
+
+/// `.crew/config.yaml`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct Config {
+    /// The model of employees that name none.
+    pub default_model: Option<String>,
+    /// The model to ask when another does not answer and has no stand-in of its own.
+    pub fallback_model: Option<String>,
+    /// Where models are served, by the name of the provider. One with the name of a known provider replaces it.
+    pub providers: IndexMap<String, OwnProvider>,
+    /// What models cost, by name, in US dollars per million tokens.
+    pub prices: IndexMap<String, OwnPrice>,
+}
+
+/// A provider that a project adds.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct OwnProvider {
+    /// How it is spoken to.
+    pub wire: Dialect,
+    /// Where it is, with its version: `http://127.0.0.1:11434/v1`.
+    pub base_url: String,
+    /// The variable that holds its key, as `${NAME}`; none if it wants no key.
+    pub api_key: Option<String>,
+    /// What the names of its models begin with.
+    pub models: Vec<String>,
+}
+
+/// How a provider is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dialect {
+    /// Chat completions, as `OpenAI` and most others speak them.
+    Openai,
+    /// `OpenAI`'s responses.
+    OpenaiResponses,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Google's `generateContent`.
+    Gemini,
+}
+
+/// US dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct OwnPrice {
+    /// Of tokens read.
+    pub input: f64,
+    /// Of tokens read that the provider had in its cache; that of `input` unless given.
+    pub cached_input: Option<f64>,
+    /// Of tokens written.
+    pub output: f64,
+}
+
+const DIALECTS: [(&str, Dialect); 4] = [
+    ("openai", Dialect::Openai),
+    ("openai-responses", Dialect::OpenaiResponses),
+    ("anthropic", Dialect::Anthropic),
+    ("gemini", Dialect::Gemini),
+];
+
+/// More than any model costs; what is above was meant per thousand or is a slip.
+const MOST_DOLLARS: f64 = 10_000.0;
+
+/// Reads `.crew/config.yaml`. A key without meaning is an error: a setting that is passed over costs money.
+pub fn parse_config(source: &Source) -> (Option<Config>, Vec<Diagnostic>) {
+    let mut report = Report::new(source);
+    let config = reader::document(source, &mut report).and_then(|node| config(&node, &mut report));
+    let usable = !report.has_errors();
+    (config.filter(|_| usable), report.finish())
+}
+
+fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
+    if node.value == Value::Null {
+        return Some(Config::default());
+    }
+    let mut fields = Fields::of(node, "`config.yaml`", report)?;
+    let config = Config {
+        default_model: fields.optional("default_model", report),
+        fallback_model: fields.optional("fallback_model", report),
+        providers: named(&mut fields, "providers", report, provider),
+        prices: named(&mut fields, "prices", report, price),
+    };
+    fields.finish(Unknown::Refused, &["$schema"], report);
+    Some(config)
+}
+
+/// A map of names to what `read` reads.
+fn named<T>(
+    fields: &mut Fields<'_>,
+    key: &'static str,
+    report: &mut Report<'_>,
+    read: impl Fn(&Node, &mut Report<'_>) -> Option<T>,
+) -> IndexMap<String, T> {
+    let Some(entries) = fields.get(key).and_then(|node| Fields::of(node, key, report)) else {
+        return IndexMap::new();
+    };
+    let read = |(name, node): (&str, &Node)| Some((name.trim().to_owned(), read(node, report)?));
+    entries.entries().filter_map(read).collect()
+}
+
+fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
+    let mut fields = Fields::of(node, "a provider", report)?;
+    let wire = fields.choice("wire", "wire", &DIALECTS, report).unwrap_or(Dialect::Openai);
+    let base_url = fields.required_text("base_url", report);
+    if let Some(url) = &base_url
+        && !["http://", "https://"].iter().any(|scheme| url.value.trim().starts_with(scheme))
+    {
+        report
+            .error(codes::INVALID_VALUE, url.span, "`base_url` is no address on the web")
+            .help("it begins with `https://` or `http://`");
+    }
+    let api_key = variable("api_key", &mut fields, report);
+    let models = fields.strings("models", report);
+    if models.is_empty() {
+        report
+            .error(codes::MISSING_FIELD, fields.place(), "a provider needs `models`")
+            .help("list what the names of its models begin with: `models: [llama, qwen2.5-coder]`");
+    }
+    fields.finish(Unknown::Refused, &[], report);
+    Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models })
+}
+
+fn price(node: &Node, report: &mut Report<'_>) -> Option<OwnPrice> {
+    let mut fields = Fields::of(node, "a price", report)?;
+    let mut dollars =
+        |key: &'static str, report: &mut Report<'_>| fields.number(key, 0.0..=MOST_DOLLARS, report);
+    let (input, cached_input, output) =
+        (dollars("input", report), dollars("cached_input", report), dollars("output", report));
+    for key in ["input", "output"] {
+        fields.require(key, report);
+    }
+    fields.finish(Unknown::Refused, &[], report);
+    Some(OwnPrice { input: input?, cached_input, output: output? })
+}

@@ -1,0 +1,77 @@
+//! What fields are made of, as a person may write them in YAML.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+/// Declares a kind of value by its schema.
+macro_rules! pieces {
+    ($($(#[$doc:meta])* $name:ident = $schema:tt;)*) => {
+        $(
+            $(#[$doc])*
+            pub(super) struct $name;
+
+            impl JsonSchema for $name {
+                fn inline_schema() -> bool {
+                    true
+                }
+                fn schema_name() -> Cow<'static, str> {
+                    stringify!($name).into()
+                }
+                fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                    json_schema!($schema)
+                }
+            }
+        )*
+    };
+}
+
+pieces! {
+    /// A text. A number or a yes-or-no value is taken as it is written.
+    Text = {"type": ["string", "number", "boolean"]};
+    /// A text that must hold something.
+    FullText = {"type": ["string", "number", "boolean"], "minLength": 1, "pattern": "\\S"};
+    /// The name of an employee.
+    Name = {"type": ["string", "integer"], "maxLength": 64, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"};
+    /// One line with a name on it.
+    Line = {"type": ["string", "number", "boolean"], "maxLength": 128, "pattern": "^[^\\x00-\\x08\\x0b-\\x1f]*$"};
+    /// The description of an employee.
+    Description = {"type": ["string", "number", "boolean"], "minLength": 1, "pattern": "\\S"};
+    /// A yes-or-no value.
+    Flag = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "yes", "no", "on", "off"]}]};
+    /// The variable of the environment that holds a key.
+    Variable = {"type": "string", "pattern": "^\\s*(\\$\\{[A-Za-z0-9_]+\\})?\\s*$"};
+    /// A secret, better the variable that holds it.
+    Secret = {"type": ["string", "number", "boolean"]};
+    /// The name of an argument, or the id of a step.
+    Word = {"type": "string", "pattern": "^\\s*[\\p{L}_][\\p{L}\\p{N}_-]*\\s*$"};
+    /// From 0 to 2.
+    Temperature = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 2}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
+    /// From 0 to 1.
+    Ratio = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
+    /// A map that is kept as it is written.
+    Anything = {"type": "object"};
+}
+
+/// A whole number from `LEAST` to `MOST`.
+pub(super) struct Whole<const LEAST: u32, const MOST: u32>;
+
+impl<const LEAST: u32, const MOST: u32> JsonSchema for Whole<LEAST, MOST> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        format!("Whole{LEAST}To{MOST}").into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                {"type": "integer", "minimum": LEAST, "maximum": MOST},
+                {"type": "string", "pattern": "^\\s*[0-9_]+\\s*$"},
+            ]
+        })
+    }
+}
+
+/// Texts; empty entries are left out.
+pub(super) type Texts = Vec<Option<Text>>;

@@ -1,0 +1,121 @@
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::SchemaKind;
+use crate::defs::{
+    Source, parse_cron, parse_discussion, parse_employee, parse_organization, parse_pipeline, parse_webhook,
+    reader::asked::{self, Asked},
+};
+
+const EMPLOYEE: &str = "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\n---\nc\n";
+const PIPELINE: &str = "
+args: [{name: x}]
+steps:
+  - {employee: a, retry: {attempts: 2}, when: {check: a, equals: b}}
+  - parallel: [{employee: a}]
+  - condition: {check: a, equals: b, then: [{employee: a}]}
+  - loop: {steps: [{employee: a}], until: {check: a, equals: b}}
+";
+const DISCUSSION: &str =
+    "{topic: x, mode: discussion, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
+const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}}]";
+const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a}]";
+const ORGANIZATION: &str = "
+teams: {a: {}}
+authority: {A: {}}
+route_categories: {a: {}}
+routing_templates: {a: {steps: [{role: x}]}}
+model_defaults: {a: {}}
+";
+
+/// What the parser of a kind asks for, when everything that has fields of its own is there.
+fn asked(kind: SchemaKind) -> Asked {
+    asked::take();
+    let diagnostics = match kind {
+        SchemaKind::Employee => parse_employee(&Source::new("x", EMPLOYEE)).1,
+        SchemaKind::Pipeline => parse_pipeline(&Source::new("x", PIPELINE), "x").1,
+        SchemaKind::Discussion => parse_discussion(&Source::new("x", DISCUSSION), "x").1,
+        SchemaKind::Webhook => parse_webhook(&Source::new("x", WEBHOOK)).1,
+        SchemaKind::Cron => parse_cron(&Source::new("x", CRON)).1,
+        SchemaKind::Organization => parse_organization(&Source::new("x", ORGANIZATION)).1,
+    };
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    asked::take()
+}
+
+/// Where in a schema stands what a parser calls so; the root has no name.
+const PLACES: [(SchemaKind, &[(&str, &[&str])]); 6] = [
+    (SchemaKind::Employee, &[("an employee", &[""]), ("an argument", &["Arg"]), ("`output`", &["Output"])]),
+    (
+        SchemaKind::Pipeline,
+        &[
+            ("a pipeline", &[""]),
+            ("an argument", &["Arg"]),
+            ("a step", &["Step", "Group", "ConditionItem", "LoopItem"]),
+            ("a `retry`", &["Attempts"]),
+            ("a `when`", &["Test"]),
+            ("an `until`", &["Test"]),
+            ("a condition", &["Condition"]),
+            ("a loop", &["Loop"]),
+        ],
+    ),
+    (
+        SchemaKind::Discussion,
+        &[
+            ("a discussion", &[""]),
+            ("a participant", &["Participant"]),
+            ("a round", &["Round"]),
+            ("`output`", &["Output"]),
+        ],
+    ),
+    (SchemaKind::Webhook, &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"])]),
+    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"])]),
+    (
+        SchemaKind::Organization,
+        &[
+            ("`organization.yaml`", &[""]),
+            ("a team", &["Team"]),
+            ("a level of authority", &["Authority"]),
+            ("a category", &["RouteCategory"]),
+            ("a routing template", &["RoutingTemplate"]),
+            ("a step of a route", &["RouteStep"]),
+            ("a tier of models", &["ModelDefaults"]),
+        ],
+    ),
+];
+
+fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {
+    let objects = names.iter().map(|name| match *name {
+        "" => schema,
+        name => &schema["definitions"][name],
+    });
+    objects.flat_map(|object| object["properties"].as_object().unwrap().keys()).map(String::as_str).collect()
+}
+
+#[test]
+fn a_schema_has_the_keys_its_parser_knows_and_no_others() {
+    for (kind, places) in PLACES {
+        let (schema, asked) = (kind.schema(), asked(kind));
+        for (what, names) in places {
+            let known =
+                asked.get(what).unwrap_or_else(|| panic!("{kind:?}: {what} is never read: {asked:?}"));
+            assert_eq!(*known, properties(&schema, names), "{kind:?}: {what}");
+        }
+        let places: BTreeSet<_> = places.iter().map(|(what, _)| *what).collect();
+        assert_eq!(asked.keys().copied().collect::<BTreeSet<_>>(), places, "{kind:?}");
+    }
+}
+
+#[test]
+fn every_field_says_what_it_is() {
+    for kind in SchemaKind::ALL {
+        let schema = kind.schema();
+        let definitions = schema["definitions"].as_object();
+        for object in [&schema].into_iter().chain(definitions.into_iter().flat_map(|all| all.values())) {
+            for (name, field) in object["properties"].as_object().into_iter().flatten() {
+                assert!(field["description"].is_string(), "{kind:?}: `{name}` has no description: {field}");
+            }
+        }
+    }
+}
