@@ -4,6 +4,7 @@ mod config;
 mod library;
 mod news;
 mod office;
+mod pipes;
 mod project;
 mod runs;
 mod sample;

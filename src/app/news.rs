@@ -2,8 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::library::{self, Library, Shelves};
-use crate::{base::Tracker, catalog::Watch, mcp, protocol::Bus, tools::Office};
+use super::{
+    library::{self, Library, Shelves},
+    office::JOURNAL,
+};
+use crate::{
+    base::Tracker,
+    catalog::{Besides, Watch},
+    mcp,
+    protocol::Bus,
+    tools::Office,
+};
 
 /// How soon a changed file is noticed where the system does not tell.
 const LOOK_AROUND: Duration = Duration::from_secs(2);
@@ -32,7 +41,7 @@ impl News {
     /// The system tells of changed files; where it does not, they are looked at every few seconds.
     async fn of_files(&self) {
         let catalog = self.office.crew.catalog();
-        let mut watch = Watch::begin(catalog, &library::RECORDS).await;
+        let mut watch = Watch::begin(catalog, Besides { with: &library::RECORDS, without: JOURNAL }).await;
         if watch.is_none() {
             let seconds = LOOK_AROUND.as_secs();
             tracing::info!("this system tells of no changed files; they are looked at every {seconds} s");

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where the tasks of a project are kept, relative to its root.
-const JOURNAL: &str = ".crew/tasks.jsonl";
+pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Environment, Journal, Settings, office, served};
+use super::{Environment, Journal, Settings, office, pipes, served};
 use crate::{base::Tracker, mcp};
 
 /// Serves the project at `root` to the client at the other end of stdin and stdout, until stdin ends.
@@ -15,7 +15,7 @@ pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyho
     let tracker = Tracker::new();
     let office = office::open(root, Settings::read(env, root)?, Journal::IfFree, &tracker);
     let host = served::host(&office, toolsets, &tracker)?;
-    let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
+    let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;
     tracker.stop();
     served.context("stdin")
 }

@@ -34,7 +34,7 @@ pub use places::Layer;
 pub use project::{Part, Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
 pub use tree::{Tree, Unshown};
-pub use watch::Watch;
+pub use watch::{Besides, Watch};
 
 use employees::Cache;
 use stamp::Stamp;

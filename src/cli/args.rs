@@ -323,6 +323,12 @@ pub(super) struct RunArgs {
     /// A value by name: --arg target=src/main.rs
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
     pub(super) named: Vec<(String, String)>,
+    /// Print the instructions alone, without the heading that says who the employee is
+    #[arg(long, conflicts_with = "execute")]
+    pub(super) raw: bool,
+    /// File to write the prompt or the answer to, in place of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// Call the model
     #[arg(short = 'x', long)]
     pub(super) execute: bool,

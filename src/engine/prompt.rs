@@ -49,6 +49,17 @@ pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) 
     Ok(prompt)
 }
 
+/// The instructions alone, filled, without the heading and what is said about the output.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn body(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
+    let values = Values::resolve(employee, given)?;
+    let language = Language::of(&format!("{}{}", employee.title(), employee.description));
+    let body = full_body(employee, around.project.project_type.as_str());
+    Ok(values.fill(&body, language, around).trim().to_owned())
+}
+
 /// The instructions of `employee` as they are told to others: filled, and where a value is needed that is not given, its
 /// name in angle brackets.
 pub(crate) fn background(

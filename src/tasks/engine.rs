@@ -162,16 +162,17 @@ impl Engine {
         let accepting = async move {
             let submitted = shared.accept(new).await?;
             if submitted.fresh {
-                shared.tie(given_up, submitted.id.clone());
+                Self { shared }.stop_for(&submitted.id, given_up);
             }
             Ok(submitted)
         };
         joined(self.shared.tracker.spawn(accepting).await)
     }
 
-    /// Stops the task when `given_up` fires, unless it has come to rest by then: it ended, or waits for a decision.
-    pub fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
-        self.shared.tie(given_up, id.clone());
+    /// Stops the task `id` when `given_up` fires before it has settled.
+    pub fn stop_for(&self, id: &TaskId, given_up: CancellationToken) {
+        let (shared, id) = (Arc::clone(&self.shared), id.clone());
+        self.shared.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
     }
 
     /// A task as it stands.
@@ -288,12 +289,7 @@ impl Shared {
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
     }
 
-    fn tie(self: &Arc<Self>, given_up: CancellationToken, id: TaskId) {
-        let shared = Arc::clone(self);
-        self.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
-    }
-
-    /// Stops a task when `given_up` fires, unless it comes to rest first or the program has to end.
+    /// Stops a task when `given_up` fires, unless it ends first, comes to wait for decisions, or the program has to end.
     async fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
         let Some(mut watch) = self.table.lock().watch(id) else { return };
         tokio::select! {

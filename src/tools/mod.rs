@@ -29,6 +29,7 @@ pub fn all(office: &Office) -> Registry {
     let mut tools = Registry::new();
     tools.add(employee::ListEmployees(office.clone()));
     tools.add(employee::GetEmployee(office.clone()));
+    tools.add(employee::RenderPrompt(office.clone()));
     tools.add_detached(employee::RunEmployee(office.clone()));
     tools.add(employee::CreateEmployee(office.clone()));
     tools.add(employee::UpdateEmployee(office.clone()));

@@ -57,8 +57,7 @@ impl Office {
         }
     }
 
-    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval, reporting each finished step;
-    /// a caller that goes away before that cancels it.
+    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval; see [`Office::follow`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted.
@@ -68,25 +67,34 @@ impl Office {
         new: NewTask,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
-        let tasks = self.tasks().await?;
         // Not from here: a caller that goes away takes this very future with it.
-        let id = tasks.submit_for(new, ctx.cancelled().clone()).await?.id;
-        follow(ctx, tasks, &id, total).await
+        let id = self.tasks().await?.submit_for(new, ctx.cancelled().clone()).await?.id;
+        self.attend(ctx, &id, total).await
     }
 
-    /// Stays in the same way with a task that was decided about.
+    /// Stays with a task until it ends or waits for an approval, reporting each finished step; a caller that goes away
+    /// cancels it.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such task.
-    pub(super) async fn stay_with(
+    pub(super) async fn follow(
         &self,
         ctx: &Ctx,
         id: &TaskId,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
-        tasks.stop_when(ctx.cancelled().clone(), id);
-        follow(ctx, tasks, id, total).await
+        tasks.stop_for(id, ctx.cancelled().clone());
+        self.attend(ctx, id, total).await
+    }
+
+    async fn attend(&self, ctx: &Ctx, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
+        let total = total.and_then(|total| u32::try_from(total).ok());
+        if let Some(watch) = tasks.watch(id) {
+            report(ctx, watch, total).await;
+        }
+        tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
     }
 
     /// Submits `new` and leaves it to itself.
@@ -115,14 +123,6 @@ impl fmt::Debug for Office {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Office").field("crew", &self.crew).finish_non_exhaustive()
     }
-}
-
-async fn follow(ctx: &Ctx, tasks: &Engine, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
-    let total = total.and_then(|total| u32::try_from(total).ok());
-    if let Some(watch) = tasks.watch(id) {
-        report(ctx, watch, total).await;
-    }
-    tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
 }
 
 fn no_task(tasks: &Engine, id: &TaskId) -> Error {

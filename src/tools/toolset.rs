@@ -10,6 +10,7 @@ pub const TOOLSETS: [(&str, &[&str]); 5] = [
         &[
             "list_employees",
             "get_employee",
+            "render_prompt",
             "run_employee",
             "create_employee",
             "update_employee",

@@ -35,7 +35,7 @@ pub fn older(id: u32, method: &str, params: &Value) -> Value {
 }
 
 /// What a client of `version` says first.
-fn greeting(version: &str) -> Value {
+pub fn greeting(version: &str) -> Value {
     let client = json!({"name": "listener", "version": "1"});
     older(0, "initialize", &json!({"protocolVersion": version, "capabilities": {}, "clientInfo": client}))
 }
@@ -130,7 +130,8 @@ impl Events {
         loop {
             if let Some((event, rest)) = self.rest.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned);
-                self.rest = rest.to_owned();
+                let rest = rest.to_owned();
+                self.rest = rest;
                 match data.as_deref().map(str::trim) {
                     None | Some("") => continue,
                     Some(data) => return serde_json::from_str(data).unwrap(),

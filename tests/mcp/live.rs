@@ -4,7 +4,12 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::listener::{Pipe, modern, older, wishes};
+use super::{
+    conversation::MODERN,
+    listener::{Pipe, greeting, modern, older, wishes},
+    sse::Stream,
+    wording::Wording,
+};
 use crate::support::{FakeModel, Project, Server, patiently};
 
 const PROMPTS: &str = "notifications/prompts/list_changed";
@@ -23,6 +28,19 @@ fn employee(name: &str, description: &str) -> String {
     format!("---\nname: {name}\ndescription: {description}\nmodel: echo\n---\nDo it.\n")
 }
 
+/// What was heard is worded as the revision wants.
+#[track_caller]
+fn fits(revision: &str, heard: &[Value]) {
+    let (mut wording, mut tasks) = (Wording::of(revision), Wording::of("ext-tasks"));
+    for message in heard {
+        if message["method"] == TASKS {
+            tasks.check("TaskStatusNotification", message);
+        } else {
+            wording.check("ServerNotification", message);
+        }
+    }
+}
+
 fn methods(heard: &[Value]) -> Vec<&str> {
     heard.iter().map(|message| message["method"].as_str().unwrap()).collect()
 }
@@ -39,6 +57,7 @@ async fn over_stdio_in_the_older_era() {
     save(&project, ".crew/employees/poet.md", &employee("poet", "Writes"));
     let heard = client.until(RESOURCES).await;
     assert_eq!(methods(&heard), [PROMPTS, RESOURCES]);
+    fits("2025-11-25", &heard);
     client.send(&older(2, "prompts/list", &json!({})));
     assert!(client.next().await.to_string().contains("\"poet\""));
 
@@ -67,10 +86,26 @@ async fn over_stdio_in_the_newer_era() {
     assert_eq!(honoured, json!({"promptsListChanged": true}), "tools stay as they are");
     save(&project, ".crew/employees/poet.md", &employee("poet", "Writes"));
     let told = client.next().await;
+    fits(MODERN, std::slice::from_ref(&told));
     assert_eq!(
         (&told["method"], &told["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"]),
         (&json!(PROMPTS), &json!(2))
     );
+}
+
+#[tokio::test]
+async fn over_the_transport_of_2024() {
+    let project = Project::small("echo");
+    let server = Server::start_sse(&project, &[], &[]);
+    let mut stream = Stream::open(&server).await;
+    for message in [greeting("2024-11-05"), older(1, "prompts/list", &json!({}))] {
+        assert_eq!(stream.post(&server, message.to_string()).await.status, 202);
+        assert!(stream.hear().await["result"].is_object());
+    }
+    save(&project, ".crew/employees/poet.md", &employee("poet", "Writes"));
+    let heard = [stream.hear().await, stream.hear().await];
+    assert_eq!(methods(&heard), [PROMPTS, RESOURCES]);
+    fits("2024-11-05", &heard);
 }
 
 #[tokio::test]
@@ -87,6 +122,7 @@ async fn a_session_hears_of_what_it_subscribed_to() {
     save(&project, ".crew/employees/writer.md", &text.replace("Work on", "Labour on"));
     let heard = events.until(UPDATED).await;
     assert_eq!(heard.last().unwrap()["params"], uri("writer"));
+    fits("2025-11-25", &heard);
     assert!(!methods(&heard).contains(&PROMPTS), "the instructions are no part of the list: {heard:?}");
 
     session.ask("resources/unsubscribe", &uri("writer")).await;
@@ -95,6 +131,9 @@ async fn a_session_hears_of_what_it_subscribed_to() {
     save(&project, ".crew/employees/checker.md", &checker.replace("Work on", "Look at"));
     let heard = events.until(UPDATED).await;
     assert_eq!(heard.last().unwrap()["params"], uri("checker"), "not of the other, though it changed first");
+
+    save(&project, ".crew/employees/writer.md", &text.replace("A writer", "The writer"));
+    assert_eq!(methods(&events.until(RESOURCES).await), [PROMPTS, RESOURCES]);
 }
 
 #[tokio::test]
@@ -108,6 +147,7 @@ async fn a_stream_hears_of_memories_and_meetings() {
     project.write(".crew/memory/writer.jsonl", "{\"content\":\"Tea is green.\"}\n");
     let heard = events.until(UPDATED).await;
     assert_eq!(methods(&heard), [RESOURCES, UPDATED]);
+    fits(MODERN, &heard);
     assert_eq!(heard[1]["params"]["uri"], subscriptions[0]);
     let read =
         server.send(server.modern("resources/read", json!({"uri": subscriptions[0]}))).await.status(200);
@@ -165,6 +205,7 @@ async fn the_task_of_a_call_is_told_step_by_step() {
     while heard.last().unwrap()["params"]["status"] != "completed" {
         heard.extend(client.until(TASKS).await);
     }
+    fits(MODERN, &heard);
     let run = &heard.last().unwrap()["params"]["result"]["structuredContent"]["run"];
     assert_eq!(run["steps"].as_array().unwrap().len(), 2, "{run}");
 }

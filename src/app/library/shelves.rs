@@ -68,7 +68,7 @@ impl Shelves {
         let written = records.resources(uri);
         let resources =
             employees().map(resource).chain(plans).chain(skills.resources()).chain(written).collect();
-        Self { prompts, resources, definitions, records, skills }
+        Self { definitions, records, prompts, resources, skills }
     }
 
     /// Whether they were made from these.

@@ -3,7 +3,7 @@
 mod questions;
 mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use serde_json::{
@@ -63,7 +63,8 @@ pub struct Crew {
     info: Info,
     registry: Arc<Registry>,
     library: Arc<dyn Library>,
-    tools: Arc<[Tool]>,
+    /// As they are listed, once somebody has asked.
+    tools: OnceLock<Arc<[Tool]>>,
     tasks: Option<Tasks>,
     bus: Option<Bus>,
 }
@@ -71,8 +72,7 @@ pub struct Crew {
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
-        let tools = registry.specs().map(tool).collect();
-        Self { info, registry, library, tools, tasks: None, bus: None }
+        Self { info, registry, library, tools: OnceLock::new(), tasks: None, bus: None }
     }
 
     /// The same, for which clients need not wait: long work goes on as a task of `office`.
@@ -90,12 +90,13 @@ impl Crew {
         self
     }
 
-    /// Tells those who listen how `task` stands now.
+    /// Tells those who listen how `task` stands now. Not all of them can be asked, so a question it waits with is told in
+    /// words; whoever can be asked gets it with the task.
     pub fn tell_of(&self, task: &Task) {
         if let (Some(bus), Some(tasks)) = (&self.bus, &self.tasks)
             && self.registry.knows(task)
         {
-            bus.task(task.task_id.as_str(), &tasks.show(task, true).notice());
+            bus.task(task.task_id.as_str(), &tasks.show(task, false).notice());
         }
     }
 }
@@ -112,7 +113,7 @@ impl Host for Crew {
     }
 
     fn tools(&self) -> Arc<[Tool]> {
-        Arc::clone(&self.tools)
+        Arc::clone(self.tools.get_or_init(|| self.registry.specs().map(tool).collect()))
     }
 
     fn call_tool<'a>(

@@ -12,8 +12,8 @@ use crate::protocol::{Context, Error, Session};
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Asks all `questions` at once, and waits for their answers. What a client that cannot be reached, or does not answer in
-/// time, leaves open is answered with [`Reply::Error`], and why is told:
-/// the handler knows best what becomes of the request then.
+/// time, leaves open is answered with [`Reply::Error`], and why is told: the handler knows best what becomes of the
+/// request then.
 ///
 /// # Errors
 /// `-32603` when too many questions are open already.

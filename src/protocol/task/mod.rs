@@ -135,6 +135,7 @@ impl Context {
 
 impl Task {
     /// The parameters of the notification that tells how it stands, for [`Bus::task`](super::Bus::task).
+    #[expect(clippy::missing_panics_doc, reason = "it does not: a task holds nothing that JSON cannot")]
     pub fn notice(mut self) -> Box<RawValue> {
         to_raw_value(&Detailed::new(&mut self)).expect("a task holds nothing that JSON cannot")
     }

@@ -88,7 +88,7 @@ impl RunPipeline {
                 Err(error) => return Err(error.into()),
             }
         }
-        Self::ended(ctx, &*self.0.stay_with(ctx, &task.task_id, total).await?)
+        Self::ended(ctx, &*self.0.follow(ctx, &task.task_id, total).await?)
     }
 
     /// The answer of a task that has come to rest. While it waits for approvals, the caller is asked for them; one who

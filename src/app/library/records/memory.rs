@@ -68,7 +68,7 @@ fn as_file_name(name: &str) -> String {
 pub(in crate::app::library) fn read(root: &Path, names: &[String]) -> Option<Memory> {
     let folder = Folder::open(root, FOLDER)?;
     let mut memory = Memory { employee: names.first()?.clone(), entries: Vec::new(), notes: Vec::new() };
-    let (mut found, mut room) = (false, SHOWN);
+    let (mut found, mut left) = (false, SHOWN);
     let now = clock::now();
     // The file of the character is the newer of the two ways.
     for stem in folder.stems(ENDING).iter().rev().filter(|stem| names.contains(stem)) {
@@ -77,13 +77,13 @@ pub(in crate::app::library) fn read(root: &Path, names: &[String]) -> Option<Mem
         if tail.is_cut {
             memory.notes.push(format!("`{stem}{ENDING}` is long; only its last {READ} bytes were read"));
         }
-        memory.take(&tail.text, names, now, &mut room);
+        memory.take(&tail.text, names, now, &mut left);
     }
     found.then_some(memory)
 }
 
 impl Memory {
-    fn take(&mut self, text: &str, names: &[String], now: Timestamp, room: &mut usize) {
+    fn take(&mut self, text: &str, names: &[String], now: Timestamp, left: &mut usize) {
         let mut broken = 0;
         for (number, line) in text.lines().enumerate().collect::<Vec<_>>().into_iter().rev() {
             if line.trim().is_empty() {
@@ -106,11 +106,11 @@ impl Memory {
                 .filter(|(_, value)| !value.is_null() && *value != "")
                 .collect();
             let size = serde_json::to_string(&shown).map_or(0, |text| text.len());
-            if self.entries.len() >= ENTRIES || size > *room {
+            if self.entries.len() >= ENTRIES || size > *left {
                 self.notes.push("there are more entries, older than these".to_owned());
                 break;
             }
-            *room -= size;
+            *left -= size;
             self.entries.push(shown);
         }
         if broken > NAMED {

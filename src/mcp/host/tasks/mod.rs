@@ -33,8 +33,8 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// The task as the protocol shows it. What it waits for is told in words, and with `asks` as questions too: for
-    /// those who can be asked.
+    /// The task as the protocol shows it. What it waits for is a question to those who can be asked (`asks`), and told in
+    /// words to all others.
     pub(super) fn show(&self, task: &Task, asks: bool) -> task::Task {
         let message = match task.status {
             _ if !task.waiting.is_empty() => Some(waiting(task)),
@@ -147,6 +147,11 @@ impl TaskHost for Tasks {
     }
 }
 
+/// Whether the caller of `context` began `task`.
+fn is_of(task: &Task, context: &Context) -> bool {
+    task.caller.as_deref() == Some(&**context.caller())
+}
+
 /// What the task asks, by the steps that ask it.
 fn requests(task: &Task) -> InputRequests {
     let request = |waiting: &Waiting| {
@@ -161,11 +166,6 @@ fn waiting(task: &Task) -> String {
     let asked: Vec<_> =
         task.waiting.iter().map(|waiting| format!("{} (`{}`)", waiting.question, waiting.step)).collect();
     format!("waiting for an approval: {}", asked.join("; "))
-}
-
-/// Whether the caller of `context` began `task`.
-fn is_of(task: &Task, context: &Context) -> bool {
-    task.caller.as_deref() == Some(&**context.caller())
 }
 
 /// The last of all times in a record.
