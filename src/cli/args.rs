@@ -68,6 +68,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
+    /// Approve or refuse what a task waits for
+    Task(super::task::TaskArgs),
     /// List and show discussions, and print their prompts
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie
@@ -321,6 +323,12 @@ pub(super) struct RunArgs {
     /// A value by name: --arg target=src/main.rs
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
     pub(super) named: Vec<(String, String)>,
+    /// Print the instructions alone, without the heading that says who the employee is
+    #[arg(long, conflicts_with = "execute")]
+    pub(super) raw: bool,
+    /// File to write the prompt or the answer to, in place of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// Call the model
     #[arg(short = 'x', long)]
     pub(super) execute: bool,

@@ -1,6 +1,12 @@
 //! `knowlyr-crew run`.
 
-use std::ops::ControlFlow;
+use std::{
+    io::Write as _,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
 
 use super::{
     args::{Form, Global, RunArgs},
@@ -12,14 +18,20 @@ use crate::{
     base::{Tracker, text::closest},
     defs::Employee,
     engine::{Answer, Given},
+    store::document::Replacement,
     tools::Office,
 };
 
 /// The project as one command sees it. What it runs is over when it ends, so no task is kept.
 pub(super) fn crew(global: &Global, env: &Environment) -> Result<Office, Error> {
+    open(global, env, Journal::None)
+}
+
+/// The project, its tasks kept as `journal` says.
+pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Result<Office, Error> {
     let root = global.root();
     let settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
-    Ok(app::open(&root, settings, Journal::None, &Tracker::new()))
+    Ok(app::open(&root, settings, journal, &Tracker::new()))
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
@@ -28,25 +40,34 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     for (name, _) in &args.named {
         warn_of_stranger(&employee, name);
     }
+    let file = args.output.as_deref().map(File::begin).transpose()?;
     let given = Given { named: args.named.iter().cloned().collect(), positional: args.args.clone() };
     if !args.execute {
-        let prompt = office.crew.render(&employee, &given).await?;
-        match global.form() {
-            Form::Json => render::json(&serde_json::json!({"employee": employee.name, "prompt": prompt}))?,
-            Form::Text => render::answer(&prompt)?,
+        let prompt = if args.raw {
+            office.crew.render_body(&employee, &given).await?
+        } else {
+            office.crew.render(&employee, &given).await?
+        };
+        match (file, global.form()) {
+            (Some(file), _) => file.end(&prompt)?,
+            (None, Form::Json) => {
+                render::json(&serde_json::json!({"employee": employee.name, "prompt": prompt}))?;
+            }
+            (None, Form::Text) => render::answer(&prompt)?,
         }
         return Ok(Outcome::Done);
     }
-    let aloud = global.form() == Form::Text && !args.no_stream;
+    let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
     let work = async {
         let model = args.model.as_deref();
         if aloud {
             return aloud_to_its_end(&office, &employee, &given, model).await;
         }
         let answer = office.crew.answer(&employee, &given, model).await?;
-        match global.form() {
-            Form::Json => render::json(&answer)?,
-            Form::Text => render::answer(&answer.output)?,
+        match (file, global.form()) {
+            (Some(file), _) => file.end(&answer.output)?,
+            (None, Form::Json) => render::json(&answer)?,
+            (None, Form::Text) => render::answer(&answer.output)?,
         }
         Ok(answer)
     };
@@ -84,6 +105,31 @@ async fn aloud_to_its_end(
     }
     print.end()?;
     Ok(answer?)
+}
+
+/// A file that gets what would have been printed, whole or not at all.
+struct File {
+    path: PathBuf,
+    new: Replacement,
+}
+
+impl File {
+    /// Begins it before any work is done, so that a place that cannot be written costs nothing.
+    fn begin(path: &Path) -> Result<Self, Error> {
+        let told = || format!("`{}` cannot be written", path.display());
+        Ok(Self { path: path.to_owned(), new: Replacement::begin_shared(path).with_context(told)? })
+    }
+
+    /// Writes it, and says so.
+    fn end(mut self, text: &str) -> Result<(), Error> {
+        self.new.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            self.new.write_all(b"\n")?;
+        }
+        self.new.commit().with_context(|| format!("`{}` cannot be written", self.path.display()))?;
+        render::note(&format!("written {}", self.path.display()));
+        Ok(())
+    }
 }
 
 fn account(answer: &Answer) -> String {

@@ -39,7 +39,7 @@ pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal>
     if path.symlink_metadata().is_ok() || folder.symlink_metadata().is_ok() {
         return Err(Refusal::Exists(relative.display().to_string()));
     }
-    document::replace(&path, text.as_bytes())?;
+    document::publish(&path, text.as_bytes())?;
     Ok(Written { name: employee.name, path: relative.display().to_string(), diagnostics })
 }
 
@@ -59,7 +59,7 @@ pub fn write_schemas(root: &Path) -> Result<Vec<String>, Refusal> {
         let path = ground::below(root, &relative)?;
         let text = format!("{:#}\n", kind.schema());
         if ground::text(&path)?.is_none_or(|stored| stored != text) {
-            document::replace(&path, text.as_bytes())?;
+            document::publish(&path, text.as_bytes())?;
             written.push(relative.display().to_string());
         }
     }
@@ -92,7 +92,7 @@ pub fn scaffold(root: &Path, name: &str, folder: bool) -> Result<Vec<String>, Re
     };
     let mut written = Vec::new();
     for (relative, text) in files {
-        document::replace(&ground::below(root, &relative)?, text.as_bytes())?;
+        document::publish(&ground::below(root, &relative)?, text.as_bytes())?;
         written.push(relative.display().to_string());
     }
     Ok(written)
@@ -113,7 +113,7 @@ pub fn update(root: &Path, entry: &Entry, text: &str) -> Result<Written, Refusal
         let reason = format!("the definition is of `{}`, not of `{}`", employee.name, entry.employee.name);
         return Err(Refusal::Unfit(reason));
     }
-    document::replace(&path, text.as_bytes())?;
+    document::publish(&path, text.as_bytes())?;
     Ok(Written { name: employee.name, path: entry.path.clone(), diagnostics })
 }
 
@@ -142,7 +142,7 @@ pub fn bump(root: &Path, entry: &Entry, by: Bump, force: bool) -> Result<Option<
             format!("{name}: the version `{version}` holds no number to raise; write one like `1.0.0`");
         return Err(Refusal::Unfit(reason));
     };
-    document::replace(&file, bumped.text.as_bytes())?;
+    document::publish(&file, bumped.text.as_bytes())?;
     Ok(Some(bumped))
 }
 

@@ -82,6 +82,14 @@ impl Crew {
         prompt::render(employee, given, &self.surroundings(employee).await)
     }
 
+    /// Renders the instructions of `employee` alone, see [`Crew::render`].
+    ///
+    /// # Errors
+    /// As [`Crew::render`].
+    pub async fn render_body(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
+        prompt::body(employee, given, &self.surroundings(employee).await)
+    }
+
     /// The instructions of `employee` to be told to others, see [`prompt::background`].
     pub(super) async fn render_background(
         &self,

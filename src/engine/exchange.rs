@@ -97,7 +97,7 @@ impl Exchange {
             None => {}
         }
         if !self.dry_run {
-            document::replace(&path, text.as_bytes())?;
+            document::publish(&path, text.as_bytes())?;
         }
         Ok(Outcome::Written)
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use indexmap::IndexMap;
 
 use super::{
-    Error,
+    Error, Missing,
     surroundings::{self, Language, Surroundings},
 };
 use crate::{
@@ -47,6 +47,17 @@ pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) 
         prompt.push_str(&output_section(&employee.output, language));
     }
     Ok(prompt)
+}
+
+/// The instructions alone, filled, without the heading and what is said about the output.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn body(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
+    let values = Values::resolve(employee, given)?;
+    let language = Language::of(&format!("{}{}", employee.title(), employee.description));
+    let body = full_body(employee, around.project.project_type.as_str());
+    Ok(values.fill(&body, language, around).trim().to_owned())
 }
 
 /// The instructions of `employee` as they are told to others: filled, and where a value is needed that is not given, its
@@ -96,17 +107,16 @@ impl<'a> Values<'a> {
                 Some(value) if !(arg.required && value.trim().is_empty()) => {
                     by_name.insert(arg.name.as_str(), value.as_str());
                 }
-                _ if arg.required => missing.push(arg.name.clone()),
+                _ if arg.required => {
+                    missing.push(Missing { name: arg.name.clone(), description: arg.description.clone() });
+                }
                 _ => {
                     by_name.insert(arg.name.as_str(), "");
                 }
             }
         }
         if !missing.is_empty() {
-            return Err(Error::MissingArguments {
-                of: format!("employee `{}`", employee.name),
-                names: missing,
-            });
+            return Err(Error::MissingArguments { of: format!("employee `{}`", employee.name), missing });
         }
         let takes_any = employee.args.is_empty();
         if waiting.len() > 0 && !takes_any {

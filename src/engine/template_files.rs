@@ -121,7 +121,7 @@ pub fn write(
     if path.symlink_metadata().is_ok() && !force {
         return Err(Refusal::Exists(relative.display().to_string()));
     }
-    document::replace(&path, text.as_bytes())?;
+    document::publish(&path, text.as_bytes())?;
     Ok(relative.display().to_string())
 }
 

@@ -27,6 +27,14 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     replacement.commit()
 }
 
+/// Replaces a file that belongs to the people of the project, such as a definition: as [`replace`], but its mode is that
+/// of the file before it, or what a new file usually has.
+pub fn publish(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let mut replacement = Replacement::begin_shared(path)?;
+    replacement.write_all(content).map_err(Error::file("write", path))?;
+    replacement.commit()
+}
+
 /// The coming content of a document, written piece by piece beside the present one.
 ///
 /// Dropped without [`Replacement::commit`], it leaves nothing behind.
@@ -42,12 +50,27 @@ pub struct Replacement {
 impl Replacement {
     /// Opens a new file in the folder of `path`, which is created.
     pub fn begin(path: &Path) -> Result<Self, Error> {
+        Self::open(path, folder::private())
+    }
+
+    /// The same for a file that is not only its owner's, see [`publish`].
+    pub fn begin_shared(path: &Path) -> Result<Self, Error> {
+        let new = Self::open(path, fs::OpenOptions::new())?;
+        if let Ok(before) = fs::metadata(&new.target) {
+            let file = new.out.get_ref();
+            file.set_permissions(before.permissions())
+                .map_err(Error::file("set the mode of", &new.temporary))?;
+        }
+        Ok(new)
+    }
+
+    fn open(path: &Path, mut options: fs::OpenOptions) -> Result<Self, Error> {
         folder::create_for(path)?;
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let mut name = temporary_prefix(&target);
         name.push(uuid::Uuid::now_v7().simple().to_string());
         let temporary = folder::of(&target).join(name);
-        let file = folder::private()
+        let file = options
             .write(true)
             .create_new(true)
             .open(&temporary)
@@ -138,6 +161,21 @@ mod tests {
         std::mem::forget(Replacement::begin(&path).unwrap());
         sweep(&path);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_shared_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (plain, path) = (folder.path().join("plain"), folder.path().join("employee.yaml"));
+        fs::write(&plain, "").unwrap();
+        publish(&path, b"one").unwrap();
+        assert_eq!(mode(&path), mode(&plain));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        publish(&path, b"two").unwrap();
+        assert_eq!((read(&path).unwrap().as_deref(), mode(&path)), (Some(&b"two"[..]), 0o664));
     }
 
     #[cfg(unix)]

@@ -159,7 +159,7 @@ impl Task {
                 }
             });
         }
-        match (self.waiting.as_slice(), decided().last()) {
+        match (self.waiting.as_slice(), decided().next_back()) {
             ([only], None) => Ok(only),
             ([], Some(last)) => Err(Error::Decided { id: id(), step: last.step.clone() }),
             ([], None) => Err(Error::NotWaiting { id: id(), steps: steps() }),

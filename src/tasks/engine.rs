@@ -30,11 +30,13 @@ pub struct Options {
     pub retain: usize,
     /// How many tasks may be parked until somebody decides; one that comes to ask beyond that fails.
     pub parked: usize,
+    /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
+    pub resume: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000 }
+        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000, resume: true }
     }
 }
 
@@ -94,7 +96,7 @@ pub(super) struct Shared {
 pub(super) struct Unrecorded;
 
 impl Engine {
-    /// Reads the journal, queues what an earlier process left unfinished, and starts the workers in `tracker`.
+    /// Reads the journal, queues what an earlier process left unfinished if it is asked to, and starts the workers in `tracker`.
     ///
     /// # Errors
     /// [`Error::Owned`] when another process works on the journal, [`Error::Store`] when it cannot be read.
@@ -125,7 +127,7 @@ impl Engine {
     ) -> Self {
         let mut table = Table::new(options.queue, options.retain);
         let log = match recovered {
-            Some(recovered) => Some(settle(recovered, &mut table).await),
+            Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
         };
         let table = Mutex::new(table);
@@ -160,12 +162,17 @@ impl Engine {
         let accepting = async move {
             let submitted = shared.accept(new).await?;
             if submitted.fresh {
-                let (shared, id) = (Arc::clone(&shared), submitted.id.clone());
-                shared.tracker.clone().spawn(async move { shared.stop_when(given_up, &id).await });
+                Self { shared }.stop_for(&submitted.id, given_up);
             }
             Ok(submitted)
         };
         joined(self.shared.tracker.spawn(accepting).await)
+    }
+
+    /// Stops the task `id` when `given_up` fires before it has settled.
+    pub fn stop_for(&self, id: &TaskId, given_up: CancellationToken) {
+        let (shared, id) = (Arc::clone(&self.shared), id.clone());
+        self.shared.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
     }
 
     /// A task as it stands.
@@ -282,12 +289,12 @@ impl Shared {
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
     }
 
-    /// Stops a task when `given_up` fires, unless it ends first or the program has to.
+    /// Stops a task when `given_up` fires, unless it ends first, comes to wait for decisions, or the program has to end.
     async fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
         let Some(mut watch) = self.table.lock().watch(id) else { return };
         tokio::select! {
             biased;
-            _ = watch.wait_for(|task| task.status.is_final()) => return,
+            _ = watch.wait_for(|task| task.status.is_settled()) => return,
             () = given_up.cancelled() => {}
             () = self.tracker.stopping().cancelled() => return,
         }
@@ -326,7 +333,7 @@ impl Shared {
 }
 
 /// Fills the table with what an earlier process left, and records what was decided about it.
-async fn settle(recovered: Recovered, table: &mut Table) -> Log {
+async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Log {
     let Recovered { log, tasks, queued, ended } = recovered;
     for task in tasks {
         table.insert(task);
@@ -343,7 +350,7 @@ async fn settle(recovered: Recovered, table: &mut Table) -> Log {
         }
         table.update(&id, |task| task.end(ending));
     }
-    for id in queued {
+    for id in queued.into_iter().filter(|_| resume) {
         table.enqueue(id);
     }
     log

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, watch};
 
-use super::{Ctx, Error, Progress};
+use super::{Ctx, Error, Inquiry, Progress};
 use crate::{
     engine::{self, Crew},
     llm,
@@ -57,8 +57,7 @@ impl Office {
         }
     }
 
-    /// Submits `new` and stays with it until it ends, well or not, reporting each finished step; a caller that goes away
-    /// cancels it.
+    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval; see [`Office::follow`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted.
@@ -68,14 +67,34 @@ impl Office {
         new: NewTask,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
-        let tasks = self.tasks().await?;
         // Not from here: a caller that goes away takes this very future with it.
-        let id = tasks.submit_for(new, ctx.cancelled().clone()).await?.id;
+        let id = self.tasks().await?.submit_for(new, ctx.cancelled().clone()).await?.id;
+        self.attend(ctx, &id, total).await
+    }
+
+    /// Stays with a task until it ends or waits for an approval, reporting each finished step; a caller that goes away
+    /// cancels it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such task.
+    pub(super) async fn follow(
+        &self,
+        ctx: &Ctx,
+        id: &TaskId,
+        total: Option<usize>,
+    ) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
+        tasks.stop_for(id, ctx.cancelled().clone());
+        self.attend(ctx, id, total).await
+    }
+
+    async fn attend(&self, ctx: &Ctx, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
         let total = total.and_then(|total| u32::try_from(total).ok());
-        if let Some(watch) = tasks.watch(&id) {
+        if let Some(watch) = tasks.watch(id) {
             report(ctx, watch, total).await;
         }
-        tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))
+        tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
     }
 
     /// Submits `new` and leaves it to itself.
@@ -134,7 +153,7 @@ pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, E
         .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
 }
 
-/// Reports each finished step until the task has ended.
+/// Reports each finished step until the task has ended or waits.
 async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Option<u32>) {
     let mut done = 0;
     loop {
@@ -146,7 +165,7 @@ async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Optio
             done = finished;
             ctx.report(Progress { done, total, message: format!("finished {}", step.step) });
         }
-        if task.status.is_final() || changes.changed().await.is_err() {
+        if task.status.is_settled() || changes.changed().await.is_err() {
             return;
         }
     }
@@ -165,8 +184,11 @@ impl From<engine::Error> for Error {
             engine::Error::UnknownDiscussion { name, near: n } => {
                 Self::NotFound { what: "discussion", name, hint: near(n) }
             }
+            engine::Error::MissingArguments { ref missing, .. } => {
+                Self::NeedInput(Box::new(Inquiry::arguments(error.to_string(), missing)))
+            }
             engine::Error::Discussion(_)
-            | engine::Error::MissingArguments { .. }
+            | engine::Error::StepArguments { .. }
             | engine::Error::TooManyPositionals { .. } => Self::Arguments(error.to_string()),
             engine::Error::Model(error) => error.into(),
             error => Self::Failed(error.to_string()),

@@ -186,10 +186,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such tool, [`Error::Arguments`] when `args` do not fit it, else what the
-    /// tool answers.
+    /// tool answers; [`Error::NeedInput`] only for a caller who can be asked.
     pub fn call(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Output, Error>> {
         match self.entries.get(name) {
-            Some(entry) => (entry.call)(ctx, args),
+            Some(entry) => {
+                let call = (entry.call)(ctx.clone(), args);
+                Box::pin(async move { ctx.settle(call.await) })
+            }
             None => {
                 let error = self.no_tool(name);
                 Box::pin(async move { Err(error) })
@@ -203,7 +206,8 @@ impl Registry {
     /// As [`Registry::call`]; what goes wrong in the task is told by [`Registry::conclude`].
     pub fn begin(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Begun, Error>> {
         if let Some(work) = self.entries.get(name).and_then(|entry| entry.detached.as_ref()) {
-            return (work.begin)(ctx, args);
+            let begin = (work.begin)(ctx.clone(), args);
+            return Box::pin(async move { ctx.settle(begin.await) });
         }
         let call = self.call(name, ctx, args);
         Box::pin(async move { call.await.map(Begun::Done) })

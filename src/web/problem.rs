@@ -97,7 +97,7 @@ impl From<tools::Error> for Problem {
     fn from(error: tools::Error) -> Self {
         let text = error.to_string();
         match error {
-            tools::Error::Arguments(_) => Self::unfit(text),
+            tools::Error::Arguments(_) | tools::Error::NeedInput(_) => Self::unfit(text),
             tools::Error::NotFound { .. } => Self::not_found(text),
             tools::Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "denied", text),
             tools::Error::Conflict(_) => Self::conflict(text),

@@ -5,6 +5,7 @@ mod cancel;
 mod conversation;
 mod listener;
 mod live;
+mod questions;
 mod rmcp;
 mod schemas;
 mod sse;

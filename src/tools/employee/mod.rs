@@ -2,12 +2,14 @@
 
 mod get;
 mod list;
+mod render;
 mod run;
 mod validate;
 mod write;
 
 pub(super) use get::GetEmployee;
 pub(super) use list::ListEmployees;
+pub(super) use render::RenderPrompt;
 pub(super) use run::RunEmployee;
 pub(super) use validate::ValidateDefinition;
 pub(super) use write::{CreateEmployee, UpdateEmployee};

@@ -38,10 +38,14 @@ enum Kind {
     Recipe,
     /// A pipeline.
     Pipeline,
+    /// A discussion.
+    Discussion,
     /// `.crew/webhook.yaml`.
     Webhook,
     /// `.crew/cron.yaml`.
     Cron,
+    /// `organization.yaml`.
+    Organization,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -71,6 +75,8 @@ impl Tool for ValidateDefinition {
             Kind::Agent => defs::parse_agent(&source, name).1,
             Kind::Recipe => defs::parse_recipe(&source, name).1,
             Kind::Pipeline => defs::parse_pipeline(&source, name).1,
+            Kind::Discussion => defs::parse_discussion(&source, name).1,
+            Kind::Organization => defs::parse_organization(&source).1,
             Kind::Webhook => defs::parse_webhook(&source).1,
             Kind::Cron => defs::parse_cron(&source).1,
         };
