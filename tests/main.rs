@@ -18,5 +18,6 @@ mod schemas;
 mod serve;
 mod stream;
 mod support;
+mod weaknesses;
 mod webhook;
 mod wire;
