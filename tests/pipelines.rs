@@ -171,14 +171,6 @@ steps:
     assert!(stderr.contains("the condition `{steps.a.json.ok}` cannot be decided"), "{stderr}");
 }
 
-#[test]
-fn a_run_that_needs_an_approval_is_refused() {
-    let project = project("steps:\n  - {employee: writer, approval: 可以吗, args: {topic: x}}\n");
-    let stderr = project.run(["pipeline", "run", "p", "-x"]).status(1);
-    assert!(stderr.contains("approvals are not available yet"), "{stderr}");
-    project.run(["pipeline", "run", "p"]).success();
-}
-
 const LONG_WAY: &str = "
 steps:
   - {id: first, employee: writer, args: {topic: go}}

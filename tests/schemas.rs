@@ -7,13 +7,14 @@ use serde_json::Value;
 use crate::support::Project;
 
 /// The kinds of files, each with the folders of its examples and whether an example is Markdown with front matter.
-const KINDS: [(&str, &[&str]); 6] = [
+const KINDS: [(&str, &[&str]); 7] = [
     ("employee", &["employee", "employee-dir"]),
     ("pipeline", &["pipeline"]),
     ("discussion", &["discussion"]),
     ("webhook", &["webhook"]),
     ("cron", &["cron"]),
     ("organization", &["organization"]),
+    ("config", &["config"]),
 ];
 
 fn root() -> &'static Path {
@@ -106,6 +107,10 @@ fn a_schema_refuses_what_is_wrong_in_shape() {
         ("cron", "schedules: [{name: a, target_type: employee, target_name: a}]"),
         ("organization", "authority: {D: {}}"),
         ("organization", "teams: [a]"),
+        ("config", "default_modle: x"),
+        ("config", "providers: {a: {base_url: x, models: [a]}}"),
+        ("config", "providers: {a: {base_url: 'http://x', models: [a], api_key: sk-12345678}}"),
+        ("config", "prices: {a: {input: 1}}"),
     ];
     let project = Project::empty();
     for (name, text) in wrong {

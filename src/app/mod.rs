@@ -2,7 +2,9 @@
 
 mod config;
 mod library;
+mod news;
 mod office;
+mod pipes;
 mod project;
 mod runs;
 mod sample;

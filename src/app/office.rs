@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where the tasks of a project are kept, relative to its root.
-const JOURNAL: &str = ".crew/tasks.jsonl";
+pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub enum Journal {
     Required,
     /// They are kept, unless another process keeps those of this project already.
     IfFree,
+    /// They are kept, but what others left is not begun: that waits for a process that serves. Another process that keeps
+    /// them already is an error.
+    Own,
     /// They are gone.
     None,
 }
@@ -61,8 +64,11 @@ impl Opener {
     }
 
     async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
-        let options =
-            tasks::Options { journal: kept.then(|| self.path.clone()), ..tasks::Options::default() };
+        let options = tasks::Options {
+            journal: kept.then(|| self.path.clone()),
+            resume: self.journal != Journal::Own,
+            ..tasks::Options::default()
+        };
         tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await
     }
 }

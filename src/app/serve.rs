@@ -121,7 +121,6 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     };
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, &serve, token.is_some(), &secrets).await);
-    served::watch_files(&office, &tracker);
 
     let state = web::State {
         tasks: tasks.clone(),
@@ -133,7 +132,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let host = Arc::new(served::host(&office, &serve.toolsets)?);
+    let host = served::host(&office, &serve.toolsets, &tracker)?;
     let mut mcp = mcp::router(Arc::clone(&host) as _, &options, tracker.clone());
     if serve.sse {
         mcp = mcp.merge(mcp::sse_router(host, &options, tracker.clone()));

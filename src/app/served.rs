@@ -1,19 +1,14 @@
 //! What a server of either kind shows: crew as something to be served, kept up to date.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::library::Library;
+use super::{library::Library, news::News};
 use crate::{
     base::Tracker,
-    catalog::Watch,
-    engine::Crew,
     mcp,
-    protocol::{Implementation, Info},
+    protocol::{Bus, Implementation, Info},
     tools::{self, Office, UnknownToolset},
 };
-
-/// How soon a changed definition is noticed where the system does not tell.
-const LOOK_AROUND: Duration = Duration::from_secs(2);
 
 /// What a model should know before it uses the tools; the essentials come first, as some clients cut the rest.
 const INSTRUCTIONS: &str = "crew holds the AI employees of this project: roles with instructions, arguments and models. \
@@ -22,8 +17,13 @@ const INSTRUCTIONS: &str = "crew holds the AI employees of this project: roles w
     run_pipeline do the same for several employees in an order. Long work: background: true answers with a task id, \
     get_task tells how far it is.";
 
-/// Crew, as MCP clients see it, with the tools of `toolsets` (all when empty).
-pub(super) fn host(office: &Office, toolsets: &[String]) -> Result<mcp::Crew, UnknownToolset> {
+/// Crew, as MCP clients see it, with the tools of `toolsets` (all when empty). Until `tracker` stops it is kept as the
+/// files are, and clients that listen are told what changes.
+pub(super) fn host(
+    office: &Office,
+    toolsets: &[String],
+    tracker: &Tracker,
+) -> Result<Arc<mcp::Crew>, UnknownToolset> {
     let registry = Arc::new(tools::all(office).with_toolsets(toolsets)?);
     let library = Arc::new(Library::new(office.clone()));
     let info = Info {
@@ -36,42 +36,10 @@ pub(super) fn host(office: &Office, toolsets: &[String]) -> Result<mcp::Crew, Un
         },
         instructions: Some(INSTRUCTIONS.to_owned()),
     };
-    Ok(mcp::Crew::new(info, registry, library).with_tasks(office.clone()))
-}
-
-/// Keeps the definitions as the files are, in the background, until `tracker` stops. The system tells of changes; where
-/// it does not, the files are looked at every few seconds.
-pub(super) fn watch_files(office: &Office, tracker: &Tracker) {
-    let crew = Arc::clone(&office.crew);
-    let stop = tracker.stopping().clone();
-    tracker.spawn(async move {
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = keep_up(&crew) => {}
-        }
-    });
-}
-
-async fn keep_up(crew: &Crew) {
-    let catalog = crew.catalog();
-    let mut watch = Watch::begin(catalog).await;
-    if watch.is_none() {
-        tracing::info!(
-            "this system tells of no changed files; they are looked at every {} s",
-            LOOK_AROUND.as_secs()
-        );
-    }
-    loop {
-        // Also the first time: something may have changed before the watch began.
-        if catalog.refresh().await {
-            tracing::info!(findings = catalog.snapshot().findings.len(), "definitions were read again");
-        }
-        match watch.take() {
-            Some(running) => {
-                running.changed().await;
-                watch = running.renew().await;
-            }
-            None => tokio::time::sleep(LOOK_AROUND).await,
-        }
-    }
+    let bus = Bus::new();
+    let host = mcp::Crew::new(info, registry, Arc::clone(&library) as _);
+    let host = Arc::new(host.with_tasks(office.clone()).with_bus(bus.clone()));
+    let news = News { office: office.clone(), library, host: Arc::clone(&host), bus };
+    news.start(tracker);
+    Ok(host)
 }

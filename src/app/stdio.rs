@@ -1,10 +1,10 @@
 //! One MCP client over stdin and stdout.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::{Environment, Journal, Settings, office, served};
+use super::{Environment, Journal, Settings, office, pipes, served};
 use crate::{base::Tracker, mcp};
 
 /// Serves the project at `root` to the client at the other end of stdin and stdout, until stdin ends.
@@ -14,9 +14,8 @@ use crate::{base::Tracker, mcp};
 pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyhow::Result<()> {
     let tracker = Tracker::new();
     let office = office::open(root, Settings::read(env, root)?, Journal::IfFree, &tracker);
-    served::watch_files(&office, &tracker);
-    let host = Arc::new(served::host(&office, toolsets)?);
-    let served = mcp::serve_stdio(host, tokio::io::stdin(), tokio::io::stdout(), tracker.clone()).await;
+    let host = served::host(&office, toolsets, &tracker)?;
+    let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;
     tracker.stop();
     served.context("stdin")
 }

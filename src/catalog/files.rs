@@ -54,7 +54,7 @@ pub(super) struct Part {
 
 /// What a file looks like from outside. A file whose text was changed or replaced looks different.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identity {
+pub struct Identity {
     path: PathBuf,
     len: u64,
     modified: Option<SystemTime>,
@@ -64,7 +64,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Looks at a file; one that is not there has an identity too.
-    pub(super) fn of(path: &Path) -> Self {
+    pub fn of(path: &Path) -> Self {
         match fs::metadata(path) {
             Ok(seen) => Self::seen(path.to_owned(), &seen),
             Err(_) => Self { path: path.to_owned(), len: 0, modified: None, inode: 0 },

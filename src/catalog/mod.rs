@@ -28,12 +28,13 @@ use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
 pub use employees::{Checked, validate};
+pub use files::Identity;
 pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Part, Project, ProjectType, detect};
 pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
 pub use tree::{Tree, Unshown};
-pub use watch::Watch;
+pub use watch::{Besides, Watch};
 
 use employees::Cache;
 use stamp::Stamp;

@@ -68,6 +68,8 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
+    /// Approve or refuse what a task waits for
+    Task(super::task::TaskArgs),
     /// List and show discussions, and print their prompts
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie

@@ -8,6 +8,8 @@ use crate::{cli::render, tools};
 pub(super) const FAILED: u8 = 1;
 /// The words of the command line do not fit.
 pub(super) const USAGE: u8 = 2;
+/// Waiting for approval.
+const WAITING: u8 = 3;
 /// Ended from the keyboard.
 const INTERRUPTED: u8 = 130;
 
@@ -18,6 +20,8 @@ pub(super) enum Outcome {
     Done,
     /// It reports a failure, which it has already told.
     Failed,
+    /// A task waits for a person's approval, which was told.
+    Waiting,
     /// Ended from the keyboard.
     Interrupted,
 }
@@ -54,6 +58,7 @@ pub(super) fn code(ended: Result<Outcome, Error>) -> ExitCode {
     ExitCode::from(match ended {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Failed) => FAILED,
+        Ok(Outcome::Waiting) => WAITING,
         Ok(Outcome::Interrupted) => INTERRUPTED,
         // Whoever reads our output has seen enough.
         Err(Error::Other(error)) if is_broken_pipe(&error) => 0,
@@ -63,7 +68,11 @@ pub(super) fn code(ended: Result<Outcome, Error>) -> ExitCode {
         }
         Err(Error::Tool(error)) => {
             render::error(&error.to_string(), std::iter::empty());
-            if matches!(error, tools::Error::Arguments(_)) { USAGE } else { FAILED }
+            if matches!(error, tools::Error::Arguments(_) | tools::Error::NeedInput(_)) {
+                USAGE
+            } else {
+                FAILED
+            }
         }
     })
 }

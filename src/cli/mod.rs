@@ -15,6 +15,7 @@ mod run;
 mod schema;
 mod serve;
 mod show;
+mod task;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -67,6 +68,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Show(args) => show::show(&cli.global, args, env).await,
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
+            Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),

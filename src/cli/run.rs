@@ -24,9 +24,14 @@ use crate::{
 
 /// The project as one command sees it. What it runs is over when it ends, so no task is kept.
 pub(super) fn crew(global: &Global, env: &Environment) -> Result<Office, Error> {
+    open(global, env, Journal::None)
+}
+
+/// The project, its tasks kept as `journal` says.
+pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Result<Office, Error> {
     let root = global.root();
     let settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
-    Ok(app::open(&root, settings, Journal::None, &Tracker::new()))
+    Ok(app::open(&root, settings, journal, &Tracker::new()))
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {

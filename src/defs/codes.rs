@@ -61,8 +61,6 @@ codes! {
     // Pipelines.
     /// A pipeline or a group without steps.
     EMPTY_STEPS = "empty-steps";
-    /// Something a step asks for that this version does not do.
-    UNSUPPORTED_STEP = "unsupported-step";
     /// A group inside a group.
     NESTED_PARALLEL = "nested-parallel";
     /// A condition or a loop inside another.

@@ -23,12 +23,22 @@ pub enum Error {
         near: Option<String>,
     },
     /// A value that is needed was not given.
-    #[error("{of} needs {}", list(names))]
+    #[error("{of} needs {}", list(missing))]
     MissingArguments {
         /// Who needs it: "employee `x`" or "pipeline `x`".
         of: String,
-        /// The names of what is missing.
-        names: Vec<String>,
+        /// What is missing.
+        missing: Vec<Missing>,
+    },
+    /// A step of a pipeline does not give its employee all that it needs, so whoever runs the pipeline cannot either.
+    #[error("step {index} of pipeline `{pipeline}`: {needs}; add it to the `args` of the step")]
+    StepArguments {
+        /// The pipeline.
+        pipeline: String,
+        /// Which step, as they are written, from 0.
+        index: usize,
+        /// Who needs what.
+        needs: String,
     },
     /// More positional values than there are arguments.
     #[error("employee `{employee}` takes {takes} positional values, {given} given")]
@@ -55,16 +65,6 @@ pub enum Error {
         /// How long it may take.
         seconds: u64,
     },
-    /// A step waits for a person's approval, which nothing can give yet.
-    #[error(
-        "step `{step}` of pipeline `{pipeline}` asks for an approval, and approvals are not available yet; remove `approval` to run it without"
-    )]
-    ApprovalUnavailable {
-        /// The pipeline.
-        pipeline: String,
-        /// Id of the step, or its employee.
-        step: String,
-    },
     /// No discussion goes by that name.
     #[error("no discussion is called `{name}`")]
     UnknownDiscussion {
@@ -81,7 +81,35 @@ pub enum Error {
     Model(#[from] llm::Error),
 }
 
-fn list(names: &[String]) -> String {
-    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("{} {}", if names.len() == 1 { "argument" } else { "arguments" }, quoted.join(", "))
+/// An argument that was not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name.
+    pub name: String,
+    /// What it is; may be empty.
+    pub description: String,
+}
+
+impl Missing {
+    /// One that nothing more is known of.
+    pub(crate) fn named(name: String) -> Self {
+        Self { name, description: String::new() }
+    }
+}
+
+impl Error {
+    /// The same, found at step `index` of `pipeline`.
+    pub(crate) fn at_step(self, pipeline: &str, index: usize) -> Self {
+        match self {
+            Self::MissingArguments { .. } => {
+                Self::StepArguments { pipeline: pipeline.to_owned(), index, needs: self.to_string() }
+            }
+            other => other,
+        }
+    }
+}
+
+fn list(missing: &[Missing]) -> String {
+    let quoted: Vec<_> = missing.iter().map(|missing| format!("`{}`", missing.name)).collect();
+    format!("{} {}", if missing.len() == 1 { "argument" } else { "arguments" }, quoted.join(", "))
 }

@@ -28,7 +28,7 @@ use serde_json::Value;
 
 pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
-pub use error::Error;
+pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
 pub use graph::mermaid;
 pub use ground::Refusal;

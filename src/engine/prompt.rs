@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt::Write as _};
 use indexmap::IndexMap;
 
 use super::{
-    Error,
+    Error, Missing,
     surroundings::{self, Language, Surroundings},
 };
 use crate::{
@@ -107,17 +107,16 @@ impl<'a> Values<'a> {
                 Some(value) if !(arg.required && value.trim().is_empty()) => {
                     by_name.insert(arg.name.as_str(), value.as_str());
                 }
-                _ if arg.required => missing.push(arg.name.clone()),
+                _ if arg.required => {
+                    missing.push(Missing { name: arg.name.clone(), description: arg.description.clone() });
+                }
                 _ => {
                     by_name.insert(arg.name.as_str(), "");
                 }
             }
         }
         if !missing.is_empty() {
-            return Err(Error::MissingArguments {
-                of: format!("employee `{}`", employee.name),
-                names: missing,
-            });
+            return Err(Error::MissingArguments { of: format!("employee `{}`", employee.name), missing });
         }
         let takes_any = employee.args.is_empty();
         if waiting.len() > 0 && !takes_any {

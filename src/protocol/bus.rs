@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
+use tokio::sync::Notify;
 
 /// Something that has changed.
 #[derive(Debug, Clone, Copy)]
@@ -38,7 +39,10 @@ pub trait Listener: Send + Sync + 'static {
 #[derive(Clone, Default)]
 pub struct Bus {
     listeners: Arc<Mutex<Listeners>>,
+    /// Is notified when somebody begins to listen.
+    arrived: Arc<Notify>,
     tasks: bool,
+    fixed_tools: bool,
 }
 
 #[derive(Default)]
@@ -59,8 +63,18 @@ impl Bus {
         Self { tasks: true, ..self }
     }
 
+    /// The same bus, on which there is never a word of tools: they stay as they are.
+    #[must_use]
+    pub fn with_fixed_tools(self) -> Self {
+        Self { fixed_tools: true, ..self }
+    }
+
     pub(super) fn tells_of_tasks(&self) -> bool {
         self.tasks
+    }
+
+    pub(super) fn tells_of_tools(&self) -> bool {
+        !self.fixed_tools
     }
 
     /// There are other tools, or they are described in another way.
@@ -96,7 +110,15 @@ impl Bus {
         listeners.next += 1;
         listener.begin();
         listeners.all.insert(number, listener);
+        drop(listeners);
+        self.arrived.notify_one();
         Listening { bus: self.clone(), number }
+    }
+
+    /// Waits until somebody began to listen since it was last called: from then on, what is told may be heard. One
+    /// caller at a time is meant to wait here. May be dropped while it waits.
+    pub async fn arrival(&self) {
+        self.arrived.notified().await;
     }
 
     /// How many listen.

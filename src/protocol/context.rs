@@ -14,7 +14,7 @@ use super::{
     Error, Version,
     envelope::Id,
     era::{Admitted, Peek},
-    input::Answers,
+    input::{Answers, Question},
     session::Session,
 };
 
@@ -153,6 +153,11 @@ impl Context {
     pub fn client_declares(&self, path: &[&str]) -> bool {
         let capabilities = self.capabilities();
         path.iter().try_fold(&capabilities, |value, key| value.get(key)).is_some()
+    }
+
+    /// Whether a person at the client can be asked to fill in a form; see [`Question::Form`].
+    pub fn takes_forms(&self) -> bool {
+        Question::form_is_open_to(&self.capabilities(), self.version())
     }
 
     /// Lets go of the connection while the work goes on, so that a long call need not hold one open. The client comes

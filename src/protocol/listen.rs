@@ -42,8 +42,8 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Wishes {
-    /// Checks them, and keeps those that can come true.
-    fn honoured(mut self, bus: &Bus, context: &Context) -> Result<Self, Error> {
+    /// Checks them, and keeps those that can come true: what this host tells of, and what the peer may hear.
+    async fn honoured(mut self, server: &Server, bus: &Bus, context: &Context) -> Result<Self, Error> {
         let named = self.resource_subscriptions.iter().chain(&self.task_ids);
         if named.clone().any(|all| all.len() > FOLLOWED) || named.flatten().any(|name| name.len() > URI) {
             let error = format!("one stream may name {FOLLOWED} resources and tasks of at most {URI} bytes");
@@ -52,7 +52,20 @@ impl Wishes {
         if self.task_ids.is_some() && !context.client_declares(&["extensions", TASKS]) {
             return Err(Error::missing_capability(&json!({ "extensions": { TASKS: {} } })));
         }
-        self.task_ids = self.task_ids.filter(|_| bus.tells_of_tasks());
+        self.tools_list_changed &= bus.tells_of_tools();
+        let tasks = server.host().tasks().filter(|_| bus.tells_of_tasks());
+        self.task_ids = match (self.task_ids, tasks) {
+            (Some(asked), Some(tasks)) => {
+                let mut told = BTreeSet::new();
+                for id in asked {
+                    if tasks.tells(&id, context).await {
+                        told.insert(id);
+                    }
+                }
+                Some(told)
+            }
+            _ => None,
+        };
         Ok(self)
     }
 
@@ -72,7 +85,7 @@ impl Wishes {
 /// Answers `subscriptions/listen`: tells changes until the client, the server or a full backlog ends it.
 pub(super) async fn listen(server: &Server, wishes: Wishes, context: &Context) -> Result<Payload, Error> {
     let bus = server.host().bus().ok_or_else(|| Error::method_not_found("subscriptions/listen"))?;
-    let wishes = wishes.honoured(bus, context)?;
+    let wishes = wishes.honoured(server, bus, context).await?;
     let place = Arc::clone(&server.streams).try_acquire_owned().map_err(|_| {
         tracing::warn!("too many streams are open; one more was refused");
         Error::internal("too many streams are open; try again later")

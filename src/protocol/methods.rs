@@ -217,8 +217,12 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
             match server.host().call_tool(&params.name, arguments, rounds.context()).await? {
                 ToolOutcome::Complete(mut result) => {
                     let version = context.version();
+                    let facts = result.take_facts(version);
                     result.shape(version);
-                    return server.finish(&result, version, None);
+                    return match facts {
+                        Some(facts) => server.finish(&facts.beside(&result), version, None),
+                        None => server.finish(&result, version, None),
+                    };
                 }
                 ToolOutcome::NeedInput(inquiry) => {
                     if let Some(questions) = rounds.ask(inquiry).await? {

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Error, Host, Version,
+    Bus, Error, Host, Version,
     headers::Mirror,
     input::Seal,
     page::Pages,
@@ -98,10 +98,11 @@ impl Server {
 
     /// What this server can do, as a peer of `version` may see it. Only what works is declared.
     pub(super) fn capabilities(&self, version: Version) -> Capabilities {
-        let told = self.host.bus().is_some();
+        let bus = self.host.bus();
+        let told = bus.is_some();
         let completes = self.host.completer().is_some() && version.has_completions();
         Capabilities {
-            tools: Listed { list_changed: told, subscribe: false },
+            tools: Listed { list_changed: bus.is_some_and(Bus::tells_of_tools), subscribe: false },
             prompts: Listed { list_changed: told, subscribe: false },
             resources: Listed { list_changed: told, subscribe: told },
             logging: Nothing {},

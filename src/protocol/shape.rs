@@ -22,8 +22,7 @@ impl<T: Shape> Shape for [T] {
 }
 
 /// A finished result. Results that are the same for many requests are shared.
-#[derive(Debug, Clone, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum Payload {
     /// Of one request.
     Own(Box<RawValue>),
@@ -38,6 +37,11 @@ impl Payload {
             Self::Own(json) => json.get(),
             Self::Shared(json) => json.get(),
         }
+    }
+
+    /// The whole message that answers the request whose id was written as `id`.
+    pub fn answer(&self, id: &str) -> String {
+        ["{\"jsonrpc\":\"2.0\",\"id\":", id, ",\"result\":", self.get(), "}"].concat()
     }
 }
 
@@ -87,10 +91,18 @@ pub(super) fn finish_as(
         cache_scope: ttl.map(|_| "private"),
         meta: modern.then_some(identity),
     };
-    to_raw_value(&result).map_err(|error| {
+    to_raw_value(&result).and_then(one_line).map_err(|error| {
         tracing::error!(%error, "a result cannot be written as JSON");
         Error::internal("the result cannot be written as JSON; the log of the server says why")
     })
+}
+
+/// Lines end messages on stdio and events in a stream. Inside JSON they can only be white space between tokens, and only
+/// in what a host handed over ready made.
+fn one_line(json: Box<RawValue>) -> serde_json::Result<Box<RawValue>> {
+    // Without an early end, so that the compiler can look at many bytes at once.
+    let broken = json.get().bytes().fold(false, |broken, byte| broken | matches!(byte, b'\n' | b'\r'));
+    if broken { RawValue::from_string(json.get().replace(['\n', '\r'], " ")) } else { Ok(json) }
 }
 
 #[derive(Serialize)]
@@ -113,6 +125,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn answers_stay_on_their_line_and_keep_the_id_as_it_was_written() {
+        #[track_caller]
+        fn check(result: &str, expected: &str) {
+            let body = RawValue::from_string(result.to_owned()).unwrap();
+            let result = Payload::Own(one_line(body).unwrap());
+            assert_eq!(result.answer("-5"), expected);
+        }
+        check("{\n\"a\":\r\n1}", r#"{"jsonrpc":"2.0","id":-5,"result":{ "a":  1}}"#);
+        check(r#"{"a":"\n"}"#, r#"{"jsonrpc":"2.0","id":-5,"result":{"a":"\n"}}"#);
+    }
 
     #[test]
     fn only_the_modern_era_describes_results() {

@@ -84,7 +84,8 @@ pub enum ToolOutcome {
 pub struct ToolResult {
     /// The answer for readers of text; when it is empty and `structured` is not, that is written here as well.
     pub content: Vec<Content>,
-    /// The answer as JSON, fitting the output schema unless this is an error.
+    /// The answer as JSON, fitting the output schema unless this is an error. In the older era that of an error is shown
+    /// as `failure` in `_meta`.
     #[serde(rename = "structuredContent", skip_serializing_if = "Option::is_none")]
     pub structured: Option<Box<RawValue>>,
     /// Whether it failed; the content says how, so that a model can correct itself.
@@ -100,6 +101,37 @@ impl ToolResult {
     /// A failure that the model may be able to mend.
     pub fn error(text: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(text) }
+    }
+}
+
+impl ToolResult {
+    /// Takes the JSON out of a failure where it cannot stand as structured content. In the older era clients hold
+    /// that against the output schema though the call failed (the TypeScript SDK 1.x does), and what the caller then
+    /// sees is that complaint, not the failure.
+    pub(super) fn take_facts(&mut self, version: Version) -> Option<Facts> {
+        let misplaced = self.is_error && !version.describes_results() && !self.content.is_empty();
+        misplaced.then(|| self.structured.take().map(Facts)).flatten()
+    }
+}
+
+/// What a program should know of a failure; a result of the older era has it in `_meta`.
+pub(super) struct Facts(Box<RawValue>);
+
+impl Facts {
+    /// The result, with these beside it.
+    pub(super) fn beside<'a>(&'a self, result: &'a ToolResult) -> impl Serialize + 'a {
+        #[derive(Serialize)]
+        struct Meta<'a> {
+            failure: &'a RawValue,
+        }
+        #[derive(Serialize)]
+        struct Failed<'a> {
+            #[serde(flatten)]
+            result: &'a ToolResult,
+            #[serde(rename = "_meta")]
+            meta: Meta<'a>,
+        }
+        Failed { result, meta: Meta { failure: &self.0 } }
     }
 }
 
@@ -157,6 +189,28 @@ mod tests {
         let without = ["name", "title", "description", "inputSchema", "annotations", "icons"];
         check(list.clone(), Version::V2025_11_25, &without);
         check(list, Version::V2026_07_28, &all);
+    }
+
+    #[test]
+    fn a_failure_has_its_facts_where_no_client_stumbles() {
+        #[track_caller]
+        fn check(version: Version, expected: &Value) {
+            let facts = RawValue::from_string(r#"{"code":"gone"}"#.to_owned()).unwrap();
+            let mut result = ToolResult { structured: Some(facts), ..ToolResult::error("gone") };
+            let facts = result.take_facts(version);
+            result.shape(version);
+            let shown = match facts {
+                Some(facts) => serde_json::to_value(facts.beside(&result)),
+                None => serde_json::to_value(&result),
+            };
+            assert_eq!(shown.unwrap(), *expected);
+        }
+        let content = json!([{"type": "text", "text": "gone"}]);
+        let older = json!({"content": content, "isError": true, "_meta": {"failure": {"code": "gone"}}});
+        check(Version::V2024_11_05, &older);
+        check(Version::V2025_11_25, &older);
+        let newer = json!({"content": content, "structuredContent": {"code": "gone"}, "isError": true});
+        check(Version::V2026_07_28, &newer);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
@@ -27,11 +28,15 @@ pub struct Options {
     pub queue: usize,
     /// How many finished tasks are remembered, the newest.
     pub retain: usize,
+    /// How many tasks may be parked until somebody decides; one that comes to ask beyond that fails.
+    pub parked: usize,
+    /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
+    pub resume: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: None, workers: 8, queue: 1000, retain: 5000 }
+        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000, resume: true }
     }
 }
 
@@ -72,7 +77,7 @@ pub struct Submitted {
 /// journal is released when the last clone is gone and the workers have ended.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 pub(super) struct Shared {
@@ -83,6 +88,7 @@ pub(super) struct Shared {
     pub(super) ready: Notify,
     pub(super) tracker: Tracker,
     queue: usize,
+    pub(super) parked: usize,
 }
 
 /// The program has to end and the journal still refuses.
@@ -90,7 +96,7 @@ pub(super) struct Shared {
 pub(super) struct Unrecorded;
 
 impl Engine {
-    /// Reads the journal, queues what an earlier process left unfinished, and starts the workers in `tracker`.
+    /// Reads the journal, queues what an earlier process left unfinished if it is asked to, and starts the workers in `tracker`.
     ///
     /// # Errors
     /// [`Error::Owned`] when another process works on the journal, [`Error::Store`] when it cannot be read.
@@ -121,12 +127,12 @@ impl Engine {
     ) -> Self {
         let mut table = Table::new(options.queue, options.retain);
         let log = match recovered {
-            Some(recovered) => Some(settle(recovered, &mut table).await),
+            Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
         };
         let table = Mutex::new(table);
-        let shared =
-            Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue: options.queue });
+        let Options { queue, parked, .. } = *options;
+        let shared = Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue, parked });
         for _ in 0..options.workers {
             shared.tracker.spawn(Arc::clone(&shared).work());
         }
@@ -146,6 +152,29 @@ impl Engine {
         joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
     }
 
+    /// Accepts a task for a caller who waits for it: when `given_up` fires before the task has ended, also while it
+    /// is being accepted, the task is stopped. One that was accepted before under the same key goes on.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_for(&self, new: NewTask, given_up: CancellationToken) -> Result<Submitted, Error> {
+        let shared = Arc::clone(&self.shared);
+        let accepting = async move {
+            let submitted = shared.accept(new).await?;
+            if submitted.fresh {
+                Self { shared }.stop_for(&submitted.id, given_up);
+            }
+            Ok(submitted)
+        };
+        joined(self.shared.tracker.spawn(accepting).await)
+    }
+
+    /// Stops the task `id` when `given_up` fires before it has settled.
+    pub fn stop_for(&self, id: &TaskId, given_up: CancellationToken) {
+        let (shared, id) = (Arc::clone(&self.shared), id.clone());
+        self.shared.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
+    }
+
     /// A task as it stands.
     pub fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
         self.shared.table.lock().get(id)
@@ -156,6 +185,14 @@ impl Engine {
         self.shared.table.lock().list(filter)
     }
 
+    /// Waits until tasks have changed since this was last called (accepted, begun, step finished, ended), and gives
+    /// their ids, each once. One caller at a time is meant to wait here; a task that changes faster than it asks is
+    /// told of as it stands then, its end never missed. May be dropped while it waits.
+    pub async fn changed(&self) -> Vec<TaskId> {
+        let feed = self.shared.table.lock().feed();
+        feed.take().await
+    }
+
     /// The task once it has ended; `None` when there is no such task.
     pub async fn wait(&self, id: &TaskId) -> Option<Arc<Task>> {
         let mut watch = self.watch(id)?;
@@ -164,7 +201,7 @@ impl Engine {
         Some(watch.borrow().clone())
     }
 
-    /// Tells of every change: begun, step finished, ended. Closed once the task is forgotten.
+    /// Tells of every change: begun, step finished, parked, ended. Closed once the task is forgotten.
     pub fn watch(&self, id: &TaskId) -> Option<watch::Receiver<Arc<Task>>> {
         self.shared.table.lock().watch(id)
     }
@@ -238,11 +275,11 @@ impl Shared {
             Cancelling::Told => {}
             Cancelling::NotFound => return Err(Error::NotFound { id: id.clone() }),
             Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
-            Cancelling::Yours { queued } => {
+            Cancelling::Yours => {
                 let ending = Ending::cancelled();
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
                 if let Err(error) = self.append(event.line()).await {
-                    self.table.lock().put_back(id, queued);
+                    self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
                     self.ready.notify_one();
                     return Err(error.into());
                 }
@@ -252,7 +289,22 @@ impl Shared {
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
     }
 
-    async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
+    /// Stops a task when `given_up` fires, unless it ends first, comes to wait for decisions, or the program has to end.
+    async fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
+        let Some(mut watch) = self.table.lock().watch(id) else { return };
+        tokio::select! {
+            biased;
+            _ = watch.wait_for(|task| task.status.is_settled()) => return,
+            () = given_up.cancelled() => {}
+            () = self.tracker.stopping().cancelled() => return,
+        }
+        if let Err(error) = self.cancel(id).await {
+            // It ended by itself just now, or it waits on because its end cannot be recorded.
+            tracing::debug!(task.id = id.as_str(), %error, "a task whose caller has gone was not stopped");
+        }
+    }
+
+    pub(super) async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
         match &self.log {
             Some(log) => log.append_line(line).await,
             None => Ok(()),
@@ -281,7 +333,7 @@ impl Shared {
 }
 
 /// Fills the table with what an earlier process left, and records what was decided about it.
-async fn settle(recovered: Recovered, table: &mut Table) -> Log {
+async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Log {
     let Recovered { log, tasks, queued, ended } = recovered;
     for task in tasks {
         table.insert(task);
@@ -298,14 +350,14 @@ async fn settle(recovered: Recovered, table: &mut Table) -> Log {
         }
         table.update(&id, |task| task.end(ending));
     }
-    for id in queued {
+    for id in queued.into_iter().filter(|_| resume) {
         table.enqueue(id);
     }
     log
 }
 
 /// The answer of a future that was given a life of its own.
-fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
+pub(super) fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
     match answer {
         Ok(answer) => answer,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

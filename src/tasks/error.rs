@@ -48,6 +48,36 @@ pub enum Error {
         /// How it ended.
         status: Status,
     },
+    /// That was decided before; the first decision counts.
+    #[error("`{step}` of task `{id}` was decided already")]
+    Decided {
+        /// The task.
+        id: TaskId,
+        /// What was decided.
+        step: String,
+    },
+    /// The task does not ask for that.
+    #[error("task `{id}` {}", waits_for(steps))]
+    NotWaiting {
+        /// The task.
+        id: TaskId,
+        /// What it does ask for.
+        steps: Vec<String>,
+    },
+    /// The task asks for more than one decision, or asked for another before.
+    #[error("task `{id}` asks for more than one approval; say which `step`: it {}", waits_for(steps))]
+    Ambiguous {
+        /// The task.
+        id: TaskId,
+        /// What it asks for now.
+        steps: Vec<String>,
+    },
+    /// The comment of a decision is too long.
+    #[error("a comment has at most {limit} characters")]
+    LongComment {
+        /// The most characters.
+        limit: usize,
+    },
     /// Values so deeply nested that they could be written but not read again.
     #[error("the options of the task nest deeper than {limit} levels")]
     TooDeep {
@@ -57,6 +87,14 @@ pub enum Error {
     /// The program is shutting down, and the request cannot outlive it.
     #[error("shutting down")]
     Stopping,
+}
+
+fn waits_for(steps: &[String]) -> String {
+    if steps.is_empty() {
+        return "waits for no approval".to_owned();
+    }
+    let quoted: Vec<_> = steps.iter().map(|step| format!("`{step}`")).collect();
+    format!("waits for {}", quoted.join(", "))
 }
 
 impl From<store::Error> for Error {

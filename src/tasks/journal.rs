@@ -4,10 +4,12 @@
 //! {"event":"created","task":{"task_id":"…","status":"pending","kind":"pipeline.run",…}}
 //! {"event":"started","task_id":"…","attempt":1,"at":"2026-11-23T10:00:00Z"}
 //! {"event":"step","task_id":"…","step":"review","output":…,"at":"…","duration_ms":5210}
+//! {"event":"waiting","task_id":"…","step":"approval-2:deploy","question":"Ship it?","since":"…"}
+//! {"event":"parked","task_id":"…","steps":["approval-2:deploy"]}
 //! {"event":"finished","task_id":"…","status":"completed","result":…,"at":"…"}
 //! ```
 //!
-//! Every output is written once. A `created` task may carry any state: it is the task as of that line.
+//! What a person decided is the output of a step, `approval-2:deploy` here. Every output is written once. A `created` task may carry any state: it is the task as of that line.
 
 use std::borrow::Cow;
 
@@ -15,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Failure, Status, StepRecord, Task, TaskId};
+use super::{Failure, Status, StepRecord, Task, TaskId, Waiting};
 use crate::base::clock;
 
 /// The most levels of arrays and objects in a value that is kept. The JSON reader stops at 128, and a value that
@@ -37,6 +39,14 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         record: Cow<'a, StepRecord>,
     },
+    /// It asks for a decision.
+    Waiting {
+        task_id: TaskId,
+        #[serde(flatten)]
+        waiting: Cow<'a, Waiting>,
+    },
+    /// It does nothing until one of these steps is decided. Void when one was decided before this line.
+    Parked { task_id: TaskId, steps: Cow<'a, [String]> },
     /// It ended.
     Finished {
         task_id: TaskId,
@@ -65,9 +75,11 @@ impl Event<'_> {
     pub(super) fn task_id(&self) -> &TaskId {
         match self {
             Self::Created { task } => &task.task_id,
-            Self::Started { task_id, .. } | Self::Step { task_id, .. } | Self::Finished { task_id, .. } => {
-                task_id
-            }
+            Self::Started { task_id, .. }
+            | Self::Step { task_id, .. }
+            | Self::Waiting { task_id, .. }
+            | Self::Parked { task_id, .. }
+            | Self::Finished { task_id, .. } => task_id,
         }
     }
 }
@@ -108,8 +120,13 @@ impl Task {
         self.started_at = Some(at);
     }
 
-    /// A step is done. The first record of a step counts.
+    /// A step is done. The first record of a step counts. What was waited for is waited for no more.
     pub(super) fn step(&mut self, record: StepRecord) {
+        let waits = self.waiting.len();
+        self.waiting.retain(|waiting| waiting.step != record.step);
+        if self.status == Status::AwaitingApproval && self.waiting.len() < waits {
+            self.status = Status::Pending;
+        }
         if self.steps.iter().all(|known| known.step != record.step) {
             self.steps.push(record);
         }
@@ -122,6 +139,7 @@ impl Task {
             self.result = ending.result;
             self.error = ending.error;
             self.completed_at = Some(ending.at);
+            self.waiting.clear();
         }
     }
 }

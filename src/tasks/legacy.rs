@@ -74,7 +74,8 @@ impl Record {
     pub(super) fn into_task(self) -> (Task, Old) {
         let status = match self.status {
             State::Pending => Status::Pending,
-            State::Running | State::AwaitingApproval => Status::Running,
+            State::Running => Status::Running,
+            State::AwaitingApproval => Status::AwaitingApproval,
             State::Completed => Status::Completed,
             State::Failed => Status::Failed,
         };
@@ -94,6 +95,7 @@ impl Record {
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
             steps: Vec::new(),
+            waiting: Vec::new(),
             result: self.result,
             error: self.error,
         };

@@ -4,9 +4,11 @@
 //! its kind. What a body has finished is remembered step by step through [`Steps`], so that a crash repeats none of
 //! it.
 
+mod approval;
 mod body;
 mod engine;
 mod error;
+mod feed;
 mod journal;
 mod legacy;
 mod model;
@@ -18,6 +20,7 @@ mod table;
 mod tests;
 mod worker;
 
+pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
 pub use engine::{Engine, Filter, Options, Submitted};
 pub use error::Error;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::Waiting;
 use crate::base::clock;
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
@@ -142,6 +143,8 @@ pub enum Status {
     Pending,
     /// Being worked on.
     Running,
+    /// Parked until a person has decided; `waiting` says about what.
+    AwaitingApproval,
     /// Done; `result` holds the answer.
     Completed,
     /// Ended without an answer; `error` says why.
@@ -156,6 +159,7 @@ impl Status {
         match self {
             Self::Pending => "pending",
             Self::Running => "running",
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
@@ -165,6 +169,11 @@ impl Status {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether nothing more will happen by itself.
+    pub fn is_settled(self) -> bool {
+        self.is_final() || self == Self::AwaitingApproval
     }
 }
 
@@ -240,10 +249,13 @@ pub struct Task {
     /// When it ended.
     #[schemars(with = "Option<String>")]
     pub completed_at: Option<Timestamp>,
-    /// How often work on it began: 2 means it was interrupted once.
+    /// How often work on it began: once more for each time it was interrupted, or went on after an approval.
     pub attempts: u32,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
+    /// What it waits for a person to decide.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<Waiting>,
     /// What it gave, once completed (or partly, when it failed).
     pub result: Option<Value>,
     /// Why it failed.
@@ -269,6 +281,7 @@ impl Task {
             completed_at: None,
             attempts: 0,
             steps: Vec::new(),
+            waiting: Vec::new(),
             result: None,
             error: None,
         }

@@ -100,7 +100,7 @@ fn compact(path: &Path, claim: &Claim, replay: &Replay, from: u64) -> Result<(),
 }
 
 enum Fate {
-    /// It ended long ago.
+    /// It ended long ago, or waits for a decision.
     Stay,
     /// Done, or done further, by this process.
     Queue,
@@ -120,6 +120,9 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
             Settled::End(ending) => Fate::End(ending),
         };
         return (task, fate);
+    }
+    if task.status == Status::AwaitingApproval {
+        return (task, Fate::Stay);
     }
     if fruitless >= MAX_FRUITLESS {
         let message = format!("interrupted {fruitless} times without finishing a step; it was given up");

@@ -104,6 +104,13 @@ impl Replay {
                 known.task.step(record.into_owned());
                 known.fruitless = 0;
             }
+            Event::Waiting { waiting, .. } if !was_final => {
+                known.task.ask(waiting.into_owned());
+                known.fruitless = 0;
+            }
+            Event::Parked { steps, .. } if !was_final => {
+                known.task.park(&steps);
+            }
             Event::Finished { ending, .. } => {
                 known.task.end(ending.into_owned());
                 known.old = None;

@@ -1,6 +1,6 @@
 //! The handle through which a body remembers what it has done.
 
-use std::{collections::HashSet, fmt, future::Future, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, fmt, future::Future, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, StepRecord, Task, TaskId,
+    Decision, Failure, StepRecord, Task, TaskId, Waiting, approval,
     engine::Shared,
     journal::{Event, MAX_DEPTH, nests_deeper_than},
 };
@@ -33,6 +33,12 @@ struct State {
     /// Names used in this attempt.
     begun: HashSet<String>,
     finished: Vec<StepRecord>,
+    /// How many steps are being done.
+    working: usize,
+    /// The steps that wait for a decision.
+    waiting: Vec<String>,
+    /// Grows whenever one of the two changes.
+    moves: u64,
     /// A step could not be recorded before the program had to end.
     interrupted: bool,
 }
@@ -77,6 +83,7 @@ impl Steps {
                 Failure::new(format!("what step `{step}` gave earlier no longer fits the program: {error}"))
             });
         }
+        let _working = Working::begin(&self.run);
         let watch = Stopwatch::start();
         let given = tokio::select! {
             biased;
@@ -95,6 +102,68 @@ impl Steps {
         Ok(given)
     }
 
+    /// Asks a person for a decision, once: if it was given in an earlier attempt, it is returned at once.
+    ///
+    /// Several may be waited for at the same time. Once nothing else is left to do, the body is dropped and the task
+    /// parked: it holds no worker, survives the program, and its body runs again when a decision comes. So whatever a
+    /// body does while it may be waiting belongs into a step.
+    ///
+    /// # Errors
+    /// The task was cancelled; nobody can be asked, since this is no task, or too many tasks wait already; as
+    /// [`Steps::run`] for a name used twice.
+    pub async fn wait(&self, name: &str, question: &str) -> Result<Decision, Failure> {
+        let step = approval::step_of(name);
+        if let Some(output) = self.begin(&step)? {
+            return decision(&step, output);
+        }
+        let Some((shared, task_id)) = &self.run.recorder else {
+            return Err(Failure::new("an approval can be given to a task only, and this is none"));
+        };
+        self.ask(shared, task_id, &step, question).await?;
+        let Some(mut task) = shared.table.lock().watch(task_id) else { return Err(cancelled()) };
+        let _waiting = Held::begin(&self.run, step.clone());
+        let is_decided = |task: &Arc<Task>| task.steps.iter().any(|done| done.step == step);
+        let decided = tokio::select! {
+            biased;
+            () = self.run.cancel.cancelled() => return Err(cancelled()),
+            task = task.wait_for(is_decided) => task.ok().and_then(|task| task.steps.iter().find(|done| done.step == step).cloned()),
+        };
+        let Some(record) = decided else { return Err(cancelled()) };
+        let output = record.output.clone();
+        self.run.state.lock().finished.push(record);
+        decision(&step, output)
+    }
+
+    /// Puts the question on record, unless an earlier attempt did.
+    async fn ask(
+        &self,
+        shared: &Shared,
+        task_id: &TaskId,
+        step: &str,
+        question: &str,
+    ) -> Result<(), Failure> {
+        let _working = Working::begin(&self.run);
+        {
+            let table = shared.table.lock();
+            let known =
+                table.get(task_id).is_some_and(|task| task.waiting.iter().any(|known| known.step == step));
+            if known {
+                return Ok(());
+            }
+            let parked = table.counts().awaiting_approval;
+            if parked >= shared.parked {
+                return Err(Failure::new(format!("{parked} tasks wait for an approval already")));
+            }
+        }
+        let waiting = Waiting { step: step.to_owned(), question: question.to_owned(), since: clock::now() };
+        let event = Event::Waiting { task_id: task_id.clone(), waiting: Cow::Borrowed(&waiting) };
+        if shared.record(&event).await.is_err() {
+            return Err(self.interrupted());
+        }
+        shared.table.lock().update(task_id, |task| task.ask(waiting));
+        Ok(())
+    }
+
     /// Notes that the step is begun, or finds what it gave in an earlier attempt.
     fn begin(&self, step: &str) -> Result<Option<Value>, Failure> {
         let mut state = self.run.state.lock();
@@ -109,10 +178,9 @@ impl Steps {
 
     async fn record(&self, record: StepRecord) -> Result<(), Failure> {
         if let Some((shared, task_id)) = &self.run.recorder {
-            let event = Event::Step { task_id: task_id.clone(), record: std::borrow::Cow::Borrowed(&record) };
+            let event = Event::Step { task_id: task_id.clone(), record: Cow::Borrowed(&record) };
             if shared.record(&event).await.is_err() {
-                self.run.state.lock().interrupted = true;
-                return Err(Failure::new("the program ended before the step could be recorded"));
+                return Err(self.interrupted());
             }
             shared.table.lock().update(task_id, |task| task.step(record.clone()));
         }
@@ -135,6 +203,19 @@ impl Steps {
         self.run.state.lock().finished.clone()
     }
 
+    /// What a body is told when the program ends before something could be recorded.
+    pub(super) fn interrupted(&self) -> Failure {
+        self.run.state.lock().interrupted = true;
+        Failure::new("the program ended before the step could be recorded")
+    }
+
+    /// When nothing is being done and something is waited for: what, and a number that changes with every move.
+    pub(super) fn idle(&self) -> Option<(u64, Vec<String>)> {
+        let state = self.run.state.lock();
+        let idle = state.working == 0 && !state.waiting.is_empty() && !state.interrupted;
+        idle.then(|| (state.moves, state.waiting.clone()))
+    }
+
     /// Whether the run could not go on because the program ends.
     pub(super) fn is_interrupted(&self) -> bool {
         self.run.state.lock().interrupted
@@ -149,6 +230,51 @@ impl fmt::Debug for Steps {
             .field("attempt", &self.run.attempt)
             .finish_non_exhaustive()
     }
+}
+
+/// A step being done, for as long as it is.
+struct Working<'r>(&'r Run);
+
+impl<'r> Working<'r> {
+    fn begin(run: &'r Run) -> Self {
+        let mut state = run.state.lock();
+        state.working += 1;
+        state.moves += 1;
+        Self(run)
+    }
+}
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.working -= 1;
+        state.moves += 1;
+    }
+}
+
+/// A step that waits for a decision, for as long as it does.
+struct Held<'r>(&'r Run, String);
+
+impl<'r> Held<'r> {
+    fn begin(run: &'r Run, step: String) -> Self {
+        let mut state = run.state.lock();
+        state.waiting.push(step.clone());
+        state.moves += 1;
+        Self(run, step)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.waiting.retain(|step| *step != self.1);
+        state.moves += 1;
+    }
+}
+
+fn decision(step: &str, output: Value) -> Result<Decision, Failure> {
+    serde_json::from_value(output)
+        .map_err(|error| Failure::new(format!("what was decided in `{step}` cannot be read: {error}")))
 }
 
 fn cancelled() -> Failure {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Status, Task, TaskId, engine::Filter};
+use super::{Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter, feed::Feed};
 
 /// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Table {
     /// Finished tasks, the one to forget first at the front.
     finished: VecDeque<TaskId>,
     counts: Counts,
+    /// Told of every change.
+    feed: Arc<Feed>,
     /// Tasks on their way into the journal, which already have a place in the queue.
     arriving: usize,
     inserted: u64,
@@ -35,6 +37,8 @@ struct Entry {
     cancel: CancellationToken,
     /// Whether a worker or a cancellation has taken it, so that nobody else may.
     claimed: bool,
+    /// Steps whose decisions are being written.
+    deciding: Vec<String>,
     order: u64,
 }
 
@@ -52,6 +56,8 @@ pub struct Counts {
     pub pending: usize,
     /// Being worked on.
     pub running: usize,
+    /// Parked until a person has decided.
+    pub awaiting_approval: usize,
     /// Done.
     pub completed: usize,
     /// Ended without an answer.
@@ -65,6 +71,7 @@ impl Counts {
         match status {
             Status::Pending => &mut self.pending,
             Status::Running => &mut self.running,
+            Status::AwaitingApproval => &mut self.awaiting_approval,
             Status::Completed => &mut self.completed,
             Status::Failed => &mut self.failed,
             Status::Cancelled => &mut self.cancelled,
@@ -86,10 +93,8 @@ pub(super) enum Place {
 
 /// What became of asking to cancel.
 pub(super) enum Cancelling {
-    /// It waits and is yours to end; `queued` unless nobody here can do it.
-    Yours {
-        queued: bool,
-    },
+    /// It waits and is yours to end.
+    Yours,
     /// Somebody works on it and was told to stop.
     Told,
     /// It is over.
@@ -106,6 +111,7 @@ impl Table {
             queue: VecDeque::new(),
             finished: VecDeque::new(),
             counts: Counts::default(),
+            feed: Arc::default(),
             arriving: 0,
             inserted: 0,
             limit,
@@ -135,6 +141,7 @@ impl Table {
         self.arriving -= 1;
         let id = task.task_id.clone();
         self.insert(task);
+        self.feed.note(&id);
         self.queue.push_back(id);
     }
 
@@ -162,6 +169,7 @@ impl Table {
             task: watch::Sender::new(Arc::new(task)),
             cancel: CancellationToken::new(),
             claimed: false,
+            deciding: Vec::new(),
             order: self.inserted,
         };
         self.entries.insert(id.clone(), entry);
@@ -199,20 +207,76 @@ impl Table {
             return Cancelling::Told;
         }
         entry.claimed = true;
-        let place = self.queue.iter().position(|waiting| waiting == id);
-        if let Some(place) = place {
+        if let Some(place) = self.queue.iter().position(|waiting| waiting == id) {
             self.queue.remove(place);
         }
-        Cancelling::Yours { queued: place.is_some() }
+        Cancelling::Yours
     }
 
-    /// Lets a task wait again that [`Table::cancel`] took but that could not be ended.
-    pub(super) fn put_back(&mut self, id: &TaskId, queued: bool) {
+    /// Lets a task wait again that [`Table::cancel`] took but that could not be ended: for its decision, or for a
+    /// worker, if it can be done here.
+    pub(super) fn put_back(&mut self, id: &TaskId, can_do: impl Fn(&Kind) -> bool) {
         if let Some(entry) = self.entries.get_mut(id) {
             entry.claimed = false;
-            if queued {
+            let task = entry.task.borrow();
+            if task.status == Status::Pending && can_do(&task.kind) {
                 self.queue.push_front(id.clone());
             }
+        }
+    }
+
+    /// Takes a worker's task from it until one of `steps` is decided; tells whether that is so, and not one of them was
+    /// decided meanwhile.
+    pub(super) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
+        let mut parked = false;
+        self.update(id, |task| parked = task.park(steps));
+        if parked && let Some(entry) = self.entries.get_mut(id) {
+            entry.claimed = false;
+        }
+        parked
+    }
+
+    /// Reserves a decision: what it is about. It is yours until [`Table::end_decision`] or [`Table::drop_decision`].
+    pub(super) fn begin_decision(&mut self, id: &TaskId, step: Option<&str>) -> Result<Waiting, Error> {
+        let entry = self.entries.get_mut(id).ok_or_else(|| Error::NotFound { id: id.clone() })?;
+        let task = entry.task.borrow().clone();
+        let waiting = task.asked(step)?.clone();
+        // A parked task that is claimed is on its way to be cancelled.
+        if task.status == Status::AwaitingApproval && entry.claimed {
+            return Err(Error::Final { id: id.clone(), status: Status::Cancelled });
+        }
+        if entry.deciding.contains(&waiting.step) {
+            return Err(Error::Decided { id: id.clone(), step: waiting.step });
+        }
+        entry.deciding.push(waiting.step.clone());
+        Ok(waiting)
+    }
+
+    /// The decision is on the disk: the task goes on, if it was parked and somebody here can do it.
+    pub(super) fn end_decision(
+        &mut self,
+        id: &TaskId,
+        record: StepRecord,
+        can_do: impl Fn(&Kind) -> bool,
+    ) -> Result<Arc<Task>, Error> {
+        self.drop_decision(id, &record.step);
+        let task = self.get(id).ok_or_else(|| Error::NotFound { id: id.clone() })?;
+        if task.status.is_final() {
+            return Err(Error::Final { id: id.clone(), status: task.status });
+        }
+        let parked = task.status == Status::AwaitingApproval;
+        self.update(id, |task| task.step(record));
+        // One that is claimed is being cancelled.
+        if parked && can_do(&task.kind) && self.entries.get(id).is_some_and(|entry| !entry.claimed) {
+            self.queue.push_back(id.clone());
+        }
+        Ok(self.get(id).unwrap_or(task))
+    }
+
+    /// The decision is not on the disk, or no longer on its way there.
+    pub(super) fn drop_decision(&mut self, id: &TaskId, step: &str) {
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.deciding.retain(|other| other != step);
         }
     }
 
@@ -221,6 +285,7 @@ impl Table {
         let Some(entry) = self.entries.get(id) else { return };
         let before = entry.task.borrow().status;
         entry.task.send_modify(|task| change(Arc::make_mut(task)));
+        self.feed.note(id);
         let after = entry.task.borrow().status;
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
@@ -235,6 +300,7 @@ impl Table {
         while self.finished.len() > self.retain {
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
+            self.feed.forget(&oldest);
             let task = entry.task.borrow().clone();
             *self.counts.of(task.status) -= 1;
             self.by_age.remove(&(task.created_at, entry.order));
@@ -262,6 +328,11 @@ impl Table {
             .filter(|task| filter.fits(task))
             .take(filter.limit.unwrap_or(usize::MAX))
             .collect()
+    }
+
+    /// Which tasks have changed.
+    pub(super) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
     }
 
     pub(super) fn counts(&self) -> Counts {

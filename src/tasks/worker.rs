@@ -1,14 +1,14 @@
 //! Workers: each takes the task that has waited longest, and has its body run.
 
-use std::{any::Any, borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, borrow::Cow, future::poll_fn, panic::AssertUnwindSafe, sync::Arc, task::Poll};
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Failure, Steps, Task,
+    Failure, Steps, Task, TaskId,
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
 };
@@ -53,7 +53,7 @@ impl Shared {
         }
     }
 
-    /// Does one task, from its start to its end, each on record.
+    /// Does one task, from its start to its end or until it is parked, each on record.
     async fn run(self: &Arc<Self>, task: Arc<Task>, cancel: CancellationToken) -> Result<(), Unrecorded> {
         let id = task.task_id.clone();
         let (attempt, at) = (task.attempts + 1, clock::now());
@@ -70,40 +70,86 @@ impl Shared {
         if steps.is_interrupted() {
             return Err(Unrecorded);
         }
-        let ending = outcome.map_or_else(Ending::cancelled, Ending::of);
+        let ending = match outcome {
+            Outcome::Parked => {
+                tracing::info!("task waits for an approval");
+                return Ok(());
+            }
+            Outcome::Cancelled => Ending::cancelled(),
+            Outcome::Answered(answer) => Ending::of(answer),
+        };
         self.record(&Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) }).await?;
         tracing::info!(status = ending.status.as_str(), latency_ms = watch.elapsed_ms(), "task ended");
         self.table.lock().update(&id, |task| task.end(ending));
         Ok(())
     }
 
-    /// Runs the body to its end; `None` when it was cancelled first, and dropped.
-    async fn attempt(
-        &self,
-        task: Arc<Task>,
-        steps: Steps,
-        cancel: &CancellationToken,
-    ) -> Option<Result<Value, Failure>> {
+    /// Runs the body to its end, until it is parked, or until it is cancelled; then it is dropped.
+    async fn attempt(&self, task: Arc<Task>, steps: Steps, cancel: &CancellationToken) -> Outcome {
         let Some(body) = self.bodies.get(&task.kind).map(Arc::clone) else {
-            return Some(Err(Failure::new(format!(
-                "nothing here does tasks of kind `{}`",
-                task.kind.as_str()
-            ))));
+            let message = format!("nothing here does tasks of kind `{}`", task.kind.as_str());
+            return Outcome::Answered(Err(Failure::new(message)));
         };
         // All of it is inside: a body may panic while it is made, polled or dropped.
         let guarded = AssertUnwindSafe(async move {
+            let id = task.task_id.clone();
+            let body = body.run(task, steps.clone());
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => None,
-                outcome = async { body.run(task, steps).await } => Some(outcome),
+                () = cancel.cancelled() => Outcome::Cancelled,
+                outcome = self.follow(&id, body, &steps) => outcome,
             }
         });
         guarded.catch_unwind().await.unwrap_or_else(|panic| {
             let message = format!("the task panicked: {}", panic_text(panic.as_ref()));
             tracing::error!(error = message, "a body panicked");
-            Some(Err(Failure::new(message)))
+            Outcome::Answered(Err(Failure::new(message)))
         })
     }
+
+    /// Polls the body until it has an answer, or parks the task when nothing but decisions is waited for.
+    async fn follow(
+        &self,
+        id: &TaskId,
+        mut body: BoxFuture<'static, Result<Value, Failure>>,
+        steps: &Steps,
+    ) -> Outcome {
+        loop {
+            let mut seen = None;
+            let waiting = poll_fn(|cx| {
+                if let Poll::Ready(answer) = body.as_mut().poll(cx) {
+                    return Poll::Ready(Err(answer));
+                }
+                let Some((moves, waiting)) = steps.idle() else { return Poll::Pending };
+                // Parts of a body may have woken each other, so it is idle only if a second look finds it so.
+                if seen.replace(moves) == Some(moves) {
+                    return Poll::Ready(Ok(waiting));
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            });
+            let waiting = match waiting.await {
+                Err(answer) => return Outcome::Answered(answer),
+                Ok(waiting) => waiting,
+            };
+            let event = Event::Parked { task_id: id.clone(), steps: Cow::Borrowed(&waiting) };
+            if self.record(&event).await.is_err() {
+                return Outcome::Answered(Err(steps.interrupted()));
+            }
+            if self.table.lock().park(id, &waiting) {
+                return Outcome::Parked;
+            }
+            // A decision came in between; the body has been woken by it.
+        }
+    }
+}
+
+/// How an attempt at a task ended.
+enum Outcome {
+    Answered(Result<Value, Failure>),
+    Cancelled,
+    /// It goes on in another attempt, once somebody decided.
+    Parked,
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

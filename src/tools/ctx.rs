@@ -4,6 +4,9 @@ use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
+use super::{Answers, Error};
+use crate::engine::Args;
+
 /// Who is calling, as far as the surface could tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Caller(Arc<str>);
@@ -44,12 +47,13 @@ pub struct Ctx {
     caller: Caller,
     cancel: CancellationToken,
     progress: Option<ProgressSink>,
+    answers: Option<Arc<Answers>>,
 }
 
 impl Ctx {
-    /// A context without progress that is never cancelled.
+    /// A context without progress that is never cancelled, of a caller who cannot be asked.
     pub fn new(caller: Caller) -> Self {
-        Self { caller, cancel: CancellationToken::new(), progress: None }
+        Self { caller, cancel: CancellationToken::new(), progress: None, answers: None }
     }
 
     /// The same, cancelled by `token`.
@@ -64,6 +68,45 @@ impl Ctx {
     pub fn with_progress(mut self, sink: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(sink));
         self
+    }
+
+    /// The same of a caller who can be asked, and who answered this so far.
+    #[must_use]
+    pub fn with_answers(mut self, answers: Answers) -> Self {
+        self.answers = Some(Arc::new(answers));
+        self
+    }
+
+    /// What was answered so far, by a caller who can be asked.
+    pub(super) fn answers(&self) -> Option<&Answers> {
+        self.answers.as_deref()
+    }
+
+    /// Adds to `args` what the caller was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when they would not say.
+    pub fn complete(&self, args: &mut Args) -> Result<(), Error> {
+        for (name, value) in self.answers().map_or_else(|| Ok(Vec::new()), Answers::arguments)? {
+            let given = args.entry(name).or_default();
+            if given.trim().is_empty() {
+                *given = value;
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns questions that cannot be asked, or were asked often enough, into [`Error::Arguments`].
+    ///
+    /// # Errors
+    /// Those of `ended`.
+    pub fn settle<T>(&self, ended: Result<T, Error>) -> Result<T, Error> {
+        ended.map_err(|error| match error {
+            Error::NeedInput(inquiry) if self.answers().is_none_or(|said| said.rounds >= inquiry.rounds) => {
+                Error::Arguments(inquiry.lacking)
+            }
+            error => error,
+        })
     }
 
     /// Who is calling.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Inquiry;
+
 /// The waist between crew and its surfaces: each lower error becomes one of these once, and each surface maps these
 /// to its own form once (an `isError` result, an HTTP status, an exit code).
 #[derive(Debug, thiserror::Error)]
@@ -9,6 +11,9 @@ pub enum Error {
     /// The arguments do not fit; the text says which and what to give instead.
     #[error("{0}")]
     Arguments(String),
+    /// As [`Error::Arguments`], and a person may be asked for what is missing. Whoever cannot ask takes it for that.
+    #[error("{0}")]
+    NeedInput(Box<Inquiry>),
     /// The thing named is not there; `hint` may name what was meant.
     #[error("{what} `{name}` not found{}", hint.as_deref().map(|h| format!("; {h}")).unwrap_or_default())]
     NotFound {
@@ -42,7 +47,7 @@ impl Error {
     /// A stable machine code, kebab-case, the same on every surface.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Arguments(_) => "invalid-arguments",
+            Self::Arguments(_) | Self::NeedInput(_) => "invalid-arguments",
             Self::NotFound { .. } => "not-found",
             Self::Denied(_) => "denied",
             Self::Conflict(_) => "conflict",

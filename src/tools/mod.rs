@@ -11,6 +11,7 @@ mod error;
 mod office;
 mod pipeline;
 mod project;
+mod question;
 mod registry;
 mod task;
 mod toolset;
@@ -19,6 +20,7 @@ pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
 pub use office::{Office, OpenTasks};
+pub use question::{Answers, Field, FieldKind, Form, Inquiry, Reply};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
 pub use toolset::{TOOLSETS, UnknownToolset};
 
@@ -39,5 +41,6 @@ pub fn all(office: &Office) -> Registry {
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
+    tools.add(task::ApproveTask(office.clone()));
     tools
 }

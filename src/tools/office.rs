@@ -3,9 +3,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Notify, OnceCell, watch};
 
-use super::{Ctx, Error, Progress};
+use super::{Ctx, Error, Inquiry, Progress};
 use crate::{
     engine::{self, Crew},
     llm,
@@ -26,13 +26,14 @@ pub struct Office {
 struct Lazy {
     open: OpenTasks,
     engine: OnceCell<Engine>,
+    opened: Notify,
 }
 
 impl Office {
     /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
     /// trace on disk and waits for nothing.
     pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
-        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new() }) }
+        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new(), opened: Notify::new() }) }
     }
 
     /// What the crew has been given to do.
@@ -40,11 +41,23 @@ impl Office {
     /// # Errors
     /// Why the tasks cannot be opened; the next call tries again.
     pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
-        self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await
+        let engine = self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await?;
+        self.tasks.opened.notify_waiters();
+        Ok(engine)
     }
 
-    /// Submits `new` and stays with it until it ends, well or not, reporting each finished step; a caller that goes away
-    /// cancels it.
+    /// The tasks once somebody has opened them; does not open them itself.
+    pub async fn opened(&self) -> &Engine {
+        loop {
+            let opened = self.tasks.opened.notified();
+            if let Some(engine) = self.tasks.engine.get() {
+                return engine;
+            }
+            opened.await;
+        }
+    }
+
+    /// Submits `new` and stays with it until it ends, well or not, or waits for an approval; see [`Office::follow`].
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it cannot be accepted.
@@ -54,18 +67,34 @@ impl Office {
         new: NewTask,
         total: Option<usize>,
     ) -> Result<Arc<Task>, Error> {
+        // Not from here: a caller that goes away takes this very future with it.
+        let id = self.tasks().await?.submit_for(new, ctx.cancelled().clone()).await?.id;
+        self.attend(ctx, &id, total).await
+    }
+
+    /// Stays with a task until it ends or waits for an approval, reporting each finished step; a caller that goes away
+    /// cancels it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such task.
+    pub(super) async fn follow(
+        &self,
+        ctx: &Ctx,
+        id: &TaskId,
+        total: Option<usize>,
+    ) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
-        let id = tasks.submit(new).await?.id;
+        tasks.stop_for(id, ctx.cancelled().clone());
+        self.attend(ctx, id, total).await
+    }
+
+    async fn attend(&self, ctx: &Ctx, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
+        let tasks = self.tasks().await?;
         let total = total.and_then(|total| u32::try_from(total).ok());
-        if let Some(watch) = tasks.watch(&id) {
-            tokio::select! {
-                () = report(ctx, watch, total) => {}
-                () = ctx.cancelled().cancelled() => {
-                    tasks.cancel(&id).await?;
-                }
-            }
+        if let Some(watch) = tasks.watch(id) {
+            report(ctx, watch, total).await;
         }
-        tasks.wait(&id).await.ok_or_else(|| no_task(tasks, &id))
+        tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
     }
 
     /// Submits `new` and leaves it to itself.
@@ -115,7 +144,7 @@ pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, E
             let reason = task.error.as_deref().unwrap_or("no reason was recorded");
             return Err(Error::Failed(format!("task `{id}` failed: {reason}")));
         }
-        Status::Pending | Status::Running => {
+        Status::Pending | Status::Running | Status::AwaitingApproval => {
             return Err(Error::Conflict(format!("task `{id}` has not ended yet")));
         }
     }
@@ -124,7 +153,7 @@ pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, E
         .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
 }
 
-/// Reports each finished step until the task has ended.
+/// Reports each finished step until the task has ended or waits.
 async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Option<u32>) {
     let mut done = 0;
     loop {
@@ -136,7 +165,7 @@ async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Optio
             done = finished;
             ctx.report(Progress { done, total, message: format!("finished {}", step.step) });
         }
-        if task.status.is_final() || changes.changed().await.is_err() {
+        if task.status.is_settled() || changes.changed().await.is_err() {
             return;
         }
     }
@@ -155,8 +184,11 @@ impl From<engine::Error> for Error {
             engine::Error::UnknownDiscussion { name, near: n } => {
                 Self::NotFound { what: "discussion", name, hint: near(n) }
             }
+            engine::Error::MissingArguments { ref missing, .. } => {
+                Self::NeedInput(Box::new(Inquiry::arguments(error.to_string(), missing)))
+            }
             engine::Error::Discussion(_)
-            | engine::Error::MissingArguments { .. }
+            | engine::Error::StepArguments { .. }
             | engine::Error::TooManyPositionals { .. } => Self::Arguments(error.to_string()),
             engine::Error::Model(error) => error.into(),
             error => Self::Failed(error.to_string()),
@@ -204,7 +236,11 @@ impl From<tasks::Error> for Error {
             tasks::Error::NotFound { id } => {
                 Self::NotFound { what: "task", name: id.to_string(), hint: None }
             }
-            tasks::Error::Final { .. } => Self::Conflict(message),
+            tasks::Error::Final { .. }
+            | tasks::Error::Decided { .. }
+            | tasks::Error::NotWaiting { .. }
+            | tasks::Error::Ambiguous { .. } => Self::Conflict(message),
+            tasks::Error::LongComment { .. } => Self::Arguments(message),
             _ => Self::Unavailable { message, retry_after: None },
         }
     }

@@ -1,6 +1,10 @@
 //! The list of tools, and the one place where their types are erased.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, LazyLock},
+};
 
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
@@ -98,7 +102,8 @@ type Call = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Output, Erro
 type Begin = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Begun, Error>> + Send + Sync>;
 
 struct Entry {
-    spec: Spec,
+    /// Its schemas take longer to make than a server takes to start, and a client that greets does not ask for them.
+    spec: LazyLock<Spec>,
     call: Call,
     detached: Option<Work>,
 }
@@ -152,21 +157,13 @@ impl Registry {
     }
 
     fn insert<T: Tool>(&mut self, tool: &Arc<T>, detached: Option<Work>) {
-        let spec = Spec {
-            name: T::NAME,
-            title: T::TITLE,
-            description: T::SUMMARY,
-            input_schema: Arc::new(schema::<T::Args>(SchemaSettings::for_deserialize)),
-            output_schema: Arc::new(schema::<T::Output>(SchemaSettings::for_serialize)),
-            annotations: T::ANNOTATIONS,
-        };
         let tool = Arc::clone(tool);
         let call: Call = Box::new(move |ctx, args| {
             let tool = Arc::clone(&tool);
             let args = arguments::<T>(args);
             Box::pin(async move { written::<T>(&tool.call(ctx, args?).await?) })
         });
-        let before = self.entries.insert(T::NAME, Entry { spec, call, detached });
+        let before = self.entries.insert(T::NAME, Entry { spec: LazyLock::new(spec::<T>), call, detached });
         assert!(before.is_none(), "two tools are called `{}`", T::NAME);
     }
 
@@ -177,22 +174,25 @@ impl Registry {
 
     /// What there is, in a stable order.
     pub fn specs(&self) -> impl ExactSizeIterator<Item = &Spec> {
-        self.entries.values().map(|entry| &entry.spec)
+        self.entries.values().map(|entry| &*entry.spec)
     }
 
     /// One of them.
     pub fn spec(&self, name: &str) -> Option<&Spec> {
-        self.entries.get(name).map(|entry| &entry.spec)
+        self.entries.get(name).map(|entry| &*entry.spec)
     }
 
     /// Calls the tool `name` with `args`, a JSON object.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such tool, [`Error::Arguments`] when `args` do not fit it, else what the
-    /// tool answers.
+    /// tool answers; [`Error::NeedInput`] only for a caller who can be asked.
     pub fn call(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Output, Error>> {
         match self.entries.get(name) {
-            Some(entry) => (entry.call)(ctx, args),
+            Some(entry) => {
+                let call = (entry.call)(ctx.clone(), args);
+                Box::pin(async move { ctx.settle(call.await) })
+            }
             None => {
                 let error = self.no_tool(name);
                 Box::pin(async move { Err(error) })
@@ -206,7 +206,8 @@ impl Registry {
     /// As [`Registry::call`]; what goes wrong in the task is told by [`Registry::conclude`].
     pub fn begin(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Begun, Error>> {
         if let Some(work) = self.entries.get(name).and_then(|entry| entry.detached.as_ref()) {
-            return (work.begin)(ctx, args);
+            let begin = (work.begin)(ctx.clone(), args);
+            return Box::pin(async move { ctx.settle(begin.await) });
         }
         let call = self.call(name, ctx, args);
         Box::pin(async move { call.await.map(Begun::Done) })
@@ -233,6 +234,17 @@ impl Registry {
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.entries.keys()).finish()
+    }
+}
+
+fn spec<T: Tool>() -> Spec {
+    Spec {
+        name: T::NAME,
+        title: T::TITLE,
+        description: T::SUMMARY,
+        input_schema: Arc::new(schema::<T::Args>(SchemaSettings::for_deserialize)),
+        output_schema: Arc::new(schema::<T::Output>(SchemaSettings::for_serialize)),
+        annotations: T::ANNOTATIONS,
     }
 }
 

@@ -20,7 +20,7 @@ pub const TOOLSETS: [(&str, &[&str]); 5] = [
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("discussions", &["list_discussions", "run_discussion"]),
     ("project", &["detect_project"]),
-    ("tasks", &["get_task", "list_tasks"]),
+    ("tasks", &["get_task", "list_tasks", "approve_task"]),
 ];
 
 /// A toolset that was asked for and is not there.
@@ -81,7 +81,7 @@ mod tests {
     fn a_subset_keeps_the_order() {
         let some = all().with_toolsets(&["tasks".to_owned(), "pipelines".to_owned()]).unwrap();
         let names: Vec<_> = some.specs().map(|spec| spec.name).collect();
-        assert_eq!(names, ["list_pipelines", "run_pipeline", "get_task", "list_tasks"]);
+        assert_eq!(names, ["list_pipelines", "run_pipeline", "get_task", "list_tasks", "approve_task"]);
         let error = all().with_toolsets(&["employee".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("did you mean `employees`?"), "{error}");
     }

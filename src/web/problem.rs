@@ -97,7 +97,7 @@ impl From<tools::Error> for Problem {
     fn from(error: tools::Error) -> Self {
         let text = error.to_string();
         match error {
-            tools::Error::Arguments(_) => Self::unfit(text),
+            tools::Error::Arguments(_) | tools::Error::NeedInput(_) => Self::unfit(text),
             tools::Error::NotFound { .. } => Self::not_found(text),
             tools::Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "denied", text),
             tools::Error::Conflict(_) => Self::conflict(text),
@@ -112,8 +112,11 @@ impl From<tasks::Error> for Problem {
         match &error {
             tasks::Error::Full { .. } | tasks::Error::Stopping => Self::unavailable(error.to_string(), None),
             tasks::Error::NotFound { .. } => Self::not_found("task not found"),
-            tasks::Error::Final { .. } => Self::conflict(error.to_string()),
-            tasks::Error::TooDeep { .. } => Self::unfit(error.to_string()),
+            tasks::Error::Final { .. }
+            | tasks::Error::Decided { .. }
+            | tasks::Error::NotWaiting { .. }
+            | tasks::Error::Ambiguous { .. } => Self::conflict(error.to_string()),
+            tasks::Error::TooDeep { .. } | tasks::Error::LongComment { .. } => Self::unfit(error.to_string()),
             tasks::Error::Store(_) | tasks::Error::Owned { .. } => {
                 // Paths and file errors are the operator's; the caller learns that nothing was accepted.
                 let _ = Self::internal(&error);

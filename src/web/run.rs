@@ -117,15 +117,16 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
     (status, [(header::LOCATION, location)], Json(body)).into_response()
 }
 
-/// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled.
+/// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled. One
+/// that waits for an approval is answered with 202: nobody is kept waiting for a person.
 async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
-    let task = state.tasks.wait(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
+    let task = state.tasks.settled(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
     let status = match task.status {
         Status::Completed => StatusCode::OK,
         Status::Failed => StatusCode::BAD_GATEWAY,
         Status::Cancelled => StatusCode::CONFLICT,
         // The program is ending before the task has; it is kept and goes on with the next start.
-        Status::Pending | Status::Running => StatusCode::ACCEPTED,
+        Status::Pending | Status::Running | Status::AwaitingApproval => StatusCode::ACCEPTED,
     };
     Ok((status, [(header::LOCATION, format!("/tasks/{id}"))], Json(task)).into_response())
 }

@@ -78,7 +78,7 @@ impl Telling {
             Status::Completed => self.done(task.result.as_ref().unwrap_or(&Value::Null)),
             Status::Failed => failed("run-failed", task.error.as_deref().unwrap_or("it failed")),
             Status::Cancelled => failed("cancelled", "the task was cancelled"),
-            Status::Pending | Status::Running => {
+            Status::Pending | Status::Running | Status::AwaitingApproval => {
                 failed("unavailable", "the server ends; the task goes on with its next start")
             }
         }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! bench-target crew          MCP over HTTP on a free port, by crew
-//! bench-target rmcp          the same by rmcp
+//! bench-target rmcp          the same by rmcp, without sessions
+//! bench-target rmcp-sessions the same by rmcp, with the sessions of the older era
 //! bench-target bare FILE     the contents of FILE as the answer to every POST
 //! bench-target stdio         MCP over stdin and stdout, by crew
 //! bench-target nothing       ends at once: what a process costs
@@ -28,9 +29,10 @@ fn main() {
         ["crew"] => {
             run(serve(mcp::router(Arc::new(echo::Echo::new()), &mcp::Options::default(), Tracker::new())));
         }
-        ["rmcp"] => run(serve(rival::router())),
+        ["rmcp"] => run(serve(rival::router(rival::Sessions::None))),
+        ["rmcp-sessions"] => run(serve(rival::router(rival::Sessions::Kept))),
         ["bare", file] => run(serve(bare(std::fs::read(file).unwrap().into()))),
-        _ => panic!("usage: bench-target crew | rmcp | bare FILE | stdio | nothing"),
+        _ => panic!("usage: bench-target crew | rmcp | rmcp-sessions | bare FILE | stdio | nothing"),
     }
 }
 

@@ -48,10 +48,20 @@ impl ServerHandler for Echo {
     }
 }
 
-/// Set up for speed: no sessions, and JSON where that is enough.
-pub(crate) fn router() -> Router {
-    let config =
-        StreamableHttpServerConfig::default().with_legacy_session_mode(false).with_json_response(true);
+/// Whether the server keeps sessions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// It answers each request by itself.
+    None,
+    /// It does, as clients of the older era expect.
+    Kept,
+}
+
+/// Set up for speed: JSON where that is enough.
+pub(crate) fn router(sessions: Sessions) -> Router {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(sessions == Sessions::Kept)
+        .with_json_response(true);
     let service = StreamableHttpService::new(|| Ok(Echo), Arc::new(LocalSessionManager::default()), config);
     Router::new().nest_service("/mcp", service)
 }

@@ -30,6 +30,8 @@ pub enum Link {
 /// A conversation in one revision.
 pub struct Conversation {
     pub revision: &'static str,
+    /// What the client says it can do.
+    pub capabilities: Value,
     link: Link,
     next: i64,
 }
@@ -48,19 +50,19 @@ impl Conversation {
             }
         });
         let stdin = child.stdin.take();
-        Self { revision, link: Link::Stdio { child, stdin, lines }, next: 1 }
+        Self { revision, capabilities: json!({}), link: Link::Stdio { child, stdin, lines }, next: 1 }
     }
 
     /// Over HTTP.
     pub fn over_http(project: &Project, revision: &'static str) -> Self {
         let server = Box::new(Server::start(project, &[], &[]));
-        Self { revision, link: Link::Http { server, session: None }, next: 1 }
+        Self { revision, capabilities: json!({}), link: Link::Http { server, session: None }, next: 1 }
     }
 
     /// Over HTTP in the way of 2024-11-05.
     pub fn over_sse(project: &Project, revision: &'static str) -> Self {
         let server = Box::new(Server::start_sse(project, &[], &[]));
-        Self { revision, link: Link::Sse { server, stream: None }, next: 1 }
+        Self { revision, capabilities: json!({}), link: Link::Sse { server, stream: None }, next: 1 }
     }
 
     pub fn is_modern(&self) -> bool {
@@ -73,7 +75,9 @@ impl Conversation {
             return self.ask("server/discover", json!({})).await;
         }
         let client = json!({"name": "schemas", "version": "1"});
-        let params = json!({"protocolVersion": self.revision, "capabilities": {}, "clientInfo": client});
+        let capabilities = &self.capabilities;
+        let params =
+            json!({"protocolVersion": self.revision, "capabilities": capabilities, "clientInfo": client});
         let greeting = self.ask("initialize", params).await;
         let answers = self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"})).await;
         assert!(answers.is_empty(), "{answers:?}");
@@ -86,6 +90,50 @@ impl Conversation {
         self.send(&request).await
     }
 
+    /// Asks, has `answer` answer each question of the server, and gives all that was said, the answer last. Questions
+    /// come as requests over stdio in the older era, and as results in the newer.
+    pub async fn ask_and_answer(
+        &mut self,
+        method: &str,
+        params: Value,
+        mut answer: impl FnMut(&str, &Value) -> Value,
+    ) -> Vec<Value> {
+        let mut said = Vec::new();
+        if self.is_modern() {
+            let mut params = params;
+            loop {
+                let answers = self.ask(method, params.clone()).await;
+                let result = answers.last().unwrap()["result"].clone();
+                said.extend(answers);
+                if result["resultType"] != "input_required" {
+                    return said;
+                }
+                let asked = result["inputRequests"].as_object().unwrap();
+                let responses = asked.iter().map(|(key, asked)| (key.clone(), answer(key, &asked["params"])));
+                params["inputResponses"] = Value::Object(responses.collect());
+                params["requestState"] = result["requestState"].clone();
+            }
+        }
+        let request = self.request(method, params);
+        let Link::Stdio { stdin, lines, .. } = &mut self.link else { panic!("only over stdio") };
+        let stdin = stdin.as_mut().unwrap();
+        writeln!(stdin, "{request}").unwrap();
+        loop {
+            let line = lines.recv_timeout(PATIENCE).expect("the server did not answer");
+            let message: Value = serde_json::from_str(&line).unwrap();
+            if message["method"] == "elicitation/create" {
+                let result = answer("", &message["params"]);
+                writeln!(stdin, "{}", json!({"jsonrpc": "2.0", "id": message["id"], "result": result}))
+                    .unwrap();
+            }
+            let over = message.get("method").is_none();
+            said.push(message);
+            if over {
+                return said;
+            }
+        }
+    }
+
     /// A request under the next id.
     pub fn request(&mut self, method: &str, mut params: Value) -> Value {
         let id = self.next;
@@ -93,7 +141,7 @@ impl Conversation {
         if self.is_modern() {
             let meta = params.as_object_mut().unwrap().entry("_meta").or_insert(json!({}));
             meta["io.modelcontextprotocol/protocolVersion"] = json!(MODERN);
-            meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            meta["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
             meta["io.modelcontextprotocol/logLevel"] = json!("debug");
         }
         json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})

@@ -108,7 +108,7 @@ impl Server {
         patiently(async || Some(self.get(path).await.status(200)).filter(&good)).await
     }
 
-    /// The task, once it has ended.
+    /// The task, once it has ended or waits for an approval.
     pub async fn ended(&self, id: &str) -> Value {
         let going_on = |task: &Value| matches!(task["status"].as_str(), Some("pending" | "running"));
         self.until(&format!("/tasks/{id}"), |task| !going_on(task)).await

@@ -40,6 +40,7 @@ pub struct FakeModel {
     keys: Keys,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedReceiver<()>,
+    given_up: mpsc::UnboundedReceiver<()>,
     /// Ends it when dropped.
     _stop: oneshot::Sender<()>,
 }
@@ -52,6 +53,7 @@ struct Provider {
     calls: Calls,
     turns: Arc<Semaphore>,
     asked: mpsc::UnboundedSender<()>,
+    given_up: mpsc::UnboundedSender<()>,
     answer: Arc<Answer>,
 }
 
@@ -71,10 +73,12 @@ impl FakeModel {
         turns: usize,
     ) -> Self {
         let (asked, told) = mpsc::unbounded_channel();
+        let (given_up, gone) = mpsc::unbounded_channel();
         let provider = Provider {
             calls: Calls::default(),
             turns: Arc::new(Semaphore::new(turns)),
             asked,
+            given_up,
             answer: Arc::new(answer),
         };
         let (calls, turns) = (Arc::clone(&provider.calls), Arc::clone(&provider.turns));
@@ -103,7 +107,16 @@ impl FakeModel {
             });
         });
         let url = format!("http://{}", bound.await.unwrap());
-        Self { openai_url: format!("{url}/v1"), url, calls, keys, turns, asked: told, _stop: stop }
+        Self {
+            openai_url: format!("{url}/v1"),
+            url,
+            calls,
+            keys,
+            turns,
+            asked: told,
+            given_up: gone,
+            _stop: stop,
+        }
     }
 
     /// Lets `count` more calls be answered.
@@ -114,6 +127,11 @@ impl FakeModel {
     /// Waits until one more call has come in.
     pub async fn asked(&mut self) {
         tokio::time::timeout(PATIENCE, self.asked.recv()).await.expect("nobody asks").unwrap();
+    }
+
+    /// Waits until one more call was given up by its caller before it was answered.
+    pub async fn given_up(&mut self) {
+        tokio::time::timeout(PATIENCE, self.given_up.recv()).await.expect("nobody gives up").unwrap();
     }
 
     /// The system prompts of all calls so far, in the order they came in.
@@ -151,7 +169,9 @@ impl Provider {
     async fn take(&self, body: &Value) -> Result<String, StatusCode> {
         self.calls.lock().unwrap().push(body.clone());
         let _ = self.asked.send(());
+        let unanswered = Unanswered(Some(self.given_up.clone()));
         self.turns.acquire().await.unwrap().forget();
+        unanswered.answered();
         (self.answer)(&system(body)).map_err(|status| StatusCode::from_u16(status).unwrap())
     }
 }
@@ -175,12 +195,31 @@ impl Provider {
         let head = events(before) + &events(&[piece(head)]);
         let tail = events(&[piece(tail)]) + &events(after);
         let turns = Arc::clone(&self.turns);
+        let unanswered = Unanswered(Some(self.given_up.clone()));
         let rest = async move {
             turns.acquire().await.unwrap().forget();
+            unanswered.answered();
             tail
         };
         let parts = stream::once(async { head }).chain(stream::once(rest)).map(Ok::<_, Infallible>);
         ([("content-type", "text/event-stream")], Body::from_stream(parts)).into_response()
+    }
+}
+
+/// A call; dropped before it is answered, it was given up.
+struct Unanswered(Option<mpsc::UnboundedSender<()>>);
+
+impl Unanswered {
+    fn answered(mut self) {
+        self.0.take();
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        if let Some(given_up) = &self.0 {
+            let _ = given_up.send(());
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::{DISCUSSION, EMPLOYEE, Library, PIPELINE, TASK};
+use super::{DISCUSSION, EMPLOYEE, Library, MEETING, MEMORY, PIPELINE, TASK};
 use crate::{
     protocol::{Asked, Completer, Error, Subject},
     tasks::Filter,
@@ -24,6 +24,17 @@ impl Library {
         }
         if uri == template(DISCUSSION, "name") {
             return Ok(crew.definitions().await.discussions.keys().cloned().collect());
+        }
+        if uri == template(MEMORY, "employee") {
+            let definitions = crew.definitions().await;
+            let records = self.records().await;
+            let others = records.memories.iter().map(|(name, _)| name.as_str());
+            let others = others.filter(|name| definitions.employee(name).is_none());
+            return Ok(definitions.employee_names().chain(others).map(str::to_owned).collect());
+        }
+        if uri == template(MEETING, "id") {
+            let newest_first = self.records().await;
+            return Ok(newest_first.meetings.iter().map(|(record, _)| record.meeting_id.clone()).collect());
         }
         if uri == template(TASK, "id") {
             // Suggestions are no reason to fail: where tasks cannot be had there is nothing to suggest.

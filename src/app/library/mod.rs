@@ -1,7 +1,11 @@
-//! What clients of MCP browse: employees as prompts, as resources and as skills, pipelines, discussions and tasks as resources.
+//! What clients of MCP browse: employees as prompts, as resources and as skills, pipelines, discussions, tasks and what was
+//! written down as resources.
 
+mod changes;
 mod completion;
+mod records;
 mod segment;
+mod shelves;
 mod skills;
 #[cfg(test)]
 mod tests;
@@ -11,20 +15,18 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use self::{
-    segment::{decoded, encoded},
-    skills::Skills,
-};
+pub(super) use self::{records::FOLDERS as RECORDS, shelves::Shelves};
+use self::{records::Records, segment::decoded};
 use crate::{
-    catalog::Snapshot,
     defs::Employee,
     engine::Given,
     mcp,
     protocol::{
         Completer, Content, SkillHost,
-        prompt::{Argument, Arguments, Filled, Message, Prompt, Role},
+        prompt::{Arguments, Filled, Message, Prompt, Role},
         resource::{Body, Contents, Resource, Template},
     },
+    tasks::TaskId,
     tools::{self, Office},
 };
 
@@ -32,38 +34,59 @@ const EMPLOYEE: &str = "crew://employee/";
 const PIPELINE: &str = "crew://pipeline/";
 const DISCUSSION: &str = "crew://discussion/";
 const TASK: &str = "crew://task/";
+const MEMORY: &str = "crew://memory/";
+const MEETING: &str = "crew://meeting/";
+
+/// The address of the task of this id.
+pub(super) fn uri_of_task(id: &TaskId) -> String {
+    format!("{TASK}{id}")
+}
 
 /// The definitions of a crew and the tasks it was given, as clients of MCP browse them.
 pub(super) struct Library {
     office: Office,
     /// Held while they are filled, so that files are read once.
     shelves: Mutex<Option<Shelves>>,
-}
-
-/// The lists made from one snapshot. They are handed out as long as it is the newest.
-#[derive(Clone)]
-struct Shelves {
-    made_from: Arc<Snapshot>,
-    prompts: Arc<[Prompt]>,
-    resources: Arc<[Resource]>,
-    skills: Arc<Skills>,
+    /// As they were last looked at.
+    records: parking_lot::Mutex<Option<Arc<Records>>>,
 }
 
 impl Library {
     pub(super) fn new(office: Office) -> Self {
-        Self { office, shelves: Mutex::new(None) }
+        Self { office, shelves: Mutex::new(None), records: parking_lot::Mutex::default() }
     }
 
-    async fn shelves(&self) -> Shelves {
+    /// The lists as they are now.
+    pub(super) async fn shelves(&self) -> Shelves {
         let definitions = self.office.crew.definitions().await;
         let mut shelves = self.shelves.lock().await;
-        match &*shelves {
-            Some(made) if Arc::ptr_eq(&made.made_from, &definitions) => made.clone(),
-            _ => {
-                let skills = Skills::collect(self.office.crew.root(), Arc::clone(&definitions)).await;
-                shelves.insert(Shelves::of(definitions, skills)).clone()
-            }
+        let records = self.records().await;
+        if let Some(made) = shelves.as_ref().filter(|made| made.are_of(&definitions, &records)) {
+            return made.clone();
         }
+        let fresh = Shelves::make(self.office.crew.root(), definitions, records, shelves.as_ref()).await;
+        shelves.insert(fresh).clone()
+    }
+
+    /// What the crew has written down, as it was last looked at.
+    async fn records(&self) -> Arc<Records> {
+        let known = self.records.lock().clone();
+        match known {
+            Some(records) => records,
+            None => self.look_at_records().await,
+        }
+    }
+
+    /// Looks whether what the crew has written down has changed.
+    pub(super) async fn look_at_records(&self) -> Arc<Records> {
+        let (root, before) = (self.office.crew.root().to_owned(), self.records.lock().clone());
+        let known = before.clone();
+        let looking = move || Records::look(&root, known.as_deref().unwrap_or(&Records::default()));
+        // It fails only when the program ends.
+        let found = tokio::task::spawn_blocking(looking).await.unwrap_or_default();
+        let records = before.filter(|before| **before == found).unwrap_or_else(|| Arc::new(found));
+        *self.records.lock() = Some(Arc::clone(&records));
+        records
     }
 
     async fn contents(&self, uri: &str) -> Result<Contents, tools::Error> {
@@ -86,32 +109,29 @@ impl Library {
                 Err(error) => Err(error),
             };
         }
+        if let Some(name) = uri.strip_prefix(MEMORY) {
+            return self.memory(uri, decoded(name)).await;
+        }
+        if let Some(id) = uri.strip_prefix(MEETING) {
+            let (root, id) = (self.office.crew.root().to_owned(), decoded(id));
+            let meeting = tokio::task::spawn_blocking(move || records::meeting::read(&root, &id)).await;
+            return json(uri, &meeting.ok().flatten().ok_or_else(|| unknown(uri))?);
+        }
         match self.shelves().await.skills.read(uri).await {
             Some(read) => read,
             None => Err(unknown(uri)),
         }
     }
-}
 
-impl Shelves {
-    fn of(definitions: Arc<Snapshot>, skills: Skills) -> Self {
-        let employees = || definitions.employees.values().map(|entry| entry.employee.as_ref());
-        let prompts = employees().map(prompt).collect();
-        let of_pipelines =
-            definitions.pipelines.iter().map(|(name, entry)| (PIPELINE, name, &entry.pipeline.description));
-        let of_discussions = definitions
-            .discussions
-            .iter()
-            .map(|(name, entry)| (DISCUSSION, name, &entry.discussion.description));
-        let plans = of_pipelines.chain(of_discussions).map(|(prefix, name, description)| Resource {
-            uri: format!("{prefix}{}", encoded(name)),
-            name: name.clone(),
-            description: Some(description.clone()).filter(|text| !text.is_empty()),
-            mime_type: Some("application/json".to_owned()),
-            ..Resource::default()
-        });
-        let resources = employees().map(resource).chain(plans).chain(skills.resources()).collect();
-        Self { prompts, resources, made_from: definitions, skills: Arc::new(skills) }
+    /// What the employee `name` remembers, or what is kept under that name.
+    async fn memory(&self, uri: &str, name: String) -> Result<Contents, tools::Error> {
+        let names = match self.office.crew.definitions().await.employee(&name) {
+            Some(entry) => records::memory::holders(&entry.employee),
+            None => vec![name],
+        };
+        let root = self.office.crew.root().to_owned();
+        let memory = tokio::task::spawn_blocking(move || records::memory::read(&root, &names)).await;
+        json(uri, &memory.ok().flatten().ok_or_else(|| unknown(uri))?)
     }
 }
 
@@ -173,6 +193,18 @@ impl mcp::Library for Library {
                 "The record of a task: how far it is, its finished steps, its result or error",
                 "application/json",
             ),
+            template(
+                completion::template(MEMORY, "employee"),
+                "memory",
+                "What an employee remembers, the newest first; what is confidential is left out",
+                "application/json",
+            ),
+            template(
+                completion::template(MEETING, "id"),
+                "meeting",
+                "The record and the text of a discussion that was held",
+                "application/json",
+            ),
         ])
     }
 
@@ -186,43 +218,6 @@ impl mcp::Library for Library {
 
     fn completer(&self) -> Option<&dyn Completer> {
         Some(self)
-    }
-}
-
-fn prompt(employee: &Employee) -> Prompt {
-    let arguments = employee.args.iter().map(|arg| Argument {
-        name: arg.name.clone(),
-        description: describe(&arg.description, arg.default.as_deref()),
-        required: arg.required && arg.default.is_none(),
-        ..Argument::default()
-    });
-    Prompt {
-        name: employee.name.clone(),
-        title: Some(employee.title().to_owned()),
-        description: Some(employee.description.clone()),
-        arguments: arguments.collect(),
-        ..Prompt::default()
-    }
-}
-
-/// A prompt's argument has no field for its default, so it is said in words.
-fn describe(description: &str, default: Option<&str>) -> Option<String> {
-    match (description, default) {
-        ("", None) => None,
-        (text, None) => Some(text.to_owned()),
-        ("", Some(default)) => Some(format!("default: {default}")),
-        (text, Some(default)) => Some(format!("{text} (default: {default})")),
-    }
-}
-
-fn resource(employee: &Employee) -> Resource {
-    Resource {
-        uri: format!("{EMPLOYEE}{}", encoded(&employee.name)),
-        name: employee.name.clone(),
-        title: Some(employee.title().to_owned()),
-        description: Some(employee.description.clone()),
-        mime_type: Some("text/markdown".to_owned()),
-        ..Resource::default()
     }
 }
 

@@ -4,6 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::Library;
 use crate::{
     app::{Environment, Journal, Settings, office, served},
     base::Tracker,
@@ -42,8 +43,12 @@ impl Sample {
             fs::write(path, bytes).unwrap();
         }
         let settings = Settings::read(&Environment::default(), folder.path()).unwrap();
-        let office = office::open(folder.path(), settings, Journal::None, &Tracker::new());
-        let host = Arc::new(served::host(&office, &[]).unwrap());
+        let tracker = Tracker::new();
+        let office = office::open(folder.path(), settings, Journal::None, &tracker);
+        // The files are looked at when a test says so, and not else.
+        let still = Tracker::new();
+        still.stop();
+        let host = served::host(&office, &[], &still).unwrap();
         Self { folder, office, host }
     }
 
@@ -232,4 +237,103 @@ async fn a_task_is_read_by_its_id_and_not_listed() {
     let reference = json!({"type": "ref/resource", "uri": "crew://task/{id}"});
     ids.reverse();
     assert_eq!(sample.complete(reference, "id", "").await.unwrap(), json!(ids));
+}
+
+#[tokio::test]
+async fn what_was_written_down_is_listed_and_read() {
+    let sample = Sample::new();
+    let write = |path: &str, text: &str| {
+        let path = sample.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        ".crew/memory/poet.jsonl",
+        "{\"content\":\"open\"}\n{\"content\":\"no\",\"classification\":\"restricted\"}\n?\n",
+    );
+    write(".crew/memory/discussion:a.jsonl", "{\"content\":\"agreed\"}\n");
+    write(
+        ".crew/meetings/index.jsonl",
+        "{\"meeting_id\":\"1\",\"topic\":\"old\"}\n?\n{\"meeting_id\":\"2_ab\",\"name\":\"new\"}\n",
+    );
+    write(".crew/meetings/1.md", "# What was said\n");
+    let listed = sample.ask("resources/list", json!({})).await.unwrap()["resources"].clone();
+    let uris: Vec<_> = listed.as_array().unwrap().iter().map(|one| one["uri"].as_str().unwrap()).collect();
+    let expected =
+        ["crew://memory/discussion%3Aa", "crew://memory/poet", "crew://meeting/2_ab", "crew://meeting/1"];
+    assert_eq!(uris[uris.len() - 4..], expected);
+    for uri in expected {
+        sample.read(uri).await.unwrap();
+    }
+    let memory = sample.read("crew://memory/poet").await.unwrap()["text"].as_str().unwrap().to_owned();
+    assert!(
+        memory.contains("open") && memory.contains("is no entry") && !memory.contains("restricted"),
+        "{memory}"
+    );
+    let meeting = sample.read("crew://meeting/1").await.unwrap()["text"].as_str().unwrap().to_owned();
+    assert!(meeting.contains("What was said"), "{meeting}");
+    for uri in [
+        "crew://memory/smith",
+        "crew://memory/..%2Fx",
+        "crew://meeting/3",
+        "crew://meeting/..%2Fmemory%2Fpoet",
+    ] {
+        assert_eq!(sample.read(uri).await.unwrap_err().code(), -32602, "{uri}");
+    }
+    let template = |uri: &str| json!({"type": "ref/resource", "uri": uri});
+    let meetings = sample.complete(template("crew://meeting/{id}"), "id", "").await.unwrap();
+    assert_eq!(meetings, json!(["2_ab", "1"]));
+    let memories = sample.complete(template("crew://memory/{employee}"), "employee", "").await.unwrap();
+    assert_eq!(memories, json!(["smith", "a--b", "poet", "discussion:a"]));
+}
+
+/// Notes what it hears.
+#[derive(Default)]
+struct Ear(parking_lot::Mutex<Vec<String>>);
+
+impl crate::protocol::bus::Listener for Ear {
+    fn hear(&self, change: crate::protocol::bus::Change<'_>) -> bool {
+        self.0.lock().push(format!("{change:?}"));
+        true
+    }
+}
+
+#[tokio::test]
+async fn only_what_differs_is_told() {
+    let sample = Sample::new();
+    let library = Library::new(sample.office.clone());
+    let (bus, ear) = (crate::protocol::Bus::new(), Arc::new(Ear::default()));
+    let _listening = bus.listen(Arc::clone(&ear) as _);
+    let heard = async |path: &str, text: &str| {
+        let before = library.shelves().await;
+        fs::write(sample.folder.path().join(path), text).unwrap();
+        assert!(sample.office.crew.catalog().refresh().await);
+        let now = library.shelves().await;
+        now.tell(&before, &bus);
+        assert!(Arc::ptr_eq(&now.prompts, &library.shelves().await.prompts));
+        std::mem::take(&mut *ear.0.lock())
+    };
+    let updated = |uri: &str| format!("Resource(\"{uri}\")");
+    let poet = ".crew/employees/poet.md";
+    assert_eq!(heard(poet, &format!("{POET}\n\n")).await, [""; 0], "nothing that anybody could see");
+    let expected =
+        ["Resources".to_owned(), updated("crew://employee/poet"), updated("skill://poet/SKILL.md")];
+    assert_eq!(heard(poet, &POET.replace("Be", "Stay")).await, expected);
+    let expected = ["Prompts", "Resources", &updated("skill://poet/SKILL.md")];
+    assert_eq!(heard(poet, &POET.replace("Be", "Stay").replace("Writes", "Sings")).await, expected);
+    let told = heard(".crew/employees/smith/soul.md", "Steel.\n").await;
+    assert!(
+        told.contains(&updated("crew://employee/smith")) && !told.contains(&"Prompts".to_owned()),
+        "{told:?}"
+    );
+    let told = heard(".crew/employees/smith/assets/deep/x.bin", "ab").await;
+    assert_eq!(told, ["Resources", &updated("skill://smith/assets/deep/x.bin")], "its type is another");
+    let verse = ".crew/pipelines/verse.yaml";
+    let told = heard(verse, "name: lines\ndescription: V\nsteps:\n  - employee: poet\n").await;
+    assert_eq!(told, ["lines", "verse"].map(|name| updated(&format!("crew://pipeline/{name}"))));
+    let told =
+        heard(".crew/employees/代码.md", "---\nname: coder\ndescription: d\ntriggers: [代]\n---\nx\n").await;
+    for uri in ["crew://employee/coder", "crew://employee/代", "crew://employee/%E4%BB%A3"] {
+        assert!(told.contains(&updated(uri)), "{told:?}");
+    }
 }

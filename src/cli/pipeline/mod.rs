@@ -9,6 +9,7 @@ use super::{
     exit::{Error, Outcome},
     render,
     run::crew,
+    task,
 };
 use crate::{
     app::Environment,
@@ -28,7 +29,7 @@ pub(super) async fn pipeline(
         PipelineCommand::List => list(global, &office).await,
         PipelineCommand::Show { name } => show::show(global, &office, name).await,
         PipelineCommand::Graph { name } => graph(global, &office, name).await,
-        PipelineCommand::Run(args) => run(global, &office, args).await,
+        PipelineCommand::Run(args) => run(global, &office, args, env).await,
     }
 }
 
@@ -79,7 +80,12 @@ async fn graph(global: &Global, office: &Office, name: &str) -> Result<Outcome, 
     Ok(Outcome::Done)
 }
 
-async fn run(global: &Global, office: &Office, args: &PipelineRunArgs) -> Result<Outcome, Error> {
+async fn run(
+    global: &Global,
+    office: &Office,
+    args: &PipelineRunArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
     let values = args.named.iter().cloned().collect();
     if !args.execute {
         let run = office.crew.preview_pipeline(&args.name, &values).await?;
@@ -96,16 +102,16 @@ async fn run(global: &Global, office: &Office, args: &PipelineRunArgs) -> Result
         idempotency_key: None,
     };
     let new = office.crew.plan(order).await?;
-    let tasks = office.tasks().await?;
+    let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
+    // What may have to wait for a person must outlive this process; all else is over when it ends.
+    let keeping = asks.then(|| task::kept(global, env)).transpose()?;
+    let tasks = keeping.as_ref().unwrap_or(office).tasks().await.map_err(task::elsewhere)?;
     let id = tasks.submit(new).await?.id;
-    tokio::select! {
-        task = tasks.wait(&id) => ended(global, task.as_deref()),
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
-    }
+    task::see_through(global, tasks, &id).await
 }
 
-fn ended(global: &Global, task: Option<&Task>) -> Result<Outcome, Error> {
-    let Some(task) = task else { return Ok(Outcome::Failed) };
+/// Tells what became of a run.
+pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
     if let Some(result) = &task.result {
         let run: PipelineRun = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
         told(global, &run, |step| if step.error { &step.error_message } else { &step.output })?;

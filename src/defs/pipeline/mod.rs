@@ -197,10 +197,11 @@ impl Pipeline {
         self.items.iter().flat_map(Item::steps)
     }
 
-    /// How many steps a run has, when that does not depend on how it goes.
+    /// How many steps a run records, approvals among them, when that does not depend on how it goes.
     pub fn step_count(&self) -> Option<usize> {
-        let plain = self.items.iter().all(|item| matches!(item, Item::Work(_)));
-        plain.then(|| self.steps().count())
+        let plain = self.items.iter().all(|item| matches!(item, Item::Work(_)))
+            && self.steps().all(|step| step.approval.is_none() || step.when.is_none());
+        plain.then(|| self.steps().map(|step| if step.approval.is_some() { 2 } else { 1 }).sum())
     }
 
     /// The names of the values a run must be given, in the order they are declared or first used.

@@ -3,6 +3,7 @@
 //! A schema says what shape a file may have; what goes beyond shape (references, dates, who is there) only the parsers
 //! know. The tests hold the two together: each key that a parser knows is in the schema, and the other way round.
 
+mod config;
 mod discussion;
 mod employee;
 mod organization;
@@ -30,12 +31,21 @@ pub enum SchemaKind {
     Cron,
     /// `organization.yaml`.
     Organization,
+    /// `.crew/config.yaml`.
+    Config,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Employee, Self::Pipeline, Self::Discussion, Self::Webhook, Self::Cron, Self::Organization];
+    pub const ALL: [Self; 7] = [
+        Self::Employee,
+        Self::Pipeline,
+        Self::Discussion,
+        Self::Webhook,
+        Self::Cron,
+        Self::Organization,
+        Self::Config,
+    ];
 
     /// The word it is asked for by.
     pub fn as_str(self) -> &'static str {
@@ -46,6 +56,7 @@ impl SchemaKind {
             Self::Webhook => "webhook",
             Self::Cron => "cron",
             Self::Organization => "organization",
+            Self::Config => "config",
         }
     }
 
@@ -68,6 +79,7 @@ impl SchemaKind {
             Self::Webhook => of::<settings::Webhook>("Webhook"),
             Self::Cron => of::<settings::Cron>("Schedules"),
             Self::Organization => of::<organization::Organization>("Organization"),
+            Self::Config => of::<config::Config>("Configuration"),
         }
     }
 }

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::SchemaKind;
 use crate::defs::{
-    Source, parse_cron, parse_discussion, parse_employee, parse_organization, parse_pipeline, parse_webhook,
+    Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_organization, parse_pipeline,
+    parse_webhook,
     reader::asked::{self, Asked},
 };
 
@@ -29,6 +30,9 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
+const CONFIG: &str =
+    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}}";
+
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
     asked::take();
@@ -39,13 +43,14 @@ fn asked(kind: SchemaKind) -> Asked {
         SchemaKind::Webhook => parse_webhook(&Source::new("x", WEBHOOK)).1,
         SchemaKind::Cron => parse_cron(&Source::new("x", CRON)).1,
         SchemaKind::Organization => parse_organization(&Source::new("x", ORGANIZATION)).1,
+        SchemaKind::Config => parse_config(&Source::new("x", CONFIG)).1,
     };
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     asked::take()
 }
 
 /// Where in a schema stands what a parser calls so; the root has no name.
-const PLACES: [(SchemaKind, &[(&str, &[&str])]); 6] = [
+const PLACES: [(SchemaKind, &[(&str, &[&str])]); 7] = [
     (SchemaKind::Employee, &[("an employee", &[""]), ("an argument", &["Arg"]), ("`output`", &["Output"])]),
     (
         SchemaKind::Pipeline,
@@ -83,6 +88,7 @@ const PLACES: [(SchemaKind, &[(&str, &[&str])]); 6] = [
             ("a tier of models", &["ModelDefaults"]),
         ],
     ),
+    (SchemaKind::Config, &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"])]),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {

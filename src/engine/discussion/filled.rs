@@ -5,7 +5,7 @@ use crate::{
         Discussion,
         template::{Asking, Place, Template},
     },
-    engine::{Args, Error},
+    engine::{Args, Error, Missing},
 };
 
 /// Fills every text of `discussion` from `args`.
@@ -13,10 +13,14 @@ use crate::{
 /// # Errors
 /// [`Error::MissingArguments`] naming every `$name` that is not given.
 pub(super) fn fill(discussion: &Discussion, args: &Args) -> Result<Discussion, Error> {
-    let names: Vec<_> =
-        discussion.required_args().into_iter().filter(|name| !args.contains_key(name)).collect();
-    if !names.is_empty() {
-        return Err(Error::MissingArguments { of: format!("discussion `{}`", discussion.name), names });
+    let missing: Vec<_> = discussion
+        .required_args()
+        .into_iter()
+        .filter(|name| !args.contains_key(name))
+        .map(Missing::named)
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::MissingArguments { of: format!("discussion `{}`", discussion.name), missing });
     }
     let mut filled = discussion.clone();
     for text in filled.texts_mut() {

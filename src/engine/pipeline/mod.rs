@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use run::run;
 
 use super::{
-    Args, Crew, Error, Order,
+    Args, Crew, Error, Missing, Order,
     crew::find_employee,
     prompt::{self, Given},
     wiring,
@@ -148,14 +148,11 @@ pub(crate) fn check(
     order: &Order,
 ) -> Result<(), Error> {
     check_args(pipeline, &order.args)?;
-    for step in pipeline.steps() {
-        if step.approval.is_some() {
-            let step = step.id.clone().unwrap_or_else(|| step.employee.clone());
-            return Err(Error::ApprovalUnavailable { pipeline: pipeline.name.clone(), step });
-        }
+    for (index, step) in pipeline.steps().enumerate() {
         let employee = find_employee(definitions, &step.employee)?;
         // Values that come from other steps are not known yet; as written they are not blank, which is enough here.
-        prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &order.args)))?;
+        prompt::check_arguments(&employee, &Given::named(wiring::preview(step, &order.args)))
+            .map_err(|error| error.at_step(&pipeline.name, index))?;
         crew.llm().check(&crew.model(definitions, asked(order.model.as_deref(), step), &employee))?;
     }
     Ok(())
@@ -163,12 +160,20 @@ pub(crate) fn check(
 
 /// Checks that every value is given that must be.
 fn check_args(pipeline: &Pipeline, given: &Args) -> Result<(), Error> {
-    let required = pipeline.required_args();
-    let names: Vec<_> = required.into_iter().filter(|name| !given.contains_key(name)).collect();
-    if names.is_empty() {
+    let declared = |name: &str| pipeline.args.iter().find(|arg| arg.name == name);
+    let missing: Vec<_> = pipeline
+        .required_args()
+        .into_iter()
+        .filter(|name| !given.contains_key(name))
+        .map(|name| {
+            let description = declared(&name).map(|arg| arg.description.clone()).unwrap_or_default();
+            Missing { name, description }
+        })
+        .collect();
+    if missing.is_empty() {
         return Ok(());
     }
-    Err(Error::MissingArguments { of: format!("pipeline `{}`", pipeline.name), names })
+    Err(Error::MissingArguments { of: format!("pipeline `{}`", pipeline.name), missing })
 }
 
 /// What the run asks for goes before what the step asks for.

@@ -34,7 +34,8 @@ impl Crew {
                 Item::Condition(condition) => (condition.then.as_slice(), Some("then")),
                 Item::Loop(again) => (again.steps.as_slice(), Some("loop-0")),
             };
-            let runs = self.preview_works(works, first, branch, &args, &definitions).await?;
+            let place = (pipeline.name.as_str(), first, branch);
+            let runs = self.preview_works(works, place, &args, &definitions).await?;
             shown.push(item, runs);
             first += item.steps().count();
         }
@@ -44,8 +45,7 @@ impl Crew {
     async fn preview_works(
         &self,
         works: &[Work],
-        first: usize,
-        branch: Option<&str>,
+        (pipeline, first, branch): (&str, usize, Option<&str>),
         args: &Args,
         definitions: &Snapshot,
     ) -> Result<Vec<StepRun>, Error> {
@@ -53,7 +53,8 @@ impl Crew {
         for (index, step) in (first..).zip(works.iter().flat_map(Work::steps)) {
             let employee = find_employee(definitions, &step.employee)?;
             let given = Given::named(wiring::preview(step, args));
-            let prompt = self.render(&employee, &given).await?;
+            let prompt = self.render(&employee, &given).await;
+            let prompt = prompt.map_err(|error| error.at_step(pipeline, index))?;
             let mut shown = blank(step, index);
             shown.employee.clone_from(&employee.name);
             shown.branch = branch.map(str::to_owned);

@@ -3,16 +3,18 @@
 //! Steps and decisions are recorded under names that only depend on the definition and on the way through it, so an
 //! interrupted run goes on at the very step it had come to: `3:review`, `3:review@1` in the second round of a loop,
 //! `condition-2` and `until-2@0` for what was decided at the third item. A decision is recorded rather than made again,
-//! so that the same way is taken even if a step that failed then succeeds now.
+//! so that the same way is taken even if a step that failed then succeeds now. For the same reason a failure is
+//! recorded when the run goes on in spite of it.
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::{
     Mode, PipelineRun, StepRun, fingerprint,
-    step::{OneRun, Way},
+    step::{Ending, OneRun, Way},
 };
 use crate::{
     defs::{Condition, Item, Loop, Pipeline, Test, Work},
@@ -30,20 +32,29 @@ const GROUP_WIDTH: usize = 8;
 /// The body of a `pipeline.run` task.
 ///
 /// # Errors
-/// The first failed step, or all of them when the pipeline says to go on, or a condition that cannot be decided; the
+/// The first failed step, or one that was refused, or all of them when the pipeline says to go on, or a condition that cannot be decided; the
 /// result so far goes with it.
 pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Result<Value, Failure> {
     let pipeline = crew.pipeline(&task.target_name).await?;
     if steps.attempt() > 1 && option(&task, "definition").is_some_and(|then| then != fingerprint(&pipeline)) {
         return Err(Failure::new(format!(
-            "pipeline `{}` was changed while this run was interrupted; start it again",
+            "pipeline `{}` was changed while this run was interrupted or waited; start it again",
             pipeline.name
         )));
     }
     let definitions = crew.definitions().await;
     let args = pipeline.complete(task.args.clone());
     let model = option(&task, "model");
-    let one = OneRun { crew: &crew, definitions: &definitions, args, model, steps: &steps };
+    let one = OneRun {
+        crew: &crew,
+        definitions: &definitions,
+        pipeline: &pipeline,
+        args,
+        model,
+        steps: &steps,
+        width: Semaphore::new(GROUP_WIDTH),
+        ending: Ending::default(),
+    };
     let mut run = Run {
         one,
         pipeline: &pipeline,
@@ -109,6 +120,9 @@ impl Run<'_> {
                     ended?;
                 }
             }
+            if let Some(refusal) = self.one.ending.refusal() {
+                return Err(Failure::new(refusal));
+            }
             if self.is_over() {
                 break;
             }
@@ -118,7 +132,7 @@ impl Run<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.has_failed && self.pipeline.fail_fast
+        self.one.ending.refusal().is_some() || (self.has_failed && self.pipeline.fail_fast)
     }
 
     async fn condition(
@@ -175,7 +189,8 @@ impl Run<'_> {
         let (one, outputs) = (&self.one, &self.outputs);
         let works: Vec<_> =
             (first..).zip(work.steps()).map(|(index, step)| one.step(step, index, way, outputs)).collect();
-        let runs: Vec<StepRun> = stream::iter(works).buffered(GROUP_WIDTH).collect().await;
+        // All of them begin, for any number may wait for an approval; only so many are at work.
+        let runs: Vec<StepRun> = join_all(works).await;
         self.outputs.push(first, runs.iter().map(gave));
         self.result.count(&runs);
         self.has_failed |= runs.iter().any(|run| run.error);

@@ -1,16 +1,24 @@
-//! One step of a pipeline: whether it runs, how often it is tried, how long it may take.
+//! One step of a pipeline: whether it runs and may run, how often it is tried, how long it may take.
 
-use std::{fmt::Write as _, future::Future, sync::Arc, time::Duration};
+use std::{fmt::Write as _, future::Future, sync::Arc, sync::OnceLock, time::Duration};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{Answer, Args, Crew, Error, crew::find_employee, prompt::Given, wiring::Outputs},
+    super::{
+        Answer, Args, Crew, Error,
+        crew::find_employee,
+        prompt::Given,
+        wiring::{Outputs, Unwired},
+    },
     StepRun, asked, blank,
 };
 use crate::{
     base::{clock::Stopwatch, text::truncate},
     catalog::Snapshot,
-    defs::Step,
-    tasks::{Failure, Steps},
+    defs::{Approval, Pipeline, Step},
+    tasks::{Decision, Failure, Steps},
 };
 
 /// Most characters of an error that a step's record keeps.
@@ -22,10 +30,29 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 pub(super) struct OneRun<'r> {
     pub(super) crew: &'r Arc<Crew>,
     pub(super) definitions: &'r Snapshot,
+    pub(super) pipeline: &'r Pipeline,
     pub(super) args: Args,
     /// The model the run asks for.
     pub(super) model: Option<&'r str>,
     pub(super) steps: &'r Steps,
+    /// Places for steps at work.
+    pub(super) width: Semaphore,
+    pub(super) ending: Ending,
+}
+
+/// Whether a run is to end before all of its steps are done, and why.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// Nobody need be asked for an approval any more.
+    over: CancellationToken,
+    refusal: OnceLock<String>,
+}
+
+impl Ending {
+    /// Which step was refused, and by whom.
+    pub(super) fn refusal(&self) -> Option<&str> {
+        self.refusal.get().map(String::as_str)
+    }
 }
 
 /// How a step came to run.
@@ -38,8 +65,8 @@ pub(super) struct Way {
 }
 
 impl OneRun<'_> {
-    /// Runs one step, unless an earlier attempt at the task finished it. A failed step is an answer too, but not a
-    /// kept one.
+    /// Runs one step, unless an earlier attempt at the task finished it. A failed step is an answer too, but a kept one
+    /// only if the run goes on in spite of it.
     pub(super) async fn step(&self, step: &Step, index: usize, way: &Way, outputs: &Outputs) -> StepRun {
         let watch = Stopwatch::start();
         // The index makes the name unique; the id makes it readable.
@@ -47,22 +74,82 @@ impl OneRun<'_> {
         if let Some(round) = way.round {
             let _ = write!(name, "@{round}");
         }
-        let ran = self.steps.run(&name, || self.work(step, index, outputs)).await;
-        let mut run = ran.unwrap_or_else(|failure| StepRun {
+        let failed = |failure: Failure| StepRun {
             error: true,
             error_message: truncate(&failure.message, ERROR_LIMIT),
             duration_ms: watch.elapsed_ms(),
             ..blank(step, index)
-        });
+        };
+        let work = || async {
+            let _place = self.width.acquire().await;
+            match self.work(step, index, outputs).await {
+                Err(failure) if !self.pipeline.fail_fast => Ok(failed(failure)),
+                ended => ended,
+            }
+        };
+        let ran = async {
+            if let Some(approval) = &step.approval
+                && self.runs(step, outputs)?
+            {
+                self.approval(step, approval, index, &name, outputs).await?;
+            }
+            self.steps.run(&name, work).await
+        };
+        let mut run = ran.await.unwrap_or_else(&failed);
+        if run.error && self.pipeline.fail_fast {
+            self.ending.over.cancel();
+        }
         run.branch.clone_from(&way.branch);
         run
     }
 
+    /// Whether its `when` holds, or it has none.
+    fn runs(&self, step: &Step, outputs: &Outputs) -> Result<bool, Failure> {
+        let Some(when) = &step.when else { return Ok(true) };
+        Ok(when.holds(&outputs.fill(&when.check, &self.args).map_err(unwired)?))
+    }
+
+    /// Waits until somebody has approved of the step.
+    ///
+    /// # Errors
+    /// It was refused, which ends the run whatever the pipeline says about failures; the run ends for another reason;
+    /// the step could not run anyway, as values for it are missing.
+    async fn approval(
+        &self,
+        step: &Step,
+        approval: &Approval,
+        index: usize,
+        name: &str,
+        outputs: &Outputs,
+    ) -> Result<(), Failure> {
+        outputs.wire(step, &self.args).map_err(unwired)?;
+        let called = step.id.as_deref().unwrap_or(&step.employee);
+        let question = if approval.question.is_empty() {
+            format!(
+                "Run step `{called}` (employee `{}`) of pipeline `{}`?",
+                step.employee, self.pipeline.name
+            )
+        } else {
+            approval.question.clone()
+        };
+        let decision = tokio::select! {
+            biased;
+            () = self.ending.over.cancelled() => {
+                return Err(Failure::new("not run, as another step had ended the run"));
+            }
+            decision = self.steps.wait(name, &question) => decision?,
+        };
+        if decision.approved {
+            return Ok(());
+        }
+        let refusal = refused(&decision);
+        let _ = self.ending.refusal.set(format!("step {index} (`{called}`) was {refusal}"));
+        self.ending.over.cancel();
+        Err(Failure::new(refusal))
+    }
+
     async fn work(&self, step: &Step, index: usize, outputs: &Outputs) -> Result<StepRun, Failure> {
-        let unwired = |unwired: super::super::wiring::Unwired| Failure::new(unwired.to_string());
-        if let Some(when) = &step.when
-            && !when.holds(&outputs.fill(&when.check, &self.args).map_err(unwired)?)
-        {
+        if !self.runs(step, outputs)? {
             return Ok(StepRun { skipped: true, ..blank(step, index) });
         }
         let employee = find_employee(self.definitions, &step.employee)?;
@@ -82,6 +169,18 @@ impl OneRun<'_> {
             ..blank(step, index)
         })
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the form in which an error is mapped")]
+fn unwired(unwired: Unwired) -> Failure {
+    Failure::new(unwired.to_string())
+}
+
+/// By whom, and why.
+fn refused(decision: &Decision) -> String {
+    let by = decision.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
+    let comment = decision.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+    format!("refused{by}{comment}")
 }
 
 /// Tries up to `attempts` times, each time for at most `limit`. The pauses double, and are longer by chance so that

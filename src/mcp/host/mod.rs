@@ -1,8 +1,9 @@
 //! Crew as something to be served: tools from the registry, prompts and resources from a library.
 
+mod questions;
 mod tasks;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::future::BoxFuture;
 use serde_json::{
@@ -12,11 +13,12 @@ use serde_json::{
 
 use crate::{
     protocol::{
-        Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
+        Bus, Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
         resource::{Contents, Resource, Template},
         tool::{Annotations, Tool, ToolOutcome, ToolResult},
     },
+    tasks::Task,
     tools::{self, Begun, Caller, Ctx, Office, Registry},
 };
 
@@ -61,15 +63,16 @@ pub struct Crew {
     info: Info,
     registry: Arc<Registry>,
     library: Arc<dyn Library>,
-    tools: Arc<[Tool]>,
+    /// As they are listed, once somebody has asked.
+    tools: OnceLock<Arc<[Tool]>>,
     tasks: Option<Tasks>,
+    bus: Option<Bus>,
 }
 
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
-        let tools = registry.specs().map(tool).collect();
-        Self { info, registry, library, tools, tasks: None }
+        Self { info, registry, library, tools: OnceLock::new(), tasks: None, bus: None }
     }
 
     /// The same, for which clients need not wait: long work goes on as a task of `office`.
@@ -77,6 +80,24 @@ impl Crew {
     pub fn with_tasks(mut self, office: Office) -> Self {
         self.tasks = Some(Tasks { office, registry: Arc::clone(&self.registry) });
         self
+    }
+
+    /// The same, whose changes are told on `bus`. The tools of a crew stay as they are.
+    #[must_use]
+    pub fn with_bus(mut self, bus: Bus) -> Self {
+        let bus = bus.with_fixed_tools();
+        self.bus = Some(if self.tasks.is_some() { bus.telling_of_tasks() } else { bus });
+        self
+    }
+
+    /// Tells those who listen how `task` stands now. Not all of them can be asked, so a question it waits with is told in
+    /// words; whoever can be asked gets it with the task.
+    pub fn tell_of(&self, task: &Task) {
+        if let (Some(bus), Some(tasks)) = (&self.bus, &self.tasks)
+            && self.registry.knows(task)
+        {
+            bus.task(task.task_id.as_str(), &tasks.show(task, false).notice());
+        }
     }
 }
 
@@ -92,7 +113,7 @@ impl Host for Crew {
     }
 
     fn tools(&self) -> Arc<[Tool]> {
-        Arc::clone(&self.tools)
+        Arc::clone(self.tools.get_or_init(|| self.registry.specs().map(tool).collect()))
     }
 
     fn call_tool<'a>(
@@ -101,25 +122,24 @@ impl Host for Crew {
         arguments: &'a RawValue,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<ToolOutcome, Error>> {
-        let reporter = context.clone();
-        let ctx = Ctx::new(Caller::new(Arc::clone(context.caller())))
-            .with_cancel(context.cancelled().clone())
-            .with_progress(move |progress| {
-                let total = progress.total.map(f64::from);
-                reporter.progress(f64::from(progress.done), total, &progress.message);
-            });
+        let ctx = ctx(context);
         if let Some(tasks) = self.tasks.as_ref().filter(|_| context.takes_tasks()) {
             let begin = self.registry.begin(name, ctx, arguments);
             return Box::pin(async move {
                 Ok(match begin.await {
-                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task)),
+                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task, context.takes_forms())),
                     Ok(Begun::Done(output)) => ToolOutcome::Complete(done(Ok(output))),
-                    Err(error) => ToolOutcome::Complete(done(Err(error))),
+                    Err(error) => failed(error, context),
                 })
             });
         }
         let call = self.registry.call(name, ctx, arguments);
-        Box::pin(async move { Ok(ToolOutcome::Complete(done(call.await))) })
+        Box::pin(async move {
+            Ok(match call.await {
+                Ok(output) => ToolOutcome::Complete(done(Ok(output))),
+                Err(error) => failed(error, context),
+            })
+        })
     }
 
     fn prompts(&self) -> BoxFuture<'_, Arc<[Prompt]>> {
@@ -130,11 +150,20 @@ impl Host for Crew {
         &'a self,
         name: &'a str,
         arguments: Arguments,
-        _context: &'a Context,
+        context: &'a Context,
     ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
         Box::pin(async move {
-            let filled = self.library.get_prompt(name, arguments).await;
-            filled.map(Outcome::Complete).map_err(|error| refusal(&error))
+            let ctx = ctx(context);
+            let mut values = arguments.into_iter().collect();
+            ctx.complete(&mut values).map_err(|error| refusal(&error))?;
+            let filled = self.library.get_prompt(name, values.into_iter().collect()).await;
+            match ctx.settle(filled) {
+                Ok(filled) => Ok(Outcome::Complete(filled)),
+                Err(tools::Error::NeedInput(inquiry)) => {
+                    Ok(Outcome::NeedInput(questions::questions(&inquiry, context)))
+                }
+                Err(error) => Err(refusal(&error)),
+            }
         })
     }
 
@@ -159,6 +188,10 @@ impl Host for Crew {
         })
     }
 
+    fn bus(&self) -> Option<&Bus> {
+        self.bus.as_ref()
+    }
+
     fn completer(&self) -> Option<&dyn Completer> {
         self.library.completer()
     }
@@ -169,6 +202,29 @@ impl Host for Crew {
 
     fn tasks(&self) -> Option<&dyn TaskHost> {
         self.tasks.as_ref().map(|tasks| tasks as _)
+    }
+}
+
+/// What a tool may know of the request behind `context`.
+fn ctx(context: &Context) -> Ctx {
+    let reporter = context.clone();
+    let ctx = Ctx::new(Caller::new(Arc::clone(context.caller())))
+        .with_cancel(context.cancelled().clone())
+        .with_progress(move |progress| {
+            let total = progress.total.map(f64::from);
+            reporter.progress(f64::from(progress.done), total, &progress.message);
+        });
+    match questions::answers(context) {
+        Some(answers) => ctx.with_answers(answers),
+        None => ctx,
+    }
+}
+
+/// A tool that failed, or asks.
+fn failed(error: tools::Error, context: &Context) -> ToolOutcome {
+    match error {
+        tools::Error::NeedInput(inquiry) => ToolOutcome::NeedInput(questions::questions(&inquiry, context)),
+        error => ToolOutcome::Complete(done(Err(error))),
     }
 }
 
@@ -217,9 +273,10 @@ fn failure(error: &tools::Error) -> ToolResult {
 fn refusal(error: &tools::Error) -> Error {
     let text = error.to_string();
     let refusal = match error {
-        tools::Error::Arguments(_) | tools::Error::NotFound { .. } | tools::Error::Denied(_) => {
-            Error::invalid_params(text)
-        }
+        tools::Error::Arguments(_)
+        | tools::Error::NeedInput(_)
+        | tools::Error::NotFound { .. }
+        | tools::Error::Denied(_) => Error::invalid_params(text),
         tools::Error::Conflict(_) | tools::Error::Unavailable { .. } | tools::Error::Failed(_) => {
             Error::internal(text)
         }

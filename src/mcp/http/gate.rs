@@ -97,13 +97,13 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     let mut said = false;
     for value in headers.get_all(header::ACCEPT) {
         said = true;
-        for range in value.to_str().unwrap_or_default().split(',') {
-            let range = range.split(';').next().unwrap_or_default().trim();
-            let family = range.strip_suffix("/*").filter(|family| *family != "*");
-            let fits = |family: &str| {
-                wanted.split_once('/').is_some_and(|(first, _)| first.eq_ignore_ascii_case(family))
+        for range in value.as_bytes().split(|byte| *byte == b',') {
+            let range = range.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+            let family = range.strip_suffix(b"/*").filter(|family| *family != b"*");
+            let fits = |family: &[u8]| {
+                wanted.split_once('/').is_some_and(|(first, _)| first.as_bytes().eq_ignore_ascii_case(family))
             };
-            if range == "*/*" || range.eq_ignore_ascii_case(wanted) || family.is_some_and(fits) {
+            if range == b"*/*" || range.eq_ignore_ascii_case(wanted.as_bytes()) || family.is_some_and(fits) {
                 return true;
             }
         }

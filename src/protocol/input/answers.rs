@@ -36,6 +36,11 @@ impl Answers {
         self.replies.get(key)
     }
 
+    /// All answers with the keys of their questions.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Reply)> {
+        self.replies.iter().map(|(key, reply)| (key.as_str(), reply))
+    }
+
     /// What the handler remembered when it asked last.
     pub fn state(&self) -> Option<&Value> {
         self.state.as_ref()
@@ -64,6 +69,11 @@ impl Answers {
 }
 
 impl Reply {
+    /// The client could not be asked, or did not answer in time.
+    pub(super) fn none(why: &'static str) -> Self {
+        Self::Error { code: Error::internal(why).code().into(), message: why.to_owned() }
+    }
+
     /// What was filled into a form, or `{}` for a web page, when the person agreed; `None` when they declined, turned
     /// away, or the client failed.
     pub fn accepted(&self) -> Option<&Value> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{Question, Reply};
 use crate::protocol::{Context, Error, Session};
@@ -11,15 +11,17 @@ use crate::protocol::{Context, Error, Session};
 /// How long the client may take over one round.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// Asks all `questions` at once, and waits for their answers.
+/// Asks all `questions` at once, and waits for their answers. What a client that cannot be reached, or does not answer in
+/// time, leaves open is answered with [`Reply::Error`]: the handler knows best what becomes of the request then.
 ///
 /// # Errors
-/// `-32603` when the client cannot be reached or does not answer in time.
+/// `-32603` when too many questions are open already.
 pub(super) async fn ask(
     context: &Context,
     session: &Arc<Session>,
     questions: Vec<(String, Question)>,
 ) -> Result<BTreeMap<String, Reply>, Error> {
+    let mut replies = BTreeMap::new();
     let mut waiting = Vec::with_capacity(questions.len());
     for (key, question) in questions {
         let pending = session.expect(context)?;
@@ -30,20 +32,23 @@ pub(super) async fn ask(
         }
         let request =
             json!({ "jsonrpc": "2.0", "id": pending.id(), "method": question.method(), "params": params });
-        if !context.send(request.to_string()) {
-            return Err(Error::internal("the client cannot be asked: it reads too slowly, or has no stream"));
+        if context.send(request.to_string()) {
+            waiting.push((key, pending));
+        } else {
+            let why = "the client cannot be asked: it reads too slowly, or has no stream";
+            replies.insert(key, Reply::none(why));
         }
-        waiting.push((key, pending));
     }
-    let all = async {
-        let mut replies = BTreeMap::new();
-        for (key, pending) in waiting {
-            replies.insert(key, pending.reply().await?);
-        }
-        Ok(replies)
-    };
-    timeout(PATIENCE, all).await.unwrap_or_else(|_| {
-        tracing::info!("a client did not answer a question in time");
-        Err(Error::internal("the client did not answer in time"))
-    })
+    let deadline = Instant::now() + PATIENCE;
+    for (key, pending) in waiting {
+        let reply = match timeout_at(deadline, pending.reply()).await {
+            Ok(reply) => reply?,
+            Err(_) => {
+                tracing::info!("a client did not answer a question in time");
+                Reply::none("the client did not answer in time")
+            }
+        };
+        replies.insert(key, reply);
+    }
+    Ok(replies)
 }

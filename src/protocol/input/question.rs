@@ -53,16 +53,20 @@ impl Question {
         }
     }
 
+    /// Whether a client that speaks `version` and declared `capabilities` can be asked to fill in forms.
+    pub(in crate::protocol) fn form_is_open_to(capabilities: &Value, version: Version) -> bool {
+        let declared = |path: &str| capabilities.pointer(path).is_some_and(Value::is_object);
+        // To declare no mode is to declare the one there was first.
+        version.has_elicitation()
+            && declared("/elicitation")
+            && (declared("/elicitation/form") || !declared("/elicitation/url"))
+    }
+
     /// Whether a client that speaks `version` and declared `capabilities` can be asked.
     pub fn is_open_to(&self, capabilities: &Value, version: Version) -> bool {
         let declared = |path: &str| capabilities.pointer(path).is_some_and(Value::is_object);
         match self {
-            // To declare no mode is to declare the one there was first.
-            Self::Form { .. } => {
-                version.has_elicitation()
-                    && declared("/elicitation")
-                    && (declared("/elicitation/form") || !declared("/elicitation/url"))
-            }
+            Self::Form { .. } => Self::form_is_open_to(capabilities, version),
             Self::Url { .. } => version.has_elicitation_modes() && declared("/elicitation/url"),
             Self::Sampling(params) => {
                 let tools = params.get("tools").is_some() || params.get("toolChoice").is_some();

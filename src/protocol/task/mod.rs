@@ -13,7 +13,10 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
-use serde_json::{Map, Value, json};
+use serde_json::{
+    Map, Value, json,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{Context, Error, shape::Shape as _, tool::ToolResult, version::Version};
 
@@ -81,6 +84,11 @@ pub trait TaskHost: Send + Sync {
     /// A task as it stands.
     fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<Task, Error>>;
 
+    /// Whether the caller of `context` may hear how the task goes on.
+    fn tells<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.get(id, context).await.is_ok() })
+    }
+
     /// Takes answers to what the task waits for. Keys that it does not wait for are ignored; as long as some are
     /// missing, it goes on waiting.
     fn update<'a>(
@@ -122,6 +130,14 @@ impl Context {
             return Ok(());
         }
         Err(Error::missing_capability(&json!({ "extensions": { EXTENSION: {} } })))
+    }
+}
+
+impl Task {
+    /// The parameters of the notification that tells how it stands, for [`Bus::task`](super::Bus::task).
+    #[expect(clippy::missing_panics_doc, reason = "it does not: a task holds nothing that JSON cannot")]
+    pub fn notice(mut self) -> Box<RawValue> {
+        to_raw_value(&Detailed::new(&mut self)).expect("a task holds nothing that JSON cannot")
     }
 }
 

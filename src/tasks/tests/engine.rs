@@ -196,3 +196,47 @@ async fn values_that_could_not_be_read_again_are_refused() {
     let id = engine.submit(new(EMPLOYEE, "a")).await.unwrap().id;
     assert_eq!(engine.wait(&id).await.unwrap().status, Status::Failed);
 }
+
+#[tokio::test]
+async fn whoever_asks_hears_which_tasks_have_changed() {
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let (engine, _tracker) = open(memory(), three_steps(&gate, &begun)).await;
+    let id = engine.submit(new(PIPELINE, "a")).await.unwrap().id;
+    let stands = async |good: &dyn Fn(&Task) -> bool| {
+        loop {
+            assert_eq!(engine.changed().await, std::slice::from_ref(&id), "nothing else has changed");
+            if good(&engine.get(&id).unwrap()) {
+                return;
+            }
+        }
+    };
+    stands(&|task| task.steps.len() == 1).await;
+    gate.add_permits(1);
+    stands(&|task| task.status == Status::Completed).await;
+    assert!(engine.changed().now_or_never().is_none(), "it is told of once");
+}
+
+#[tokio::test]
+async fn the_task_of_a_caller_who_goes_away_is_stopped() {
+    let (engine, _tracker) = open(memory(), stuck()).await;
+    let key = |target: &str| NewTask { idempotency_key: Some("k".to_owned()), ..new(EMPLOYEE, target) };
+    let (one, other) = (CancellationToken::new(), CancellationToken::new());
+    let running = engine.submit_for(key("a"), one.clone()).await.unwrap();
+    let waiting = engine.submit_for(new(EMPLOYEE, "b"), one.clone()).await.unwrap();
+    let kept = engine.submit_for(new(EMPLOYEE, "c"), other.clone()).await.unwrap();
+    // Who only asked for the same again does not stop the work of the first.
+    let again = CancellationToken::new();
+    assert_eq!(
+        engine.submit_for(key("a"), again.clone()).await.unwrap(),
+        Submitted { fresh: false, ..running.clone() }
+    );
+    again.cancel();
+    one.cancel();
+    for id in [&running.id, &waiting.id] {
+        assert_eq!(engine.wait(id).await.unwrap().status, Status::Cancelled);
+    }
+    assert!(!engine.get(&kept.id).unwrap().status.is_final());
+    // Gone before the task was accepted.
+    let id = engine.submit_for(new(EMPLOYEE, "d"), one).await.unwrap().id;
+    assert_eq!(engine.wait(&id).await.unwrap().status, Status::Cancelled);
+}

@@ -1,3 +1,4 @@
+mod approvals;
 mod crashes;
 mod engine;
 mod faults;
@@ -14,10 +15,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::base::Tracker;

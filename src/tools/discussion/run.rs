@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::{AdHoc, Discussion, OutputFormat},
     engine::{self, DiscussionPlan},
-    tools::{Annotations, Ctx, Error, Tool, office::Office},
+    tools::{Annotations, Ctx, Error, Inquiry, Tool, office::Office},
 };
+
+/// Most discussions to choose from.
+const CHOICES: usize = 100;
 
 pub(in crate::tools) struct RunDiscussion(pub(in crate::tools) Office);
 
@@ -61,7 +64,7 @@ pub(in crate::tools) struct Answer {
 
 impl RunDiscussion {
     /// The one that is named, or the one that is described.
-    async fn chosen(&self, args: &Args) -> Result<Arc<Discussion>, Error> {
+    async fn chosen(&self, ctx: &Ctx, args: &Args) -> Result<Arc<Discussion>, Error> {
         let topic = args.topic.as_deref().map(str::trim).filter(|topic| !topic.is_empty());
         if let (false, Some(topic)) = (args.employees.is_empty(), topic) {
             let wanted = AdHoc {
@@ -76,7 +79,24 @@ impl RunDiscussion {
         }
         match args.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
             Some(name) => Ok(self.0.crew.discussion(name).await?),
-            None => Err(Error::Arguments("give a `name`, or both `employees` and `topic`".to_owned())),
+            None => self.picked(ctx).await,
+        }
+    }
+
+    /// The one that is picked by who is asked.
+    async fn picked(&self, ctx: &Ctx) -> Result<Arc<Discussion>, Error> {
+        let lacking = "give a `name`, or both `employees` and `topic`".to_owned();
+        let definitions = self.0.crew.definitions().await;
+        let names: Vec<String> = definitions.discussions.keys().take(CHOICES).cloned().collect();
+        if names.is_empty() {
+            return Err(Error::Arguments(lacking));
+        }
+        let picked = ctx.answers().map_or(Ok(None), |answers| answers.choice("name", &names))?;
+        match picked {
+            Some(name) => Ok(self.0.crew.discussion(name).await?),
+            None => {
+                Err(Error::NeedInput(Box::new(Inquiry::choice(lacking, "name", "Which discussion?", &names))))
+            }
         }
     }
 }
@@ -92,8 +112,9 @@ impl Tool for RunDiscussion {
         discussion of the project by name, or `employees` and a `topic`. Calls no model and records nothing.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
-    async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {
-        let discussion = self.chosen(&args).await?;
+    async fn call(&self, ctx: Ctx, mut args: Args) -> Result<Answer, Error> {
+        ctx.complete(&mut args.args)?;
+        let discussion = self.chosen(&ctx, &args).await?;
         let (prompt, plan) = if args.orchestrated {
             (None, Some(self.0.crew.plan_discussion(&discussion, &args.args).await?))
         } else {

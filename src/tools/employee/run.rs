@@ -97,7 +97,8 @@ impl Answer {
 impl Detached for RunEmployee {
     const KIND: Kind = engine::EMPLOYEE_RUN;
 
-    async fn start(&self, ctx: Ctx, args: Args) -> Result<Start<Answer>, Error> {
+    async fn start(&self, ctx: Ctx, mut args: Args) -> Result<Start<Answer>, Error> {
+        ctx.complete(&mut args.args)?;
         if !args.execute || args.background {
             return self.call(ctx, args).await.map(Start::Done);
         }
@@ -120,7 +121,8 @@ impl Tool for RunEmployee {
         employee's own model do the work and answers with what it says.";
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
-    async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, mut args: Args) -> Result<Answer, Error> {
+        ctx.complete(&mut args.args)?;
         if !args.execute {
             return self.prompt(args).await;
         }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, PipelineRun},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
+    tasks::{self, Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
-        Annotations, Ctx, Detached, Error, Start, Tool,
+        Annotations, Answers, Ctx, Detached, Error, Inquiry, Reply, Start, Tool,
         office::{self, Office},
+        question::APPROVALS,
     },
 };
 
@@ -46,12 +47,16 @@ pub(in crate::tools) struct Answer {
     /// The steps with their prompts or outputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<PipelineRun>,
+    /// What the task waits for a person to decide; tell the answer with `approve_task`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Waiting>,
 }
 
 impl Answer {
     /// What is said of a task, with the run if it came that far.
     fn of(task: &Task, run: Option<PipelineRun>) -> Self {
-        Self { task_id: Some(task.task_id.clone()), status: Some(task.status), run }
+        let waiting = task.waiting.clone();
+        Self { task_id: Some(task.task_id.clone()), status: Some(task.status), run, waiting }
     }
 }
 
@@ -69,12 +74,47 @@ impl RunPipeline {
         };
         Ok(self.0.crew.plan(order).await?)
     }
+
+    /// Hands the caller's decisions to the task that this call began, and stays with it.
+    async fn go_on(&self, ctx: &Ctx, task: &Task, total: Option<usize>) -> Result<Answer, Error> {
+        let said = |step: &str| ctx.answers().and_then(|answers| answers.replies.get(step));
+        let tasks = self.0.tasks().await?;
+        for waiting in &task.waiting {
+            let decision = said(&waiting.step).and_then(|reply| reply.decision(ctx.caller().name()));
+            let Some(decision) = decision else { continue };
+            match tasks.decide(&task.task_id, Some(&waiting.step), decision).await {
+                // Somebody else was faster, and that counts.
+                Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Self::ended(ctx, &*self.0.follow(ctx, &task.task_id, total).await?)
+    }
+
+    /// The answer of a task that has come to rest. While it waits for approvals, the caller is asked for them; one who
+    /// cannot be asked, or did not answer, is told of it.
+    fn ended(ctx: &Ctx, task: &Task) -> Result<Answer, Error> {
+        if task.status != Status::AwaitingApproval {
+            return Self::conclude(task);
+        }
+        let left_open = |answers: &&Answers| {
+            task.waiting.iter().any(|waiting| answers.replies.get(&waiting.step) == Some(&Reply::Unanswered))
+        };
+        match ctx.answers().filter(|answers| answers.rounds < APPROVALS && !left_open(answers)) {
+            Some(_) => {
+                let inquiry = Inquiry::approvals(task.task_id.clone(), &task.waiting);
+                Err(Error::NeedInput(Box::new(inquiry)))
+            }
+            None => Ok(Answer::of(task, None)),
+        }
+    }
 }
 
 impl Detached for RunPipeline {
     const KIND: Kind = engine::PIPELINE_RUN;
 
-    async fn start(&self, ctx: Ctx, args: Args) -> Result<Start<Answer>, Error> {
+    async fn start(&self, ctx: Ctx, mut args: Args) -> Result<Start<Answer>, Error> {
+        ctx.complete(&mut args.args)?;
         if !args.execute || args.background {
             return self.call(ctx, args).await.map(Start::Done);
         }
@@ -94,22 +134,33 @@ impl Tool for RunPipeline {
     const NAME: &'static str = "run_pipeline";
     const TITLE: &'static str = "Run a pipeline";
     const SUMMARY: &'static str = "Renders the prompts of all steps of a pipeline, or, with `execute`, runs it: \
-        each employee's model works in turn on what the ones before it gave.";
+        each employee's model works in turn on what the ones before it gave. A run may come to wait for an approval; \
+        the answer then says so, and `approve_task` lets it go on.";
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
-    async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, mut args: Args) -> Result<Answer, Error> {
+        ctx.complete(&mut args.args)?;
         if !args.execute {
             let run = self.0.crew.preview_pipeline(&args.name, &args.args).await?;
-            return Ok(Answer { task_id: None, status: None, run: Some(run) });
+            return Ok(Answer { task_id: None, status: None, run: Some(run), waiting: Vec::new() });
         }
         let background = args.background;
         let pipeline = self.0.crew.pipeline(&args.name).await?;
+        let total = pipeline.step_count();
+        if let Some(id) = ctx.answers().and_then(|answers| answers.task.as_ref()) {
+            let task = self.0.task(id.as_str()).await?;
+            let own = task.caller.as_deref() == Some(ctx.caller().name());
+            if own && task.kind == Self::KIND && task.target_name == pipeline.name {
+                return self.go_on(&ctx, &task, total).await;
+            }
+        }
         let new = self.plan(&ctx, args).await?;
         if background {
             let task = self.0.submit(new).await?;
             // It may have begun by now, but that is not what this call found.
-            return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
+            let status = Some(Status::Pending);
+            return Ok(Answer { status, waiting: Vec::new(), ..Answer::of(&task, None) });
         }
-        Self::conclude(&*self.0.see_through(&ctx, new, pipeline.step_count()).await?)
+        Self::ended(&ctx, &*self.0.see_through(&ctx, new, total).await?)
     }
 }

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Library,
     segment::{decoded, encoded},
+    shelves::older,
 };
 use crate::{
     catalog::{Entry, Snapshot, Tree, Unshown},
@@ -73,6 +74,24 @@ impl Skills {
         });
         // It ends early only when the program does.
         read.await.unwrap_or_default()
+    }
+
+    /// The same, with the list of `before` where it says the same.
+    pub(super) fn taking_over(self, before: Option<&Self>) -> Self {
+        match before {
+            Some(before) => Self { listed: older(&before.listed, self.listed), ..self },
+            None => self,
+        }
+    }
+
+    /// The digests of all files, by their addresses.
+    pub(super) fn digests(&self) -> HashMap<String, String> {
+        let listed = self.listed.iter().map(|skill| &skill.resources);
+        let files = listed.flat_map(|files| match files {
+            Files::All(files) => files.as_slice(),
+            Files::Dynamic => &[],
+        });
+        files.map(|file| (file.uri.clone(), file.digest.clone())).collect()
     }
 
     /// All files, as they are listed.

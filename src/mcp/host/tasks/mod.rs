@@ -4,15 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use serde_json::json;
 
-use super::{done, refusal};
+use super::{
+    done,
+    questions::{form, response},
+    refusal,
+};
 use crate::{
     protocol::{
-        Context, Error, TaskHost,
-        task::{self, InputResponses, State},
+        Context, Error, TaskHost, Version,
+        task::{self, InputRequests, InputResponses, State},
     },
-    tasks::{self, Status, Task},
-    tools::{self, Office, Registry},
+    tasks::{self, Status, Task, Trigger, Waiting},
+    tools::{self, Form, Office, Registry},
 };
 
 /// How long to wait before asking again. Models take seconds to minutes.
@@ -28,13 +33,15 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// The task as the protocol shows it.
-    pub(super) fn show(&self, task: &Task) -> task::Task {
+    /// The task as the protocol shows it. What it waits for is a question to those who can be asked (`asks`), and told in
+    /// words to all others.
+    pub(super) fn show(&self, task: &Task, asks: bool) -> task::Task {
         let message = match task.status {
+            _ if !task.waiting.is_empty() => Some(waiting(task)),
             Status::Pending => Some("waiting to be begun".to_owned()),
             Status::Running => task.steps.last().map(|step| format!("finished {}", step.step)),
             Status::Failed => task.error.clone(),
-            Status::Completed | Status::Cancelled => None,
+            Status::AwaitingApproval | Status::Completed | Status::Cancelled => None,
         };
         let ended = task.status.is_final();
         task::Task {
@@ -44,13 +51,14 @@ impl Tasks {
             ttl: if ended { Some(age(task).saturating_add(KEPT)) } else { None },
             poll_interval: (!ended).then_some(POLL),
             message,
-            state: self.state(task),
+            state: self.state(task, asks),
         }
     }
 
-    fn state(&self, task: &Task) -> State {
+    fn state(&self, task: &Task, asks: bool) -> State {
         match task.status {
-            Status::Pending | Status::Running => State::Working,
+            _ if asks && !task.waiting.is_empty() => State::InputRequired(requests(task)),
+            Status::Pending | Status::Running | Status::AwaitingApproval => State::Working,
             Status::Cancelled => State::Cancelled,
             // A task that failed is a tool that failed, and that is a result.
             Status::Completed | Status::Failed => match self.registry.conclude(task) {
@@ -65,28 +73,64 @@ impl Tasks {
     /// Whoever may call tools may also read the tasks of the whole project with `get_task`; here a task is the answer
     /// to one call, and belongs to who made it.
     async fn find(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        if is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    /// The task `id` if the caller of `context` may see it: its own, and what no call began but a schedule or a webhook.
+    async fn see(&self, id: &str, context: &Context) -> Result<Arc<Task>, Error> {
+        let task = self.look_up(id).await?;
+        let of_nobody = [Trigger::CRON, Trigger::GITHUB].contains(&task.trigger);
+        if of_nobody || is_of(&task, context) { Ok(task) } else { Err(Error::task_not_found()) }
+    }
+
+    async fn look_up(&self, id: &str) -> Result<Arc<Task>, Error> {
         let task = self.office.task(id).await.map_err(|error| match error {
             tools::Error::Arguments(_) | tools::Error::NotFound { .. } => Error::task_not_found(),
             error => refusal(&error),
         })?;
-        let own = task.caller.as_deref() == Some(&**context.caller());
-        if own && self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
+        if self.registry.knows(&task) { Ok(task) } else { Err(Error::task_not_found()) }
     }
 }
 
 impl TaskHost for Tasks {
     fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<task::Task, Error>> {
-        Box::pin(async move { Ok(self.show(&*self.find(id, context).await?)) })
+        Box::pin(async move { Ok(self.show(&*self.see(id, context).await?, context.takes_forms())) })
     }
 
-    /// No task of a crew waits for its client, so whatever is answered is not waited for.
+    fn tells<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, bool> {
+        Box::pin(async move { self.see(id, context).await.is_ok() })
+    }
+
+    /// Answers are the decisions of whoever began the task. To turn away from a question leaves it open.
     fn update<'a>(
         &'a self,
         id: &'a str,
-        _: InputResponses,
+        responses: InputResponses,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move { self.find(id, context).await.map(drop) })
+        Box::pin(async move {
+            let task = self.find(id, context).await?;
+            let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
+            for waiting in &task.waiting {
+                let Some(said) = responses.get(&waiting.step).map(response) else { continue };
+                let Some(decision) = said.decision(context.caller()) else {
+                    if said == tools::Reply::Unanswered {
+                        continue;
+                    }
+                    let step = &waiting.step;
+                    return Err(Error::invalid_params(format!(
+                        "the answer to `{step}` needs `approved`: true or false"
+                    )));
+                };
+                match tasks.decide(&task.task_id, Some(&waiting.step), decision).await {
+                    // Somebody else was faster, and that counts.
+                    Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
+                    Err(error) => return Err(refusal(&error.into())),
+                }
+            }
+            Ok(())
+        })
     }
 
     fn cancel<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
@@ -103,10 +147,32 @@ impl TaskHost for Tasks {
     }
 }
 
+/// Whether the caller of `context` began `task`.
+fn is_of(task: &Task, context: &Context) -> bool {
+    task.caller.as_deref() == Some(&**context.caller())
+}
+
+/// What the task asks, by the steps that ask it.
+fn requests(task: &Task) -> InputRequests {
+    let request = |waiting: &Waiting| {
+        let question = form(&Form::approval(waiting));
+        json!({ "method": question.method(), "params": question.params(Version::V2026_07_28) })
+    };
+    task.waiting.iter().map(|waiting| (waiting.step.clone(), request(waiting))).collect()
+}
+
+/// The same in words.
+fn waiting(task: &Task) -> String {
+    let asked: Vec<_> =
+        task.waiting.iter().map(|waiting| format!("{} (`{}`)", waiting.question, waiting.step)).collect();
+    format!("waiting for an approval: {}", asked.join("; "))
+}
+
 /// The last of all times in a record.
 fn updated_at(task: &Task) -> Timestamp {
     let step = task.steps.last().map(|step| step.at);
-    let times = [task.started_at, step, task.completed_at];
+    let asked = task.waiting.iter().map(|waiting| waiting.since).max();
+    let times = [task.started_at, step, asked, task.completed_at];
     times.into_iter().flatten().fold(task.created_at, Timestamp::max)
 }
 

@@ -191,8 +191,8 @@ async fn a_long_call_is_a_task_of_the_crew() {
 #[tokio::test]
 async fn a_pipeline_is_answered_as_if_it_was_waited_for() {
     let stage = Stage::new();
-    stage.gate.add_permits(2);
     let id = stage.begin("run_pipeline", json!({"name": "verse", "execute": true})).await;
+    stage.gate.add_permits(2);
     let late = stage.ended(&id).await["result"].clone();
 
     let params = json!({"name": "run_pipeline", "arguments": {"name": "verse", "execute": true}});
@@ -227,8 +227,8 @@ async fn only_long_work_for_those_who_know_tasks_is_a_task() {
 #[tokio::test]
 async fn failure_is_a_result() {
     let stage = Stage::new();
-    stage.gate.add_permits(1);
     let id = stage.begin("run_employee", sing("fail")).await;
+    stage.gate.add_permits(1);
     let failed = stage.ended(&id).await;
     assert_eq!(failed["status"], "completed");
     assert_eq!(failed["statusMessage"], "the model is on strike");
@@ -249,6 +249,28 @@ async fn a_task_is_stopped_on_request() {
     assert_eq!(stage.get(&id).await["status"], "cancelled");
     let params = json!({"taskId": id, "inputResponses": {"k": {}}});
     stage.ask(&declaring(), "tasks/update", params).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_no_call_began_is_seen_by_all_and_stopped_by_none() {
+    let stage = Stage::new();
+    let tasks = stage.office.tasks().await.unwrap();
+    let order = tasks::NewTask {
+        kind: engine::EMPLOYEE_RUN,
+        target: "poet".to_owned(),
+        args: [("topic".to_owned(), "rain".to_owned())].into_iter().collect(),
+        options: serde_json::Map::default(),
+        trigger: Trigger::CRON,
+        caller: None,
+        idempotency_key: None,
+    };
+    let id = tasks.submit(order).await.unwrap().id;
+    assert_eq!(stage.get(id.as_str()).await["status"], "working");
+    for method in ["tasks/cancel", "tasks/update"] {
+        let params = json!({"taskId": id, "inputResponses": {}});
+        let refused = stage.ask(&declaring(), method, params).await.unwrap_err();
+        assert_eq!(refused.code(), -32602, "{method}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,123 @@
+//! `knowlyr-crew task`, and what a command says of a task that came to rest.
+
+use std::fmt::Write as _;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{
+    args::{Form, Global},
+    exit::{Error, Outcome},
+    pipeline, render, run,
+};
+use crate::{
+    app::{Environment, Journal},
+    engine::PIPELINE_RUN,
+    tasks::{self, Decision, Engine, Task, TaskId},
+    tools::{self, Office},
+};
+
+/// The words of `task`.
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    #[command(subcommand)]
+    command: TaskCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TaskCommand {
+    /// Let a task go on that waits for an approval, and see it through
+    Approve(ApproveArgs),
+}
+
+#[derive(Debug, Args)]
+struct ApproveArgs {
+    /// Id of the task
+    id: String,
+    /// What to decide about, when the task asks more than one thing
+    #[arg(long)]
+    step: Option<String>,
+    /// Refuse: the task fails
+    #[arg(long)]
+    refuse: bool,
+    /// Why, kept with the task
+    #[arg(long)]
+    comment: Option<String>,
+}
+
+pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) -> Result<Outcome, Error> {
+    let TaskCommand::Approve(args) = &args.command;
+    let id: TaskId = args
+        .id
+        .parse()
+        .map_err(|_| tools::Error::Arguments(format!("`{}` is no id of a task", args.id.escape_debug())))?;
+    let office = kept(global, env)?;
+    let tasks = office.tasks().await.map_err(elsewhere)?;
+    let approved = !args.refuse;
+    let decision = Decision { approved, comment: args.comment.clone(), by: Some("cli".to_owned()) };
+    tasks.decide(&id, args.step.as_deref(), decision).await?;
+    see_through(global, tasks, &id).await
+}
+
+/// The project with its tasks, for a command that begins or continues one of them and leaves the others alone.
+pub(super) fn kept(global: &Global, env: &Environment) -> Result<Office, Error> {
+    run::open(global, env, Journal::Own)
+}
+
+/// Says where the tasks are, when another process keeps them.
+pub(super) fn elsewhere(error: tasks::Error) -> Error {
+    match error {
+        tasks::Error::Owned { .. } => tools::Error::Unavailable {
+            message: format!(
+                "{error}; ask its server instead: `POST /run/pipeline/<name>`, `POST /tasks/<id>/approve`"
+            ),
+            retry_after: None,
+        }
+        .into(),
+        error => error.into(),
+    }
+}
+
+/// Waits until the task has come to rest, and tells how.
+pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) -> Result<Outcome, Error> {
+    tokio::select! {
+        task = tasks.settled(id) => match task {
+            Some(task) if !task.waiting.is_empty() => waits(global, &task),
+            Some(task) if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
+            Some(task) => other(global, &task),
+            None => Ok(Outcome::Failed),
+        },
+        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
+    }
+}
+
+/// Tells what the task waits for, and how to answer.
+fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
+    let id = &task.task_id;
+    if global.form() == Form::Json {
+        render::json(&json!({"task_id": id, "status": task.status, "waiting": task.waiting}))?;
+        return Ok(Outcome::Waiting);
+    }
+    let mut text = format!("task {id} waits for approval");
+    for waiting in &task.waiting {
+        let _ = write!(
+            text,
+            "\n  {}\n    knowlyr-crew task approve {id} --step {}",
+            waiting.question, waiting.step
+        );
+    }
+    text.push_str(
+        "\nadd `--refuse` to refuse, `--comment` to say why; a server takes `POST /tasks/<id>/approve`",
+    );
+    render::note(&text);
+    Ok(Outcome::Waiting)
+}
+
+fn other(global: &Global, task: &Task) -> Result<Outcome, Error> {
+    match (&task.error, global.form()) {
+        (Some(error), _) => render::error(error, std::iter::empty()),
+        (None, Form::Json) => render::json(&task.result)?,
+        (None, Form::Text) => render::note(&format!("task {} is {}", task.task_id, task.status.as_str())),
+    }
+    Ok(if task.status == tasks::Status::Completed { Outcome::Done } else { Outcome::Failed })
+}
