@@ -190,7 +190,7 @@ fn a2_15_sync_leaves_the_files_of_others_alone() {
     project.write(".crew/employees/next.md", &employee("next", "", "Work."));
     project.run(["sync", "--clean"]).success();
     assert_eq!((fs::read(&mine).unwrap(), fs::read(&broken).unwrap()), before);
-    assert!(!project.path().join(".claude/skills/worker").exists(), "what it wrote, it removes");
+    assert!(!project.path().join(".claude/skills/worker").is_dir(), "what it wrote, it removes");
     assert!(project.path().join(".claude/skills/next/SKILL.md").is_file());
 }
 
