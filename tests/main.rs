@@ -19,5 +19,6 @@ mod schemas;
 mod serve;
 mod stream;
 mod support;
+mod tools;
 mod webhook;
 mod wire;

@@ -33,7 +33,10 @@ pub struct Crew {
 
 impl fmt::Debug for Crew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crew").field("catalog", &self.catalog).field("models", &self.models).finish_non_exhaustive()
+        f.debug_struct("Crew")
+            .field("catalog", &self.catalog)
+            .field("models", &self.models)
+            .finish_non_exhaustive()
     }
 }
 

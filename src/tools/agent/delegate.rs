@@ -40,7 +40,11 @@ pub(super) async fn delegate(crew: &Arc<Crew>, job: &Job<'_>, args: DelegateArgs
 }
 
 /// Has it done as a task of its own, and answers with the id of that.
-pub(super) async fn delegate_async(office: &Office, job: &Job<'_>, args: DelegateArgs) -> Result<String, Error> {
+pub(super) async fn delegate_async(
+    office: &Office,
+    job: &Job<'_>,
+    args: DelegateArgs,
+) -> Result<String, Error> {
     if !args.task.trim().is_empty() {
         let message = "`delegate_async` takes no `task`: say what to do in `args`, or use `delegate`";
         return Err(Error::Arguments(message.to_owned()));

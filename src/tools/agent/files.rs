@@ -96,12 +96,14 @@ impl Tool for Grep {
 
     const NAME: &'static str = "grep";
     const TITLE: &'static str = "Search files";
-    const SUMMARY: &'static str = "Finds the lines in text files of the project that match a regular expression.";
+    const SUMMARY: &'static str =
+        "Finds the lines in text files of the project that match a regular expression.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, args: GrepArgs) -> Result<Text, Error> {
         let root = self.0.crew.root().to_owned();
-        let pattern = Regex::new(&args.pattern).map_err(|error| Error::Arguments(format!("`pattern`: {error}")))?;
+        let pattern =
+            Regex::new(&args.pattern).map_err(|error| Error::Arguments(format!("`pattern`: {error}")))?;
         apart(move || {
             let mut found = Vec::new();
             walk(&root, args.path.as_deref(), &mut |name, path| {
@@ -164,7 +166,9 @@ impl Tool for Glob {
 }
 
 /// Does `work` where it keeps nothing else waiting.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Failed(error.to_string())))
 }
 
@@ -201,7 +205,9 @@ fn read(path: &Path, name: &str) -> Result<String, Error> {
     }
     let mut text = String::new();
     match file.take(MOST_BYTES + 1).read_to_string(&mut text) {
-        Ok(length) if length as u64 > MOST_BYTES => Err(refused("is too long to be read whole; search it with `grep`")),
+        Ok(length) if length as u64 > MOST_BYTES => {
+            Err(refused("is too long to be read whole; search it with `grep`"))
+        }
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(refused("is no text")),
         Err(error) => Err(unreadable(name, &error)),

@@ -35,7 +35,8 @@ impl Bench {
 
     /// Has `job`'s employee use a tool.
     async fn use_tool(&self, job: &Job<'_>, call: &ToolCall) -> Result<String, Error> {
-        let gone = || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
+        let gone =
+            || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
         let office = self.office.reach().ok_or_else(gone)?;
         tracing::info!(employee = job.employee.name, tool = call.name, "an employee uses a tool");
         let args = RawValue::from_string(call.arguments.clone())

@@ -80,7 +80,8 @@ impl<'p> Policy<'p> {
     fn allows(&self, name: &str) -> bool {
         let named = |list: &[&str]| list.iter().any(|pattern| fits(pattern, name));
         let sheltered = |role: &&str| matches!(*role, "profile-researcher" | "profile-security");
-        if named(&self.deny) || self.roles.iter().any(|role| sheltered(role)) && NO_DELEGATION.contains(&name) {
+        if named(&self.deny) || self.roles.iter().any(|role| sheltered(role)) && NO_DELEGATION.contains(&name)
+        {
             return false;
         }
         let of_role = |role: &str| match ROLES.iter().find(|(known, _)| *known == role) {
@@ -127,9 +128,17 @@ mod tests {
         let all = ["file_read", "delegate", "mcp__web__fetch"];
         check(&all, json!({}), &all);
         check(&all, json!({"deny": ["mcp__*"]}), &["file_read", "delegate"]);
-        check(&all, json!({"roles": ["all"], "allow": ["delegate"], "deny": ["delegate", "Read"]}), &["mcp__web__fetch"]);
+        check(
+            &all,
+            json!({"roles": ["all"], "allow": ["delegate"], "deny": ["delegate", "Read"]}),
+            &["mcp__web__fetch"],
+        );
         check(&all, json!({"roles": ["readonly"]}), &["file_read"]);
-        check(&all, json!({"roles": ["readonly"], "allow": ["mcp__web__fetch"]}), &["file_read", "mcp__web__fetch"]);
+        check(
+            &all,
+            json!({"roles": ["readonly"], "allow": ["mcp__web__fetch"]}),
+            &["file_read", "mcp__web__fetch"],
+        );
         check(&all, json!({"roles": ["profile-security"]}), &["file_read", "mcp__web__fetch"]);
         check(&all, json!({"roles": ["unheard-of"]}), &[]);
     }
