@@ -20,5 +20,6 @@ mod serve;
 mod stream;
 mod support;
 mod weaknesses;
+mod tools;
 mod webhook;
 mod wire;

@@ -11,7 +11,7 @@ use crate::{
     catalog::Catalog,
     engine::{self, Crew},
     llm, tasks,
-    tools::Office,
+    tools::{self, Office},
 };
 
 /// Where the tasks of a project are kept, relative to its root.
@@ -39,7 +39,9 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
     let opener =
         Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
     let opener = Arc::new(opener);
-    Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())))
+    let office = Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())));
+    tools::equip(&office);
+    office
 }
 
 struct Opener {

@@ -17,7 +17,7 @@ use crate::{
     app::{self, Environment, Journal, Settings},
     base::{Tracker, text::closest},
     defs::Employee,
-    engine::{Answer, Given},
+    engine::{Answer, Given, Job},
     store::document::Replacement,
     tools::Office,
 };
@@ -59,11 +59,11 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
     let work = async {
-        let model = args.model.as_deref();
+        let job = Job::new(&employee, &given).on(args.model.as_deref());
         if aloud {
-            return aloud_to_its_end(&office, &employee, &given, model).await;
+            return aloud_to_its_end(&office, &job).await;
         }
-        let answer = office.crew.answer(&employee, &given, model).await?;
+        let answer = office.crew.answer(&job).await?;
         match (file, global.form()) {
             (Some(file), _) => file.end(&answer.output)?,
             (None, Form::Json) => render::json(&answer)?,
@@ -84,12 +84,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
 }
 
 /// Prints the answer while it comes in. A reader that has gone away ends the call.
-async fn aloud_to_its_end(
-    office: &Office,
-    employee: &Employee,
-    given: &Given,
-    model: Option<&str>,
-) -> Result<Answer, Error> {
+async fn aloud_to_its_end(office: &Office, job: &Job<'_>) -> Result<Answer, Error> {
     let mut print = render::Pieces::default();
     let mut broken = None;
     let say = |text: &str| match print.piece(text) {
@@ -99,7 +94,7 @@ async fn aloud_to_its_end(
             ControlFlow::Break(())
         }
     };
-    let answer = office.crew.answer_aloud(employee, given, model, say).await;
+    let answer = office.crew.answer_aloud(job, say).await;
     if let Some(error) = broken {
         return Err(error.into());
     }

@@ -1,12 +1,16 @@
 //! A crew: the definitions of a project and the models they run on.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, pipeline,
+    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox, pipeline,
     prompt::{self, Given},
     surroundings::{Language, Surroundings, git_branch},
 };
@@ -19,18 +23,36 @@ use crate::{
 };
 
 /// The definitions of a project, the models they run on, and what is to be known of the project itself.
-#[derive(Debug)]
 pub struct Crew {
     catalog: Catalog,
     llm: llm::Client,
     pub(super) models: Models,
     live: Live,
+    toolbox: OnceLock<Arc<dyn Toolbox>>,
+}
+
+impl fmt::Debug for Crew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crew")
+            .field("catalog", &self.catalog)
+            .field("models", &self.models)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Crew {
     /// A crew of the employees in `catalog`, which run on `models` unless they have their own.
     pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
-        Self { catalog, llm, models, live: Live::default() }
+        Self { catalog, llm, models, live: Live::default(), toolbox: OnceLock::new() }
+    }
+
+    /// Gives employees at work their tools; only the first toolbox counts.
+    pub fn equip(&self, toolbox: Arc<dyn Toolbox>) {
+        let _ = self.toolbox.set(toolbox);
+    }
+
+    pub(super) fn toolbox(&self) -> Option<&Arc<dyn Toolbox>> {
+        self.toolbox.get()
     }
 
     /// What employees at work have said so far.

@@ -1,6 +1,6 @@
 //! Why a crew cannot do what it is asked.
 
-use crate::llm;
+use crate::{llm, tasks::Failure};
 
 /// What stops a run before or while it works.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,17 @@ pub enum Error {
     /// A discussion cannot be held as it is asked for.
     #[error("{0}")]
     Discussion(String),
+    /// An employee calls one tool after the other and never answers.
+    #[error("employee `{employee}` called {calls} tools and gave no answer")]
+    EndlessTools {
+        /// Who.
+        employee: String,
+        /// How many it called.
+        calls: usize,
+    },
+    /// What was done could not be recorded, or was stopped.
+    #[error(transparent)]
+    Step(#[from] Failure),
     /// The model did not answer, or cannot.
     #[error(transparent)]
     Model(#[from] llm::Error),

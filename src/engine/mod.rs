@@ -10,6 +10,7 @@ mod error;
 mod exchange;
 mod graph;
 mod ground;
+mod job;
 mod live;
 mod model;
 mod order;
@@ -19,6 +20,7 @@ mod run;
 mod schedule;
 mod surroundings;
 pub mod template_files;
+mod toolbox;
 mod wiring;
 
 use std::{future::Future, sync::Arc};
@@ -32,6 +34,7 @@ pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
 pub use graph::mermaid;
 pub use ground::Refusal;
+pub use job::Job;
 pub use live::{Live, Output, Reader};
 pub use model::{Models, Variable};
 pub use order::Order;
@@ -39,6 +42,7 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, STREAM};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use toolbox::Toolbox;
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
 

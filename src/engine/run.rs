@@ -1,23 +1,14 @@
-//! An employee at work: its prompt to its model, the answer back.
+//! What an employee answers, and the task that has it answer.
 
 use std::{ops::ControlFlow, sync::Arc};
 
-use futures_util::StreamExt as _;
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Crew, Error, prompt::Given};
-use crate::{
-    base::clock::Stopwatch,
-    defs::Employee,
-    llm::{Event, Finish, Message, Reply, Request},
-    tasks::{Failure, Steps, Task},
-};
-
-/// What starts the conversation; the prompt itself is the system's part of it.
-const BEGIN: &str = "Begin the task described above.";
+use super::{Crew, Error, Job, prompt::Given};
+use crate::tasks::{Failure, Steps, Task};
 
 /// The option of a run of an employee that has it say its answer while it comes in.
 pub const STREAM: &str = "stream";
@@ -38,84 +29,16 @@ pub struct Answer {
     /// What it cost in US dollars; absent when the price of the model is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
+    /// How many tools were called on the way.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub tool_calls: usize,
     /// How long it took.
     pub duration_ms: u64,
 }
 
-impl Crew {
-    /// Puts `employee` to work once.
-    ///
-    /// # Errors
-    /// Missing values, or no usable answer from the model.
-    pub async fn answer(
-        &self,
-        employee: &Employee,
-        given: &Given,
-        model: Option<&str>,
-    ) -> Result<Answer, Error> {
-        let watch = Stopwatch::start();
-        let request = self.request(employee, given, model).await?;
-        conclude(employee, self.llm().complete(&request).await?, watch)
-    }
-
-    /// The same, told to `say` while it comes in, until that breaks off. The pieces together are the output.
-    ///
-    /// # Errors
-    /// As [`Crew::answer`], even after a part was told; [`Error::Unheard`] when `say` broke off.
-    pub async fn answer_aloud(
-        &self,
-        employee: &Employee,
-        given: &Given,
-        model: Option<&str>,
-        mut say: impl FnMut(&str) -> ControlFlow<()> + Send,
-    ) -> Result<Answer, Error> {
-        let watch = Stopwatch::start();
-        let request = self.request(employee, given, model).await?;
-        let mut telling = self.llm().stream(&request);
-        while let Some(event) = telling.next().await {
-            match event? {
-                Event::Text(text) if say(&text).is_break() => break,
-                Event::Text(_) => {}
-                Event::Done(reply) => return conclude(employee, *reply, watch),
-            }
-        }
-        // A stream ends with the answer or an error.
-        Err(Error::Unheard)
-    }
-
-    async fn request(
-        &self,
-        employee: &Employee,
-        given: &Given,
-        model: Option<&str>,
-    ) -> Result<Request, Error> {
-        let definitions = self.definitions().await;
-        Ok(Request {
-            model: self.model(&definitions, model, employee),
-            system: self.render(employee, given).await?,
-            messages: vec![Message::user(BEGIN)],
-            tools: Vec::new(),
-            max_tokens: employee.max_tokens,
-            temperature: employee.temperature,
-            fallback: self.fallback(&definitions, employee),
-            account: employee.name.clone(),
-        })
-    }
-}
-
-fn conclude(employee: &Employee, reply: Reply, watch: Stopwatch) -> Result<Answer, Error> {
-    if reply.finish == Finish::Refused {
-        return Err(Error::Refused { model: reply.model });
-    }
-    Ok(Answer {
-        employee: employee.name.clone(),
-        output: reply.said.text,
-        model: reply.model,
-        input_tokens: reply.usage.input_tokens,
-        output_tokens: reply.usage.output_tokens,
-        cost_usd: reply.cost_usd,
-        duration_ms: watch.elapsed_ms(),
-    })
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The body of an `employee.run` task. With the option [`STREAM`], what it says can be read along in [`Crew::live`].
@@ -127,16 +50,16 @@ pub(crate) async fn employee(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> 
         .run("answer", || async {
             let employee = crew.employee(&task.target_name).await?;
             let given = Given::named(task.args.clone());
-            let model = option(&task, "model");
+            let job = Job::new(&employee, &given).on(option(&task, "model")).recorded(&steps, "answer");
             if task.options.get(STREAM) != Some(&Value::Bool(true)) {
-                return Ok(crew.answer(&employee, &given, model).await?);
+                return Ok(crew.answer(&job).await?);
             }
             let output = crew.live().output(&task.task_id);
             let say = |text: &str| {
                 output.say(text);
                 ControlFlow::Continue(())
             };
-            Ok(crew.answer_aloud(&employee, &given, model, say).await?)
+            Ok(crew.answer_aloud(&job, say).await?)
         })
         .await?;
     serde_json::to_value(answer).map_err(|error| Failure::new(error.to_string()))

@@ -1,6 +1,10 @@
 //! What the tools work with: a crew, and the tasks it is given.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, watch};
@@ -23,6 +27,19 @@ pub struct Office {
     tasks: Arc<Lazy>,
 }
 
+/// An office that is not kept open by who knows of it.
+pub(super) struct Distant {
+    crew: Weak<Crew>,
+    tasks: Weak<Lazy>,
+}
+
+impl Distant {
+    /// The office, while it is open.
+    pub(super) fn reach(&self) -> Option<Office> {
+        Some(Office { crew: self.crew.upgrade()?, tasks: self.tasks.upgrade()? })
+    }
+}
+
 struct Lazy {
     open: OpenTasks,
     engine: OnceCell<Engine>,
@@ -34,6 +51,11 @@ impl Office {
     /// trace on disk and waits for nothing.
     pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
         Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new(), opened: Notify::new() }) }
+    }
+
+    /// The same, without keeping it open.
+    pub(super) fn distant(&self) -> Distant {
+        Distant { crew: Arc::downgrade(&self.crew), tasks: Arc::downgrade(&self.tasks) }
     }
 
     /// What the crew has been given to do.

@@ -172,6 +172,11 @@ impl Registry {
         self.entries.retain(|name, _| keep(name));
     }
 
+    /// Whether there is a tool `name`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
     /// What there is, in a stable order.
     pub fn specs(&self) -> impl ExactSizeIterator<Item = &Spec> {
         self.entries.values().map(|entry| &*entry.spec)
@@ -268,7 +273,7 @@ fn input_schema<T: JsonSchema>() -> Value {
 }
 
 /// The schema of `T` with everything inlined, as many clients do not follow `$ref`.
-fn schema<T: JsonSchema>(contract: fn(SchemaSettings) -> SchemaSettings) -> Value {
+pub(super) fn schema<T: JsonSchema>(contract: fn(SchemaSettings) -> SchemaSettings) -> Value {
     let settings = contract(SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;

@@ -2,7 +2,7 @@
 
 mod client;
 mod model;
-mod project;
+pub mod project;
 mod server;
 
 use std::time::Duration;

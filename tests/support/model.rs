@@ -45,8 +45,8 @@ pub struct FakeModel {
     _stop: oneshot::Sender<()>,
 }
 
-/// Makes an answer of a system prompt; an `Err` is an HTTP status.
-type Answer = dyn Fn(&str) -> Result<String, u16> + Send + Sync;
+/// Makes the content of an answer, in the form of Anthropic's Messages, of the body of a call; an `Err` is an HTTP status.
+type Answer = dyn Fn(&Value) -> Result<Value, u16> + Send + Sync;
 
 #[derive(Clone)]
 struct Provider {
@@ -60,16 +60,21 @@ struct Provider {
 impl FakeModel {
     /// Answers every call at once with what `answer` makes of its system prompt; an `Err` is an HTTP status.
     pub async fn answering(answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static) -> Self {
-        Self::start(answer, Semaphore::MAX_PERMITS).await
+        Self::start(saying(answer), Semaphore::MAX_PERMITS).await
+    }
+
+    /// Answers as many calls as [`FakeModel::release`] allows with the content that `act` makes of their bodies.
+    pub async fn acting(act: impl Fn(&Value) -> Value + Send + Sync + 'static) -> Self {
+        Self::start(move |body| Ok(act(body)), 0).await
     }
 
     /// Answers only as many calls as [`FakeModel::release`] allows; the others hang.
     pub async fn held(answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static) -> Self {
-        Self::start(answer, 0).await
+        Self::start(saying(answer), 0).await
     }
 
     async fn start(
-        answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static,
+        answer: impl Fn(&Value) -> Result<Value, u16> + Send + Sync + 'static,
         turns: usize,
     ) -> Self {
         let (asked, told) = mpsc::unbounded_channel();
@@ -166,13 +171,13 @@ impl FakeModel {
 }
 
 impl Provider {
-    async fn take(&self, body: &Value) -> Result<String, StatusCode> {
+    async fn take(&self, body: &Value) -> Result<Value, StatusCode> {
         self.calls.lock().unwrap().push(body.clone());
         let _ = self.asked.send(());
         let unanswered = Unanswered(Some(self.given_up.clone()));
         self.turns.acquire().await.unwrap().forget();
         unanswered.answered();
-        (self.answer)(&system(body)).map_err(|status| StatusCode::from_u16(status).unwrap())
+        (self.answer)(body).map_err(|status| StatusCode::from_u16(status).unwrap())
     }
 }
 
@@ -187,8 +192,8 @@ impl Provider {
     ) -> Response {
         self.calls.lock().unwrap().push(body.clone());
         let _ = self.asked.send(());
-        let text = match (self.answer)(&system(body)) {
-            Ok(text) => text,
+        let text = match (self.answer)(body) {
+            Ok(content) => text(&content).to_owned(),
             Err(status) => return refusal(StatusCode::from_u16(status).unwrap()),
         };
         let (head, tail) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
@@ -223,6 +228,17 @@ impl Drop for Unanswered {
     }
 }
 
+/// Makes text of a system prompt.
+fn saying(
+    answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static,
+) -> impl Fn(&Value) -> Result<Value, u16> + Send + Sync + 'static {
+    move |body| Ok(json!([{"type": "text", "text": answer(&system(body))?}]))
+}
+
+fn text(content: &Value) -> &str {
+    content[0]["text"].as_str().unwrap()
+}
+
 /// What a prompt of an employee of [`Project::small`](super::Project::small) tells to work on.
 pub fn work(prompt: &str) -> &str {
     prompt.split_once("Work on ").map_or("", |(_, work)| work.trim_end().trim_end_matches('.'))
@@ -247,12 +263,15 @@ async fn messages(State(provider): State<Provider>, Json(body): Json<Value>) -> 
         return provider.tell(&body, &[begun], piece, &[stopped, json!({"type": "message_stop"})]);
     }
     match provider.take(&body).await {
-        Ok(text) => Json(json!({
-            "id": "msg_1", "type": "message", "role": "assistant", "model": model,
-            "content": [{"type": "text", "text": text}], "stop_reason": "end_turn",
-            "usage": {"input_tokens": 11, "output_tokens": 7},
-        }))
-        .into_response(),
+        Ok(content) => {
+            let calls = content.as_array().unwrap().iter().any(|block| block["type"] == "tool_use");
+            Json(json!({
+                "id": "msg_1", "type": "message", "role": "assistant", "model": model,
+                "content": content, "stop_reason": if calls { "tool_use" } else { "end_turn" },
+                "usage": {"input_tokens": 11, "output_tokens": 7},
+            }))
+            .into_response()
+        }
         Err(status) => refusal(status),
     }
 }
@@ -266,9 +285,9 @@ async fn completions(State(provider): State<Provider>, Json(body): Json<Value>) 
         return provider.tell(&body, &[], piece, &[stopped, usage, Value::String("[DONE]".to_owned())]);
     }
     match provider.take(&body).await {
-        Ok(text) => Json(json!({
+        Ok(content) => Json(json!({
             "id": "chatcmpl-1", "object": "chat.completion", "model": model,
-            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text(&content)}}],
             "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18},
         }))
         .into_response(),

@@ -1,13 +1,18 @@
 //! One step of a pipeline: whether it runs and may run, how often it is tried, how long it may take.
 
-use std::{fmt::Write as _, future::Future, sync::Arc, sync::OnceLock, time::Duration};
+use std::{
+    fmt::Write as _,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
+use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{
-        Answer, Args, Crew, Error,
+        Answer, Args, Crew, Error, Job,
         crew::find_employee,
         prompt::Given,
         wiring::{Outputs, Unwired},
@@ -82,7 +87,7 @@ impl OneRun<'_> {
         };
         let work = || async {
             let _place = self.width.acquire().await;
-            match self.work(step, index, outputs).await {
+            match self.work(step, index, outputs, &name).await {
                 Err(failure) if !self.pipeline.fail_fast => Ok(failed(failure)),
                 ended => ended,
             }
@@ -148,15 +153,25 @@ impl OneRun<'_> {
         Err(Failure::new(refusal))
     }
 
-    async fn work(&self, step: &Step, index: usize, outputs: &Outputs) -> Result<StepRun, Failure> {
+    async fn work(
+        &self,
+        step: &Step,
+        index: usize,
+        outputs: &Outputs,
+        name: &str,
+    ) -> Result<StepRun, Failure> {
         if !self.runs(step, outputs)? {
             return Ok(StepRun { skipped: true, ..blank(step, index) });
         }
         let employee = find_employee(self.definitions, &step.employee)?;
         let given = Given::named(outputs.wire(step, &self.args).map_err(unwired)?);
-        let model = asked(self.model, step);
         let limit = step.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        let attempt = || self.crew.answer(&employee, &given, model);
+        let (who, values) = (&*employee, &given);
+        let attempt = move |number: u32| -> BoxFuture<'_, Result<Answer, Error>> {
+            let name = if number == 0 { name.to_owned() } else { format!("{name}+{number}") };
+            let job = Job::new(who, values).on(asked(self.model, step)).recorded(self.steps, name);
+            Box::pin(async move { self.crew.answer(&job).await })
+        };
         let answer = persist(step.attempts, limit, attempt).await?;
         Ok(StepRun {
             employee: answer.employee,
@@ -185,25 +200,26 @@ fn refused(decision: &Decision) -> String {
 
 /// Tries up to `attempts` times, each time for at most `limit`. The pauses double, and are longer by chance so that
 /// the members of a group do not come back together.
-async fn persist<F: Future<Output = Result<Answer, Error>>>(
+async fn persist<'w>(
     attempts: u32,
     limit: Option<Duration>,
-    attempt: impl Fn() -> F,
+    attempt: impl Fn(u32) -> BoxFuture<'w, Result<Answer, Error>>,
 ) -> Result<Answer, Error> {
     let mut pause = FIRST_PAUSE;
-    let mut left = attempts.max(1);
+    let last = attempts.max(1) - 1;
+    let mut number = 0;
     loop {
-        left -= 1;
         let tried = match limit {
-            None => attempt().await,
-            Some(limit) => match tokio::time::timeout(limit, attempt()).await {
+            None => attempt(number).await,
+            Some(limit) => match tokio::time::timeout(limit, attempt(number)).await {
                 Ok(tried) => tried,
                 Err(_) => Err(Error::TimedOut { seconds: limit.as_secs() }),
             },
         };
         match tried {
-            Err(error) if left > 0 && may_pass(&error) => {
-                tracing::info!(%error, left, "a step is tried again");
+            Err(error) if number < last && may_pass(&error) => {
+                number += 1;
+                tracing::info!(%error, number, "a step is tried again");
                 let chance = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
                 tokio::time::sleep(pause.mul_f64(1.0 + chance / 2.0)).await;
                 pause *= 2;

@@ -1,0 +1,233 @@
+//! An employee at work: its conversation with its model, and the tools it calls on the way.
+
+use std::{borrow::Cow, ops::ControlFlow};
+
+use futures_util::StreamExt as _;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Answer, Crew, Error, prompt::Given};
+use crate::{
+    base::{clock::Stopwatch, text::truncate},
+    defs::Employee,
+    llm::{Event, Finish, Message, Reply, Request, ToolCall, ToolResult, Usage},
+    tasks::{Failure, Steps},
+};
+
+/// What starts the conversation; the prompt itself is the system's part of it.
+const BEGIN: &str = "Begin the task described above.";
+/// How often a model may be told what its tools gave before it has to answer.
+const MOST_TURNS: usize = 16;
+/// How many tools it may call in all.
+const MOST_CALLS: usize = 64;
+/// Most characters that are kept of what a tool gave.
+const RESULT_CHARS: usize = 10_000;
+
+/// One piece of work for one employee.
+#[derive(Debug, Clone)]
+pub struct Job<'j> {
+    /// Who works.
+    pub employee: &'j Employee,
+    /// The values for its prompt.
+    pub given: &'j Given,
+    /// The model the run asks for.
+    pub model: Option<&'j str>,
+    /// What is said to begin with, when it is not the prompt alone that says what to do.
+    pub task: Option<&'j str>,
+    /// How many employees have handed it on so far.
+    pub depth: u8,
+    /// Where the turns of a conversation with tools are recorded.
+    pub steps: Steps,
+    /// What their names begin with; unique within the task.
+    pub name: Cow<'j, str>,
+}
+
+impl<'j> Job<'j> {
+    /// The work of `employee` with these values, recorded nowhere.
+    pub fn new(employee: &'j Employee, given: &'j Given) -> Self {
+        let (steps, name) = (Steps::ephemeral(), Cow::Borrowed("answer"));
+        Self { employee, given, model: None, task: None, depth: 0, steps, name }
+    }
+
+    /// The same on the model that is asked for, if one is.
+    #[must_use]
+    pub fn on(self, model: Option<&'j str>) -> Self {
+        Self { model, ..self }
+    }
+
+    /// The same, recorded among `steps` under names that begin with `name`.
+    #[must_use]
+    pub fn recorded(self, steps: &Steps, name: impl Into<Cow<'j, str>>) -> Self {
+        Self { steps: steps.clone(), name: name.into(), ..self }
+    }
+
+    /// What the steps of one call are called.
+    fn of_call(&self, turn: usize, number: usize) -> Job<'j> {
+        Self { name: format!("{}/tool-{turn}.{number}", self.name).into(), ..self.clone() }
+    }
+}
+
+/// Whoever hears an answer while it comes in.
+type Say<'s> = &'s mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
+
+/// What is recorded of a turn: the reply, without the price, which may change.
+#[derive(Debug, Serialize, Deserialize)]
+struct Turn(Reply);
+
+/// What a conversation has taken so far.
+#[derive(Debug, Default)]
+struct Account {
+    usage: Usage,
+    /// `None` once something has no known price.
+    cost_usd: Option<f64>,
+    calls: usize,
+}
+
+impl Crew {
+    /// Puts an employee to work once. One that has tools may call them, and is told what they give, until it answers.
+    ///
+    /// # Errors
+    /// Missing values, no usable answer from the model, or tools called without end.
+    pub async fn answer(&self, job: &Job<'_>) -> Result<Answer, Error> {
+        self.converse(job, None).await
+    }
+
+    /// The same, told to `say` while it comes in, until that breaks off. For an employee without tools the pieces together
+    /// are the output; one with tools may say something before it calls them, too.
+    ///
+    /// # Errors
+    /// As [`Crew::answer`], even after a part was told; [`Error::Unheard`] when `say` broke off.
+    pub async fn answer_aloud(
+        &self,
+        job: &Job<'_>,
+        mut say: impl FnMut(&str) -> ControlFlow<()> + Send,
+    ) -> Result<Answer, Error> {
+        self.converse(job, Some(&mut say)).await
+    }
+
+    async fn converse(&self, job: &Job<'_>, mut say: Option<Say<'_>>) -> Result<Answer, Error> {
+        let watch = Stopwatch::start();
+        let mut request = self.request(job).await?;
+        let mut account = Account { cost_usd: Some(0.0), ..Account::default() };
+        if request.tools.is_empty() {
+            let reply = self.turn(&request, &mut say).await?;
+            account.add(&reply);
+            return conclude(job, reply, &account, watch);
+        }
+        for turn in 1..=MOST_TURNS {
+            let name = format!("{}/turn-{turn}", job.name);
+            let said = async { self.turn(&request, &mut say).await.map(Turn) };
+            let Turn(reply) = once(&job.steps, &name, said).await?;
+            account.add(&reply);
+            if reply.said.calls.is_empty() {
+                return conclude(job, reply, &account, watch);
+            }
+            account.calls += reply.said.calls.len();
+            if account.calls > MOST_CALLS {
+                break;
+            }
+            let mut results = Vec::new();
+            for (number, call) in reply.said.calls.iter().enumerate() {
+                results.push(self.use_tool(&job.of_call(turn, number), &request, call).await?);
+            }
+            request.messages.push(Message::Assistant(reply.said));
+            request.messages.push(Message::Tools(results));
+        }
+        Err(Error::EndlessTools { employee: job.employee.name.clone(), calls: account.calls })
+    }
+
+    /// Asks once.
+    async fn turn(&self, request: &Request, say: &mut Option<Say<'_>>) -> Result<Reply, Error> {
+        let reply = match say {
+            None => self.llm().complete(request).await?,
+            Some(say) => {
+                let mut telling = self.llm().stream(request);
+                loop {
+                    match telling.next().await.transpose()? {
+                        Some(Event::Text(text)) if say(&text).is_break() => return Err(Error::Unheard),
+                        Some(Event::Text(_)) => {}
+                        Some(Event::Done(reply)) => break *reply,
+                        // A stream ends with the answer or an error.
+                        None => return Err(Error::Unheard),
+                    }
+                }
+            }
+        };
+        if reply.finish == Finish::Refused {
+            return Err(Error::Refused { model: reply.model });
+        }
+        Ok(reply)
+    }
+
+    /// Calls one tool, as a step. A tool that is not offered is not called.
+    async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<ToolResult, Error> {
+        let offered = request.tools.iter().any(|tool| tool.name == call.name);
+        let work = async {
+            let given = match self.toolbox() {
+                Some(toolbox) if offered => toolbox.call(job, call).await,
+                _ => Err(format!("there is no tool `{}`", call.name)),
+            };
+            let (is_error, text) = match given {
+                Ok(text) => (false, text),
+                Err(text) => (true, text),
+            };
+            let text = truncate(&text, RESULT_CHARS);
+            Ok(ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error })
+        };
+        once(&job.steps, &job.name, work).await
+    }
+
+    async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
+        let definitions = self.definitions().await;
+        let employee = job.employee;
+        Ok(Request {
+            model: self.model(&definitions, job.model, employee),
+            system: self.render(employee, job.given).await?,
+            messages: vec![Message::user(job.task.unwrap_or(BEGIN))],
+            tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
+            max_tokens: employee.max_tokens,
+            temperature: employee.temperature,
+            fallback: self.fallback(&definitions, employee),
+            account: employee.name.clone(),
+        })
+    }
+}
+
+/// Does `work` as a step, unless that was done before, and keeps the kind of its error.
+async fn once<T: Serialize + DeserializeOwned>(
+    steps: &Steps,
+    name: &str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let mut failed = None;
+    let noted = async {
+        work.await.map_err(|error| {
+            let failure = Failure::new(error.to_string());
+            failed = Some(error);
+            failure
+        })
+    };
+    let ran = steps.run(name, || noted).await;
+    ran.map_err(|failure| failed.unwrap_or(Error::Step(failure)))
+}
+
+impl Account {
+    fn add(&mut self, reply: &Reply) {
+        self.usage.input_tokens += reply.usage.input_tokens;
+        self.usage.cached_input_tokens += reply.usage.cached_input_tokens;
+        self.usage.output_tokens += reply.usage.output_tokens;
+        self.cost_usd = self.cost_usd.zip(reply.cost_usd).map(|(so_far, more)| so_far + more);
+    }
+}
+
+fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) -> Result<Answer, Error> {
+    Ok(Answer {
+        employee: job.employee.name.clone(),
+        output: reply.said.text,
+        model: reply.model,
+        input_tokens: account.usage.input_tokens,
+        output_tokens: account.usage.output_tokens,
+        cost_usd: account.cost_usd,
+        tool_calls: account.calls,
+        duration_ms: watch.elapsed_ms(),
+    })
+}

@@ -1,0 +1,172 @@
+//! Employees that use tools while they work.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{FakeModel, Project, Server, project::Finished};
+
+/// A project of an employee `clerk` with these settings, and one `poet`.
+fn project(settings: &str) -> Project {
+    let project = Project::empty();
+    let employee = |name: &str, more: &str| {
+        let text = format!(
+            "---\nname: {name}\ndescription: Uses tools\nmodel: claude-test\n{more}\n---\n\nI am {name}.\n"
+        );
+        project.write(&format!(".crew/employees/{name}.md"), &text);
+    };
+    employee("clerk", settings);
+    employee("poet", "args:\n  - {name: theme, required: true}");
+    project.write("notes.txt", "first\n第二行 tea\nthird\n");
+    project
+}
+
+fn run(project: &Project, fake: &FakeModel) -> Finished {
+    fake.release(100);
+    project.run_in(&fake.env(), ["run", "clerk", "--execute", "--json"])
+}
+
+fn call(id: &str, tool: &str, input: Value) -> Value {
+    json!({"type": "tool_use", "id": id, "name": tool, "input": input})
+}
+
+fn say(text: &str) -> Value {
+    json!([{"type": "text", "text": text}])
+}
+
+/// What the tools gave, as the last turn of a conversation tells it: each text, and whether it was an error.
+fn results(body: &Value) -> Vec<(String, bool)> {
+    let turns = body["messages"].as_array().unwrap();
+    let blocks = turns.last().unwrap()["content"].as_array().cloned().unwrap_or_default();
+    let result =
+        |block: &Value| (block["content"].as_str().unwrap().to_owned(), block["is_error"].as_bool().unwrap());
+    blocks.iter().map(result).collect()
+}
+
+/// A model that calls these tools at once, and then says what they gave.
+async fn calling(calls: Vec<Value>) -> FakeModel {
+    FakeModel::acting(move |body| match results(body).as_slice() {
+        [] => Value::Array(calls.clone()),
+        given => say(&given.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join("|")),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_employee_is_told_what_its_tools_give() {
+    let fake = calling(vec![
+        call("a", "file_read", json!({"path": "notes.txt", "offset": 2, "limit": 1})),
+        call("b", "grep", json!({"pattern": "te."})),
+        call("c", "glob", json!({"pattern": "*.txt"})),
+    ])
+    .await;
+    let project = project("tools: [Read, grep, glob, bash, mcp__gone__away]");
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert_eq!(answer["output"], "2\t第二行 tea\n|notes.txt:2: 第二行 tea|notes.txt");
+    assert_eq!(
+        (&answer["tool_calls"], &answer["input_tokens"], &answer["output_tokens"]),
+        (&json!(3), &json!(22), &json!(14))
+    );
+    let bodies = fake.bodies();
+    let offered: Vec<_> = bodies[0]["tools"].as_array().unwrap().iter().map(|tool| &tool["name"]).collect();
+    assert_eq!(offered, ["file_read", "grep", "glob"], "what is not here is not offered");
+    assert_eq!(bodies[0]["tools"][0]["input_schema"]["required"], json!(["path"]));
+    assert_eq!(bodies.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_closed_stays_closed() {
+    let paths = [
+        ".env",
+        "../secret.txt",
+        "/etc/passwd",
+        "link.txt",
+        "private/keys.yaml",
+        "a/../.env",
+        "gone.txt",
+        ".",
+    ];
+    let calls =
+        paths.iter().enumerate().map(|(at, path)| call(&at.to_string(), "file_read", json!({"path": path})));
+    let mut calls: Vec<_> = calls.collect();
+    calls.push(call("all", "grep", json!({"pattern": "s3cret"})));
+    calls.push(call("other", "approve_task", json!({"task_id": "x", "approved": true})));
+    calls.push(call("odd", "file_read", json!({"pth": "notes.txt"})));
+    let fake = calling(calls).await;
+    let project = project("tools: [file_read, grep, approve_task]\npermissions: {allow: ['*']}");
+    for path in [".env", "private/keys.yaml", "node_modules/a.txt"] {
+        project.write(path, "s3cret");
+    }
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    fs::write(outside.path(), "s3cret").unwrap();
+    std::os::unix::fs::symlink(outside.path(), project.path().join("link.txt")).unwrap();
+    run(&project, &fake).success();
+    let given = results(&fake.bodies()[1]);
+    for ((text, is_error), path) in given.iter().zip(paths) {
+        assert!(*is_error && !text.contains("s3cret"), "{path}: {text}");
+    }
+    let rest: Vec<_> = given.iter().skip(paths.len()).collect();
+    assert_eq!(*rest[0], ("no line matches".to_owned(), false));
+    assert_eq!(*rest[1], ("there is no tool `approve_task`".to_owned(), true));
+    assert!(rest[2].1 && rest[2].0.contains("unknown field `pth`"), "{rest:?}");
+}
+
+#[tokio::test]
+async fn work_is_handed_on_but_not_for_ever() {
+    let fake = FakeModel::acting(|body| {
+        let system = body["system"].as_str().unwrap();
+        match results(body).first() {
+            Some((text, _)) => say(&format!("clerk heard: {text}")),
+            None if system.contains("I am poet.") => {
+                say(&format!("a poem of {}", body["messages"][0]["content"]))
+            }
+            None if body["tools"].as_array().unwrap().is_empty() => say("nobody left"),
+            None => json!([call(
+                "a",
+                "delegate",
+                json!({"employee": "poet", "task": "of tea", "args": {"theme": "tea"}})
+            )]),
+        }
+    })
+    .await;
+    let project = project("tools: [delegate]");
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert_eq!(answer["output"], "clerk heard: a poem of \"of tea\"");
+
+    // Everybody hands it on to himself; the fourth has nobody to hand it on to.
+    let fake = FakeModel::acting(|body| match (results(body).first(), body["tools"].is_array()) {
+        (Some((text, _)), _) => say(&format!("({text})")),
+        (None, true) => json!([call("a", "delegate", json!({"employee": "clerk", "task": "again"}))]),
+        (None, false) => say("enough"),
+    })
+    .await;
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert_eq!(answer["output"], "(((enough)))");
+}
+
+#[tokio::test]
+async fn tools_are_not_called_without_end() {
+    let fake = FakeModel::acting(|_| json!([call("a", "glob", json!({}))])).await;
+    let said = run(&project("tools: [glob]"), &fake).status(1);
+    assert!(said.contains("employee `clerk` called 16 tools and gave no answer"), "{said}");
+    assert_eq!(fake.bodies().len(), 16);
+}
+
+#[tokio::test]
+async fn what_was_said_and_given_is_not_said_and_given_again() {
+    let mut fake = calling(vec![call("a", "file_read", json!({"path": "notes.txt"}))]).await;
+    let project = project("tools: [file_read]");
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/employee/clerk", &json!({})).await;
+    fake.asked().await;
+    fake.release(1);
+    fake.asked().await;
+    server.kill();
+    // What the tool gave was recorded, so it counts, whatever the file says now.
+    project.write("notes.txt", "changed");
+    let server = Server::start(&project, &[], &fake.env());
+    fake.release(10);
+    let task = server.ended(&id).await;
+    assert_eq!(task["result"]["output"], "1\tfirst\n2\t第二行 tea\n3\tthird\n", "{task}");
+    assert_eq!(fake.bodies().len(), 3, "the first turn was not asked for again");
+}
