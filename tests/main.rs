@@ -19,7 +19,7 @@ mod schemas;
 mod serve;
 mod stream;
 mod support;
-mod weaknesses;
 mod tools;
+mod weaknesses;
 mod webhook;
 mod wire;
