@@ -195,14 +195,14 @@ mod tests {
     #[test]
     fn middleware_sees_the_ids_that_jsonrpsee_can_hold() {
         #[track_caller]
-        fn check(token: &str, expected: RpcId<'_>) {
-            assert_eq!(rpc_id(Id::parse(token).unwrap()), expected);
+        fn check(token: &str, expected: &RpcId<'_>) {
+            assert_eq!(rpc_id(Id::parse(token).unwrap()), *expected);
         }
-        check("1", RpcId::Number(1));
-        check("18446744073709551615", RpcId::Number(u64::MAX));
-        check(r#""a""#, RpcId::Str("a".into()));
-        check(r#""\u0061""#, RpcId::Str("a".into()));
-        check("-5", RpcId::Null);
-        check("99999999999999999999", RpcId::Null);
+        check("1", &RpcId::Number(1));
+        check("18446744073709551615", &RpcId::Number(u64::MAX));
+        check(r#""a""#, &RpcId::Str("a".into()));
+        check(r#""\u0061""#, &RpcId::Str("a".into()));
+        check("-5", &RpcId::Null);
+        check("99999999999999999999", &RpcId::Null);
     }
 }
