@@ -88,7 +88,8 @@ impl Crew {
     /// # Errors
     /// Missing values, no usable answer from the model, or tools called without end.
     pub async fn answer(&self, job: &Job<'_>) -> Result<Answer, Error> {
-        self.converse(job, None).await
+        // Boxed, as it is large, and may be inside itself when work is handed on.
+        Box::pin(self.converse(job, None)).await
     }
 
     /// The same, told to `say` while it comes in, until that breaks off. For an employee without tools the pieces together
@@ -101,7 +102,7 @@ impl Crew {
         job: &Job<'_>,
         mut say: impl FnMut(&str) -> ControlFlow<()> + Send,
     ) -> Result<Answer, Error> {
-        self.converse(job, Some(&mut say)).await
+        Box::pin(self.converse(job, Some(&mut say))).await
     }
 
     async fn converse(&self, job: &Job<'_>, mut say: Option<Say<'_>>) -> Result<Answer, Error> {
@@ -111,7 +112,7 @@ impl Crew {
         if request.tools.is_empty() {
             let reply = self.turn(&request, &mut say).await?;
             account.add(&reply);
-            return conclude(job, reply, &account, watch);
+            return Ok(conclude(job, reply, &account, watch));
         }
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
@@ -119,7 +120,7 @@ impl Crew {
             let Turn(reply) = once(&job.steps, &name, said).await?;
             account.add(&reply);
             if reply.said.calls.is_empty() {
-                return conclude(job, reply, &account, watch);
+                return Ok(conclude(job, reply, &account, watch));
             }
             account.calls += reply.said.calls.len();
             if account.calls > MOST_CALLS {
@@ -219,8 +220,8 @@ impl Account {
     }
 }
 
-fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) -> Result<Answer, Error> {
-    Ok(Answer {
+fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) -> Answer {
+    Answer {
         employee: job.employee.name.clone(),
         output: reply.said.text,
         model: reply.model,
@@ -229,5 +230,5 @@ fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) ->
         cost_usd: account.cost_usd,
         tool_calls: account.calls,
         duration_ms: watch.elapsed_ms(),
-    })
+    }
 }

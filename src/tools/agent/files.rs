@@ -66,8 +66,8 @@ impl Tool for FileRead {
             let (first, limit) = (args.offset.unwrap_or(1).max(1), args.limit.unwrap_or(MOST_LINES));
             let text = read(&inside(&root, &args.path)?, &args.path)?;
             let lines = text.lines().enumerate().skip(first - 1).take(limit.min(MOST_LINES));
-            let text = lines.map(|(at, line)| format!("{}\t{}\n", at + 1, shown(line))).collect();
-            Ok(Text { text })
+            let lines: Vec<_> = lines.map(|(at, line)| format!("{}\t{}\n", at + 1, shown(line))).collect();
+            Ok(Text { text: lines.concat() })
         })
         .await
     }
