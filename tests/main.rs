@@ -19,5 +19,6 @@ mod schemas;
 mod serve;
 mod stream;
 mod support;
+mod weaknesses;
 mod webhook;
 mod wire;

@@ -323,11 +323,17 @@ enum Refusal {
 
 fn read_text(path: &Path) -> Result<Arc<str>, Refusal> {
     // Looked at before it is opened: opening a pipe would wait for someone to write to it.
-    if !path.metadata().map_err(Refusal::Io)?.is_file() {
+    let seen = path.metadata().map_err(Refusal::Io)?;
+    if !seen.is_file() {
         return Err(Refusal::NoFile);
     }
+    if seen.len() > LARGEST {
+        return Err(Refusal::TooLarge);
+    }
     let file = fs::File::open(path).map_err(Refusal::Io)?;
-    let mut bytes = Vec::new();
+    // One more byte than it has, so that its end is seen without asking for more room.
+    let room = usize::try_from(seen.len()).unwrap_or_default() + 1;
+    let mut bytes = Vec::with_capacity(room);
     file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(Refusal::Io)?;
     if bytes.len() as u64 > LARGEST {
         return Err(Refusal::TooLarge);

@@ -87,13 +87,35 @@ impl Node {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,
+    /// It may be YAML, but more than is read.
+    pub(super) is_limit: bool,
     /// Where reading stopped, if that is known.
     pub(super) at: Option<Span>,
 }
 
+/// Most bytes of YAML, in a file of its own or before a Markdown text.
+const LONGEST: usize = 256 * 1024;
+
 /// Reads one document out of `text`, which starts `offset` bytes into its source. No document at all is `Null`.
 pub(super) fn parse(text: &str, offset: usize) -> Result<Node, Fault> {
-    let raw = match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options()) {
+    read(text, offset, options())
+}
+
+/// The same without aliases: an alias is a fault, so many small texts cannot unfold to much.
+pub(super) fn parse_unaliased(text: &str, offset: usize) -> Result<Node, Fault> {
+    let mut options = options();
+    if let Some(budget) = &mut options.budget {
+        budget.max_aliases = 0;
+    }
+    read(text, offset, options)
+}
+
+fn read(text: &str, offset: usize, options: Options) -> Result<Node, Fault> {
+    if text.len() > LONGEST {
+        let message = format!("it is longer than {} KiB", LONGEST / 1024);
+        return Err(Fault { message, is_limit: true, at: None });
+    }
+    let raw = match serde_yaml::from_str_with_options::<Spanned<Raw>>(text, options) {
         Ok(raw) => raw,
         Err(error) => match error.without_snippet() {
             serde_yaml::Error::Eof { .. } if is_blank(text) => return Ok(nothing(offset)),
@@ -107,13 +129,13 @@ pub(super) fn parse(text: &str, offset: usize) -> Result<Node, Fault> {
 fn options() -> Options {
     serde_yaml::options! {
         budget: serde_yaml::budget! {
-            max_events: 200_000,
-            max_nodes: 100_000,
+            max_events: 50_000,
+            max_nodes: 20_000,
             max_depth: 48,
             flow_nesting_limit: 48,
             max_aliases: 1_000,
             max_anchors: 1_000,
-            max_recorded_anchor_events: 100_000,
+            max_recorded_anchor_events: 20_000,
             max_documents: 2,
             max_merge_keys: 200,
         },
@@ -161,7 +183,7 @@ fn fault(error: &serde_yaml::Error, text: &str, offset: usize) -> Fault {
         let width = text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         Span { start: offset + start, end: offset + start + width }
     });
-    Fault { message, at }
+    Fault { is_limit: message == TOO_MUCH, message, at }
 }
 
 /// Where a line and a column, both from 1 and in characters, are in bytes.
@@ -176,11 +198,13 @@ fn byte_of(text: &str, line: u64, column: u64) -> usize {
     start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
 }
 
+const TOO_MUCH: &str = "it is too large, too deep, or its aliases unfold to too much";
+
 /// The first line, without the words on where it was found: the place is given as a label.
 fn one_line(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default();
     if line.starts_with("YAML document too large") {
-        return "it is too large, too deep, or its aliases unfold to too much".to_owned();
+        return TOO_MUCH.to_owned();
     }
     let line = line.split(" at line ").next().unwrap_or(line);
     line.trim().trim_end_matches(['.', ':']).to_owned()
@@ -417,10 +441,12 @@ mod tests {
             let before = format!("*a{}, ", level - 1).repeat(10);
             writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
         }
-        parse(&bomb, 0).unwrap_err();
+        assert!(parse(&bomb, 0).unwrap_err().is_limit);
         parse(&"[".repeat(10_000), 0).unwrap_err();
         parse(&"- ".repeat(10_000), 0).unwrap_err();
         parse(&"? ".repeat(10_000), 0).unwrap_err();
-        parse(&"x: 1\n".repeat(200_000), 0).unwrap_err();
+        parse(&"x: 1\n".repeat(15_000), 0).unwrap_err();
+        parse(&format!("x: {}", "y".repeat(LONGEST)), 0).unwrap_err();
+        parse_unaliased("a: &a 1\nb: *a", 0).unwrap_err();
     }
 }

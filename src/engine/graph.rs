@@ -187,6 +187,7 @@ fn label(text: &str) -> String {
             '<' => label.push_str("#lt;"),
             '>' => label.push_str("#gt;"),
             '`' => label.push_str("#96;"),
+            '\\' => label.push_str("#92;"),
             letter if letter.is_control() => label.push(' '),
             letter => label.push(letter),
         }

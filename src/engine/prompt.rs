@@ -231,3 +231,85 @@ fn output_section(output: &Output, language: Language) -> String {
     }
     section
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{base::clock, catalog::Project, defs::Arg};
+
+    fn around() -> Surroundings {
+        Surroundings {
+            root: PathBuf::from("/{date}/$a"),
+            project: Project::default(),
+            now: clock::now().to_zoned(jiff::tz::TimeZone::UTC),
+            git_branch: Some("{name}$1".to_owned()),
+        }
+    }
+
+    fn worker(body: &str, origin: Origin) -> Employee {
+        let arg = |name: &str| Arg { name: name.to_owned(), ..Arg::default() };
+        Employee {
+            name: "worker".to_owned(),
+            body: body.to_owned(),
+            args: vec![arg("a"), arg("ab"), arg("目标")],
+            origin,
+            ..Employee::default()
+        }
+    }
+
+    fn filled(employee: &Employee, values: [&str; 3], around: &Surroundings) -> String {
+        let given = Given { positional: values.map(str::to_owned).to_vec(), ..Given::default() };
+        body(employee, &given, around).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_looked_at_again(
+            text in r"([$@{}ab12目标]|\$\{|ARGUMENTS|\{date\}|\{cwd\}|\{git_branch\}|\$a|\$目标|\$\$| ){0,30}",
+            values in prop::array::uniform3(r"<[$@{}ab12目标]{0,12}(\{cwd\}|\$ARGUMENTS)?>"),
+        ) {
+            let around = around();
+            for origin in [Origin::Crew, Origin::Skill, Origin::Agent, Origin::Recipe] {
+                let employee = worker(&text, origin);
+                // Marks first, and the values in their place at the end: the same must come out.
+                let marked = filled(&employee, ["\u{1}", "\u{2}", "\u{3}"], &around);
+                let expected: String = marked
+                    .chars()
+                    .map(|letter| match letter {
+                        '\u{1}' => values[0].clone(),
+                        '\u{2}' => values[1].clone(),
+                        '\u{3}' => values[2].clone(),
+                        other => other.to_string(),
+                    })
+                    .collect();
+                let [a, b, c] = &values;
+                prop_assert_eq!(filled(&employee, [a, b, c], &around), expected);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_rendering_panic(text in "\\PC{0,80}", value in "\\PC{0,40}") {
+            let around = around();
+            for origin in [Origin::Crew, Origin::Skill] {
+                let employee = worker(&text, origin);
+                filled(&employee, [&value, "", &value], &around);
+                render(&employee, &Given::default(), &around).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_out_is_as_long_as_what_goes_in() {
+        // A megabyte of places and a megabyte of values: no more than their sum, however they are nested.
+        let around = around();
+        let employee = worker(&"$b{x}$".repeat(150_000), Origin::Crew);
+        let value = "$a{date}".repeat(130_000);
+        assert_eq!(filled(&employee, [&value, "", ""], &around).len(), 900_000);
+        let employee = worker("$a|$目标", Origin::Crew);
+        assert_eq!(filled(&employee, [&value, "", "x"], &around).len(), value.len() + 2);
+    }
+}

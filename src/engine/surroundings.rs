@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -67,12 +68,24 @@ pub(crate) fn git_branch(root: &Path) -> Option<String> {
         dot_git
     } else {
         // In a linked work tree `.git` is a file that says where the real folder is.
-        let text = fs::read_to_string(&dot_git).ok()?;
-        dot_git.parent()?.join(text.strip_prefix("gitdir:")?.trim())
+        let line = first_line(&dot_git)?;
+        dot_git.parent()?.join(line.strip_prefix("gitdir:")?.trim())
     };
-    let head = fs::read_to_string(folder.join("HEAD")).ok()?;
-    let head = head.trim();
+    let head = first_line(&folder.join("HEAD"))?;
     Some(head.strip_prefix("ref: refs/heads/").unwrap_or("HEAD").to_owned())
+}
+
+/// The first line of a small file, trimmed. A repository is somebody else's text, so no more than that is read.
+fn first_line(path: &Path) -> Option<String> {
+    /// Longer than any path.
+    const MOST: u64 = 8192;
+    // Opening a pipe would wait for someone to write to it.
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    fs::File::open(path).ok()?.take(MOST).read_to_string(&mut text).ok()?;
+    Some(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 /// The language of the words that surround an employee's own.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use client::{Reply, client};
 pub use model::{FakeModel, work};
-pub use project::Project;
+pub use project::{Finished, Project};
 pub use server::Server;
 
 /// The longest anything may take on a busy machine; a test that waits longer has failed.

@@ -22,7 +22,8 @@ pub(super) fn block(parts: &Parts<'_>, report: &mut Report<'_>) -> Option<Node> 
         Ok(node) => return Some(node),
         Err(fault) => fault,
     };
-    let Some(entries) = fields(parts.yaml, parts.yaml_start) else {
+    let entries = if fault.is_limit { None } else { fields(parts.yaml, parts.yaml_start) };
+    let Some(entries) = entries else {
         return reader::block(parts.yaml, parts.yaml_start, report);
     };
     let span = fault.at.unwrap_or(Span { start: parts.yaml_start, end: parts.yaml_start });
@@ -53,7 +54,8 @@ fn fields(text: &str, offset: usize) -> Option<Vec<(Node, Node)>> {
         .zip(ends)
         .filter_map(|((start, key), end)| {
             let block = text.get(*start..end)?;
-            if let Ok(Node { value: Value::Map(mut entries), .. }) = yaml::parse(block, offset + start)
+            if let Ok(Node { value: Value::Map(mut entries), .. }) =
+                yaml::parse_unaliased(block, offset + start)
                 && entries.len() == 1
             {
                 return entries.pop();

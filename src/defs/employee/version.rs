@@ -101,6 +101,10 @@ fn edit(entries: &[(Node, Node)], text: &str, key: &str, value: &str) -> Option<
     // A byte order mark stays the first thing in the file.
     let line = if line == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { line };
     let indent = text.get(line..first)?;
+    if !indent.trim().is_empty() {
+        // `{name: …}` on one line, or something else before the first field.
+        return Some((first, first, format!("{key}: {quoted}, ")));
+    }
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     Some((line, line, format!("{indent}{key}: {quoted}{end}")))
 }

@@ -49,8 +49,11 @@ fn asked(kind: SchemaKind) -> Asked {
     asked::take()
 }
 
-/// Where in a schema stands what a parser calls so; the root has no name.
-const PLACES: [(SchemaKind, &[(&str, &[&str])]); 7] = [
+/// What a parser calls a map of fields, and its names among the definitions of a schema; the root has no name.
+type Named = (&'static str, &'static [&'static str]);
+
+/// Where in a schema stands what a parser calls so.
+const PLACES: [(SchemaKind, &[Named]); 7] = [
     (SchemaKind::Employee, &[("an employee", &[""]), ("an argument", &["Arg"]), ("`output`", &["Output"])]),
     (
         SchemaKind::Pipeline,

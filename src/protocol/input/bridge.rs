@@ -12,7 +12,8 @@ use crate::protocol::{Context, Error, Session};
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Asks all `questions` at once, and waits for their answers. What a client that cannot be reached, or does not answer in
-/// time, leaves open is answered with [`Reply::Error`]: the handler knows best what becomes of the request then.
+/// time, leaves open is answered with [`Reply::Error`], and why is told: the handler knows best what becomes of the
+/// request then.
 ///
 /// # Errors
 /// `-32603` when too many questions are open already.
@@ -20,8 +21,8 @@ pub(super) async fn ask(
     context: &Context,
     session: &Arc<Session>,
     questions: Vec<(String, Question)>,
-) -> Result<BTreeMap<String, Reply>, Error> {
-    let mut replies = BTreeMap::new();
+) -> Result<(BTreeMap<String, Reply>, Option<&'static str>), Error> {
+    let (mut replies, mut silence) = (BTreeMap::new(), None);
     let mut waiting = Vec::with_capacity(questions.len());
     for (key, question) in questions {
         let pending = session.expect(context)?;
@@ -36,6 +37,7 @@ pub(super) async fn ask(
             waiting.push((key, pending));
         } else {
             let why = "the client cannot be asked: it reads too slowly, or has no stream";
+            silence = Some(why);
             replies.insert(key, Reply::none(why));
         }
     }
@@ -45,10 +47,12 @@ pub(super) async fn ask(
             Ok(reply) => reply?,
             Err(_) => {
                 tracing::info!("a client did not answer a question in time");
-                Reply::none("the client did not answer in time")
+                let why = "the client did not answer in time";
+                silence = Some(why);
+                Reply::none(why)
             }
         };
         replies.insert(key, reply);
     }
-    Ok(replies)
+    Ok((replies, silence))
 }

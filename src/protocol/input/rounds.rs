@@ -31,6 +31,8 @@ pub(in crate::protocol) struct Rounds<'a> {
     request: Request<'a>,
     context: Context,
     asked: u32,
+    /// Why the client of the older era did not answer: it is not asked again.
+    silence: Option<&'static str>,
 }
 
 impl<'a> Rounds<'a> {
@@ -43,7 +45,7 @@ impl<'a> Rounds<'a> {
         request: Request<'a>,
         context: &Context,
     ) -> Result<Self, Error> {
-        let mut rounds = Self { server, request, context: context.clone(), asked: 0 };
+        let mut rounds = Self { server, request, context: context.clone(), asked: 0, silence: None };
         let resumed = request.responses.is_some() || request.state.is_some();
         if resumed && context.version().describes_results() {
             let answers = rounds.resume()?;
@@ -85,7 +87,11 @@ impl<'a> Rounds<'a> {
             tracing::error!(method = self.request.method, "a handler asks without end");
             return Err(Error::internal("the request asked too often"));
         }
-        let replies = bridge::ask(&self.context, session, open).await?;
+        if let Some(why) = self.silence {
+            return Err(Error::internal(why));
+        }
+        let (replies, silence) = bridge::ask(&self.context, session, open).await?;
+        self.silence = silence;
         let mut answers = known;
         answers.replies.extend(replies);
         self.asked += 1;

@@ -102,7 +102,7 @@ impl TaskHost for Tasks {
         Box::pin(async move { self.see(id, context).await.is_ok() })
     }
 
-    /// Answers are the decisions of whoever began the task. To turn away from a question leaves it open.
+    /// Answers are decisions of the caller. To turn away from a question leaves it open.
     fn update<'a>(
         &'a self,
         id: &'a str,
@@ -110,7 +110,7 @@ impl TaskHost for Tasks {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let task = self.find(id, context).await?;
+            let task = self.see(id, context).await?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             for waiting in &task.waiting {
                 let Some(said) = responses.get(&waiting.step).map(response) else { continue };
