@@ -47,7 +47,12 @@ const { resourceTemplates } = ask('resources/templates/list');
 let task = null;
 for (const one of calls) {
     const text = JSON.stringify(one.arguments).replace('$task', task);
-    const result = ask('tools/call', '--tool-name', one.tool, '--tool-args-json', text);
+    const words = ['--tool-name', one.tool, '--tool-args-json', text];
+    if (one.fails) {
+        refused('tools/call', ...words);
+        continue;
+    }
+    const result = ask('tools/call', ...words);
     assert(!result.isError && result.content[0].text, JSON.stringify(result));
     task = result.structuredContent.task_id ?? task;
 }
