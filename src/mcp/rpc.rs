@@ -2,8 +2,8 @@
 //!
 //! The root is our own, for jsonrpsee's does not hand notifications on and cannot be reached without its servers,
 //! which answer MCP wrongly (a notification gets a body, a negative id is taken for none). It answers with what the
-//! protocol answers, not with jsonrpsee's `MethodResponse`: that one reads each finished message once more to be sure
-//! that it is JSON, which costs as much as all else the root does.
+//! protocol answers, not with jsonrpsee's `MethodResponse`: that one reads each finished message once more, to be sure
+//! that it is JSON.
 
 use std::{
     borrow::Cow,

@@ -242,7 +242,7 @@ fn spec<T: Tool>() -> Spec {
         name: T::NAME,
         title: T::TITLE,
         description: T::SUMMARY,
-        input_schema: Arc::new(schema::<T::Args>(SchemaSettings::for_deserialize)),
+        input_schema: Arc::new(input_schema::<T::Args>()),
         output_schema: Arc::new(schema::<T::Output>(SchemaSettings::for_serialize)),
         annotations: T::ANNOTATIONS,
     }
@@ -258,6 +258,13 @@ fn written<T: Tool>(output: &T::Output) -> Result<Output, Error> {
         .map_err(|error| Error::Failed(format!("answer of `{}`: {error}", T::NAME)))?;
     let text = T::text(output).unwrap_or_else(|| json.get().to_owned());
     Ok(Output { json, text })
+}
+
+/// The schema of what a tool takes.
+fn input_schema<T: JsonSchema>() -> Value {
+    let mut schema = schema::<T>(SchemaSettings::for_deserialize);
+    drop_nulls(&mut schema);
+    schema
 }
 
 /// The schema of `T` with everything inlined, as many clients do not follow `$ref`.
@@ -297,9 +304,91 @@ fn drop_number_formats(schema: &mut Value) {
     }
 }
 
+/// Takes `null` out of what need not be given. To leave it out says the same, and a schema with one type is taken by
+/// clients (and the models behind them) that know no other; `null` is still accepted.
+fn drop_nulls(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let required = members.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
+            if let Some(properties) = members.get_mut("properties").and_then(Value::as_object_mut) {
+                let optional =
+                    properties.iter_mut().filter(|(name, _)| !required.iter().any(|one| one == *name));
+                for property in optional.filter_map(|(_, property)| property.as_object_mut()) {
+                    drop_null(property);
+                }
+            }
+            members.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+/// The same of one schema: `["string", "null"]` becomes `"string"`, and a choice between something and `null` that.
+fn drop_null(schema: &mut serde_json::Map<String, Value>) {
+    let null = Value::from("null");
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| *one != null);
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&null));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.shift_remove("anyOf");
+            for (name, value) in only {
+                schema.entry(name).or_insert(value);
+            }
+        }
+    }
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|one| !one.is_null());
+    }
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.shift_remove("default");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_need_not_be_given_has_one_type() {
+        #[derive(serde::Deserialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        enum Kind {
+            Small,
+            Large,
+        }
+        #[derive(serde::Deserialize, JsonSchema)]
+        #[expect(dead_code, reason = "only its schema is looked at")]
+        struct Args {
+            name: Option<String>,
+            #[serde(default)]
+            kind: Option<Kind>,
+            /// Each may be unknown.
+            parts: Vec<Option<u8>>,
+        }
+        let schema = input_schema::<Args>();
+        let expected = serde_json::json!({
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "kind": {"type": "string", "enum": ["small", "large"]},
+                "parts": {
+                    "description": "Each may be unknown.",
+                    "type": "array",
+                    "items": {"type": ["integer", "null"], "minimum": 0, "maximum": 255},
+                },
+            },
+            "required": ["parts"],
+        });
+        assert_eq!(schema, expected);
+    }
 
     #[test]
     fn schemas_speak_json_schema_only() {

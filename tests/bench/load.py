@@ -1,9 +1,13 @@
 """Requests over HTTP, and rounds of load by `wrk` in which rivals take turns."""
 
+import http.client
 import json
+import re
 import statistics
 import subprocess
 import urllib.request
+
+import processes
 
 CONNECTIONS = 64
 ACCEPT = "application/json, text/event-stream"
@@ -98,3 +102,24 @@ def median(taken, figure):
 def ratio(one, other, figure):
     """The median of the ratios of what was taken in the same round."""
     return statistics.median(a[figure] / b[figure] for a, b in zip(one, other, strict=True))
+
+
+def instructions(command, call, counts, calls):
+    """Instructions in user space for one request to the server that `command` starts: the difference of two runs."""
+
+    def run(times):
+        tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}"]
+        with processes.Http(tool + command) as server:
+            headers, text = call(server.url)
+            headers = {"Content-Type": "application/json", "Accept": ACCEPT} | headers
+            connection = http.client.HTTPConnection(server.url.split("/")[2])
+            for _ in range(times):
+                connection.request("POST", "/mcp", text.replace('"ID"', "100000").encode(), headers)
+                connection.getresponse().read()
+            # Asked to end, it writes down what it counted.
+            server.child.terminate()
+            server.child.wait()
+        return int(re.search(r"^(?:totals|summary): (\d+)", counts.read_text(), re.MULTILINE)[1])
+
+    warm = 200
+    return (run(warm + calls) - run(warm)) / calls

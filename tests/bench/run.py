@@ -2,9 +2,9 @@
 """Measures crew against a bare handler and against rmcp: pairs of figures from one run, never seconds of this machine.
 
     cargo build --release --locked --bin knowlyr-crew --example bench-target
-    tests/bench/run.py [http] [start] [scale]      # all three without a word
+    tests/bench/run.py [http] [instructions] [start] [scale]      # all without a word
 
-Needs Linux, Python 3.11 and `wrk`. Rounds of the rivals are short and take turns, so that what else the machine does
+Needs Linux, Python 3.11, `wrk` and, for instructions, `valgrind`. Rounds of the rivals are short and take turns, so that what else the machine does
 falls on all of them; each figure is the median of the rounds. Exits with 1 when a target is missed.
 """
 
@@ -13,6 +13,8 @@ import contextlib
 import sys
 import tempfile
 from pathlib import Path
+
+sys.dont_write_bytecode = True
 
 import load
 import processes
@@ -66,6 +68,21 @@ def http(report, program, rounds, seconds):
                 report.say(f"  CPU per request, {name}", load.median(taken, "cpu") * 1e6, "us")
 
 
+def instructions(report, program, calls):
+    """What one call costs in user space, counted: the same figure on a busy machine and on an idle one."""
+    with tempfile.TemporaryDirectory() as folder:
+        answer = Path(folder) / "answer"
+        with processes.Http([program, "crew"]) as crew:
+            answer.write_bytes(load.answer(crew.url, load.modern(crew.url)))
+        count = lambda call, *words: load.instructions([program, *words], call, Path(folder) / "counts", calls)
+        bare = count(load.modern, "bare", str(answer))
+        print("Instructions in user space for one tools/call over HTTP")
+        report.say("bare handler", bare, "")
+        for era, call in [("2026-07-28, no session", load.modern), ("2025-11-25, in a session", load.session)]:
+            report.say(f"crew, {era}", count(call, "crew"), "")
+        report.say("rmcp, 2026-07-28, no session", count(load.modern, "rmcp"), "")
+
+
 def start(report, program, target, times):
     """From spawn to the answer to `initialize`, one call after another, and memory at rest."""
     with tempfile.TemporaryDirectory() as folder:
@@ -73,7 +90,7 @@ def start(report, program, target, times):
         print("The product, 50 employees")
         figures = processes.startup([program, "mcp", "-d", project], [target, "nothing"], times)
         report.say("spawn to `initialize` answered, over an empty process", figures.extra * 1e3, "ms", 3)
-        report.say("CPU of that, over an empty process", figures.cpu * 1e3, "ms")
+        report.say("CPU from spawn to that answer", figures.cpu * 1e3, "ms")
         with processes.Stdio([program, "mcp", "-d", project]) as crew, processes.Pipe(["cat"]) as cat:
             crew.greet()
             taken = processes.sequence(crew, cat, 3000)
@@ -100,18 +117,20 @@ def scale(report, program, calls):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="http, start, scale")
+    parser.add_argument("what", nargs="*", help="http, instructions, start, scale")
     parser.add_argument("--bin", default=str(TARGETS / "knowlyr-crew"))
     parser.add_argument("--target", default=str(TARGETS / "examples" / "bench-target"))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=1)
     words = parser.parse_args()
-    what = words.what or ["http", "start", "scale"]
+    what = words.what or ["http", "instructions", "start", "scale"]
     report = Report()
     if "http" in what:
         http(report, words.target, words.rounds, words.seconds)
+    if "instructions" in what:
+        instructions(report, words.target, 1000)
     if "start" in what:
-        start(report, words.bin, words.target, 40)
+        start(report, words.bin, words.target, 100)
     if "scale" in what:
         scale(report, words.bin, 300)
     sys.exit(not report.met)

@@ -73,6 +73,8 @@ async function callAll(tools) {
 
 const negotiation = mode === 'legacy' || mode === 'auto' ? mode : { pin: mode };
 const client = new Client({ name: 'interop', version: '1' }, { versionNegotiation: { mode: negotiation } });
+const heard = new Set();
+client.fallbackNotificationHandler = async ({ method }) => void heard.add(method);
 const link = way();
 // The transport is told the version, if nobody else is.
 let version;
@@ -107,9 +109,17 @@ let errors = 1;
 errors += await refused(call({ name: 'no_such_tool', arguments: {} }));
 errors += await refused(client.getPrompt({ name: 'nobody' }));
 errors += await refused(client.readResource({ uri: 'crew://employee/nobody' }));
+let changes = '-';
 if (mode === 'legacy') {
     await client.ping();
+    // An employee was created.
+    const expected = ['prompts', 'resources'].map((kind) => `notifications/${kind}/list_changed`);
+    for (let tries = 0; tries < 100 && !expected.every((one) => heard.has(one)); tries += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert(expected.every((one) => heard.has(one)), `heard of no change: ${[...heard]}`);
+    changes = expected.length;
 }
 await client.close();
 const lists = [prompts, resources, templates, completion.values].map((list) => list.length);
-console.log(version, tools.length, calls.length, told, ...lists, errors);
+console.log(version, tools.length, calls.length, told, ...lists, changes, errors);

@@ -24,17 +24,17 @@ CALLS = json.loads((pathlib.Path(__file__).parent / "calls.json").read_text())
 
 
 @asynccontextmanager
-async def connect(transport, mode, target):
-    """A connected client, and the revision it settled on."""
+async def connect(transport, mode, target, hear):
+    """A connected client, and the revision it settled on; `hear` is told what it is told."""
     if transport == "stdio":
         way = stdio_client(StdioServerParameters(command=target[0], args=target[1:]))
     else:
         way = {"http": streamable_http_client, "sse": sse_client}[transport](target[0])
     if NEW:
-        async with mcp.Client(way, mode=mode) as client:
+        async with mcp.Client(way, mode=mode, message_handler=hear) as client:
             yield client, client.protocol_version
     else:
-        async with way as streams, mcp.ClientSession(*streams[:2]) as session:
+        async with way as streams, mcp.ClientSession(*streams[:2], message_handler=hear) as session:
             yield session, (await session.initialize()).protocolVersion
 
 
@@ -85,7 +85,12 @@ async def call_all(client, tools):
 
 
 async def main(transport, mode, *target):
-    async with connect(transport, mode, target) as (client, version):
+    heard = set()
+
+    async def hear(message):
+        heard.add(getattr(getattr(message, "root", message), "method", None))
+
+    async with connect(transport, mode, target, hear) as (client, version):
         tools = await walk(client.list_tools, "tools")
         prompts = await walk(client.list_prompts, "prompts")
         for prompt in prompts:
@@ -111,7 +116,15 @@ async def main(transport, mode, *target):
         errors += await refused(client.read_resource(uri_of("crew://employee/nobody")))
         if mode == "legacy":
             await client.send_ping()
-    counted = [tools, calls, told, prompts, resources, templates, completed, errors]
+            # An employee was created.
+            expected = {f"notifications/{kind}/list_changed" for kind in ("prompts", "resources")}
+            for _ in range(100):
+                if expected <= heard:
+                    break
+                await asyncio.sleep(0.05)
+            assert expected <= heard, heard
+        changes = len(expected) if mode == "legacy" else "-"
+    counted = [tools, calls, told, prompts, resources, templates, completed, changes, errors]
     print(version, *(len(one) if isinstance(one, list) else one for one in counted))
 
 

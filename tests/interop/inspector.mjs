@@ -56,5 +56,6 @@ errors += refused('tools/call', '--tool-name', 'no_such_tool');
 errors += refused('prompts/get', '--prompt-name', 'nobody');
 errors += refused('resources/read', '--uri', 'crew://employee/nobody');
 const version = { legacy: '2025-11-25', modern: '2026-07-28' }[mode];
-// It can neither complete nor show progress.
-console.log(version, tools.length, calls.length, '-', prompts.length, resources.length, resourceTemplates.length, '-', errors);
+// It can neither complete nor show what is told on the way.
+const lists = [prompts, resources, resourceTemplates].map((list) => list.length);
+console.log(version, tools.length, calls.length, '-', ...lists, '-', '-', errors);

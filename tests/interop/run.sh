@@ -32,12 +32,30 @@ npm install --prefix "$install" --no-audit --no-fund --loglevel=error --prefer-o
 cargo build --locked --quiet --bin knowlyr-crew
 crew=${CARGO_TARGET_DIR:-$PWD/target}/debug/knowlyr-crew
 work=$(mktemp -d)
-server=
+server= model=
 end_server() {
     [[ -z $server ]] || { kill "$server" 2>/dev/null && wait "$server" 2>/dev/null || true; }
     server=
 }
-trap 'end_server; rm -rf "$work"' EXIT
+trap 'end_server; [[ -z $model ]] || kill "$model"; rm -rf "$work"' EXIT
+
+# Waits until the file $2, written by the process $1, has an address; prints it.
+address() {
+    for _ in $(seq 100); do
+        grep -o 'http://127.0.0.1:[0-9]*' "$2" && return
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    cat "$2" >&2
+    exit 1
+}
+
+: >"$work/model"
+"$node" "$here/model.mjs" >>"$work/model" &
+model=$!
+OPENAI_BASE_URL=$(address "$model" "$work/model")/v1
+# Clients hand little of the environment on to a server they start.
+crew=(env "OPENAI_BASE_URL=$OPENAI_BASE_URL" OPENAI_API_KEY=none "$crew" mcp)
 
 # Makes the sample project anew, with a discussion.
 project() {
@@ -60,16 +78,9 @@ YAML
 # Starts a server of both transports; sets url.
 serve() {
     : >"$work/log"
-    "$crew" mcp -t sse --port 0 -d "$work/project" 2>>"$work/log" &
+    "${crew[@]}" -t sse --port 0 -d "$work/project" 2>>"$work/log" &
     server=$!
-    for _ in $(seq 100); do
-        url=$(sed -n 's/.*listens on \(http[^ ]*\).*/\1/p' "$work/log")
-        [[ -n $url ]] && return
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
-    cat "$work/log" >&2
-    exit 1
+    url=$(address "$server" "$work/log")
 }
 
 failed=0
@@ -84,9 +95,9 @@ run() {
     shift 3
     project
     case $transport in
-        stdio) target=("$crew" mcp -d "$work/project") ;;
-        http) serve && target=("$url/mcp") ;;
-        sse) serve && target=("$url/sse") ;;
+        stdio) target=("${crew[@]}" -d "$work/project") ;;
+        http) serve; target=("$url/mcp") ;;
+        sse) serve; target=("$url/sse") ;;
     esac
     if counted=$(timeout "$patience" "$@" "$transport" "$mode" "${target[@]}" 2>"$work/errors"); then
         echo "$name $counted" >>"$work/table"
@@ -98,7 +109,7 @@ run() {
     fi
 }
 
-echo 'client transport mode revision tools calls progress prompts resources templates completed errors' >"$work/table"
+echo 'client transport mode revision tools calls progress prompts resources templates completed changes errors' >"$work/table"
 for transport in stdio http sse; do
     run py1 "$transport" legacy "$install/py1/bin/python" "$here/client.py"
     run ts1 "$transport" legacy "$node" "$here/client.mjs" 1

@@ -71,13 +71,13 @@ impl Pipe {
         Self { child, stdin, said }
     }
 
-    /// Greets as clients of the older era do; gives what the server can do.
+    /// Greets as clients of the older era do, and looks at a list; gives what the server can do. Only who has seen a
+    /// list is told that it has changed.
     pub async fn greet(&mut self, version: &str) -> Value {
         self.send(&greeting(version));
         let capabilities = self.next().await["result"]["capabilities"].clone();
         self.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
-        // Once this is answered, what came before it was heard.
-        self.send(&older(1, "ping", &json!({})));
+        self.send(&older(1, "prompts/list", &json!({})));
         assert_eq!(self.next().await["id"], 1);
         capabilities
     }

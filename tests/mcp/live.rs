@@ -80,6 +80,8 @@ async fn over_stdio_in_the_newer_era() {
     client.send(&modern(1, "server/discover", json!({})));
     let capabilities = client.next().await["result"]["capabilities"].clone();
     assert_eq!(capabilities["prompts"], json!({"listChanged": true}));
+    client.send(&modern(3, "prompts/list", json!({})));
+    assert_eq!(client.next().await["id"], 3);
     let asked = json!({"promptsListChanged": true, "toolsListChanged": true});
     client.send(&modern(2, "subscriptions/listen", wishes(&asked)));
     let honoured = client.next().await["params"]["notifications"].clone();
@@ -208,6 +210,32 @@ async fn the_task_of_a_call_is_told_step_by_step() {
     fits(MODERN, &heard);
     let run = &heard.last().unwrap()["params"]["result"]["structuredContent"]["run"];
     assert_eq!(run["steps"].as_array().unwrap().len(), 2, "{run}");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_an_approval_says_so() {
+    let mut fake = FakeModel::held(|_| Ok("tea".to_owned())).await;
+    let project = Project::small(MODEL);
+    let steps = "name: asked\ndescription: Asked\nsteps:\n  - employee: writer\n    args: {topic: a}\n  - employee: writer\n    args: {topic: b}\n    approval: true\n";
+    project.write(".crew/pipelines/asked.yaml", steps);
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/pipeline/asked", &json!({"args": {}})).await;
+    fake.asked().await;
+    let (mut events, _) = server.listen(json!({"taskIds": [id]})).await;
+    fake.release(2);
+    let mut heard = Vec::new();
+    let waits = |message: &Value| {
+        let task = &message["params"];
+        task["status"] == "input_required" || task["statusMessage"] == "waiting for an approval"
+    };
+    while !heard.iter().any(waits) {
+        heard.extend(events.until(TASKS).await);
+    }
+    server.post(&format!("/tasks/{id}/approve"), &json!({"approved": true})).await.status(200);
+    while heard.last().unwrap()["params"]["status"] != "completed" {
+        heard.extend(events.until(TASKS).await);
+    }
+    fits(MODERN, &heard);
 }
 
 /// How many files and sockets the process has open.
