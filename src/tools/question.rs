@@ -1,6 +1,6 @@
 //! What a person can be asked before a tool goes on, and what they answered.
 //!
-//! A tool asks by failing with [`Error::NeedInput`](super::Error::NeedInput) and is called again from its beginning,
+//! A tool asks by failing with [`Error::NeedInput`] and is called again from its beginning,
 //! with the answers in its [`Ctx`](super::Ctx). Where nobody can be asked, the same error says in words what is missing.
 //! Answers come from outside: they are checked against the question, and are nothing but values.
 

@@ -95,14 +95,18 @@ impl Tasks {
 
 impl TaskHost for Tasks {
     fn get<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<task::Task, Error>> {
-        Box::pin(async move { Ok(self.show(&*self.see(id, context).await?, context.takes_forms())) })
+        Box::pin(async move {
+            let task = self.see(id, context).await?;
+            // Who may not answer by `tasks/update` is not asked by it either.
+            Ok(self.show(&task, context.takes_forms() && is_of(&task, context)))
+        })
     }
 
     fn tells<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, bool> {
         Box::pin(async move { self.see(id, context).await.is_ok() })
     }
 
-    /// Answers are decisions of the caller. To turn away from a question leaves it open.
+    /// Answers are the decisions of whoever began the task. To turn away from a question leaves it open.
     fn update<'a>(
         &'a self,
         id: &'a str,
@@ -110,7 +114,7 @@ impl TaskHost for Tasks {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let task = self.see(id, context).await?;
+            let task = self.find(id, context).await?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             for waiting in &task.waiting {
                 let Some(said) = responses.get(&waiting.step).map(response) else { continue };
