@@ -317,7 +317,7 @@ fn a_mistake_is_shown_with_a_caret_and_the_rest_is_listed() {
 fn what_is_right_is_said_to_be_right() {
     let check = Project::sample().run(["check"]);
     assert_eq!(check.stderr, "");
-    assert_eq!(check.success().trim(), "4 employees, 2 pipelines: 0 errors, 0 warnings");
+    assert_eq!(check.success().trim(), "4 employees, 2 pipelines, 0 discussions: 0 errors, 0 warnings");
 }
 
 #[test]
