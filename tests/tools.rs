@@ -26,6 +26,7 @@ fn run(project: &Project, fake: &FakeModel) -> Finished {
     project.run_in(&fake.env(), ["run", "clerk", "--execute", "--json"])
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so it reads better where it is called")]
 fn call(id: &str, tool: &str, input: Value) -> Value {
     json!({"type": "tool_use", "id": id, "name": tool, "input": input})
 }

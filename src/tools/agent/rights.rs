@@ -80,8 +80,7 @@ impl<'p> Policy<'p> {
     fn allows(&self, name: &str) -> bool {
         let named = |list: &[&str]| list.iter().any(|pattern| fits(pattern, name));
         let sheltered = |role: &&str| matches!(*role, "profile-researcher" | "profile-security");
-        if named(&self.deny) || self.roles.iter().any(sheltered) && NO_DELEGATION.contains(&name)
-        {
+        if named(&self.deny) || self.roles.iter().any(sheltered) && NO_DELEGATION.contains(&name) {
             return false;
         }
         let of_role = |role: &str| match ROLES.iter().find(|(known, _)| *known == role) {
