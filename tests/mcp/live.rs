@@ -226,7 +226,8 @@ async fn a_task_that_waits_for_an_approval_says_so() {
     let mut heard = Vec::new();
     let waits = |message: &Value| {
         let task = &message["params"];
-        task["status"] == "input_required" || task["statusMessage"] == "waiting for an approval"
+        let said = task["statusMessage"].as_str().unwrap_or_default();
+        task["status"] == "input_required" || said.starts_with("waiting for an approval")
     };
     while !heard.iter().any(waits) {
         heard.extend(events.until(TASKS).await);
