@@ -32,7 +32,7 @@ pieces! {
     /// A text that must hold something.
     FullText = {"type": ["string", "number", "boolean"], "minLength": 1, "pattern": "\\S"};
     /// The name of an employee.
-    Name = {"type": ["string", "integer"], "maxLength": 64, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"};
+    Name = {"type": ["string", "integer", "boolean"], "maxLength": 64, "pattern": "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"};
     /// One line with a name on it.
     Line = {"type": ["string", "number", "boolean"], "maxLength": 128, "pattern": "^[^\\x00-\\x08\\x0b-\\x1f]*$"};
     /// The description of an employee.
@@ -44,7 +44,7 @@ pieces! {
     /// A secret, better the variable that holds it.
     Secret = {"type": ["string", "number", "boolean"]};
     /// The name of an argument, or the id of a step.
-    Word = {"type": "string", "pattern": "^\\s*[\\p{L}_][\\p{L}\\p{N}_-]*\\s*$"};
+    Word = {"type": ["string", "boolean"], "pattern": "^\\s*[\\p{L}_][\\p{L}\\p{N}_-]*\\s*$"};
     /// From 0 to 2.
     Temperature = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 2}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
     /// From 0 to 1.
