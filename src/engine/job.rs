@@ -117,7 +117,8 @@ impl Crew {
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
             let said = async { self.turn(&request, &mut say).await.map(Turn) };
-            let Turn(reply) = once(&job.steps, &name, said).await?;
+            // The last turn is the answer, which whoever asked for the work records.
+            let Turn(reply) = once(&job.steps, &name, |turn| !turn.0.said.calls.is_empty(), said).await?;
             account.add(&reply);
             if reply.said.calls.is_empty() {
                 return Ok(conclude(job, reply, &account, watch));
@@ -174,7 +175,7 @@ impl Crew {
             let text = truncate(&text, RESULT_CHARS);
             Ok(ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error })
         };
-        once(&job.steps, &job.name, work).await
+        once(&job.steps, &job.name, |_| true, work).await
     }
 
     async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
@@ -193,10 +194,11 @@ impl Crew {
     }
 }
 
-/// Does `work` as a step, unless that was done before, and keeps the kind of its error.
+/// Does `work` as a step that is recorded if `keep` says so, unless that was done before, and keeps the kind of its error.
 async fn once<T: Serialize + DeserializeOwned>(
     steps: &Steps,
     name: &str,
+    keep: impl FnOnce(&T) -> bool,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     let mut failed = None;
@@ -207,7 +209,7 @@ async fn once<T: Serialize + DeserializeOwned>(
             failure
         })
     };
-    let ran = steps.run(name, || noted).await;
+    let ran = steps.run_keeping(name, keep, || noted).await;
     ran.map_err(|failure| failed.unwrap_or(Error::Step(failure)))
 }
 

@@ -199,7 +199,7 @@ pub struct NewTask {
 /// A finished step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepRecord {
-    /// Name of the step, unique within the task.
+    /// Name of the step, unique within the task. A part of a step is called `outer/inner`.
     pub step: String,
     /// What it gave.
     pub output: Value,
@@ -208,6 +208,13 @@ pub struct StepRecord {
     pub at: Timestamp,
     /// How long it took.
     pub duration_ms: u64,
+}
+
+impl StepRecord {
+    /// Whether it is a part of another step, `outer/inner`.
+    pub fn is_inner(&self) -> bool {
+        self.step.contains('/')
+    }
 }
 
 /// A task as it stands.

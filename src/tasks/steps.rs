@@ -78,6 +78,24 @@ impl Steps {
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<T, Failure>>,
     {
+        self.run_keeping(step, |_| true, work).await
+    }
+
+    /// The same, recorded only if `keep` says so: what the step around this one records anyway need not be kept twice.
+    ///
+    /// # Errors
+    /// As [`Steps::run`].
+    pub async fn run_keeping<T, F, Fut>(
+        &self,
+        step: &str,
+        keep: impl FnOnce(&T) -> bool,
+        work: F,
+    ) -> Result<T, Failure>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, Failure>>,
+    {
         if let Some(output) = self.begin(step)? {
             return serde_json::from_value(output).map_err(|error| {
                 Failure::new(format!("what step `{step}` gave earlier no longer fits the program: {error}"))
@@ -90,6 +108,9 @@ impl Steps {
             () = self.run.cancel.cancelled() => return Err(cancelled()),
             given = work() => given?,
         };
+        if !keep(&given) {
+            return Ok(given);
+        }
         let output = serde_json::to_value(&given)
             .map_err(|error| Failure::new(format!("what step `{step}` gave cannot be recorded: {error}")))?;
         if nests_deeper_than(&output, MAX_DEPTH) {

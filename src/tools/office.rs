@@ -180,9 +180,10 @@ async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Optio
     let mut done = 0;
     loop {
         let task = Arc::clone(&changes.borrow_and_update());
-        let finished = u32::try_from(task.steps.len()).unwrap_or(u32::MAX);
+        let steps = || task.steps.iter().filter(|step| !step.is_inner());
+        let finished = u32::try_from(steps().count()).unwrap_or(u32::MAX);
         if finished > done
-            && let Some(step) = task.steps.last()
+            && let Some(step) = steps().last()
         {
             done = finished;
             ctx.report(Progress { done, total, message: format!("finished {}", step.step) });
