@@ -6,7 +6,7 @@ use super::{library::Library, news::News};
 use crate::{
     base::Tracker,
     mcp,
-    protocol::{Bus, Implementation, Info},
+    protocol::{Bus, Icon, Implementation, Info},
     tools::{self, Office, UnknownToolset},
 };
 
@@ -16,6 +16,11 @@ const INSTRUCTIONS: &str = "crew holds the AI employees of this project: roles w
     employee to follow yourself; with execute: true the employee's own model does the work. list_pipelines and \
     run_pipeline do the same for several employees in an order. Long work: background: true answers with a task id, \
     get_task tells how far it is.";
+
+/// Three heads and their shoulders, on any ground.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' \
+    fill='%234f46e5'%3E%3Ccircle cx='5' cy='9' r='3'/%3E%3Ccircle cx='19' cy='9' r='3'/%3E%3Ccircle cx='12' cy='7' \
+    r='4'/%3E%3Cpath d='M0 20a5 6 0 0 1 10 0zM14 20a5 6 0 0 1 10 0zM5 21a7 8 0 0 1 14 0z'/%3E%3C/svg%3E";
 
 /// Crew, as MCP clients see it, with the tools of `toolsets` (all when empty). Until `tracker` stops it is kept as the
 /// files are, and clients that listen are told what changes.
@@ -32,7 +37,13 @@ pub(super) fn host(
             title: Some("Crew".to_owned()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             description: Some(env!("CARGO_PKG_DESCRIPTION").to_owned()),
-            ..Implementation::default()
+            website_url: None,
+            icons: vec![Icon {
+                src: ICON.to_owned(),
+                mime_type: Some("image/svg+xml".to_owned()),
+                sizes: vec!["any".to_owned()],
+                theme: None,
+            }],
         },
         instructions: Some(INSTRUCTIONS.to_owned()),
     };

@@ -35,6 +35,13 @@ pub struct Implementation {
     pub icons: Vec<Icon>,
 }
 
+impl Implementation {
+    /// What each result says of it; the rest is said once, to those who ask who serves.
+    pub(super) fn in_short(self) -> Self {
+        Self { name: self.name, version: self.version, ..Self::default() }
+    }
+}
+
 /// A picture that a client may show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

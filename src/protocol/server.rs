@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Bus, Error, Host, Version,
+    Bus, Error, Host, Implementation, Info, Version,
     headers::Mirror,
     input::Seal,
     page::Pages,
@@ -56,7 +56,7 @@ impl Server {
     /// A server of `host`.
     pub fn new(host: Arc<dyn Host>) -> Self {
         Self {
-            identity: identity(&*host),
+            identity: identity(&host.info().implementation.in_short()),
             host,
             tool_pages: Pages::new(),
             prompts: Pages::new(),
@@ -151,9 +151,9 @@ impl Server {
             #[serde(rename = "io.modelcontextprotocol/subscriptionId")]
             id: &'a RawValue,
             #[serde(rename = "io.modelcontextprotocol/serverInfo")]
-            server: super::Implementation,
+            server: Implementation,
         }
-        let meta = to_raw_value(&Meta { id, server: self.host.info().implementation });
+        let meta = to_raw_value(&Meta { id, server: self.host.info().implementation.in_short() });
         let meta = meta.expect("an identity holds nothing that JSON cannot");
         finish(&json!({}), Version::V2026_07_28, &meta, None).map(Payload::Own)
     }
@@ -186,8 +186,9 @@ impl Server {
             "supportedVersions": Version::MODERN.map(Version::as_str),
             "capabilities": self.capabilities(version),
         });
-        let instructions = self.host.info().instructions;
-        self.finish(&Greeting { body, instructions }, version, Some(ttl))
+        let Info { implementation, instructions } = self.host.info();
+        finish(&Greeting { body, instructions }, version, &identity(&implementation), Some(ttl))
+            .map(Payload::Own)
     }
 
     fn index(&self) -> Arc<Index> {
@@ -216,9 +217,9 @@ impl Server {
     }
 }
 
-/// The `_meta` that names the server in each result.
-fn identity(host: &dyn Host) -> Box<RawValue> {
-    let identity = json!({ "io.modelcontextprotocol/serverInfo": host.info().implementation });
+/// The `_meta` that names `server` in a result.
+fn identity(server: &Implementation) -> Box<RawValue> {
+    let identity = json!({ "io.modelcontextprotocol/serverInfo": server });
     to_raw_value(&identity).expect("a JSON value can be written as JSON")
 }
 

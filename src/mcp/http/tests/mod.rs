@@ -143,7 +143,7 @@ async fn a_modern_request_stands_for_itself() {
         "structuredContent": {"a": 1},
         "isError": false,
         "resultType": "complete",
-        "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "puppet", "title": "Puppet", "version": "1"}},
+        "_meta": {"io.modelcontextprotocol/serverInfo": {"name": "puppet", "version": "1"}},
     }});
     assert_eq!(reply.json().await, expected);
 }
