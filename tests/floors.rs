@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 11] = [
     ("jsonrpsee", &["mcp/rpc.rs"]),
     ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests"]),
     ("clap", &["cli"]),
@@ -34,6 +34,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("reqwest", &["llm/client"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
+    ("jsonschema", &["engine/structured.rs", "defs/schema"]),
     ("tracing_subscriber", &["app/telemetry.rs"]),
 ];
 

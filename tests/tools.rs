@@ -171,3 +171,30 @@ async fn what_was_said_and_given_is_not_said_and_given_again() {
     assert_eq!(task["result"]["output"], "1\tfirst\n2\t第二行 tea\n3\tthird\n", "{task}");
     assert_eq!(fake.bodies().len(), 3, "the first turn was not asked for again");
 }
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_its_schema_is_asked_for_once_more() {
+    let settings = "output:\n  format: json\n  schema: {type: object, required: [verdict], properties: {verdict: {enum: [good, bad]}}}";
+    let project = project(settings);
+    let check = async |answers: [&'static str; 2]| {
+        let fake = FakeModel::acting(move |body| {
+            let turns = body["messages"].as_array().unwrap().len();
+            say(answers[usize::from(turns > 1)])
+        })
+        .await;
+        (run(&project, &fake), fake)
+    };
+    let (ended, fake) = check(["Sure: good", "```json\n{\"verdict\": \"good\"}\n```"]).await;
+    let answer: Value = serde_json::from_str(&ended.success()).unwrap();
+    assert_eq!(answer["output"], "{\"verdict\": \"good\"}");
+    assert_eq!(answer["output_tokens"], 14, "both were paid for");
+    let bodies = fake.bodies();
+    assert!(bodies[0]["system"].as_str().unwrap().contains("\"enum\":[\"good\",\"bad\"]"));
+    let again = bodies[1]["messages"][2]["content"].as_str().unwrap();
+    assert!(again.contains("it is no JSON document"), "{again}");
+
+    let (ended, fake) = check(["{}", "{\"verdict\": \"so so\"}"]).await;
+    let said = ended.status(1);
+    assert!(said.contains("does not fit its `output.schema`: `/verdict`: \"so so\" is not one of"), "{said}");
+    assert_eq!(fake.bodies().len(), 2, "asked once more, and no more");
+}

@@ -76,6 +76,22 @@ pub enum Error {
     /// A discussion cannot be held as it is asked for.
     #[error("{0}")]
     Discussion(String),
+    /// The answer does not have the shape it has to have, although the model was asked once more.
+    #[error("the answer of employee `{employee}` does not fit its `output.schema`: {fault}")]
+    Shape {
+        /// Who.
+        employee: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// The `output.schema` of an employee is no JSON Schema.
+    #[error("`output.schema` of employee `{employee}` is no JSON Schema: {fault}")]
+    NoSchema {
+        /// Who.
+        employee: String,
+        /// What is wrong with it.
+        fault: String,
+    },
     /// An employee calls one tool after the other and never answers.
     #[error("employee `{employee}` called {calls} tools and gave no answer")]
     EndlessTools {

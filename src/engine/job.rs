@@ -5,11 +5,11 @@ use std::{borrow::Cow, ops::ControlFlow};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Answer, Crew, Error, prompt::Given};
+use super::{Answer, Crew, Error, prompt::Given, structured::Shape};
 use crate::{
     base::{clock::Stopwatch, text::truncate},
     defs::Employee,
-    llm::{Event, Finish, Message, Reply, Request, ToolCall, ToolResult, Usage},
+    llm::{Event, Finish, Message, Reply, Request, Said, ToolCall, ToolResult, Usage},
     tasks::{Failure, Steps},
 };
 
@@ -58,6 +58,10 @@ impl<'j> Job<'j> {
     #[must_use]
     pub fn recorded(self, steps: &Steps, name: impl Into<Cow<'j, str>>) -> Self {
         Self { steps: steps.clone(), name: name.into(), ..self }
+    }
+
+    fn who(&self) -> String {
+        self.employee.name.clone()
     }
 
     /// What the steps of one call are called.
@@ -109,19 +113,38 @@ impl Crew {
         let watch = Stopwatch::start();
         let mut request = self.request(job).await?;
         let mut account = Account { cost_usd: Some(0.0), ..Account::default() };
+        let shape =
+            Shape::of(job.employee).map_err(|fault| Error::NoSchema { employee: job.who(), fault })?;
+        let mut reply = Box::pin(self.work(job, &mut request, &mut account, &mut say)).await?;
+        if let Some(shape) = shape {
+            let said = reply.said.clone();
+            reply.said.text = self.shaped(job, request, said, &shape, &mut account).await?;
+        }
+        Ok(conclude(job, reply, &account, watch))
+    }
+
+    /// What the model answers once it has all that its tools give.
+    async fn work(
+        &self,
+        job: &Job<'_>,
+        request: &mut Request,
+        account: &mut Account,
+        say: &mut Option<Say<'_>>,
+    ) -> Result<Reply, Error> {
         if request.tools.is_empty() {
-            let reply = self.turn(&request, &mut say).await?;
+            let reply = self.turn(request, say).await?;
             account.add(&reply);
-            return Ok(conclude(job, reply, &account, watch));
+            return Ok(reply);
         }
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
-            let said = async { self.turn(&request, &mut say).await.map(Turn) };
+            // Boxed, as the stack has other uses for what a call of a model takes.
+            let said = Box::pin(async { self.turn(request, say).await.map(Turn) });
             // The last turn is the answer, which whoever asked for the work records.
             let Turn(reply) = once(&job.steps, &name, |turn| !turn.0.said.calls.is_empty(), said).await?;
             account.add(&reply);
             if reply.said.calls.is_empty() {
-                return Ok(conclude(job, reply, &account, watch));
+                return Ok(reply);
             }
             account.calls += reply.said.calls.len();
             if account.calls > MOST_CALLS {
@@ -129,12 +152,39 @@ impl Crew {
             }
             let mut results = Vec::new();
             for (number, call) in reply.said.calls.iter().enumerate() {
-                results.push(self.use_tool(&job.of_call(turn, number), &request, call).await?);
+                results.push(self.use_tool(&job.of_call(turn, number), request, call).await?);
             }
             request.messages.push(Message::Assistant(reply.said));
             request.messages.push(Message::Tools(results));
         }
-        Err(Error::EndlessTools { employee: job.employee.name.clone(), calls: account.calls })
+        Err(Error::EndlessTools { employee: job.who(), calls: account.calls })
+    }
+
+    /// The answer in the shape it has to have; the model is asked once more if it has another.
+    async fn shaped(
+        &self,
+        job: &Job<'_>,
+        mut request: Request,
+        said: Said,
+        shape: &Shape,
+        account: &mut Account,
+    ) -> Result<String, Error> {
+        let fault = match shape.check(&said.text) {
+            Ok(json) => return Ok(json),
+            Err(fault) => fault,
+        };
+        tracing::info!(
+            employee = job.employee.name,
+            fault,
+            "the answer has another shape; it is asked for again"
+        );
+        let again =
+            format!("Your answer cannot be used: {fault}. Answer again, with the JSON document alone.");
+        request.messages.extend([Message::Assistant(said), Message::User(again)]);
+        request.tools.clear();
+        let reply = self.turn(&request, &mut None).await?;
+        account.add(&reply);
+        shape.check(&reply.said.text).map_err(|fault| Error::Shape { employee: job.who(), fault })
     }
 
     /// Asks once.

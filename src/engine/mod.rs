@@ -18,6 +18,7 @@ mod pipeline;
 mod prompt;
 mod run;
 mod schedule;
+mod structured;
 mod surroundings;
 pub mod template_files;
 mod toolbox;

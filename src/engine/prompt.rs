@@ -229,6 +229,13 @@ fn output_section(output: &Output, language: Language) -> String {
     if !output.dir.is_empty() {
         let _ = write!(section, "\n- {}: {}", language.pick("Folder", "目录"), output.dir);
     }
+    if let Some(schema) = &output.schema {
+        let label = language.pick(
+            "The answer is one JSON document that fits this schema, and nothing else",
+            "答案是符合此 Schema 的一个 JSON 文档，不含其他内容",
+        );
+        let _ = write!(section, "\n- {label}:\n\n```json\n{schema}\n```");
+    }
     section
 }
 

@@ -183,7 +183,7 @@ async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Optio
         let steps = || task.steps.iter().filter(|step| !step.is_inner());
         let finished = u32::try_from(steps().count()).unwrap_or(u32::MAX);
         if finished > done
-            && let Some(step) = steps().last()
+            && let Some(step) = steps().next_back()
         {
             done = finished;
             ctx.report(Progress { done, total, message: format!("finished {}", step.step) });

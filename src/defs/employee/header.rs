@@ -240,8 +240,27 @@ fn output(node: &Node, report: &mut Report<'_>) -> Output {
     if let Some(dir) = fields.optional("dir", report) {
         output.dir = dir;
     }
+    if let Some(node) = fields.get("schema") {
+        output.schema = schema(node, output.format, report);
+    }
     fields.finish(Unknown::Warned, &[], report);
     output
+}
+
+/// The schema of an answer, which says something about JSON alone.
+fn schema(node: &Node, format: Format, report: &mut Report<'_>) -> Option<Value> {
+    let schema = reader::plain(node);
+    if !schema.is_object() {
+        let message = format!("`schema` must be a JSON Schema, a map, not {}", node.describe());
+        report.error(codes::WRONG_TYPE, node.span, message);
+        return None;
+    }
+    if format != Format::Json {
+        report
+            .warning(codes::INVALID_VALUE, node.span, "`schema` counts for answers in JSON alone")
+            .help("write `format: json` beside it");
+    }
+    Some(schema)
 }
 
 fn temperature(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<f32> {

@@ -229,11 +229,14 @@ pub struct Output {
     pub filename: String,
     /// Folder of that file.
     pub dir: String,
+    /// The JSON Schema that an answer in JSON has to fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Value>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { format: Format::Markdown, filename: String::new(), dir: ".crew/logs".to_owned() }
+        Self { format: Format::Markdown, filename: String::new(), dir: ".crew/logs".to_owned(), schema: None }
     }
 }
 

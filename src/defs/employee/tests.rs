@@ -138,7 +138,12 @@ fn employee() -> impl Strategy<Value = Employee> {
         research_instructions: rest.2.clone(),
         permissions: rest.3,
         output: if rest.4 {
-            Output { format: Format::Json, filename: rest.1.clone(), dir: rest.2 }
+            Output {
+                format: Format::Json,
+                filename: rest.1.clone(),
+                dir: rest.2,
+                schema: Some(json!({"type": "object", "required": [rest.1]})),
+            }
         } else {
             Output::default()
         },

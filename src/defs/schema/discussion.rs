@@ -5,10 +5,10 @@
 use schemars::JsonSchema;
 
 use super::{
-    employee::{Output, Somebody},
+    employee::Somebody,
     piece::{Flag, FullText, Line, Ratio, Text, Texts, Whole},
 };
-use crate::defs::{Background, ExecutionRole, Interaction, OutputFormat, Role};
+use crate::defs::{Background, ExecutionRole, Format, Interaction, OutputFormat, Role};
 
 /// Employees who talk about a topic in rounds.
 #[derive(JsonSchema)]
@@ -117,4 +117,16 @@ enum Mode {
     /// The same as `meeting`.
     #[schemars(rename = "1v1")]
     OneOnOne,
+}
+
+/// Where what comes out of it is kept.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Output {
+    /// Its form.
+    format: Option<Format>,
+    /// Name of the file.
+    filename: Option<Text>,
+    /// Folder of that file.
+    dir: Option<Text>,
 }

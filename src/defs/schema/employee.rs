@@ -97,13 +97,15 @@ pub(super) struct Arg {
 /// What an answer looks like and where it is kept.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub(super) struct Output {
+struct Output {
     /// Its form.
     format: Option<Format>,
     /// Name of the file the answer is meant for.
     filename: Option<Text>,
     /// Folder of that file.
     dir: Option<Text>,
+    /// The JSON Schema that an answer in JSON has to fit; the model is asked once more when it does not.
+    schema: Option<Anything>,
 }
 
 /// Somebody who is named.
