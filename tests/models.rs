@@ -107,6 +107,38 @@ fn settings_that_mean_nothing_are_refused_with_their_place() {
 }
 
 #[test]
+fn settings_that_mean_nothing_hide_nothing_else() {
+    let project = project("model: echo");
+    project.write(".crew/config.yaml", "default_modle: x\n");
+    let checked = project.run(["check"]).status(1);
+    assert!(checked.contains(".crew/config.yaml:1:1"), "{checked}");
+    assert!(checked.contains("default_modle: x\n") && checked.contains("^^^"), "a caret: {checked}");
+    let finished = project.run(["check", "-f", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((finished.code, &told["errors"]), (Some(1), &1.into()), "{told}");
+    assert!(project.run(["lint"]).status(1).contains(".crew/config.yaml:1:1"));
+    assert!(project.run(["list"]).success().contains("poet"));
+    let prompt = RUN.into_iter().filter(|arg| *arg != "--execute");
+    project.run(prompt.collect::<Vec<_>>()).success();
+    // What asks a model or serves must not go on with other settings than those that were meant.
+    assert!(project.run(RUN).status(1).contains(".crew/config.yaml:1:"));
+    assert!(project.run(["mcp"]).status(1).contains(".crew/config.yaml:1:"));
+    assert!(project.run(["serve", "--port", "0"]).status(1).contains(".crew/config.yaml:1:"));
+}
+
+#[test]
+fn a_file_that_is_no_employee_is_validated_as_what_it_is() {
+    let project = project("model: echo");
+    project.write(".crew/config.yaml", "fallback_model: echo\n");
+    project.write(".crew/cron.yaml", "schedules: []\n");
+    let told = project.run(["validate", ".crew"]).success();
+    assert!(told.contains("config.yaml (config)") && told.contains("cron.yaml (cron)"), "{told}");
+    project.write(".crew/config.yaml", "default_model: echo\nprovider: {}\n");
+    let told = project.run(["validate", ".crew/config.yaml"]).status(1);
+    assert!(told.contains(":2:1") && !told.contains("recipe"), "{told}");
+}
+
+#[test]
 fn the_environment_goes_before_the_project() {
     let project = project("");
     project.write(".crew/config.yaml", "default_model: echo\n");

@@ -9,6 +9,7 @@ use std::{
 use super::project::{self, ConfigError};
 use crate::{
     base::Secret,
+    defs::Config,
     engine::Models,
     llm::{self, Provider, Providers},
 };
@@ -65,13 +66,22 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        let config = project::config(root)?;
+        Ok(Self::with(env, project::config(root)?))
+    }
+
+    /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
+    /// the findings of the project.
+    pub fn read_or_default(env: &Environment, root: &Path) -> Self {
+        Self::with(env, project::config(root).unwrap_or_default())
+    }
+
+    fn with(env: &Environment, config: Config) -> Self {
         let known = Provider::known(|name| env.get(name).map(str::to_owned));
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
         let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
         let keys = env.clone();
-        Ok(Self {
+        Self {
             llm: llm::Settings { providers, prices, ..llm::Settings::default() },
             models: Models {
                 default: model("CREW_DEFAULT_MODEL")
@@ -81,7 +91,7 @@ impl Settings {
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
             user_employees: user_employees(env),
-        })
+        }
     }
 }
 

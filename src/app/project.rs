@@ -54,7 +54,7 @@ pub(super) fn providers(config: &Config, env: &Environment) -> Vec<Provider> {
 }
 
 fn provider(name: &str, own: &OwnProvider, env: &Environment) -> Provider {
-    let variable = own.api_key.as_deref().map(|key| key.trim_start_matches("${").trim_end_matches('}'));
+    let variable = own.api_key.as_deref().map(defs::variable_name);
     let key = variable.map_or(Key::None, |variable| Key::Needed {
         from: variable.to_owned(),
         secret: env.secret(variable),

@@ -133,10 +133,8 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
     let host = served::host(&office, &serve.toolsets, &tracker)?;
-    let mut mcp = mcp::router(Arc::clone(&host) as _, &options, tracker.clone());
-    if serve.sse {
-        mcp = mcp.merge(mcp::sse_router(host, &options, tracker.clone()));
-    }
+    let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
+    let mcp = mcp(host, &options, tracker.clone());
     run(listener, web::router(state, mcp), &tracker).await
 }
 

@@ -15,7 +15,7 @@ use super::{
     places::{Form, Place},
     snapshot::{Conflict, ConflictKind, Entry, Finding},
 };
-use crate::defs::{self, Diagnostic, Employee, EmployeeFiles, EmployeeMarks, Severity, Source};
+use crate::defs::{self, Diagnostic, Employee, EmployeeFiles, EmployeeMarks, FileKind, Severity, Source};
 
 /// More threads than this do not make a disk faster.
 const MOST_THREADS: usize = 8;
@@ -288,10 +288,19 @@ fn clash(name: &str, loser: &Candidate, winner: &Entry, same_place: bool) -> Dia
 pub struct Checked {
     /// Its file or folder.
     pub path: String,
-    /// The employee, when the definition can be used.
-    pub employee: Option<Arc<Employee>>,
+    /// What it defines, when that can be used.
+    pub found: Option<Valid>,
     /// What is to be said about it.
     pub findings: Vec<Finding>,
+}
+
+/// What a definition that can be used defines.
+#[derive(Debug)]
+pub enum Valid {
+    /// An employee.
+    Employee(Arc<Employee>),
+    /// Something else, as far as it can be told without the rest of the project.
+    Other(FileKind),
 }
 
 /// Looks at the definition in `path`, or at those in the folder `path`, each for itself. What format it is follows from
@@ -315,6 +324,9 @@ pub fn validate(path: &Path) -> Vec<Checked> {
     let in_agents = inside.components().any(|part| part.as_os_str() == "agents");
     let jobs = entries.into_iter().map(|entry| Job { rank: 0, entry, within: inside.clone() });
     jobs.map(|job| {
+        if let Some(checked) = other_kind(&mut files, &job) {
+            return checked;
+        }
         let form = match &job.entry {
             entry if entry.is_folder && entry.path.join("SKILL.md").is_file() => Form::Skill,
             entry if !entry.is_folder && !entry.is_file(&["md"]) => Form::Recipe,
@@ -324,9 +336,26 @@ pub fn validate(path: &Path) -> Vec<Checked> {
         let place = Place { folder: inside.clone(), layer: super::Layer::Project, form };
         let (_, outcome) = outcome(&mut files, &[place], &job, &Cache::default());
         let employee = outcome.candidate.as_ref().map(|found| Arc::clone(&found.entry.employee));
-        Checked { path: files.name(&job.entry.path), employee, findings: outcome.findings.clone() }
+        let found = employee.map(Valid::Employee);
+        Checked { path: files.name(&job.entry.path), found, findings: outcome.findings.clone() }
     })
     .collect()
+}
+
+/// Looks at a file of YAML that defines something other than an employee: not every one is a recipe.
+fn other_kind(files: &mut Files, job: &Job) -> Option<Checked> {
+    if !job.entry.is_file(&["yaml", "yml"]) {
+        return None;
+    }
+    let source = files.beside().read_in(&job.entry.path, &job.within)?;
+    let kind = FileKind::of(&source)?;
+    let (is_valid, told) = kind.validate(&source, job.entry.stem());
+    let findings = told.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() });
+    Some(Checked {
+        path: files.name(&job.entry.path),
+        found: is_valid.then_some(Valid::Other(kind)),
+        findings: findings.collect(),
+    })
 }
 
 fn is_named_like_one(entry: &files::Entry) -> bool {

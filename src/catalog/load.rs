@@ -35,6 +35,8 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     let drafts = loader.pipelines();
     let webhook = loader.config(".crew/webhook.yaml", defs::parse_webhook);
     let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
+    // The settings themselves are read at the start of a command; here it is told what is wrong with them.
+    loader.config(".crew/config.yaml", defs::parse_config);
     let discussions = loader.discussions();
     let organization = loader.organization();
     let project = project::detect_in(&loader.files);

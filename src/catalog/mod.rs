@@ -27,7 +27,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use tokio::sync::Mutex;
 
-pub use employees::{Checked, validate};
+pub use employees::{Checked, Valid, validate};
 pub use files::Identity;
 pub use lint::{Linted, lint};
 pub use places::Layer;

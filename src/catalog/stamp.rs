@@ -12,8 +12,13 @@ const FOLDERS: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
 /// How deep the definitions of employees may lie: below their layer, their own folder, and the folders in that.
 const DEEPEST: u32 = 2 + tree::DEEPEST;
 /// Single files with definitions.
-const FILES: [&str; 4] =
-    [".crew/webhook.yaml", ".crew/cron.yaml", "private/organization.yaml", ".crew/organization.yaml"];
+const FILES: [&str; 5] = [
+    ".crew/webhook.yaml",
+    ".crew/cron.yaml",
+    ".crew/config.yaml",
+    "private/organization.yaml",
+    ".crew/organization.yaml",
+];
 /// Enough for any project; what comes after is seen at the next start.
 const MOST: usize = 50_000;
 

@@ -76,7 +76,7 @@ pub(super) enum Command {
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie
     Lint {
-        /// Files, or folders to search; the pipelines and discussions of the project, unless given
+        /// Files, or folders to search; the pipelines, discussions and settings of the project, unless given
         paths: Vec<PathBuf>,
     },
     /// Print the JSON Schema of a kind of file, or the list of tools

@@ -37,7 +37,7 @@ pub(super) fn init(global: &Global, args: &InitArgs) -> Result<Outcome, Error> {
 }
 
 pub(super) async fn bump(global: &Global, args: &BumpArgs, env: &Environment) -> Result<Outcome, Error> {
-    let crew = crew(global, env)?.crew;
+    let crew = crew(global, env).crew;
     let name = crew.employee(&args.name).await?.name.clone();
     let definitions = crew.definitions().await;
     let Some(entry) = definitions.employee(&name) else { return Ok(Outcome::Failed) };

@@ -11,7 +11,7 @@ use super::{
 use crate::{app::Environment, defs::Severity};
 
 pub(super) async fn check(global: &Global, env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    let office = crew(global, env);
     let definitions = office.crew.definitions().await;
     let count = |severity| definitions.findings.iter().filter(|f| f.diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));

@@ -17,7 +17,7 @@ use crate::{
 };
 
 pub(super) async fn export(global: &Global, args: &ExportArgs, env: &Environment) -> Result<Outcome, Error> {
-    let employee = crew(global, env)?.crew.employee(&args.name).await?;
+    let employee = crew(global, env).crew.employee(&args.name).await?;
     if args.output.as_ref().is_some_and(|path| path.as_os_str() == "-") {
         let text = defs::export(&employee, form(args.target));
         match global.form() {
@@ -35,13 +35,13 @@ pub(super) async fn export_all(
     args: &ExportAllArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let definitions = crew(global, env)?.crew.definitions().await;
+    let definitions = crew(global, env).crew.definitions().await;
     let exchange = exchange(global, args.target, args.output.clone(), args.force, false);
     tell(global, &exchange.sync(&definitions, false))
 }
 
 pub(super) async fn sync(global: &Global, args: &SyncArgs, env: &Environment) -> Result<Outcome, Error> {
-    let definitions = crew(global, env)?.crew.definitions().await;
+    let definitions = crew(global, env).crew.definitions().await;
     let exchange = exchange(global, args.target, None, args.force, args.dry_run);
     tell(global, &exchange.sync(&definitions, args.clean))
 }

@@ -14,13 +14,13 @@ use super::{
 use crate::{app::Environment, catalog, defs::Severity};
 
 /// What is looked at when no path is given, as far as it is there.
-const USUAL: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
+const USUAL: [&str; 3] = [".crew/pipelines", ".crew/discussions", ".crew/config.yaml"];
 
 pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    let office = crew(global, env);
     let definitions = office.crew.definitions().await;
     let root = office.crew.root();
-    let usual = || USUAL.iter().map(|folder| root.join(folder)).filter(|folder| folder.is_dir());
+    let usual = || USUAL.iter().map(|path| root.join(path)).filter(|path| path.try_exists().unwrap_or(false));
     let paths: Vec<PathBuf> = if paths.is_empty() { usual().collect() } else { paths.to_vec() };
     if paths.is_empty() {
         let message =

@@ -11,7 +11,7 @@ use super::{
 use crate::app::Environment;
 
 pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    let office = crew(global, env);
     let definitions = office.crew.definitions().await;
     render::findings_on(render::Topic::Employees, &definitions.findings);
     let fits = |tags: &[String]| args.tag.as_ref().is_none_or(|tag| tags.contains(tag));

@@ -22,12 +22,16 @@ use crate::{
     tools::Office,
 };
 
-/// The project as one command sees it. What it runs is over when it ends, so no task is kept.
-pub(super) fn crew(global: &Global, env: &Environment) -> Result<Office, Error> {
-    open(global, env, Journal::None)
+/// The project as a command sees it that asks no model: settings that cannot be used do not hide the rest.
+pub(super) fn crew(global: &Global, env: &Environment) -> Office {
+    let root = global.root();
+    app::open(&root, Settings::read_or_default(env, &root), Journal::None, &Tracker::new())
 }
 
-/// The project, its tasks kept as `journal` says.
+/// The project as a command sees it that asks models, its tasks kept as `journal` says.
+///
+/// # Errors
+/// When its settings cannot be used.
 pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Result<Office, Error> {
     let root = global.root();
     let settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
@@ -35,7 +39,8 @@ pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Resu
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    // What it runs is over when it ends, so no task is kept.
+    let office = if args.execute { open(global, env, Journal::None)? } else { crew(global, env) };
     let employee = office.crew.employee(&args.name).await?;
     for (name, _) in &args.named {
         warn_of_stranger(&employee, name);

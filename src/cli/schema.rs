@@ -26,7 +26,7 @@ pub(super) fn schema(global: &Global, name: &str, env: &Environment) -> Result<O
 
 /// All tools, as MCP lists them.
 fn tools(global: &Global, env: &Environment) -> Result<Value, Error> {
-    let registry = tools::all(&crew(global, env)?);
+    let registry = tools::all(&crew(global, env));
     Ok(json!({"tools": registry.specs().collect::<Vec<_>>()}))
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) async fn show(global: &Global, args: &ShowArgs, env: &Environment) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    let office = crew(global, env);
     let employee = office.crew.employee(&args.name).await?;
     match global.form() {
         Form::Json => render::json(&employee)?,
@@ -25,7 +25,7 @@ pub(super) async fn show(global: &Global, args: &ShowArgs, env: &Environment) ->
 
 /// The same as JSON in any case, for programs written for it.
 pub(super) async fn as_json(global: &Global, args: &ShowArgs, env: &Environment) -> Result<Outcome, Error> {
-    render::json(&crew(global, env)?.crew.employee(&args.name).await?)?;
+    render::json(&crew(global, env).crew.employee(&args.name).await?)?;
     Ok(Outcome::Done)
 }
 

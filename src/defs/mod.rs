@@ -35,6 +35,7 @@ pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
     Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
     parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
+    variable_name,
 };
 pub use kind::FileKind;
 pub use organization::{

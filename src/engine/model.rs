@@ -6,7 +6,7 @@ use super::Crew;
 use crate::{
     base::Secret,
     catalog::Snapshot,
-    defs::{Employee, ModelDefaults, SecretRef},
+    defs::{self, Employee, ModelDefaults, SecretRef},
     llm::{Choice, Key},
 };
 
@@ -45,7 +45,7 @@ impl Models {
 
     /// What the reference `${NAME}` of an employee leads to.
     fn named(&self, reference: &str) -> Named {
-        let variable = reference.trim_start_matches("${").trim_end_matches('}');
+        let variable = defs::variable_name(reference);
         Named { variable: variable.to_owned(), secret: (self.variable)(variable) }
     }
 

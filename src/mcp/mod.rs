@@ -15,7 +15,7 @@ mod stdio;
 mod testing;
 
 pub use host::{Crew, Library};
-pub use http::{Options, router, sse_router};
+pub use http::{Options, router, router_with_sse};
 pub use stdio::serve_stdio;
 
 /// Most messages that a batch may hold.

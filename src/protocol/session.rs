@@ -38,6 +38,8 @@ pub struct Session {
 #[derive(Debug, Default, Clone)]
 struct Peer {
     version: Option<Version>,
+    /// Whether a greeting settled it.
+    greeted: bool,
     capabilities: Option<Arc<RawValue>>,
     log_level: Option<Level>,
 }
@@ -67,14 +69,30 @@ impl Session {
     /// Remembers what the parameters of `initialize` settle, and tells the revision.
     ///
     /// # Errors
-    /// `-32602` when they name no version; nothing is remembered then.
+    /// `-32602` when they name no version, `-32600` when a greeting was heard before: what runs relies on what that
+    /// settled. Nothing is remembered then.
     pub fn negotiate(&self, params: Option<&str>) -> Result<Version, Error> {
         let handshake: Handshake<'_> = object(params.unwrap_or("{}"))
             .map_err(|error| Error::invalid_params(format!("params of `initialize`: {error}")))?;
         let version = Version::negotiate(&handshake.protocol_version);
-        *self.peer.lock() =
-            Peer { version: Some(version), capabilities: handshake.capabilities, log_level: None };
+        let mut peer = self.peer.lock();
+        if peer.greeted {
+            let error =
+                "already initialized; what a session settled once stays, so open a new one for another";
+            return Err(Error::invalid_request(error));
+        }
+        *peer = Peer {
+            version: Some(version),
+            greeted: true,
+            capabilities: handshake.capabilities,
+            log_level: None,
+        };
         Ok(version)
+    }
+
+    /// Takes `version` for settled until a greeting settles it.
+    pub fn assume(&self, version: Version) {
+        self.peer.lock().version = Some(version);
     }
 
     /// The revision that was settled, if any was.

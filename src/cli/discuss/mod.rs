@@ -24,7 +24,7 @@ pub(super) async fn discuss(
     args: &DiscussArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    let office = crew(global, env);
     match &args.command {
         DiscussCommand::List => list(global, &office).await,
         DiscussCommand::Show { name } => show::show(global, &office, name).await,

@@ -8,11 +8,11 @@ use super::{
     args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
     exit::{Error, Outcome},
     render,
-    run::crew,
+    run::{crew, open},
     task,
 };
 use crate::{
-    app::Environment,
+    app::{Environment, Journal},
     defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
     tasks::{Status, Task, Trigger},
@@ -24,7 +24,12 @@ pub(super) async fn pipeline(
     args: &PipelineArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env)?;
+    if let PipelineCommand::Run(args) = &args.command
+        && args.execute
+    {
+        return run(global, &open(global, env, Journal::None)?, args, env).await;
+    }
+    let office = crew(global, env);
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
         PipelineCommand::Show { name } => show::show(global, &office, name).await,

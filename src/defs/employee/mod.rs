@@ -30,6 +30,7 @@ pub use parse::{
 };
 pub use recipe::parse_recipe;
 pub(super) use secrets::reference as variable;
+pub use secrets::variable_name;
 pub use skill::{parse_agent, parse_skill};
 pub use version::{Bump, Bumped, bump, content_hash};
 

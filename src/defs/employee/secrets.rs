@@ -44,10 +44,18 @@ fn told(key: &str, report: &mut Report<'_>) {
     report.error_in_file(codes::SECRET_IN_CLEAR, message).help(HELP);
 }
 
+/// The variable that `${NAME}` names; any other text is taken for the name itself.
+pub fn variable_name(reference: &str) -> &str {
+    inside(reference).unwrap_or(reference)
+}
+
+fn inside(text: &str) -> Option<&str> {
+    text.strip_prefix("${")?.strip_suffix('}')
+}
+
 /// `${NAME}`, the whole of it.
 fn is_variable(text: &str) -> bool {
-    let name = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-    name.is_some_and(|name| {
+    inside(text).is_some_and(|name| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     })
 }

@@ -31,6 +31,10 @@ pub(super) fn prepare<S: Open>(
 ) -> Result<Call, (StatusCode, Error)> {
     let Asked { id, method, params, peek } = *asked;
     let slot = endpoint.slot()?;
+    if method == "initialize" {
+        // Not before there is room for it: a client that was turned away greets again.
+        session.negotiate(params.map(RawValue::get)).map_err(|error| (StatusCode::OK, error))?;
+    }
     let context = Context::legacy(Arc::clone(session), peek, post.caller(), outlet);
     let running = session.begin(id, &context).map_err(|error| (StatusCode::OK, error))?;
     let cancelled = context.cancelled().clone();

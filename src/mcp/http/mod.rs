@@ -24,7 +24,6 @@ use http::{HeaderMap, Method, StatusCode};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::sse::sse_router;
 use self::{
     exchange::{answer_json, bare},
     sessions::{Sessions, Streamable},
@@ -106,6 +105,21 @@ impl<S: sessions::Open> Endpoint<S> {
         }
     }
 
+    /// The same with sessions of another kind: what is limited is limited for both together.
+    fn beside<T: sessions::Open>(&self, options: &Options) -> Endpoint<T> {
+        Endpoint {
+            server: Arc::clone(&self.server),
+            rpc: self.rpc.clone(),
+            sessions: Sessions::new(options.session_limit, options.session_idle),
+            budget: Arc::clone(&self.budget),
+            calls: Arc::clone(&self.calls),
+            tracker: self.tracker.clone(),
+            keep_alive: self.keep_alive,
+            names: HostNames::new(&options.allowed_hosts),
+            max_body_bytes: self.max_body_bytes,
+        }
+    }
+
     /// A place for one more call.
     ///
     /// # Errors
@@ -140,7 +154,18 @@ impl Post<'_> {
 /// says so by a [`Caller`] in the extensions of the request: sessions belong to their caller, and work is recorded under
 /// its name.
 pub fn router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
+    routes(Endpoint::new(host, options, tracker))
+}
+
+/// The same, and beside it the way of 2024-11-05 at `/sse` and `/messages/`. All but the number of sessions is limited
+/// for both together.
+pub fn router_with_sse(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
     let endpoint: Endpoint = Endpoint::new(host, options, tracker);
+    let sse = sse::routes_beside(&endpoint, options);
+    routes(endpoint).merge(sse)
+}
+
+fn routes(endpoint: Endpoint) -> Router {
     Router::new().route("/mcp", any(handle)).with_state(Arc::new(endpoint))
 }
 

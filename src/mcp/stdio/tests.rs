@@ -292,6 +292,9 @@ async fn a_client_is_asked_over_the_pipe() {
     .await;
     let asked = talk.ask(legacy("2", "tools/call", &json!({"name": "ask"}))).await;
     assert_eq!(asked["method"], "elicitation/create");
+    // What was settled stays, also while a call relies on it.
+    let again = legacy("9", "initialize", &json!({"protocolVersion": "2024-11-05", "capabilities": {}}));
+    assert_eq!(talk.ask(again).await["error"]["code"], -32600);
     let id = &asked["id"];
     for late in ["7", "\"unknown\"", "-1"] {
         talk.send(format!(r#"{{"jsonrpc":"2.0","id":{late},"result":{{}}}}"#)).await;

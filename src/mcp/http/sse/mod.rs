@@ -22,7 +22,7 @@ use axum::{
 };
 use futures_util::future::join_all;
 use http::{Method, StatusCode, Uri, request::Parts};
-use serde_json::{json, value::RawValue};
+use serde_json::value::RawValue;
 
 use self::channel::{Channel, Events};
 use super::{
@@ -32,10 +32,9 @@ use super::{
     gate,
 };
 use crate::{
-    base::Tracker,
     mcp::{BATCH_LIMIT, rpc::Answer},
     protocol::{
-        Era, Error, Host, Version,
+        Era, Error, Version,
         envelope::{self, Envelope, Id, Kind},
         era::{self, Peek},
         headers::{self, Header},
@@ -43,14 +42,13 @@ use crate::{
     tools::Caller,
 };
 
-/// Serves `host` in the way of 2024-11-05: streams at `/sse`, messages to `/messages/`. Layers around it and callers are
-/// as with [`super::router`].
-pub fn sse_router(host: Arc<dyn Host>, options: &Options, tracker: Tracker) -> Router {
+/// Serves streams at `/sse`, and takes messages at `/messages/`, within the limits of `endpoint`.
+pub(super) fn routes_beside(endpoint: &Endpoint, options: &Options) -> Router {
     Router::new()
         .route("/sse", any(stream))
         .route("/messages", any(message))
         .route("/messages/", any(message))
-        .with_state(Arc::new(Endpoint::<Channel>::new(host, options, tracker)))
+        .with_state(Arc::new(endpoint.beside::<Channel>(options)))
 }
 
 type Shared = Arc<Endpoint<Channel>>;
@@ -128,9 +126,7 @@ fn open(endpoint: &Shared, post: &Post<'_>) -> Response {
 fn settle(channel: &Channel, said: Header<'_>) {
     let version = said.value().and_then(Version::parse).filter(|version| version.era() == Era::Legacy);
     if let Some(version) = version {
-        let handshake = json!({ "protocolVersion": version.as_str() }).to_string();
-        // It can be read, for it was written just now.
-        let _ = channel.session.negotiate(Some(&handshake));
+        channel.session.assume(version);
     }
 }
 
@@ -190,10 +186,7 @@ impl Posted<'_> {
     /// Takes a request; its answer goes to the stream, a refusal too.
     fn answer(&self, id: Id<'_>, method: &str, params: Option<&RawValue>) -> Response {
         let peek = Peek::of(params);
-        if method == "initialize" {
-            // When it cannot be read the method says so itself.
-            let _ = self.channel.session.negotiate(params.map(RawValue::get));
-        } else {
+        if method != "initialize" {
             self.channel.follow(&self.endpoint.server);
         }
         let request = Asked { id, method, params, peek: &peek };

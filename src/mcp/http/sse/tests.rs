@@ -1,11 +1,17 @@
 use axum::body::{BodyDataStream, to_bytes};
 use futures_util::{FutureExt as _, StreamExt as _};
 use http::Request as HttpRequest;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::mcp::testing::{Puppet, legacy, modern};
+use crate::{
+    base::Tracker,
+    mcp::{
+        http::router_with_sse,
+        testing::{Puppet, legacy, modern},
+    },
+};
 
 /// The server, as its clients reach it.
 struct Place {
@@ -29,7 +35,7 @@ impl Place {
 
     fn with(options: &Options) -> Self {
         let (puppet, tracker) = (Puppet::new(), Tracker::new());
-        Self { router: sse_router(Arc::clone(&puppet) as _, options, tracker.clone()), puppet, tracker }
+        Self { router: router_with_sse(Arc::clone(&puppet) as _, options, tracker.clone()), puppet, tracker }
     }
 
     async fn send(&self, request: HttpRequest<Body>) -> Response {
@@ -337,4 +343,35 @@ async fn at_the_end_of_the_server_what_runs_is_answered() {
     assert_eq!(client.hear().await["result"]["content"][0]["text"], "waited");
     assert_eq!(client.event().await, None);
     place.tracker.wait().await;
+}
+
+#[tokio::test]
+async fn a_second_greeting_is_refused() {
+    let place = Place::new();
+    let mut client = place.greet("2025-06-18", json!({"elicitation": {}})).await;
+    let again = json!({"protocolVersion": "2024-11-05", "capabilities": {}});
+    let refused = client.ask("2", "initialize", again.clone()).await;
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(2), &json!(-32600)), "{refused}");
+    // What was settled stays: a client without forms could not be asked.
+    client.say(legacy("3", "tools/call", &json!({"name": "ask"}))).await;
+    assert_eq!(client.hear().await["method"], "elicitation/create");
+    // Who only said its revision in a header may still greet.
+    let known = request("GET", "/sse").header("mcp-protocol-version", "2025-06-18");
+    let mut back = place.connect_with(known).await;
+    assert_eq!(back.ask("1", "initialize", again).await["result"]["protocolVersion"], "2024-11-05");
+}
+
+#[tokio::test]
+async fn both_transports_share_their_limits() {
+    let place = Place::with(&Options { call_limit: 1, ..Options::default() });
+    let client = place.greet("2025-06-18", json!({})).await;
+    client.say(legacy("1", "tools/call", &json!({"name": "wait"}))).await;
+    place.puppet.begun.notified().await;
+    let params = json!({"protocolVersion": "2025-06-18", "capabilities": {}});
+    let posted = request("POST", "/mcp").header("accept", "application/json, text/event-stream");
+    let greeted = place.send(posted.body(legacy("0", "initialize", &params).into()).unwrap()).await;
+    let session = greeted.headers()["mcp-session-id"].clone();
+    let posted = request("POST", "/mcp").header("accept", "application/json, text/event-stream");
+    let call = posted.header("mcp-session-id", session).body(legacy("1", "ping", &json!({})).into());
+    assert_eq!(place.send(call.unwrap()).await.status(), 503);
 }
