@@ -219,6 +219,11 @@ impl Steps {
         &self.run.cancel
     }
 
+    /// The task these are steps of, if they are recorded at all.
+    pub fn task_id(&self) -> Option<&TaskId> {
+        self.run.recorder.as_ref().map(|(_, id)| id)
+    }
+
     /// How often work on the task began, this time included; 1 outside any task.
     pub fn attempt(&self) -> u32 {
         self.run.attempt
