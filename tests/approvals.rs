@@ -1,5 +1,7 @@
 //! Pipelines that wait for a person: over HTTP and on the command line, through crashes, and never twice.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::support::{FakeModel, Project, Server, work};
@@ -240,4 +242,22 @@ async fn the_command_line_leaves_a_run_waiting_and_takes_it_up() {
     let stderr = run(&["pipeline", "run", "p", "-x"]).status(1);
     assert!(stderr.contains("ask its server"), "{stderr}");
     drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ended_from_the_keyboard_is_cancelled_and_not_taken_up() {
+    let mut fake = FakeModel::held(first_word).await;
+    let project = project(GATED);
+    let child = project.command(["pipeline", "run", "p", "-x"]).envs(fake.env()).spawn().unwrap();
+    fake.asked().await;
+    let told = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    let ended = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(130), "{stderr}");
+    let id = stderr.lines().find_map(|line| line.strip_prefix("task ")?.strip_suffix(" is cancelled"));
+    let id = id.unwrap_or_else(|| panic!("{stderr}"));
+
+    let server = Server::start(&project, &[], &fake.env());
+    assert_eq!(server.get(&format!("/tasks/{id}")).await.status(200)["status"], "cancelled");
 }

@@ -92,12 +92,17 @@ async fn what_is_closed_stays_closed() {
     let mut calls: Vec<_> = calls.collect();
     calls.push(call("all", "grep", json!({"pattern": "s3cret"})));
     calls.push(call("other", "approve_task", json!({"task_id": "x", "approved": true})));
+    calls.push(call("self", "create_employee", json!({"text": "x"})));
     calls.push(call("odd", "file_read", json!({"pth": "notes.txt"})));
     let fake = calling(calls).await;
-    let project = project("tools: [file_read, grep, approve_task]\npermissions: {allow: ['*']}");
+    let project =
+        project("tools: [file_read, grep, approve_task, create_employee]\npermissions: {allow: ['*']}");
     for path in [".env", "private/keys.yaml", "node_modules/a.txt"] {
         project.write(path, "s3cret");
     }
+    // Whoever opens this waits for somebody to write into it.
+    let pipe = std::process::Command::new("mkfifo").arg(project.path().join("pipe")).status().unwrap();
+    assert!(pipe.success());
     let outside = tempfile::NamedTempFile::new().unwrap();
     fs::write(outside.path(), "s3cret").unwrap();
     std::os::unix::fs::symlink(outside.path(), project.path().join("link.txt")).unwrap();
@@ -109,7 +114,8 @@ async fn what_is_closed_stays_closed() {
     let rest: Vec<_> = given.iter().skip(paths.len()).collect();
     assert_eq!(*rest[0], ("no line matches".to_owned(), false));
     assert_eq!(*rest[1], ("there is no tool `approve_task`".to_owned(), true));
-    assert!(rest[2].1 && rest[2].0.contains("unknown field `pth`"), "{rest:?}");
+    assert_eq!(*rest[2], ("there is no tool `create_employee`".to_owned(), true));
+    assert!(rest[3].1 && rest[3].0.contains("unknown field `pth`"), "{rest:?}");
 }
 
 #[tokio::test]
@@ -133,6 +139,7 @@ async fn work_is_handed_on_but_not_for_ever() {
     let project = project("tools: [delegate]");
     let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
     assert_eq!(answer["output"], "clerk heard: a poem of \"of tea\"");
+    assert_eq!(answer["input_tokens"], 3 * 11, "what the poet took counts, too");
 
     // Everybody hands it on to himself; the fourth has nobody to hand it on to.
     let fake = FakeModel::acting(|body| match (results(body).first(), body["tools"].is_array()) {
@@ -197,4 +204,60 @@ async fn an_answer_that_does_not_fit_its_schema_is_asked_for_once_more() {
     let said = ended.status(1);
     assert!(said.contains("does not fit its `output.schema`: `/verdict`: \"so so\" is not one of"), "{said}");
     assert_eq!(fake.bodies().len(), 2, "asked once more, and no more");
+}
+
+#[tokio::test]
+async fn what_is_begun_for_another_is_begun_once_and_not_for_ever() {
+    let hand_on = || json!([call("a", "delegate_async", json!({"employee": "clerk"}))]);
+    let fake = FakeModel::acting(move |body| {
+        let offered = body["tools"].as_array().map(Vec::len).unwrap_or_default();
+        match (results(body).first(), offered) {
+            (Some((text, _)), _) => say(text),
+            (None, 0) => say("enough"),
+            (None, _) => hand_on(),
+        }
+    })
+    .await;
+    let project = project("tools: [delegate_async]");
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert_eq!(answer["output"], "enough", "outside a task there is nobody to do it");
+
+    let server = Server::start(&project, &[], &fake.env());
+    let mut id = server.accepted("/run/employee/clerk", &json!({})).await;
+    for _ in 0..3 {
+        let task = server.ended(&id).await;
+        let begun: Value = serde_json::from_str(task["result"]["output"].as_str().unwrap()).unwrap();
+        begun["task_id"].as_str().unwrap().clone_into(&mut id);
+    }
+    assert_eq!(server.ended(&id).await["result"]["output"], "enough");
+    assert_eq!(server.tasks().await.len(), 4);
+}
+
+/// A client that may write employees must not have the secrets of the server sent anywhere.
+#[test]
+fn servers_and_keys_are_not_settled_by_clients() {
+    let project = project("");
+    for line in [
+        "base_url: https://example.com/v1",
+        "api_key: ${OPENAI_API_KEY}",
+        "fallback_base_url: https://example.com",
+    ] {
+        let text = format!("---\nname: spy\ndescription: Spies\n{line}\n---\nSpy.\n");
+        let ask = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "create_employee", "arguments": {"text": text}}});
+        let greet = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}"#;
+        let said = project.run_on(format!("{greet}\n{ask}\n").as_bytes(), ["mcp"]).success();
+        assert!(said.contains("settled in the file, by a person"), "{line}: {said}");
+        assert!(!project.path().join(".crew/employees/spy.md").try_exists().unwrap());
+    }
+    let own = project.path().join(".crew/employees/spy.md");
+    fs::write(
+        own,
+        "---\nname: spy\ndescription: S\nbase_url: http://127.0.0.1:1/v1\napi_key: ${CREW_API_TOKEN}\n---\nx",
+    )
+    .unwrap();
+    let said = project.run_with(("CREW_API_TOKEN", "s3cret"), ["run", "spy", "-x"]).status(1);
+    assert!(
+        said.contains("CREW_API_TOKEN") && !said.contains("no connection"),
+        "crew's own secrets are for no model: {said}"
+    );
 }

@@ -88,11 +88,18 @@ impl Settings {
                     .or(config.default_model)
                     .unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
                 fallback: model("CREW_FALLBACK_MODEL").or(config.fallback_model),
-                variable: Arc::new(move |name| keys.secret(name)),
+                variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
             user_employees: user_employees(env),
         }
     }
+}
+
+/// Whether a variable holds a secret of crew itself, which no model and no definition has a use for.
+fn is_own(variable: &str) -> bool {
+    ["CREW_", "KNOWLYR_", "AGENT_API_", "GITHUB_WEBHOOK_", "SMTP_"]
+        .iter()
+        .any(|own| variable.starts_with(own))
 }
 
 /// `$XDG_CONFIG_HOME/crew/employees`, or the same below `~/.config`. A path that is not absolute counts as not given, as

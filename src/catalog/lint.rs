@@ -67,7 +67,7 @@ impl Search<'_> {
                 {
                     self.folder(&inner, depth - 1);
                 }
-            } else if entry.is_file(&["yaml", "yml"]) {
+            } else if entry.is_file(&["yaml", "yml"]) && !entry.path.ends_with("employee.yaml") {
                 self.file(&entry.path, folder.path());
             }
         }

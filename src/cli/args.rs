@@ -1,6 +1,6 @@
 //! The words of the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -36,7 +36,9 @@ pub(super) struct Global {
 impl Global {
     /// The root of the project.
     pub(super) fn root(&self) -> PathBuf {
-        self.project_dir.clone().unwrap_or_else(|| PathBuf::from("."))
+        let given = self.project_dir.as_deref().unwrap_or(Path::new("."));
+        // A prompt that says `{cwd}`, and a log, are read elsewhere too. Without a current folder it stays as it is.
+        std::path::absolute(given).unwrap_or_else(|_| given.to_owned())
     }
 
     /// How to print answers.
@@ -58,7 +60,7 @@ pub(super) enum Form {
 pub(super) enum Command {
     /// Serve this project: MCP, webhooks, runs, tasks and schedules, over HTTP
     Serve(ServeArgs),
-    /// Serve this project to one MCP client over stdin and stdout
+    /// Serve this project over MCP alone: to one client over stdin and stdout, or with -t http or sse over HTTP
     Mcp(McpArgs),
     /// List the employees
     List(ListArgs),

@@ -54,6 +54,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
+    // A misspelt folder is no empty project.
+    if let Some(folder) = cli.global.project_dir.as_deref().filter(|folder| !folder.is_dir()) {
+        let message = format!("there is no folder `{}`", folder.display());
+        return Err(crate::tools::Error::Arguments(message).into());
+    }
     // A command that talks to one person needs one thread; a server uses what there is.
     let mut runtime = match cli.command {
         Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),

@@ -78,7 +78,7 @@ pub(super) fn elsewhere(error: tasks::Error) -> Error {
     }
 }
 
-/// Waits until the task has come to rest, and tells how.
+/// Waits until the task has come to rest, and tells how. Whoever ends that from the keyboard ends the task.
 pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) -> Result<Outcome, Error> {
     tokio::select! {
         task = tasks.settled(id) => match task {
@@ -87,7 +87,29 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
             Some(task) => other(global, &task),
             None => Ok(Outcome::Failed),
         },
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted?;
+            // What is not kept is over with this process.
+            if tasks.is_durable() {
+                stop(tasks, id).await;
+            }
+            Ok(Outcome::Interrupted)
+        }
+    }
+}
+
+/// Cancels the task and says so: a server would else go on with it, unasked. A second interruption does not wait for that.
+async fn stop(tasks: &Engine, id: &TaskId) {
+    let stopped = tokio::select! {
+        stopped = tasks.cancel(id) => stopped,
+        _ = tokio::signal::ctrl_c() => {
+            render::note(&format!("task {id} could not be cancelled in time; a server of this project goes on with it"));
+            return;
+        }
+    };
+    match stopped {
+        Ok(_) => render::note(&format!("task {id} is cancelled")),
+        Err(error) => render::note(&format!("task {id} was not cancelled: {}", tools::Error::from(error))),
     }
 }
 

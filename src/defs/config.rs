@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     codes,
-    diagnostic::{Diagnostic, Source},
+    diagnostic::{Diagnostic, Source, Span},
     employee::variable,
     reader::{self, Fields, Unknown},
     report::Report,
@@ -88,6 +88,16 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         return Some(Config::default());
     }
     let mut fields = Fields::of(node, "`config.yaml`", report)?;
+    for (name, key) in provider_keys(&mut fields) {
+        // One is the program itself; under the other go the servers that employees bring.
+        if ["echo", "custom"].contains(&name) {
+            report.error(
+                codes::INVALID_VALUE,
+                key,
+                format!("no provider of a project can be called `{name}`"),
+            );
+        }
+    }
     let config = Config {
         default_model: fields.optional("default_model", report),
         fallback_model: fields.optional("fallback_model", report),
@@ -96,6 +106,16 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
+}
+
+/// The names of the providers, and where they stand.
+fn provider_keys<'n>(fields: &mut Fields<'n>) -> Vec<(&'n str, Span)> {
+    let Some(Value::Map(pairs)) = fields.get("providers").map(|node| &node.value) else { return Vec::new() };
+    let name = |(key, _): &'n (Node, Node)| match &key.value {
+        Value::Scalar { text, .. } => Some((text.trim(), key.span)),
+        _ => None,
+    };
+    pairs.iter().filter_map(name).collect()
 }
 
 /// A map of names to what `read` reads.

@@ -33,6 +33,7 @@ pub struct Written {
 /// When the text has errors, the layer is not one crew writes to, or there is such a file already.
 pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal> {
     let (employee, diagnostics) = parse("new employee", text)?;
+    keep_servers(&Employee::default(), &employee)?;
     let relative = file(layer, &employee.name)?;
     let path = ground::below(root, &relative)?;
     let folder = ground::below(root, &relative.with_extension(""))?;
@@ -113,8 +114,23 @@ pub fn update(root: &Path, entry: &Entry, text: &str) -> Result<Written, Refusal
         let reason = format!("the definition is of `{}`, not of `{}`", employee.name, entry.employee.name);
         return Err(Refusal::Unfit(reason));
     }
+    keep_servers(&entry.employee, &employee)?;
     document::publish(&path, text.as_bytes())?;
     Ok(Written { name: employee.name, path: entry.path.clone(), diagnostics })
+}
+
+/// Which server an employee brings, and which variable holds the key for it, only a person settles, in the file itself:
+/// whoever may write employees could else have any secret sent anywhere.
+fn keep_servers(before: &Employee, after: &Employee) -> Result<(), Refusal> {
+    let servers = |employee: &Employee| {
+        let Employee { base_url, api_key, fallback_base_url, fallback_api_key, .. } = employee;
+        [base_url, api_key, fallback_base_url, fallback_api_key].map(Clone::clone)
+    };
+    if servers(before) == servers(after) {
+        return Ok(());
+    }
+    let reason = "`base_url`, `api_key` and their `fallback_` are settled in the file, by a person; leave them as they are";
+    Err(Refusal::Unfit(reason.to_owned()))
 }
 
 /// Raises the version of an employee whose content changed since it was last raised; always with `force`. `None` when

@@ -5,7 +5,7 @@ use std::{borrow::Cow, ops::ControlFlow};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Answer, Crew, Error, prompt::Given, structured::Shape};
+use super::{Answer, Crew, Error, Gave, prompt::Given, structured::Shape};
 use crate::{
     base::{clock::Stopwatch, text::truncate},
     defs::Employee,
@@ -15,7 +15,7 @@ use crate::{
 
 /// What starts the conversation; the prompt itself is the system's part of it.
 const BEGIN: &str = "Begin the task described above.";
-/// How often a model may be told what its tools gave before it has to answer.
+/// How often a model is asked before it has to have answered.
 const MOST_TURNS: usize = 16;
 /// How many tools it may call in all.
 const MOST_CALLS: usize = 64;
@@ -76,6 +76,14 @@ type Say<'s> = &'s mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 /// What is recorded of a turn: the reply, without the price, which may change.
 #[derive(Debug, Serialize, Deserialize)]
 struct Turn(Reply);
+
+/// What is recorded of a call of a tool: what it gave, and what that took.
+#[derive(Debug, Serialize, Deserialize)]
+struct Used {
+    result: ToolResult,
+    usage: Usage,
+    cost_usd: Option<f64>,
+}
 
 /// What a conversation has taken so far.
 #[derive(Debug, Default)]
@@ -147,12 +155,15 @@ impl Crew {
                 return Ok(reply);
             }
             account.calls += reply.said.calls.len();
-            if account.calls > MOST_CALLS {
+            // Nobody would hear any more what they give.
+            if account.calls > MOST_CALLS || turn == MOST_TURNS {
                 break;
             }
             let mut results = Vec::new();
             for (number, call) in reply.said.calls.iter().enumerate() {
-                results.push(self.use_tool(&job.of_call(turn, number), request, call).await?);
+                let used = self.use_tool(&job.of_call(turn, number), request, call).await?;
+                account.take(used.usage, used.cost_usd);
+                results.push(used.result);
             }
             request.messages.push(Message::Assistant(reply.said));
             request.messages.push(Message::Tools(results));
@@ -211,19 +222,18 @@ impl Crew {
     }
 
     /// Calls one tool, as a step. A tool that is not offered is not called.
-    async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<ToolResult, Error> {
+    async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<Used, Error> {
         let offered = request.tools.iter().any(|tool| tool.name == call.name);
         let work = async {
             let given = match self.toolbox() {
                 Some(toolbox) if offered => toolbox.call(job, call).await,
                 _ => Err(format!("there is no tool `{}`", call.name)),
             };
-            let (is_error, text) = match given {
-                Ok(text) => (false, text),
-                Err(text) => (true, text),
-            };
+            let is_error = given.is_err();
+            let Gave { text, usage, cost_usd } = given.unwrap_or_else(Gave::from);
             let text = truncate(&text, RESULT_CHARS);
-            Ok(ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error })
+            let result = ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error };
+            Ok(Used { result, usage, cost_usd })
         };
         once(&job.steps, &job.name, |_| true, work).await
     }
@@ -265,10 +275,14 @@ async fn once<T: Serialize + DeserializeOwned>(
 
 impl Account {
     fn add(&mut self, reply: &Reply) {
-        self.usage.input_tokens += reply.usage.input_tokens;
-        self.usage.cached_input_tokens += reply.usage.cached_input_tokens;
-        self.usage.output_tokens += reply.usage.output_tokens;
-        self.cost_usd = self.cost_usd.zip(reply.cost_usd).map(|(so_far, more)| so_far + more);
+        self.take(reply.usage, reply.cost_usd);
+    }
+
+    fn take(&mut self, usage: Usage, cost_usd: Option<f64>) {
+        self.usage.input_tokens += usage.input_tokens;
+        self.usage.cached_input_tokens += usage.cached_input_tokens;
+        self.usage.output_tokens += usage.output_tokens;
+        self.cost_usd = self.cost_usd.zip(cost_usd).map(|(so_far, more)| so_far + more);
     }
 }
 

@@ -41,9 +41,9 @@ pub use model::{Models, Variable};
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
-pub use run::{Answer, Args, STREAM};
+pub use run::{Answer, Args, DEPTH, STREAM};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
-pub use toolbox::Toolbox;
+pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
 

@@ -126,10 +126,11 @@ impl<'a> Values<'a> {
                 given: given.positional.len(),
             });
         }
-        let positional = if given.positional.is_empty() {
-            employee.args.iter().filter_map(|arg| by_name.get(arg.name.as_str()).copied()).collect()
-        } else {
+        // By place as by name: an employee reads the same whichever way its values came.
+        let positional = if takes_any {
             given.positional.iter().map(String::as_str).collect()
+        } else {
+            employee.args.iter().filter_map(|arg| by_name.get(arg.name.as_str()).copied()).collect()
         };
         Ok(Self { employee, by_name, positional })
     }

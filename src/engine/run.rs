@@ -13,6 +13,9 @@ use crate::tasks::{Failure, Steps, Task};
 /// The option of a run of an employee that has it say its answer while it comes in.
 pub const STREAM: &str = "stream";
 
+/// The option of a run of an employee that says how many have handed the work on.
+pub const DEPTH: &str = "depth";
+
 /// The answer of one employee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
@@ -30,14 +33,14 @@ pub struct Answer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
     /// How many tools were called on the way.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub tool_calls: usize,
     /// How long it took.
     pub duration_ms: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_none(count: &usize) -> bool {
+fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
@@ -51,6 +54,8 @@ pub(crate) async fn employee(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> 
             let employee = crew.employee(&task.target_name).await?;
             let given = Given::named(task.args.clone());
             let job = Job::new(&employee, &given).on(option(&task, "model")).recorded(&steps, "answer");
+            let depth = task.options.get(DEPTH).and_then(Value::as_u64).unwrap_or_default();
+            let job = Job { depth: u8::try_from(depth).unwrap_or(u8::MAX), ..job };
             if task.options.get(STREAM) != Some(&Value::Bool(true)) {
                 return Ok(crew.answer(&job).await?);
             }

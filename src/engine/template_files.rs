@@ -70,7 +70,7 @@ pub fn all(root: &Path) -> Vec<TemplateFile> {
 /// The text of a template, its places filled with `vars` and what follows from the name of the employee.
 ///
 /// # Errors
-/// When there is no such template, or the name is none.
+/// When there is no such template, the name is none, or a value is missing that the front matter needs.
 pub fn apply(
     root: &Path,
     template: &str,
@@ -97,7 +97,33 @@ pub fn apply(
         }
     }
     values.extend(vars.iter().map(|(name, value)| (name.as_str(), value.clone())));
-    Ok(fill(&found.text, &values))
+    let mut open = places(&found.text);
+    open.retain(|name| !values.contains_key(name));
+    if open.is_empty() {
+        return Ok(fill(&found.text, &values));
+    }
+    let names = open.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let how = if employee.is_none() {
+        "; `--employee NAME` fills in most, `--var name=value` one"
+    } else {
+        "; give each with `--var name=value`"
+    };
+    Err(Refusal::Unfit(format!("template `{template}` needs {names}{how}")))
+}
+
+/// The places in the front matter of a template, each once. In the text below it, `{{` may be meant.
+fn places(text: &str) -> Vec<&str> {
+    let matter =
+        text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---")).map_or("", |(matter, _)| matter);
+    let mut open = Vec::new();
+    for part in matter.split("{{").skip(1) {
+        if let Some((name, _)) = part.split_once("}}")
+            && !open.contains(&name.trim())
+        {
+            open.push(name.trim());
+        }
+    }
+    open
 }
 
 /// Writes what came of a template; below `private/employees` unless it is said where.

@@ -3,7 +3,24 @@
 use futures_util::future::BoxFuture;
 
 use super::Job;
-use crate::llm::{ToolCall, ToolSpec};
+use crate::llm::{ToolCall, ToolSpec, Usage};
+
+/// What a tool gave.
+#[derive(Debug, Clone, Default)]
+pub struct Gave {
+    /// For the model.
+    pub text: String,
+    /// The tokens it took, when it had a model do something.
+    pub usage: Usage,
+    /// What they cost in US dollars; `None` when that is not known.
+    pub cost_usd: Option<f64>,
+}
+
+impl From<String> for Gave {
+    fn from(text: String) -> Self {
+        Self { text, usage: Usage::default(), cost_usd: Some(0.0) }
+    }
+}
 
 /// The tools that employees at work may call. What they are and what they do is nothing the engine knows.
 pub trait Toolbox: Send + Sync {
@@ -16,5 +33,5 @@ pub trait Toolbox: Send + Sync {
     ///
     /// # Errors
     /// What went wrong.
-    fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<String, String>>;
+    fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>>;
 }

@@ -15,6 +15,7 @@ use super::{
     envelope::Id,
     era::{Admitted, Peek},
     input::{Answers, Question},
+    named::{Kept, Named},
     session::Session,
 };
 
@@ -70,6 +71,7 @@ struct Inner {
     caller: Arc<str>,
     sender: Sender,
     progress_token: Option<Box<str>>,
+    named: Option<Kept>,
     outlet: Arc<dyn Outlet>,
     cancel: CancellationToken,
     over: AtomicBool,
@@ -120,6 +122,7 @@ impl Context {
             caller,
             sender,
             progress_token: peek.progress_token().map(Into::into),
+            named: peek.named().map(Named::keep),
             outlet,
             cancel: CancellationToken::new(),
             over: AtomicBool::new(false),
@@ -131,6 +134,11 @@ impl Context {
     /// The same request, run again with what the client answered.
     pub(super) fn with_answers(&self, answers: Answers) -> Self {
         Self { inner: Arc::clone(&self.inner), answers: Some(Arc::new(answers)) }
+    }
+
+    /// The parameters of a request for something by its name, if they could be read.
+    pub(super) fn named(&self) -> Option<&Kept> {
+        self.inner.named.as_ref()
     }
 
     /// Who asks.

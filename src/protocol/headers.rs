@@ -81,10 +81,10 @@ pub fn check_routing(
         "tasks/get" | "tasks/update" | "tasks/cancel" => peek.task_id(),
         _ => return Ok(()),
     };
-    match (subject, headers.get(NAME)) {
-        (None, Header::Absent) => Ok(()),
-        (None, _) => Err(Error::header_mismatch("`Mcp-Name` is set, but the body names nothing")),
-        (Some(subject), _) => expect(headers, NAME, &subject, true),
+    match subject {
+        Some(subject) => expect(headers, NAME, &subject, true),
+        None if headers.get(NAME) == Header::Absent => Ok(()),
+        None => Err(Error::header_mismatch("`Mcp-Name` is set, but the body names nothing")),
     }
 }
 

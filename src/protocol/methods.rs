@@ -1,7 +1,5 @@
 //! The methods, each written down once: its name, the eras that have it, and who answers it.
 
-use std::borrow::Cow;
-
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -13,6 +11,7 @@ use super::{
     host::{Asked, Subject},
     input::{Request, Rounds},
     listen::Wishes,
+    named::Named,
     page::Page,
     prompt::Arguments,
     shape::{Payload, ResultType, Shape as _, Ttl},
@@ -182,20 +181,8 @@ list!(list_resources, "resources/list", resources, "resources", server => server
 list!(list_templates, "resources/templates/list", templates, "resourceTemplates", server => server.host().resource_templates());
 
 fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Params<'a> {
-        #[serde(borrow)]
-        name: Cow<'a, str>,
-        #[serde(borrow, default)]
-        arguments: Option<&'a RawValue>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        input_responses: Option<&'a RawValue>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        request_state: Option<&'a RawValue>,
-    }
     Box::pin(async move {
-        let params: Params<'_> = read("tools/call", params)?;
+        let params = Named::of("tools/call", params, context)?;
         if server.mirrors(&params.name).is_none() {
             let name = crate::base::text::truncate(&params.name, 128);
             return Err(Error::invalid_params(format!("no tool `{name}`; `tools/list` tells what there is")));
@@ -240,19 +227,8 @@ fn call_tool<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Conte
 }
 
 fn get_prompt<'a>(server: &'a Server, params: Option<&'a str>, context: &'a Context) -> Answer<'a> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Params<'a> {
-        name: String,
-        #[serde(borrow, default)]
-        arguments: Option<&'a RawValue>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        input_responses: Option<&'a RawValue>,
-        #[serde(borrow, default, deserialize_with = "present")]
-        request_state: Option<&'a RawValue>,
-    }
     Box::pin(async move {
-        let params: Params<'_> = read("prompts/get", params)?;
+        let params = Named::of("prompts/get", params, context)?;
         let arguments: Arguments = match params.arguments {
             Some(arguments) => read("prompts/get", Some(arguments.get()))?,
             None => Arguments::default(),

@@ -19,6 +19,7 @@ mod info;
 pub mod input;
 mod listen;
 pub mod methods;
+mod named;
 mod page;
 pub mod prompt;
 pub mod resource;

@@ -47,6 +47,21 @@ pub struct Decision {
     pub by: Option<String>,
 }
 
+impl Decision {
+    /// Whether it can be given to a task at all.
+    ///
+    /// # Errors
+    /// [`Error::LongComment`].
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.comment {
+            Some(comment) if comment.chars().nth(MAX_COMMENT).is_some() => {
+                Err(Error::LongComment { limit: MAX_COMMENT })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The step that is the decision about `name`.
 pub(super) fn step_of(name: &str) -> String {
     format!("{PREFIX}{name}")
@@ -69,9 +84,7 @@ impl Engine {
         step: Option<&str>,
         decision: Decision,
     ) -> Result<Arc<Task>, Error> {
-        if decision.comment.as_ref().is_some_and(|comment| comment.chars().nth(MAX_COMMENT).is_some()) {
-            return Err(Error::LongComment { limit: MAX_COMMENT });
-        }
+        decision.check()?;
         let (shared, id, step) = (Arc::clone(&self.shared), id.clone(), step.map(str::to_owned));
         let deciding = async move { shared.decide(&id, step.as_deref(), &decision).await };
         joined(self.shared.tracker.spawn(deciding).await)

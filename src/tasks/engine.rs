@@ -28,7 +28,7 @@ pub struct Options {
     pub queue: usize,
     /// How many finished tasks are remembered, the newest.
     pub retain: usize,
-    /// How many tasks may be parked until somebody decides; one that comes to ask beyond that fails.
+    /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails.
     pub parked: usize,
     /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
     pub resume: bool,

@@ -166,14 +166,15 @@ impl Steps {
         let _working = Working::begin(&self.run);
         {
             let table = shared.table.lock();
-            let known =
-                table.get(task_id).is_some_and(|task| task.waiting.iter().any(|known| known.step == step));
-            if known {
+            let task = table.get(task_id);
+            let waiting = task.as_ref().map_or(&[][..], |task| &task.waiting);
+            if waiting.iter().any(|known| known.step == step) {
                 return Ok(());
             }
-            let parked = table.counts().awaiting_approval;
-            if parked >= shared.parked {
-                return Err(Failure::new(format!("{parked} tasks wait for an approval already")));
+            // A task that asks more than one thing counts once.
+            let asking = table.asking();
+            if waiting.is_empty() && asking >= shared.parked {
+                return Err(Failure::new(format!("{asking} tasks wait for an approval already")));
             }
         }
         let waiting = Waiting { step: step.to_owned(), question: question.to_owned(), since: clock::now() };
@@ -198,6 +199,10 @@ impl Steps {
     }
 
     async fn record(&self, record: StepRecord) -> Result<(), Failure> {
+        // What a step around an interrupted one makes of that is no fact, even if the disk is back by now.
+        if self.is_interrupted() {
+            return Err(self.interrupted());
+        }
         if let Some((shared, task_id)) = &self.run.recorder {
             let event = Event::Step { task_id: task_id.clone(), record: Cow::Borrowed(&record) };
             if shared.record(&event).await.is_err() {
@@ -212,6 +217,11 @@ impl Steps {
     /// Fires when the task is cancelled. Work that outlives its future (a child process, a thread) must heed it.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.run.cancel
+    }
+
+    /// The task these are steps of, if they are recorded at all.
+    pub fn task_id(&self) -> Option<&TaskId> {
+        self.run.recorder.as_ref().map(|(_, id)| id)
     }
 
     /// How often work on the task began, this time included; 1 outside any task.

@@ -22,6 +22,8 @@ pub(super) struct Table {
     /// Finished tasks, the one to forget first at the front.
     finished: VecDeque<TaskId>,
     counts: Counts,
+    /// How many tasks ask for a decision, parked or not.
+    asking: usize,
     /// Told of every change.
     feed: Arc<Feed>,
     /// Tasks on their way into the journal, which already have a place in the queue.
@@ -111,6 +113,7 @@ impl Table {
             queue: VecDeque::new(),
             finished: VecDeque::new(),
             counts: Counts::default(),
+            asking: 0,
             feed: Arc::default(),
             arriving: 0,
             inserted: 0,
@@ -157,6 +160,7 @@ impl Table {
     pub(super) fn insert(&mut self, task: Task) {
         let id = task.task_id.clone();
         *self.counts.of(task.status) += 1;
+        self.asking += usize::from(!task.waiting.is_empty());
         if let Some(key) = &task.idempotency_key
             && let Some(Key::Arriving(written)) = self.keys.insert(key.clone(), Key::Accepted(id.clone()))
         {
@@ -225,9 +229,13 @@ impl Table {
         }
     }
 
-    /// Takes a worker's task from it until one of `steps` is decided; tells whether that is so, and not one of them was
-    /// decided meanwhile.
+    /// Takes a worker's task from it until one of `steps` is decided; tells whether that is so. It is not when one of them
+    /// was decided meanwhile, or the task was told to stop.
     pub(super) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
+        // One that was told to stop stays with its worker, which alone can end it.
+        if self.entries.get(id).is_none_or(|entry| entry.cancel.is_cancelled()) {
+            return false;
+        }
         let mut parked = false;
         self.update(id, |task| parked = task.park(steps));
         if parked && let Some(entry) = self.entries.get_mut(id) {
@@ -252,7 +260,7 @@ impl Table {
         Ok(waiting)
     }
 
-    /// The decision is on the disk: the task goes on, if it was parked and somebody here can do it.
+    /// The decision is on the disk: the task goes on, if nobody has it and somebody here can do it.
     pub(super) fn end_decision(
         &mut self,
         id: &TaskId,
@@ -264,10 +272,11 @@ impl Table {
         if task.status.is_final() {
             return Err(Error::Final { id: id.clone(), status: task.status });
         }
-        let parked = task.status == Status::AwaitingApproval;
         self.update(id, |task| task.step(record));
-        // One that is claimed is being cancelled.
-        if parked && can_do(&task.kind) && self.entries.get(id).is_some_and(|entry| !entry.claimed) {
+        // One that is claimed is being worked on or cancelled. One of an earlier run that had asked but was not parked
+        // yet may be in the queue or left to itself.
+        let idle = self.entries.get(id).is_some_and(|entry| !entry.claimed) && !self.queue.contains(id);
+        if idle && can_do(&task.kind) {
             self.queue.push_back(id.clone());
         }
         Ok(self.get(id).unwrap_or(task))
@@ -283,10 +292,12 @@ impl Table {
     /// Changes a task and tells those who watch it.
     pub(super) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
         let Some(entry) = self.entries.get(id) else { return };
-        let before = entry.task.borrow().status;
+        let of = |task: &Task| (task.status, usize::from(!task.waiting.is_empty()));
+        let (before, asked) = of(&entry.task.borrow());
         entry.task.send_modify(|task| change(Arc::make_mut(task)));
         self.feed.note(id);
-        let after = entry.task.borrow().status;
+        let (after, asks) = of(&entry.task.borrow());
+        self.asking = self.asking + asks - asked;
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
         if after.is_final() && !before.is_final() {
@@ -303,6 +314,7 @@ impl Table {
             self.feed.forget(&oldest);
             let task = entry.task.borrow().clone();
             *self.counts.of(task.status) -= 1;
+            self.asking -= usize::from(!task.waiting.is_empty());
             self.by_age.remove(&(task.created_at, entry.order));
             if let Some(key) = &task.idempotency_key
                 && matches!(self.keys.get(key), Some(Key::Accepted(owner)) if *owner == oldest)
@@ -337,5 +349,10 @@ impl Table {
 
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// How many tasks ask for a decision, parked or not.
+    pub(super) fn asking(&self) -> usize {
+        self.asking
     }
 }

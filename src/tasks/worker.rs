@@ -129,6 +129,8 @@ impl Shared {
                 Poll::Pending
             });
             let waiting = match waiting.await {
+                // Told to stop while it was polled, it may have noticed that itself.
+                Err(Err(_)) if steps.cancelled().is_cancelled() => return Outcome::Cancelled,
                 Err(answer) => return Outcome::Answered(answer),
                 Ok(waiting) => waiting,
             };
@@ -139,7 +141,7 @@ impl Shared {
             if self.table.lock().park(id, &waiting) {
                 return Outcome::Parked;
             }
-            // A decision came in between; the body has been woken by it.
+            // A decision came in between, or a request to stop; the body has been woken by it.
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A tool is written once, as a [`Tool`], and listed once, in [`all`]. Every surface (MCP, REST, a model's tool
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
-mod agent;
+mod bench;
 mod ctx;
 mod detached;
 mod discussion;
@@ -27,7 +27,7 @@ pub use toolset::{TOOLSETS, UnknownToolset};
 
 /// Gives the employees of `office` their tools.
 pub fn equip(office: &Office) {
-    office.crew.equip(std::sync::Arc::new(agent::Bench::new(office)));
+    office.crew.equip(std::sync::Arc::new(bench::Bench::new(office)));
 }
 
 /// Every tool of a crew, in the order they are listed.

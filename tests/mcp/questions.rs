@@ -289,8 +289,15 @@ async fn a_task_asks_through_the_tasks_extension() {
         let said = client.ask("tasks/update", json!({"taskId": id, "inputResponses": responses})).await;
         said.last().unwrap().clone()
     };
-    let nonsense = json!({"approval-1:east": {"action": "accept", "content": {"approved": "yes"}}});
-    assert_eq!(update(&mut client, &id, nonsense).await["error"]["code"], -32602);
+    // An answer that is nonsense decides nothing, and neither do those beside it.
+    let yes = accept(&json!({"approved": true}));
+    let long = accept(&json!({"approved": true, "comment": "x".repeat(4001)}));
+    for nonsense in [json!({"action": "accept", "content": {"approved": "yes"}}), long] {
+        let answers = json!({"approval-1:east": yes, "approval-2:west": nonsense});
+        assert_eq!(update(&mut client, &id, answers).await["error"]["code"], -32602);
+        let said = client.ask("tasks/get", json!({"taskId": id})).await;
+        assert!(asks(2)(result(&said)), "{said:?}");
+    }
     let some = json!({"approval-1:east": accept(&json!({"approved": true})), "approval-2:west": {"action": "cancel"}, "x": {}});
     assert_eq!(update(&mut client, &id, some).await["result"]["resultType"], "complete");
     until(&mut client, &id, &asks(1)).await;
@@ -315,4 +322,33 @@ async fn a_task_asks_through_the_tasks_extension() {
     until(&mut client, &id, &asks(2)).await;
     client.ask("tasks/cancel", json!({"taskId": id})).await;
     until(&mut client, &id, &|task| task["status"] == "cancelled").await;
+}
+
+#[tokio::test]
+async fn who_comes_to_know_of_tasks_while_asked_goes_on_with_the_same_run() {
+    let project = project();
+    let mut client = Conversation::over_http(&project, MODERN);
+    client.capabilities = json!({"elicitation": {}});
+    let mut params = call("run_pipeline", &json!({"name": "ship", "args": {"what": "it"}, "execute": true}));
+    let said = client.ask("tools/call", params.clone()).await;
+    let asked = result(&said);
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let yes = accept(&json!({"approved": true}));
+    params["inputResponses"] =
+        asked["inputRequests"].as_object().unwrap().keys().map(|key| (key.clone(), yes.clone())).collect();
+    params["requestState"] = asked["requestState"].clone();
+
+    client.capabilities = json!({"elicitation": {}, "extensions": {"io.modelcontextprotocol/tasks": {}}});
+    let said = client.ask("tools/call", params).await;
+    let id = result(&said)["taskId"].clone();
+    assert!(id.is_string(), "{said:?}");
+    let task = patiently(async || {
+        let said = client.ask("tasks/get", json!({"taskId": id})).await;
+        Some(result(&said).clone()).filter(|task| task["status"] == "completed")
+    })
+    .await;
+    assert_eq!(task["result"]["structuredContent"]["status"], "completed", "{task}");
+    let said = client.ask("tools/call", call("list_tasks", &json!({}))).await;
+    let tasks = result(&said)["structuredContent"]["tasks"].as_array().unwrap().len();
+    assert_eq!(tasks, 1, "one call, one run: {said:?}");
 }

@@ -235,7 +235,17 @@ fn a2_17_templates_know_yaml() {
     let outside = ["template", "apply", "advanced-employee", "--employee", "../x"];
     project.run(outside).status(2);
     project
-        .run(["template", "apply", "advanced-employee", "--var", "name=../../x", "-o", "../x.md"])
+        .run([
+            "template",
+            "apply",
+            "advanced-employee",
+            "--employee",
+            "x",
+            "--var",
+            "name=../../x",
+            "-o",
+            "../x.md",
+        ])
         .status(1);
 }
 

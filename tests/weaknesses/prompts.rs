@@ -33,7 +33,7 @@ fn a2_04_places_by_number_are_whole_numbers() {
 fn a2_05_values_are_never_expanded() {
     let project = with_worker(TWO, "$target|$focus|$1|$ARGUMENTS|{name}");
     let nasty = "$focus {cwd} {git_branch} $1 $ARGUMENTS ${target} $$";
-    assert_eq!(raw(&project, &[nasty]), format!("{nasty}|all|{nasty}|{nasty}|worker"));
+    assert_eq!(raw(&project, &[nasty]), format!("{nasty}|all|{nasty}|{nasty} all|worker"));
     assert_eq!(raw(&project, &["--arg", "target=x$focus"]), "x$focus|all|x$focus|x$focus all|worker");
 }
 

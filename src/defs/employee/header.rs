@@ -151,12 +151,17 @@ fn models(employee: &mut Employee, fields: &mut Fields<'_>, report: &mut Report<
 
 fn permissions(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Value> {
     let node = fields.get("permissions")?;
-    let value = reader::plain(node);
-    if !value.is_object() {
-        let message = format!("`permissions` must be a map, not {}", node.describe());
-        report.error(codes::WRONG_TYPE, node.span, message);
-    }
-    Some(value)
+    let mut inner = Fields::of(node, "`permissions`", report)?;
+    let lists = ["roles", "allow", "deny"].map(|key| (key, inner.strings(key, report)));
+    // A misspelt key must not open what it was meant to close.
+    inner.finish(Unknown::Refused, &[], report);
+    let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    Some(
+        lists
+            .map(|(key, names)| (key.to_owned(), Value::from(names)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
+    )
 }
 
 fn agent_status(fields: &mut Fields<'_>, report: &mut Report<'_>) -> AgentStatus {

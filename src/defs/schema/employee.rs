@@ -44,7 +44,7 @@ pub(super) struct Employee {
     /// Tools it may use.
     tools: Option<Texts>,
     /// Who may let it do what.
-    permissions: Option<Anything>,
+    permissions: Option<Permissions>,
     /// Files to read first.
     context: Option<Texts>,
     /// The model it runs on.
@@ -78,6 +78,18 @@ pub(super) struct Employee {
     /// The hash recorded when `version` was last raised; `knowlyr-crew bump` writes it.
     #[schemars(rename = "_content_hash")]
     content_hash: Option<Text>,
+}
+
+/// Which of its tools an employee may use. Without `roles` and `allow`, all that are not denied.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Permissions {
+    /// Sets of tools it may use.
+    roles: Option<Texts>,
+    /// Tools it may use beside them; `list_*` stands for all that begin so.
+    allow: Option<Texts>,
+    /// Tools it may not use, whatever else is said.
+    deny: Option<Texts>,
 }
 
 /// Something an employee or a pipeline takes.

@@ -9,7 +9,8 @@ use crate::defs::{
     reader::asked::{self, Asked},
 };
 
-const EMPLOYEE: &str = "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\n---\nc\n";
+const EMPLOYEE: &str =
+    "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\n---\nc\n";
 const PIPELINE: &str = "
 args: [{name: x}]
 steps:
@@ -54,7 +55,15 @@ type Named = (&'static str, &'static [&'static str]);
 
 /// Where in a schema stands what a parser calls so.
 const PLACES: [(SchemaKind, &[Named]); 7] = [
-    (SchemaKind::Employee, &[("an employee", &[""]), ("an argument", &["Arg"]), ("`output`", &["Output"])]),
+    (
+        SchemaKind::Employee,
+        &[
+            ("an employee", &[""]),
+            ("an argument", &["Arg"]),
+            ("`output`", &["Output"]),
+            ("`permissions`", &["Permissions"]),
+        ],
+    ),
     (
         SchemaKind::Pipeline,
         &[

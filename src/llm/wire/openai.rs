@@ -235,12 +235,20 @@ pub(super) fn reasons(model: &str) -> bool {
     series || (model.starts_with("gpt-5") && !model.starts_with("gpt-5-chat"))
 }
 
+/// What calls are counted from that share a number with another.
+const OTHERS: u64 = 1 << 32;
+
 /// Takes the first choice.
 pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
     let answered: Answered = serde_json::from_slice(body)?;
     let none = || Fault::Unreadable("it holds no choices".to_owned());
     let choice = answered.choices.into_iter().next().ok_or_else(none)?;
-    choice.message.note(so_far)?;
+    let mut message = choice.message;
+    // Here each is a whole call, whatever it says of its place.
+    for (number, called) in (0..).zip(message.tool_calls.iter_mut().flatten()) {
+        called.index = Some(number);
+    }
+    message.note(so_far)?;
     so_far.finish = Some(finish(choice.finish_reason));
     so_far.model = answered.model.unwrap_or_default();
     so_far.usage = answered.usage.unwrap_or_default().into();
@@ -262,7 +270,10 @@ impl Spoken {
             let last = so_far.calls.count() as u64;
             // Where nobody counts, an id begins a call and what has none goes on with the last.
             let index = called.index.unwrap_or(if id.is_some() { last } else { last.saturating_sub(1) });
-            let call = so_far.calls.at(index)?;
+            // Some count every call as the first.
+            let is_other =
+                so_far.calls.id_at(index).zip(id.as_deref()).is_some_and(|(known, id)| known != id);
+            let call = so_far.calls.at(if is_other { OTHERS + last } else { index })?;
             if let Some(id) = id {
                 call.id = id;
             }

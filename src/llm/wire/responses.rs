@@ -80,14 +80,17 @@ fn items(message: &Message) -> Vec<Value> {
     match message {
         Message::User(text) => vec![json!({"role": "user", "content": text})],
         Message::Assistant(said) => {
+            // Thoughts stand before what they led to, so a turn with thoughts goes back as it came.
             let thoughts = said.thoughts.as_ref().filter(|thoughts| thoughts.wire == Wire::OpenAiResponses);
-            let thoughts = thoughts.and_then(|thoughts| thoughts.parts.as_array()).into_iter().flatten();
+            if let Some(items) = thoughts.and_then(|thoughts| thoughts.parts.as_array()) {
+                return items.clone();
+            }
             let text = (!said.text.is_empty()).then(|| json!({"role": "assistant", "content": said.text}));
             let calls = said.calls.iter().map(|call| {
                 let ToolCall { id, name, arguments } = call;
                 json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments})
             });
-            thoughts.cloned().chain(text).chain(calls).collect()
+            text.into_iter().chain(calls).collect()
         }
         Message::Tools(results) => results
             .iter()
@@ -129,7 +132,6 @@ enum Item {
         #[serde(default)]
         arguments: String,
     },
-    Reasoning,
     #[serde(other)]
     Other,
 }
@@ -169,36 +171,29 @@ pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
         return Err(Fault::Unreadable("it holds no output".to_owned()));
     }
     for item in output {
-        match Item::deserialize(&item)? {
-            Item::Message { content } => {
-                for part in content {
-                    match part {
-                        Part::OutputText { text } => so_far.text.push_str(&text),
-                        Part::Refusal { refusal } => so_far.refusal.push_str(&refusal),
-                        Part::Other => {}
-                    }
+        if let Item::Message { content } = Item::deserialize(&item)? {
+            for part in content {
+                match part {
+                    Part::OutputText { text } => so_far.text.push_str(&text),
+                    Part::Refusal { refusal } => so_far.refusal.push_str(&refusal),
+                    Part::Other => {}
                 }
             }
-            _ => keep(item, so_far)?,
         }
+        keep(item, so_far)?;
     }
     conclude(answered, so_far)
 }
 
-/// Takes a whole item that is no text: a call, or a thought.
+/// Keeps a whole item: a call for what it is, all of them for the turn they make.
 fn keep(item: Value, so_far: &mut SoFar) -> Result<(), Fault> {
-    match Item::deserialize(&item)? {
-        Item::FunctionCall { call_id, name, arguments } => {
-            so_far.calls.push(ToolCall { id: call_id, name, arguments })
-        }
-        Item::Reasoning => {
-            if let Value::Array(thoughts) = so_far.thoughts.get_or_insert_with(|| json!([])) {
-                thoughts.push(item);
-            }
-            Ok(())
-        }
-        Item::Message { .. } | Item::Other => Ok(()),
+    if let Item::FunctionCall { call_id, name, arguments } = Item::deserialize(&item)? {
+        so_far.calls.push(ToolCall { id: call_id, name, arguments })?;
     }
+    if let Value::Array(items) = so_far.thoughts.get_or_insert_with(|| json!([])) {
+        items.push(item);
+    }
+    Ok(())
 }
 
 /// Takes what is said of the answer as a whole.

@@ -110,6 +110,12 @@ impl Calls {
         Ok(())
     }
 
+    /// The id of the call number `index`, once it has one.
+    pub(super) fn id_at(&self, index: u64) -> Option<&str> {
+        let (_, call) = self.0.iter().find(|(known, _)| *known == index)?;
+        Some(call.id.as_str()).filter(|id| !id.is_empty())
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         self.0.len()

@@ -6,12 +6,12 @@ use axum::{
 };
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
 
 use crate::{
     base::{HostNames, TraceId},
-    protocol::headers::{Header, Headers},
+    protocol::headers::{self, Header, Headers},
 };
 
 /// A request that is turned away before it became a message.
@@ -157,9 +157,21 @@ impl Headers for Seen<'_> {
     }
 }
 
+/// The headers that nearly every request has: their names need not be checked again for each.
+static KNOWN: [HeaderName; 4] = [
+    HeaderName::from_static(headers::VERSION),
+    HeaderName::from_static(headers::METHOD),
+    HeaderName::from_static(headers::NAME),
+    HeaderName::from_static(headers::SESSION),
+];
+
 /// What stands under `name`.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Header<'a> {
-    let mut values = headers.get_all(name).into_iter();
+    let values = match KNOWN.iter().find(|known| known.as_str() == name) {
+        Some(known) => headers.get_all(known),
+        None => headers.get_all(name),
+    };
+    let mut values = values.into_iter();
     match (values.next().map(HeaderValue::to_str), values.next()) {
         (None, _) => Header::Absent,
         (Some(Ok(value)), None) => Header::Value(value.trim_matches([' ', '\t'])),

@@ -14,6 +14,7 @@ use super::{
     context::Level,
     envelope::{Id, object, present, text_of},
     headers::{self, Header, Headers, Mirror},
+    named::Named,
     version::Era,
 };
 
@@ -30,6 +31,10 @@ pub struct Peek<'a> {
     task_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
     arguments: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "inputResponses", deserialize_with = "present")]
+    input_responses: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "requestState", deserialize_with = "present")]
+    request_state: Option<&'a RawValue>,
     #[serde(skip)]
     claims: Claims<'a>,
 }
@@ -62,6 +67,16 @@ impl<'a> Peek<'a> {
 
     pub(super) fn name(&self) -> Option<Cow<'a, str>> {
         self.name.and_then(text_of)
+    }
+
+    /// The whole of a request for something by its name.
+    pub(super) fn named(&self) -> Option<Named<'a>> {
+        Some(Named {
+            name: self.name()?,
+            arguments: self.arguments,
+            input_responses: self.input_responses,
+            request_state: self.request_state,
+        })
     }
 
     pub(super) fn uri(&self) -> Option<Cow<'a, str>> {

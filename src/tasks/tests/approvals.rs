@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::tasks::table::{Cancelling, Place, Table};
 
 fn yes() -> Decision {
     Decision { approved: true, comment: None, by: Some("ann".to_owned()) }
@@ -31,6 +32,22 @@ fn asks_two(begun: &Arc<AtomicUsize>) -> Bodies {
             let first = does("before").await?;
             let (a, b) = tokio::join!(gated("a"), gated("b"));
             Ok(json!([first, a?, b?, does("after").await?]))
+        }
+    })]
+}
+
+/// Asks `a` while another step is at work, until `gate` lets that go on.
+fn asks_at_work(gate: &Arc<Semaphore>) -> Bodies {
+    let held = Arc::clone(gate);
+    vec![does(PIPELINE, move |_, steps: Steps| {
+        let gate = Arc::clone(&held);
+        async move {
+            let work = steps.run("work", || async {
+                gate.acquire().await.unwrap().forget();
+                Ok(1)
+            });
+            let (decided, work) = tokio::try_join!(steps.wait("a", "?"), work)?;
+            Ok(json!([decided.approved, work]))
         }
     })]
 }
@@ -169,18 +186,7 @@ async fn a_task_that_waits_can_be_cancelled() {
 #[tokio::test]
 async fn one_may_be_decided_while_others_are_at_work() {
     let gate = Arc::new(Semaphore::new(0));
-    let held = Arc::clone(&gate);
-    let bodies = vec![does(PIPELINE, move |_, steps: Steps| {
-        let gate = Arc::clone(&held);
-        async move {
-            let work = steps.run("work", || async {
-                gate.acquire().await.unwrap().forget();
-                Ok(1)
-            });
-            let (decided, work) = tokio::join!(steps.wait("a", "?"), work);
-            Ok(json!([decided?.approved, work?]))
-        }
-    })];
+    let bodies = asks_at_work(&gate);
     let (engine, tracker) = open(Options::default(), bodies).await;
     let id = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
     let task = until(&engine, &id, |task| !task.waiting.is_empty()).await;
@@ -202,6 +208,67 @@ async fn only_so_many_may_wait() {
     let task = engine.wait(&second).await.unwrap();
     assert_eq!(task.error.as_deref(), Some("1 tasks wait for an approval already"));
     close(engine, tracker).await;
+}
+
+#[tokio::test]
+async fn who_asks_while_at_work_counts_as_one_that_waits() {
+    let gate = Arc::new(Semaphore::new(0));
+    let options = Options { parked: 1, ..Options::default() };
+    let (engine, tracker) = open(options, asks_at_work(&gate)).await;
+    let first = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
+    until(&engine, &first, |task| !task.waiting.is_empty()).await;
+    let second = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
+    let refused = engine.wait(&second).await.unwrap();
+    assert_eq!(refused.error.as_deref(), Some("1 tasks wait for an approval already"));
+    // Once the first is decided about, another may ask.
+    engine.decide(&first, None, yes()).await.unwrap();
+    let third = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
+    until(&engine, &third, |task| !task.waiting.is_empty()).await;
+    engine.cancel(&third).await.unwrap();
+    gate.add_permits(1);
+    assert_eq!(engine.wait(&first).await.unwrap().status, Status::Completed);
+    close(engine, tracker).await;
+}
+
+#[tokio::test]
+async fn a_task_killed_before_it_was_parked_goes_on_when_it_is_decided() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.jsonl");
+    let (engine, tracker) = open(options(&path), asks_two(&Arc::default())).await;
+    let id = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
+    parked(&engine, &id, &["approval-a", "approval-b"]).await;
+    close(engine, tracker).await;
+    let lines = fs::read_to_string(&path).unwrap();
+    let kept: Vec<_> = lines.lines().filter(|line| !line.contains(r#""event":"parked""#)).collect();
+    assert_eq!(kept.len() + 1, lines.lines().count());
+    fs::write(&path, kept.join("\n") + "\n").unwrap();
+
+    let leaving = Options { resume: false, ..options(&path) };
+    let (engine, tracker) = open(leaving, asks_two(&Arc::default())).await;
+    assert_eq!(engine.get(&id).unwrap().status, Status::Pending);
+    engine.decide(&id, Some("approval-a"), yes()).await.unwrap();
+    let task = parked(&engine, &id, &["approval-b"]).await;
+    assert_eq!(task.attempts, 2);
+    engine.decide(&id, Some("approval-b"), yes()).await.unwrap();
+    let task = engine.wait(&id).await.unwrap();
+    assert_eq!((task.result.clone(), task.attempts), (Some(json!(["before", "a", "b", "after"])), 3));
+    close(engine, tracker).await;
+}
+
+#[test]
+fn a_task_that_was_told_to_stop_is_not_parked() {
+    let (mut table, task) = (Table::new(10, 10), Task::accept(new(PIPELINE, "p")));
+    let (id, steps) = (task.task_id.clone(), ["approval-a".to_owned()]);
+    let [step] = &steps;
+    assert!(matches!(table.reserve(None), Place::Yours));
+    table.accept(task);
+    let (_, cancel) = table.claim().unwrap();
+    let waiting = Waiting { step: step.clone(), question: "?".to_owned(), since: crate::base::clock::now() };
+    table.update(&id, |task| task.ask(waiting));
+    assert!(matches!(table.cancel(&id), Cancelling::Told));
+    assert!(cancel.is_cancelled());
+    assert!(!table.park(&id, &steps), "its worker has to see that it was cancelled");
+    assert!(matches!(table.cancel(&id), Cancelling::Told), "and has it still");
 }
 
 #[tokio::test]

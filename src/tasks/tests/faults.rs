@@ -96,6 +96,33 @@ async fn a_step_that_cannot_be_recorded_before_the_end_does_not_fail_the_task() 
 }
 
 #[tokio::test]
+async fn what_is_made_of_an_interruption_is_not_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, faults) = (folder.path().join("tasks.jsonl"), Arc::new(Faults::default()));
+    let disk = Arc::clone(&faults);
+    let bodies = vec![does(PIPELINE, move |_, steps: Steps| {
+        let faults = Arc::clone(&disk);
+        async move {
+            let (inner, disk) = (steps.clone(), Arc::clone(&faults));
+            let outer = async move || {
+                disk.full.store(true, SeqCst);
+                let failed = inner.run("outer/inner", async || Ok(1)).await.is_err();
+                // The disk has room again just when the program ends.
+                disk.full.store(false, SeqCst);
+                Ok(if failed { "failed".to_owned() } else { "done".to_owned() })
+            };
+            Ok(json!(steps.run("outer", outer).await?))
+        }
+    })];
+    let (engine, tracker) = on_faulty_disk(&path, &faults, 1, bodies).await;
+    engine.submit(new(PIPELINE, "a")).await.unwrap();
+    refused_again(&faults).await;
+    close(engine, tracker).await;
+    let task = history(&path).unwrap().remove(0);
+    assert_eq!((task.status, task.steps), (Status::Running, Vec::new()));
+}
+
+#[tokio::test]
 async fn a_smaller_journal_keeps_live_tasks_and_lines_nobody_understands() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tasks.jsonl");

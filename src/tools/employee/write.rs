@@ -14,7 +14,16 @@ pub(in crate::tools) struct CreateEmployee(pub(in crate::tools) Office);
 pub(in crate::tools) struct UpdateEmployee(pub(in crate::tools) Office);
 
 /// Adds or replaces files of this project; what was there before is lost only when it is asked for by name.
-const WRITES: Annotations = Annotations {
+/// What is there already is left alone, so the second time there is nothing to do but refuse.
+const CREATES: Annotations = Annotations {
+    read_only_hint: false,
+    destructive_hint: false,
+    idempotent_hint: false,
+    open_world_hint: false,
+};
+
+/// What was there is gone.
+const REPLACES: Annotations = Annotations {
     read_only_hint: false,
     destructive_hint: true,
     idempotent_hint: true,
@@ -69,7 +78,7 @@ impl Tool for CreateEmployee {
     const TITLE: &'static str = "Create an employee";
     const SUMMARY: &'static str = "Writes the definition of a new employee into this project. A definition with errors \
         is refused with all of them; one that is there already is left as it is (see update_employee).";
-    const ANNOTATIONS: Annotations = WRITES;
+    const ANNOTATIONS: Annotations = CREATES;
 
     async fn call(&self, _: Ctx, args: CreateArgs) -> Result<Answer, Error> {
         let layer = match args.layer {
@@ -89,7 +98,7 @@ impl Tool for UpdateEmployee {
     const TITLE: &'static str = "Change an employee";
     const SUMMARY: &'static str = "Replaces the definition of an employee of this project that is one Markdown file. A \
         definition with errors is refused with all of them, and the old one stays.";
-    const ANNOTATIONS: Annotations = WRITES;
+    const ANNOTATIONS: Annotations = REPLACES;
 
     async fn call(&self, _: Ctx, args: UpdateArgs) -> Result<Answer, Error> {
         let name = self.0.crew.employee(&args.name).await?.name.clone();

@@ -1,5 +1,7 @@
 //! `run_pipeline`.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -75,8 +77,17 @@ impl RunPipeline {
         Ok(self.0.crew.plan(order).await?)
     }
 
-    /// Hands the caller's decisions to the task that this call began, and stays with it.
-    async fn go_on(&self, ctx: &Ctx, task: &Task, total: Option<usize>) -> Result<Answer, Error> {
+    /// The task that this call began when it was made before and its caller was asked, if it is one of this pipeline.
+    async fn begun(&self, ctx: &Ctx, pipeline: &str) -> Result<Option<Arc<Task>>, Error> {
+        let Some(id) = ctx.answers().and_then(|answers| answers.task.as_ref()) else { return Ok(None) };
+        let task = self.0.task(id.as_str()).await?;
+        let own = task.caller.as_deref() == Some(ctx.caller().name());
+        let fits = own && task.kind == Self::KIND && task.target_name == pipeline;
+        Ok(fits.then_some(task))
+    }
+
+    /// Hands the caller's decisions to the task that this call began.
+    async fn decide(&self, ctx: &Ctx, task: &Task) -> Result<(), Error> {
         let said = |step: &str| ctx.answers().and_then(|answers| answers.replies.get(step));
         let tasks = self.0.tasks().await?;
         for waiting in &task.waiting {
@@ -88,7 +99,7 @@ impl RunPipeline {
                 Err(error) => return Err(error.into()),
             }
         }
-        Self::ended(ctx, &*self.0.follow(ctx, &task.task_id, total).await?)
+        Ok(())
     }
 
     /// The answer of a task that has come to rest. While it waits for approvals, the caller is asked for them; one who
@@ -117,6 +128,12 @@ impl Detached for RunPipeline {
         ctx.complete(&mut args.args)?;
         if !args.execute || args.background {
             return self.call(ctx, args).await.map(Start::Done);
+        }
+        let pipeline = self.0.crew.pipeline(&args.name).await?;
+        // A caller may come to know of tasks only after it was asked.
+        if let Some(task) = self.begun(&ctx, &pipeline.name).await? {
+            self.decide(&ctx, &task).await?;
+            return self.0.task(task.task_id.as_str()).await.map(Start::Task);
         }
         let new = self.plan(&ctx, args).await?;
         self.0.submit(new).await.map(Start::Task)
@@ -147,12 +164,9 @@ impl Tool for RunPipeline {
         let background = args.background;
         let pipeline = self.0.crew.pipeline(&args.name).await?;
         let total = pipeline.step_count();
-        if let Some(id) = ctx.answers().and_then(|answers| answers.task.as_ref()) {
-            let task = self.0.task(id.as_str()).await?;
-            let own = task.caller.as_deref() == Some(ctx.caller().name());
-            if own && task.kind == Self::KIND && task.target_name == pipeline.name {
-                return self.go_on(&ctx, &task, total).await;
-            }
+        if let Some(task) = self.begun(&ctx, &pipeline.name).await? {
+            self.decide(&ctx, &task).await?;
+            return Self::ended(&ctx, &*self.0.follow(&ctx, &task.task_id, total).await?);
         }
         let new = self.plan(&ctx, args).await?;
         if background {

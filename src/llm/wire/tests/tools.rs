@@ -70,16 +70,11 @@ fn calls_are_read_whole_and_in_pieces() {
     check(wire, reply, ids, "Looking.", Some(json!("先查天气。")));
 
     let wire = Wire::OpenAiResponses;
-    let thought =
-        json!([{"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAABkm-5w"}]);
-    check(
-        wire,
-        whole(wire, fixture!("responses-tools.json")).unwrap(),
-        ids,
-        "Looking.",
-        Some(thought.clone()),
-    );
-    check(wire, streamed(wire, fixture!("responses-tools.sse")), ids, "Looking.", Some(thought));
+    let whole_answer: Value = serde_json::from_slice(fixture!("responses-tools.json")).unwrap();
+    let items = &whole_answer["output"];
+    let reply = whole(wire, fixture!("responses-tools.json")).unwrap();
+    check(wire, reply, ids, "Looking.", Some(items.clone()));
+    check(wire, streamed(wire, fixture!("responses-tools.sse")), ids, "Looking.", Some(items.clone()));
 
     let wire = Wire::Gemini;
     let ids = ["call-0", "call-1"];
@@ -173,17 +168,21 @@ fn results_go_back_with_what_asked_for_them() {
         ])
     );
     let said = whole(Wire::OpenAiResponses, fixture!("responses-tools.json")).unwrap().said;
+    let input = body(Wire::OpenAiResponses, conversation(said))["input"].take();
+    let answered: Value = serde_json::from_slice(fixture!("responses-tools.json")).unwrap();
+    let input = input.as_array().unwrap();
+    assert_eq!(input[0], json!({"role": "user", "content": "go"}));
     assert_eq!(
-        body(Wire::OpenAiResponses, conversation(said))["input"],
-        json!([
-            {"role": "user", "content": "go"},
-            {"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": "gAAAAABkm-5w"},
-            {"role": "assistant", "content": "Looking."},
-            {"type": "function_call", "call_id": "call_a", "name": "get_weather", "arguments": "{\"city\":\"北京\"}"},
-            {"type": "function_call", "call_id": "call_b", "name": "get_time", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "call_a", "output": "晴"},
-            {"type": "function_call_output", "call_id": "call_b", "output": "no clock"},
-        ])
+        input[1..5],
+        *answered["output"].as_array().unwrap(),
+        "as it came, each thought before what it led to"
+    );
+    assert_eq!(
+        input[5..],
+        [
+            json!({"type": "function_call_output", "call_id": "call_a", "output": "晴"}),
+            json!({"type": "function_call_output", "call_id": "call_b", "output": "no clock"}),
+        ]
     );
     let said = whole(Wire::Gemini, fixture!("gemini-tools.json")).unwrap().said;
     assert_eq!(
@@ -236,6 +235,23 @@ fn servers_that_do_not_count_their_calls_are_understood() {
     assert_eq!(reply.finish, Finish::ToolCalls);
     assert_eq!(calls(&reply)[0], ("a".to_owned(), "get_weather".to_owned(), json!({"city": "北京"})));
     assert_eq!(calls(&reply)[1], ("b".to_owned(), "get_time".to_owned(), json!({})));
+}
+
+#[test]
+fn calls_without_a_number_or_with_the_same_are_kept_apart() {
+    let call = |id: &str, arguments: &str| json!({"id": id, "index": 0, "function": {"name": "f", "arguments": arguments}});
+    let all = json!([call("a", "{}"), call("b", "{\"n\":1}")]);
+    let body = json!({"choices": [{"message": {"tool_calls": all}, "finish_reason": "tool_calls"}]});
+    let reply = whole(Wire::OpenAi, body.to_string().as_bytes()).unwrap();
+    let expected = [("a", json!({})), ("b", json!({"n": 1}))];
+    let expected = expected.map(|(id, arguments)| (id.to_owned(), "f".to_owned(), arguments));
+    assert_eq!(calls(&reply), expected);
+    let chunk =
+        |call: &Value| format!("data: {}\n\n", json!({"choices": [{"delta": {"tool_calls": [call]}}]}));
+    let stream: String = all.as_array().unwrap().iter().map(chunk).collect();
+    let stream =
+        stream + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n";
+    assert_eq!(calls(&streamed(Wire::OpenAi, stream.as_bytes())), expected);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
         Context, Error, TaskHost, Version,
         task::{self, InputRequests, InputResponses, State},
     },
-    tasks::{self, Status, Task, Trigger, Waiting},
+    tasks::{self, Decision, Status, Task, Trigger, Waiting},
     tools::{self, Form, Office, Registry},
 };
 
@@ -115,19 +115,10 @@ impl TaskHost for Tasks {
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let task = self.find(id, context).await?;
+            let decisions = decisions(&task, &responses, context)?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
-            for waiting in &task.waiting {
-                let Some(said) = responses.get(&waiting.step).map(response) else { continue };
-                let Some(decision) = said.decision(context.caller()) else {
-                    if said == tools::Reply::Unanswered {
-                        continue;
-                    }
-                    let step = &waiting.step;
-                    return Err(Error::invalid_params(format!(
-                        "the answer to `{step}` needs `approved`: true or false"
-                    )));
-                };
-                match tasks.decide(&task.task_id, Some(&waiting.step), decision).await {
+            for (step, decision) in decisions {
+                match tasks.decide(&task.task_id, Some(step), decision).await {
                     // Somebody else was faster, and that counts.
                     Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
                     Err(error) => return Err(refusal(&error.into())),
@@ -154,6 +145,31 @@ impl TaskHost for Tasks {
 /// Whether the caller of `context` began `task`.
 fn is_of(task: &Task, context: &Context) -> bool {
     task.caller.as_deref() == Some(&**context.caller())
+}
+
+/// What the answers decide, by the steps that asked. All of them are read before any is heeded, so that one that is
+/// nonsense decides nothing.
+fn decisions<'t>(
+    task: &'t Task,
+    responses: &InputResponses,
+    context: &Context,
+) -> Result<Vec<(&'t str, Decision)>, Error> {
+    let mut decisions = Vec::new();
+    for Waiting { step, .. } in &task.waiting {
+        let Some(said) = responses.get(step).map(response) else { continue };
+        match said.decision(context.caller()) {
+            Some(decision) => {
+                decision.check().map_err(|error| refusal(&error.into()))?;
+                decisions.push((step.as_str(), decision));
+            }
+            None if said == tools::Reply::Unanswered => {}
+            None => {
+                let message = format!("the answer to `{step}` needs `approved`: true or false");
+                return Err(Error::invalid_params(message));
+            }
+        }
+    }
+    Ok(decisions)
 }
 
 /// What the task asks, by the steps that ask it.

@@ -54,9 +54,14 @@ pub(super) fn usable(employee: &Employee, is_here: impl Fn(&str) -> bool) -> Vec
 
 /// The name that a tool has here: `Read` and `file_read` are the same.
 fn canonical(declared: &str) -> String {
-    let lower = declared.trim().to_ascii_lowercase().replace('-', "_");
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == lower);
-    alias.map_or(lower, |(_, name)| (*name).to_owned())
+    let plain = plain(declared);
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == plain);
+    alias.map_or(plain, |(_, name)| (*name).to_owned())
+}
+
+/// A name or a pattern without what does not count: upper and lower case, hyphens.
+fn plain(name: &str) -> String {
+    name.trim().to_ascii_lowercase().replace('-', "_")
 }
 
 /// What `permissions` of a definition say.
@@ -92,11 +97,15 @@ impl<'p> Policy<'p> {
     }
 }
 
-/// Whether `pattern` is the name, by any of its names, or ends in `*` and begins it.
+/// Whether `pattern` is the name, by any of its names, or ends in `*` and begins one of them.
 fn fits(pattern: &str, name: &str) -> bool {
+    let pattern = plain(pattern);
     match pattern.strip_suffix('*') {
-        Some(begin) => name.starts_with(begin),
-        None => canonical(pattern) == name,
+        Some(begin) => {
+            let others = ALIASES.iter().filter(|(_, known)| *known == name).map(|(alias, _)| *alias);
+            others.chain([name]).any(|name| name.starts_with(begin))
+        }
+        None => canonical(&pattern) == name,
     }
 }
 
@@ -127,6 +136,7 @@ mod tests {
         let all = ["file_read", "delegate", "mcp__web__fetch"];
         check(&all, json!({}), &all);
         check(&all, json!({"deny": ["mcp__*"]}), &["file_read", "delegate"]);
+        check(&all, json!({"deny": ["Mcp--*", "Read*"]}), &["delegate"]);
         check(
             &all,
             json!({"roles": ["all"], "allow": ["delegate"], "deny": ["delegate", "Read"]}),

@@ -12,12 +12,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use self::delegate::{DEEPEST, DelegateArgs};
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
-    engine::{Job, Toolbox},
+    engine::{Gave, Job, Toolbox},
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work, and runs others by handing work on.
-const NEVER: [&str; 4] = ["approve_task", "run_employee", "run_pipeline", "run_discussion"];
+/// Tools that an employee never has: it must not approve of its own work nor write itself other rights, and it runs others
+/// by handing work on.
+const NEVER: [&str; 6] =
+    ["approve_task", "create_employee", "update_employee", "run_employee", "run_pipeline", "run_discussion"];
 
 const DELEGATE: &str = "delegate";
 const DELEGATE_ASYNC: &str = "delegate_async";
@@ -34,7 +36,7 @@ impl Bench {
     }
 
     /// Has `job`'s employee use a tool.
-    async fn use_tool(&self, job: &Job<'_>, call: &ToolCall) -> Result<String, Error> {
+    async fn use_tool(&self, job: &Job<'_>, call: &ToolCall) -> Result<Gave, Error> {
         let gone =
             || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
         let office = self.office.reach().ok_or_else(gone)?;
@@ -47,11 +49,11 @@ impl Bench {
         };
         match call.name.as_str() {
             DELEGATE => delegate::delegate(&office.crew, job, handed()?).await,
-            DELEGATE_ASYNC => delegate::delegate_async(&office, job, handed()?).await,
+            DELEGATE_ASYNC => Ok(delegate::delegate_async(&office, job, handed()?).await?.into()),
             name => {
                 let caller = Caller::new(format!("employee {}", job.employee.name));
                 let ctx = Ctx::new(caller).with_cancel(job.steps.cancelled().clone());
-                Ok(tools(&office).call(name, ctx, &args).await?.text)
+                Ok(tools(&office).call(name, ctx, &args).await?.text.into())
             }
         }
     }
@@ -65,14 +67,16 @@ impl Toolbox for Bench {
         let Some(office) = self.office.reach() else { return Vec::new() };
         let tools = tools(&office);
         let is_here = |name: &str| match name {
-            DELEGATE | DELEGATE_ASYNC => job.depth < DEEPEST,
+            DELEGATE => job.depth < DEEPEST,
+            // Outside a task there is nobody who would do it.
+            DELEGATE_ASYNC => job.depth < DEEPEST && job.steps.task_id().is_some(),
             name => tools.has(name),
         };
         let names = rights::usable(job.employee, is_here);
         names.iter().filter_map(|name| spec(&tools, name)).collect()
     }
 
-    fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<String, String>> {
+    fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
         Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
     }
 }

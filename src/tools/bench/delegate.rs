@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::{
     defs::TargetKind,
-    engine::{Args, Crew, Given, Job, Order},
+    engine::{Args, Crew, DEPTH, Gave, Given, Job, Order},
+    llm::Usage,
     tasks::Trigger,
     tools::{Error, Office},
 };
@@ -29,14 +30,19 @@ pub(super) struct DelegateArgs {
     args: Args,
 }
 
-/// Has another employee do it, and waits for what it answers.
-pub(super) async fn delegate(crew: &Arc<Crew>, job: &Job<'_>, args: DelegateArgs) -> Result<String, Error> {
+/// Has another employee do it, on its own model, and waits for what it answers.
+pub(super) async fn delegate(crew: &Arc<Crew>, job: &Job<'_>, args: DelegateArgs) -> Result<Gave, Error> {
     let employee = crew.employee(&args.employee).await?;
     let given = Given::named(args.args);
     let task = Some(args.task.as_str()).filter(|task| !task.trim().is_empty());
     let inner = Job { task, depth: job.depth + 1, ..Job::new(&employee, &given) };
     let answer = crew.answer(&inner.recorded(&job.steps, job.name.clone())).await?;
-    Ok(answer.output)
+    let usage = Usage {
+        input_tokens: answer.input_tokens,
+        cached_input_tokens: 0,
+        output_tokens: answer.output_tokens,
+    };
+    Ok(Gave { text: answer.output, usage, cost_usd: answer.cost_usd })
 }
 
 /// Has it done as a task of its own, and answers with the id of that.
@@ -56,9 +62,16 @@ pub(super) async fn delegate_async(
         model: None,
         trigger: Trigger::TOOL,
         caller: Some(format!("employee {}", job.employee.name)),
-        idempotency_key: None,
+        // What is done again after a crash must not be begun again.
+        idempotency_key: job.steps.task_id().map(|id| format!("{id}/{}", job.name)),
     };
-    let new = office.crew.plan(order).await?;
-    let submitted = office.tasks().await?.submit(new).await?;
+    let tasks = office.tasks().await?;
+    if !tasks.is_durable() {
+        let message = "nobody would go on with it when this ends; use `delegate`";
+        return Err(Error::Conflict(message.to_owned()));
+    }
+    let mut new = office.crew.plan(order).await?;
+    new.options.insert(DEPTH.to_owned(), (job.depth + 1).into());
+    let submitted = tasks.submit(new).await?;
     Ok(format!("{{\"task_id\":\"{}\"}}", submitted.id))
 }

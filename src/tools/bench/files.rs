@@ -12,6 +12,7 @@ use std::{
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::tools::{Annotations, Ctx, Error, Office, Tool};
 
@@ -21,7 +22,7 @@ const MOST_BYTES: u64 = 1 << 20;
 const MOST_LINES: usize = 2000;
 /// Most matches of a search, and most names of a listing.
 const MOST_FOUND: usize = 200;
-/// Most files that one call looks at.
+/// Most files and folders that one call looks at.
 const MOST_FILES: usize = 20_000;
 /// Most characters of a line that is shown.
 const LINE_CHARS: usize = 400;
@@ -97,16 +98,16 @@ impl Tool for Grep {
     const NAME: &'static str = "grep";
     const TITLE: &'static str = "Search files";
     const SUMMARY: &'static str =
-        "Finds the lines in text files of the project that match a regular expression.";
+        "Finds the lines in text files of the project, up to 1 MiB each, that match a regular expression.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
-    async fn call(&self, _: Ctx, args: GrepArgs) -> Result<Text, Error> {
+    async fn call(&self, ctx: Ctx, args: GrepArgs) -> Result<Text, Error> {
         let root = self.0.crew.root().to_owned();
         let pattern =
             Regex::new(&args.pattern).map_err(|error| Error::Arguments(format!("`pattern`: {error}")))?;
         apart(move || {
             let mut found = Vec::new();
-            walk(&root, args.path.as_deref(), &mut |name, path| {
+            walk(&root, args.path.as_deref(), ctx.cancelled(), &mut |name, path| {
                 // What cannot be read as text has no lines to find.
                 let Ok(text) = read(path, name) else { return true };
                 let matching = text.lines().enumerate().filter(|(_, line)| pattern.is_match(line));
@@ -144,12 +145,12 @@ impl Tool for Glob {
     const SUMMARY: &'static str = "Lists the files of the project whose paths look like a pattern.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
-    async fn call(&self, _: Ctx, args: GlobArgs) -> Result<Text, Error> {
+    async fn call(&self, ctx: Ctx, args: GlobArgs) -> Result<Text, Error> {
         let root = self.0.crew.root().to_owned();
         let pattern = matcher(args.pattern.as_deref().unwrap_or("**"))?;
         apart(move || {
             let mut found = Vec::new();
-            walk(&root, None, &mut |name, _| {
+            walk(&root, None, ctx.cancelled(), &mut |name, _| {
                 if pattern.is_match(name) {
                     found.push(name.to_owned());
                 }
@@ -199,15 +200,17 @@ fn is_open(name: &str) -> bool {
 
 fn read(path: &Path, name: &str) -> Result<String, Error> {
     let refused = |why: &str| Error::Failed(format!("`{name}` {why}"));
-    let file = fs::File::open(path).map_err(|error| unreadable(name, &error))?;
-    if !file.metadata().is_ok_and(|about| about.is_file()) {
+    // Looked at before it is opened: to open a pipe is to wait for somebody to write into it.
+    let about = fs::symlink_metadata(path).map_err(|error| unreadable(name, &error))?;
+    if !about.is_file() {
         return Err(refused("is no file"));
     }
+    if about.len() > MOST_BYTES {
+        return Err(refused("is longer than 1 MiB, and is not read"));
+    }
+    let file = fs::File::open(path).map_err(|error| unreadable(name, &error))?;
     let mut text = String::new();
-    match file.take(MOST_BYTES + 1).read_to_string(&mut text) {
-        Ok(length) if length as u64 > MOST_BYTES => {
-            Err(refused("is too long to be read whole; search it with `grep`"))
-        }
+    match file.take(MOST_BYTES).read_to_string(&mut text) {
         Ok(_) => Ok(text),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(refused("is no text")),
         Err(error) => Err(unreadable(name, &error)),
@@ -221,16 +224,25 @@ fn unreadable(name: &str, error: &io::Error) -> Error {
     }
 }
 
-/// Hands every open file below `path` to `each`, in the order of their names, until that says no.
-fn walk(root: &Path, path: Option<&str>, each: &mut dyn FnMut(&str, &Path) -> bool) -> Result<(), Error> {
+/// Hands every open file below `path` to `each`, in the order of their names, until that says no or nobody wants to know
+/// any more.
+fn walk(
+    root: &Path,
+    path: Option<&str>,
+    cancelled: &CancellationToken,
+    each: &mut dyn FnMut(&str, &Path) -> bool,
+) -> Result<(), Error> {
     let start = inside(root, path.unwrap_or("."))?;
     let mut looked = 0;
     let mut waiting = vec![start];
     while let Some(place) = waiting.pop() {
+        looked += 1;
+        if looked > MOST_FILES || cancelled.is_cancelled() {
+            return Ok(());
+        }
         if !place.is_dir() {
             let name = place.strip_prefix(root).unwrap_or(&place).to_string_lossy().replace('\\', "/");
-            looked += 1;
-            if looked > MOST_FILES || !each(&name, &place) {
+            if !each(&name, &place) {
                 return Ok(());
             }
             continue;
