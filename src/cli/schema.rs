@@ -17,7 +17,7 @@ const TOOLS: &str = "tools";
 pub(super) fn schema(global: &Global, name: &str, env: &Environment) -> Result<Outcome, Error> {
     let schema = match SchemaKind::named(name) {
         Some(kind) => kind.schema(),
-        None if name == TOOLS => tools(global, env)?,
+        None if name == TOOLS => tools(global, env),
         None => return Err(Error::Tool(unknown(name))),
     };
     render::json(&schema)?;
@@ -25,9 +25,9 @@ pub(super) fn schema(global: &Global, name: &str, env: &Environment) -> Result<O
 }
 
 /// All tools, as MCP lists them.
-fn tools(global: &Global, env: &Environment) -> Result<Value, Error> {
+fn tools(global: &Global, env: &Environment) -> Value {
     let registry = tools::all(&crew(global, env));
-    Ok(json!({"tools": registry.specs().collect::<Vec<_>>()}))
+    json!({"tools": registry.specs().collect::<Vec<_>>()})
 }
 
 fn unknown(name: &str) -> tools::Error {
