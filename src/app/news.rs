@@ -81,8 +81,13 @@ impl News {
     async fn look(&self, known: &mut Option<Shelves>) {
         self.remember(known).await;
         let catalog = self.office.crew.catalog();
+        let before = catalog.loaded();
         if catalog.refresh().await {
             tracing::info!(findings = catalog.snapshot().findings.len(), "definitions were read again");
+            // Somebody may have begun to listen meanwhile, and knows what was there before.
+            if let Some(before) = before.filter(|_| known.is_none() && self.bus.listeners() > 0) {
+                *known = Some(self.library.shelves_of(before).await);
+            }
         }
         self.library.look_at_records().await;
         if let Some(before) = known {

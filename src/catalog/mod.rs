@@ -82,6 +82,11 @@ impl Catalog {
         self.current.load_full().unwrap_or_default()
     }
 
+    /// The definitions last read, if they ever were. Costs nothing.
+    pub fn loaded(&self) -> Option<Arc<Snapshot>> {
+        self.current.load_full()
+    }
+
     /// The definitions last read, reading them if they never were.
     pub async fn current(&self) -> Arc<Snapshot> {
         if let Some(snapshot) = self.current.load_full() {

@@ -68,6 +68,12 @@ impl Library {
         shelves.insert(fresh).clone()
     }
 
+    /// The lists as they were when these were the definitions.
+    pub(super) async fn shelves_of(&self, definitions: Arc<crate::catalog::Snapshot>) -> Shelves {
+        let records = self.records().await;
+        Shelves::make(self.office.crew.root(), definitions, records, None).await
+    }
+
     /// What the crew has written down, as it was last looked at.
     async fn records(&self) -> Arc<Records> {
         let known = self.records.lock().clone();
