@@ -77,6 +77,11 @@ async fn a_tier_settles_what_an_employee_leaves_open() {
     let words = ["run", "poet", "--execute", "--json", "--model", "echo"];
     let asked = project.run_with(("TIER_API_KEY", "tier-key"), words).success();
     assert_eq!(answer(&asked)["model"], "echo", "what the run asks for goes first");
+    let elsewhere = FakeModel::answering(|_| Ok("said".to_owned())).await;
+    let own = format!("model_tier: small\nbase_url: {}/v1", elsewhere.url);
+    project.write(".crew/employees/poet.md", &employee("poet", &own));
+    project.run_with(("TIER_API_KEY", "tier-key"), RUN).success();
+    assert_eq!(elsewhere.keys(), [None], "the key of the tier is for the server of the tier");
     assert_eq!(fake.keys(), [Some("tier-key".to_owned())]);
 }
 

@@ -73,10 +73,6 @@ impl<'j> Job<'j> {
 /// Whoever hears an answer while it comes in.
 type Say<'s> = &'s mut (dyn FnMut(&str) -> ControlFlow<()> + Send);
 
-/// What is recorded of a turn: the reply, without the price, which may change.
-#[derive(Debug, Serialize, Deserialize)]
-struct Turn(Reply);
-
 /// What is recorded of a call of a tool: what it gave, and what that took.
 #[derive(Debug, Serialize, Deserialize)]
 struct Used {
@@ -125,7 +121,7 @@ impl Crew {
             Shape::of(job.employee).map_err(|fault| Error::NoSchema { employee: job.who(), fault })?;
         let mut reply = Box::pin(self.work(job, &mut request, &mut account, &mut say)).await?;
         if let Some(shape) = shape {
-            let said = reply.said.clone();
+            let said = std::mem::take(&mut reply.said);
             reply.said.text = self.shaped(job, request, said, &shape, &mut account).await?;
         }
         Ok(conclude(job, reply, &account, watch))
@@ -147,9 +143,9 @@ impl Crew {
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
             // Boxed, as the stack has other uses for what a call of a model takes.
-            let said = Box::pin(async { self.turn(request, say).await.map(Turn) });
+            let said = Box::pin(self.turn(request, say));
             // The last turn is the answer, which whoever asked for the work records.
-            let Turn(reply) = once(&job.steps, &name, |turn| !turn.0.said.calls.is_empty(), said).await?;
+            let reply = once(&job.steps, &name, |reply| !reply.said.calls.is_empty(), said).await?;
             account.add(&reply);
             if reply.said.calls.is_empty() {
                 return Ok(reply);

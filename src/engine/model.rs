@@ -89,6 +89,8 @@ impl Crew {
         }
         let base_url = employee.base_url.as_ref().or(tier.and_then(|tier| tier.base_url.as_ref()));
         let key = employee.api_key.as_ref().map(|key| self.models.named(key));
+        // The key of the tier is for the server of the tier.
+        let tier = tier.filter(|_| employee.base_url.is_none());
         let key = key.or_else(|| Some(self.models.settled(tier?.api_key.as_ref()?)));
         self.models.choice(own, base_url, key, format!("`base_url` of employee `{}`", employee.name))
     }
@@ -101,6 +103,7 @@ impl Crew {
         let base_url = employee.fallback_base_url.as_ref();
         let base_url = base_url.or(tier.and_then(|tier| tier.fallback_base_url.as_ref()));
         let key = employee.fallback_api_key.as_ref().map(|key| self.models.named(key));
+        let tier = tier.filter(|_| employee.fallback_base_url.is_none());
         let key = key.or_else(|| Some(self.models.settled(tier?.fallback_api_key.as_ref()?)));
         let from = format!("`fallback_base_url` of employee `{}`", employee.name);
         Some(self.models.choice(named, base_url, key, from))
