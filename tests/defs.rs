@@ -13,7 +13,7 @@ use std::{
 use crew::defs::{
     self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_config, parse_cron,
     parse_discussion, parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe,
-    parse_skill, parse_webhook,
+    parse_skill, parse_tokens, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -86,11 +86,12 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "webhook" => show(parse_webhook(&source(path))),
         "cron" => show(parse_cron(&source(path))),
         "config" => show(parse_config(&source(path))),
+        "tokens" => show(parse_tokens(&source(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
     "employee",
     "employee-dir",
     "skill",
@@ -102,6 +103,7 @@ const KINDS: [&str; 11] = [
     "webhook",
     "config",
     "cron",
+    "tokens",
 ];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {

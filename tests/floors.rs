@@ -24,9 +24,13 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     ("jsonrpsee", &["mcp/rpc.rs"]),
-    ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests"]),
+    ("axum", &["web", "mcp/http", "app/serve", "app/http", "llm/client/tests"]),
+    ("hyper", &["app/http"]),
+    ("hyper_util", &["app/http"]),
+    ("governor", &["web"]),
+    ("tower_http", &["web"]),
     ("clap", &["cli"]),
     ("annotate_snippets", &["cli/render"]),
     ("comfy_table", &["cli/render"]),

@@ -1,7 +1,9 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
 mod config;
+mod http;
 mod library;
+mod limits;
 mod news;
 mod office;
 mod pipes;
@@ -12,10 +14,13 @@ mod serve;
 mod served;
 mod stdio;
 mod telemetry;
+mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
+pub use limits::{LimitError, Limiting};
 pub use office::{Journal, open};
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;
+pub use tokens::TokensError;

@@ -25,7 +25,7 @@ pub enum ConfigError {
 }
 
 /// One line, and what to write instead.
-fn told(diagnostic: &Diagnostic) -> String {
+pub(super) fn told(diagnostic: &Diagnostic) -> String {
     let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{diagnostic}{help}")
 }

@@ -111,6 +111,10 @@ codes! {
     UNKNOWN_TIMEZONE = "unknown-timezone";
     /// Two schedules share a name.
     DUPLICATE_SCHEDULE = "duplicate-schedule";
+
+    // Tokens.
+    /// Two tokens share a name.
+    DUPLICATE_TOKEN = "duplicate-token";
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::{
     discussion::parse_discussion,
     organization::parse_organization,
     pipeline::parse_pipeline,
+    tokens::parse_tokens,
     webhook::parse_webhook,
     yaml::{self, Value},
 };
@@ -26,11 +27,13 @@ pub enum FileKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// A file of tokens.
+    Tokens,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 13] = [
+    const SIGNS: [(&'static str, Self); 14] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -40,6 +43,7 @@ impl FileKind {
         ("authority", Self::Organization),
         ("routing_templates", Self::Organization),
         ("model_defaults", Self::Organization),
+        ("tokens", Self::Tokens),
         ("providers", Self::Config),
         ("prices", Self::Config),
         ("default_model", Self::Config),
@@ -47,11 +51,12 @@ impl FileKind {
     ];
 
     /// Names of files that tell it where the keys do not.
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
         ("webhook.yaml", Self::Webhook),
         ("cron.yaml", Self::Cron),
         ("organization.yaml", Self::Organization),
         ("config.yaml", Self::Config),
+        ("tokens.yaml", Self::Tokens),
     ];
 
     /// What `source` defines, if its keys or else its name tell that.
@@ -83,6 +88,7 @@ impl FileKind {
             Self::Cron => told(parse_cron(source)),
             Self::Organization => told(parse_organization(source)),
             Self::Config => told(parse_config(source)),
+            Self::Tokens => told(parse_tokens(source)),
         }
     }
 
@@ -95,6 +101,7 @@ impl FileKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::Tokens => "tokens",
         }
     }
 }

@@ -20,6 +20,7 @@ mod report;
 mod schema;
 mod target;
 pub(crate) mod template;
+mod tokens;
 mod webhook;
 mod yaml;
 
@@ -48,4 +49,5 @@ pub use pipeline::{
 };
 pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
+pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
 pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};

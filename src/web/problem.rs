@@ -58,10 +58,14 @@ impl Problem {
 
     /// 503, with `Retry-After` in whole seconds.
     pub(super) fn unavailable(text: impl Into<String>, retry_after: Option<Duration>) -> Self {
-        let seconds = retry_after.unwrap_or(RETRY_AFTER).as_millis().div_ceil(1000).max(1);
-        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text)
-            .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+        let seconds = Self::seconds(retry_after.unwrap_or(RETRY_AFTER));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text).with(header::RETRY_AFTER, seconds)
+    }
+
+    /// `wait` as `Retry-After` has it: whole seconds, at least one.
+    pub(super) fn seconds(wait: Duration) -> HeaderValue {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
     }
 
     /// 500: `cause` is logged under the trace id; the caller gets the id alone.

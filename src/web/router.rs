@@ -6,23 +6,60 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, approve, auth, origin, problem, resource, run, status, task, trace, webhook};
+use super::{
+    State, approve, auth, cors,
+    load::{self, Load},
+    origin, problem,
+    rate::{self, Budgets},
+    resource, run, status, task,
+    trace::{self, Refusals},
+    webhook,
+};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
-/// A request passes, from the outside: trace id and span; where there is no token, the names in Host and Origin; where
-/// there is one, the bearer token (not for `/health` and `/webhook/github`); panics become a problem; route. Unknown
-/// paths are asked for the token as well, so that a stranger learns nothing.
+/// A request passes, from the outside: trace id, span and the headers of every answer; the pages of other origins;
+/// what could be understood in two ways; the address it comes from, and how often that may ask; where there is no
+/// token, the names in Host and Origin; where there is one, the bearer token; a place among those that are worked on;
+/// panics become a problem; for the bridge's own routes, the bounds of bodies; route. Unknown paths are asked for the
+/// token as well, so that a stranger learns nothing. What probes ask takes a shorter way.
 ///
 /// # Panics
 /// When `mounted` has a route of the same path: a mistake in the program.
 pub fn router(state: State, mounted: Router) -> Router {
-    let token = state.token.clone();
-    let names = token.is_none().then(|| Arc::clone(&state.hosts));
-    let guard = auth::Guard::new(token, state.resource.as_ref());
+    let limits = Arc::clone(&state.limits);
+    let guarded = state.access.is_guarded();
+    let names = (!guarded).then(|| Arc::clone(&state.hosts));
+    let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref());
+    let (budgets, load) = (Arc::new(Budgets::new(&limits, guarded)), Arc::new(Load::new(&limits)));
+    let cors = cors::layer(&limits.cors_origins);
+    let layers = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(Arc::new(Refusals::default()), trace::layer))
+        .layer(option_layer(cors.clone()))
+        .layer(middleware::from_fn(load::plain))
+        .layer(middleware::from_fn_with_state(budgets, rate::layer))
+        .layer(middleware::from_fn_with_state(names, origin::layer))
+        .layer(middleware::from_fn_with_state(guard, auth::layer))
+        .layer(middleware::from_fn_with_state(Arc::clone(&load), load::layer))
+        .layer(CatchPanicLayer::custom(problem::panicked));
+    let probes = Router::new()
+        .route("/health", get(status::health))
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(ServiceBuilder::new().layer(middleware::from_fn(trace::quiet)).layer(option_layer(cors)));
+    own(state)
+        .layer(middleware::from_fn_with_state(load, load::body))
+        .merge(mounted)
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .layer(layers)
+        .merge(probes)
+}
+
+/// The routes of the bridge itself.
+fn own(state: State) -> Router {
     let metadata = state.resource.clone().map(|resource| {
         let paths = [resource::PATH.to_owned(), format!("{}/mcp", resource::PATH)];
         paths
@@ -31,7 +68,6 @@ pub fn router(state: State, mounted: Router) -> Router {
             .with_state(resource)
     });
     Router::new()
-        .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
@@ -42,14 +78,4 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
         .merge(metadata.unwrap_or_default())
-        .merge(mounted)
-        .fallback(problem::no_route)
-        .method_not_allowed_fallback(problem::no_method)
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::from_fn(trace::layer))
-                .layer(middleware::from_fn_with_state(names, origin::layer))
-                .layer(middleware::from_fn_with_state(guard, auth::layer))
-                .layer(CatchPanicLayer::custom(problem::panicked)),
-        )
 }

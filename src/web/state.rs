@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Resource, webhook};
+use super::{Access, Limits, Resource, webhook};
 use crate::{
-    base::{HostNames, Secret},
+    base::HostNames,
     engine::{Live, Order},
     llm::Meter,
     tasks::{Engine, NewTask},
@@ -40,8 +40,10 @@ pub struct State {
     pub live: Live,
     /// The accounts of model calls.
     pub meter: Arc<Meter>,
-    /// The bearer token; without one everybody may call.
-    pub token: Option<Secret>,
+    /// Who may call.
+    pub access: Access,
+    /// How much is accepted.
+    pub limits: Arc<Limits>,
     /// Who issues tokens for this server, for clients to find out.
     pub resource: Option<Resource>,
     /// The names this server goes by; they are asked for when there is no token.
@@ -52,6 +54,6 @@ pub struct State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("token", &self.token).finish_non_exhaustive()
+        f.debug_struct("State").field("access", &self.access).finish_non_exhaustive()
     }
 }

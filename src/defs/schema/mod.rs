@@ -12,6 +12,7 @@ mod pipeline;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value};
@@ -33,11 +34,13 @@ pub enum SchemaKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// A file of tokens.
+    Tokens,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Employee,
         Self::Pipeline,
         Self::Discussion,
@@ -45,6 +48,7 @@ impl SchemaKind {
         Self::Cron,
         Self::Organization,
         Self::Config,
+        Self::Tokens,
     ];
 
     /// The word it is asked for by.
@@ -57,6 +61,7 @@ impl SchemaKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::Tokens => "tokens",
         }
     }
 
@@ -80,6 +85,7 @@ impl SchemaKind {
             Self::Cron => of::<settings::Cron>("Schedules"),
             Self::Organization => of::<organization::Organization>("Organization"),
             Self::Config => of::<config::Config>("Configuration"),
+            Self::Tokens => of::<tokens::Tokens>("Tokens"),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::SchemaKind;
 use crate::defs::{
     Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_organization, parse_pipeline,
-    parse_webhook,
+    parse_tokens, parse_webhook,
     reader::asked::{self, Asked},
 };
 
@@ -33,6 +33,7 @@ model_defaults: {a: {}}
 
 const CONFIG: &str =
     "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}}";
+const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
@@ -45,6 +46,7 @@ fn asked(kind: SchemaKind) -> Asked {
         SchemaKind::Cron => parse_cron(&Source::new("x", CRON)).1,
         SchemaKind::Organization => parse_organization(&Source::new("x", ORGANIZATION)).1,
         SchemaKind::Config => parse_config(&Source::new("x", CONFIG)).1,
+        SchemaKind::Tokens => parse_tokens(&Source::new("x", TOKENS)).1,
     };
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     asked::take()
@@ -54,7 +56,7 @@ fn asked(kind: SchemaKind) -> Asked {
 type Named = (&'static str, &'static [&'static str]);
 
 /// Where in a schema stands what a parser calls so.
-const PLACES: [(SchemaKind, &[Named]); 7] = [
+const PLACES: [(SchemaKind, &[Named]); 8] = [
     (
         SchemaKind::Employee,
         &[
@@ -101,6 +103,7 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
         ],
     ),
     (SchemaKind::Config, &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"])]),
+    (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
-    defs::{Route, Span, Target, TargetKind},
+    defs::{Route, Scope, Span, Target, TargetKind},
     engine::{Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
@@ -159,7 +159,12 @@ impl Stage {
             tasks: tasks.clone(),
             live,
             meter: Arc::new(Meter::new()),
-            token: token.and_then(Secret::new),
+            access: token.map_or_else(Access::open, |token| {
+                let mut tokens = Tokens::default();
+                tokens.add(&Secret::new(token).unwrap(), "token", Scope::Admin);
+                Access::guarded(tokens)
+            }),
+            limits: Arc::default(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));

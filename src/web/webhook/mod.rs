@@ -37,7 +37,7 @@ pub(super) async fn github(
         config.as_deref().and_then(|config| Some((config, config.secret.as_ref()?))).ok_or_else(|| {
             Problem::new(StatusCode::FORBIDDEN, "webhook-not-configured", "webhook secret not configured")
         })?;
-    let bytes = body::read(&headers, body).await?;
+    let bytes = body::read(body).await?;
     if !signature::is_of(secret, &headers, &bytes) {
         return Err(Problem::new(StatusCode::UNAUTHORIZED, "invalid-signature", "invalid signature"));
     }
