@@ -17,9 +17,9 @@ use self::shapes::{Look, Tag, Thought};
 /// The whole of `text`, cleaned.
 pub(super) fn clean(text: &str) -> String {
     let mut cleaner = Cleaner::default();
-    let mut cleaned = cleaner.push(text);
-    cleaned.push_str(&cleaner.finish());
-    cleaned
+    let mut kept = cleaner.push(text);
+    kept.push_str(&cleaner.finish());
+    kept
 }
 
 /// Cleans an answer that comes in pieces, however it is cut.
@@ -124,7 +124,7 @@ impl Cleaner {
             let Some(passed) = passed else { break };
             rest = rest.get(passed..).unwrap_or_default();
         }
-        self.held = rest.to_owned();
+        rest.clone_into(&mut self.held);
     }
 
     /// Goes on in what is kept: how many bytes were decided about, `None` when that needs more text.
@@ -232,7 +232,7 @@ impl Cleaner {
     fn called(&mut self, rest: &str, letter: char, end: &str, whole: bool) -> Option<usize> {
         match shapes::begins(rest, &[end], whole) {
             Look::More => None,
-            Look::Is(_, passed) => {
+            Look::Is((), passed) => {
                 self.hidden = Hidden::Nothing;
                 self.taken = true;
                 Some(passed)
@@ -251,9 +251,9 @@ impl Cleaner {
         self.line.pass(letter);
         if letter.is_whitespace() {
             if self.taken {
-                self.after.push(letter)
+                self.after.push(letter);
             } else {
-                self.before.push(letter)
+                self.before.push(letter);
             }
             return;
         }
