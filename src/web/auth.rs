@@ -148,18 +148,18 @@ mod tests {
     #[test]
     fn to_look_to_start_and_to_decide_are_three_things() {
         #[track_caller]
-        fn check(method: Method, path: &str, expected: Scope) {
-            assert_eq!(needed(&method, path), expected, "{method} {path}");
+        fn check(method: &Method, path: &str, expected: Scope) {
+            assert_eq!(needed(method, path), expected, "{method} {path}");
         }
-        check(Method::GET, "/tasks", Scope::Read);
-        check(Method::HEAD, "/tasks/x/approve", Scope::Read);
-        check(Method::POST, "/run/employee/approve", Scope::Run);
-        check(Method::POST, "/tasks/x/cancel", Scope::Run);
-        check(Method::POST, "/tasks/x/approve", Scope::Admin);
-        check(Method::DELETE, "/tasks/x", Scope::Admin);
-        check(Method::POST, "/mcp", Scope::Read);
-        check(Method::DELETE, "/mcp", Scope::Read);
-        check(Method::POST, "/mcp/x", Scope::Run);
-        check(Method::POST, "/api/tools/run_pipeline", Scope::Read);
+        check(&Method::GET, "/tasks", Scope::Read);
+        check(&Method::HEAD, "/tasks/x/approve", Scope::Read);
+        check(&Method::POST, "/run/employee/approve", Scope::Run);
+        check(&Method::POST, "/tasks/x/cancel", Scope::Run);
+        check(&Method::POST, "/tasks/x/approve", Scope::Admin);
+        check(&Method::DELETE, "/tasks/x", Scope::Admin);
+        check(&Method::POST, "/mcp", Scope::Read);
+        check(&Method::DELETE, "/mcp", Scope::Read);
+        check(&Method::POST, "/mcp/x", Scope::Run);
+        check(&Method::POST, "/api/tools/run_pipeline", Scope::Read);
     }
 }

@@ -7,7 +7,7 @@ use crate::base::clock::Stopwatch;
 
 /// Wrong tokens in a [`WINDOW`] after which an address is not listened to until the window has passed.
 const FAILURES: u32 = 10;
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 
 /// The wrong tokens of each address.
 #[derive(Debug)]

@@ -199,7 +199,7 @@ mod tests {
         // So small that the answer takes several turns.
         let (ours, mut theirs) = tokio::io::duplex(16);
         let writing = async {
-            let mut wire = Wire::new(ours, Duration::from_secs(60));
+            let mut wire = Wire::new(ours, Duration::from_mins(1));
             wire.write_all(OF_HYPER).await.unwrap();
             wire.write_all(b"more").await.unwrap_err()
         };
@@ -213,7 +213,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_nothing_is_given_up() {
         let (ours, mut theirs) = tokio::io::duplex(16);
-        let mut wire = Wire::new(ours, Duration::from_secs(60));
+        let mut wire = Wire::new(ours, Duration::from_mins(1));
         wire.write_all(&[0; 16]).await.unwrap();
         assert_eq!(wire.write_all(&[0; 16]).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
         // Patience begins anew when something was taken.
