@@ -1,5 +1,6 @@
 //! Floor 7: the command line: arguments in, text and an exit code out.
 
+mod access;
 mod args;
 mod author;
 mod backup;

@@ -1,7 +1,8 @@
 //! `knowlyr-crew serve`.
 
 use super::{
-    args::{Access, Global, ServeArgs},
+    access::Access,
+    args::{Global, ServeArgs},
     exit::{Error, Outcome},
     render,
 };
