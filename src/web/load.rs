@@ -72,7 +72,10 @@ pub(super) async fn layer(State(load): State<Arc<Load>>, request: Request, next:
 /// Bounds the body, whoever reads it.
 pub(super) async fn body(State(load): State<Arc<Load>>, request: Request, next: Next) -> Response {
     let limit = load.limits.body_bytes;
-    if request.body().size_hint().lower() > limit as u64 {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    // A declared length is believed only when it is too large.
+    if declared.is_some_and(|length| length > limit as u64) {
         return too_large(limit).with(header::CONNECTION, CLOSE).into_response();
     }
     let time = load.limits.body_time;
