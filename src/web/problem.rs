@@ -9,7 +9,13 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{base::TraceId, tasks, tools};
+use crate::{
+    base::{TraceId, text},
+    tasks, tools,
+};
+
+/// Most characters of an error.
+const MOST_CHARS: usize = 2_000;
 
 /// When to come back, if nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -90,7 +96,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let trace_id = TraceId::current().to_string();
-        let body = Form { error: &self.text, code: self.code, trace_id };
+        // A name that does not exist may be as long as a path.
+        let error = text::truncate(&self.text, MOST_CHARS);
+        let body = Form { error: &error, code: self.code, trace_id };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header);
         response
