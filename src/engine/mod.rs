@@ -4,6 +4,7 @@
 //! line) only submits a task.
 
 pub mod author;
+mod clean;
 mod crew;
 mod discussion;
 mod error;
