@@ -9,6 +9,7 @@
 
 mod again;
 mod approvals;
+mod backup;
 mod cli;
 mod defs;
 mod durability;
