@@ -183,7 +183,7 @@ async fn the_command_line_tells_of_tasks_and_does_them_again() {
     {
         let refused = project.run_in(&fake.env(), words);
         assert_eq!(refused.code, Some(1));
-        assert!(refused.stderr.contains("Ask its server instead: `POST /tasks/"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("ask its server instead: `POST /tasks/"), "{}", refused.stderr);
     }
     server.kill();
 
