@@ -19,7 +19,7 @@ mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
 pub use limits::{LimitError, Limiting};
-pub use office::{Journal, open};
+pub use office::{Journal, journal, open};
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;

@@ -9,13 +9,18 @@ use super::Settings;
 use crate::{
     base::Tracker,
     catalog::Catalog,
-    engine::{self, Crew},
+    engine::{self, Crew, outbound::Outbound},
     llm, tasks,
     tools::{self, Office},
 };
 
 /// Where the tasks of a project are kept, relative to its root.
 pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
+
+/// Where the tasks of the project at `root` are kept.
+pub fn journal(root: &Path) -> PathBuf {
+    root.join(JOURNAL)
+}
 
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +40,10 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
-    let crew = Arc::new(Crew::new(catalog, client, settings.models));
+    let crew =
+        Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
     let opener =
-        Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+        Opener { path: self::journal(root), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
     let opener = Arc::new(opener);
     let office = Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())));
     tools::equip(&office);

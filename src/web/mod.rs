@@ -4,6 +4,7 @@
 //! [`router()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
 
 mod address;
+mod again;
 mod approve;
 mod auth;
 mod body;

@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, approve, auth, cors,
+    State, again, approve, auth, cors,
     load::{self, Load},
     origin, problem,
     rate::{self, Budgets},
@@ -75,6 +75,10 @@ fn own(state: State) -> Router {
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))
+        .route("/tasks/{id}/cancel", post(again::cancel))
+        .route("/tasks/{id}/resume", post(again::resume))
+        .route("/tasks/{id}/replay", post(again::replay))
+        .route("/tasks/{id}/fork", post(again::fork))
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
         .merge(metadata.unwrap_or_default())

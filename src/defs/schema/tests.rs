@@ -32,7 +32,7 @@ model_defaults: {a: {}}
 ";
 
 const CONFIG: &str =
-    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}}";
+    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
@@ -102,7 +102,15 @@ const PLACES: [(SchemaKind, &[Named]); 8] = [
             ("a tier of models", &["ModelDefaults"]),
         ],
     ),
-    (SchemaKind::Config, &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"])]),
+    (
+        SchemaKind::Config,
+        &[
+            ("`config.yaml`", &[""]),
+            ("a provider", &["Provider"]),
+            ("a price", &["Price"]),
+            ("`outbound`", &["Outbound"]),
+        ],
+    ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),
 ];
 
