@@ -113,6 +113,9 @@ impl From<tasks::Error> for Problem {
             tasks::Error::Full { .. } | tasks::Error::Stopping => Self::unavailable(error.to_string(), None),
             tasks::Error::NotFound { .. } => Self::not_found("task not found"),
             tasks::Error::Final { .. }
+            | tasks::Error::NotResumable { .. }
+            | tasks::Error::NotEnded { .. }
+            | tasks::Error::UnknownKind { .. }
             | tasks::Error::Decided { .. }
             | tasks::Error::NotWaiting { .. }
             | tasks::Error::Ambiguous { .. } => Self::conflict(error.to_string()),
@@ -122,7 +125,6 @@ impl From<tasks::Error> for Problem {
                 let _ = Self::internal(&error);
                 Self::unavailable("tasks cannot be recorded now", Some(Duration::from_secs(5)))
             }
-            tasks::Error::UnknownKind { .. } => Self::internal(&error),
         }
     }
 }

@@ -71,13 +71,12 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     }
     let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
     Ok(NewTask {
-        kind,
-        target: order.target,
         args: order.args,
         options: model.into_iter().collect::<Map<_, _>>(),
         trigger: order.trigger,
         caller: order.caller,
         idempotency_key: order.idempotency_key,
+        ..NewTask::new(kind, order.target)
     })
 }
 
