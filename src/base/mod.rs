@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod hosts;
+pub mod metric;
 mod secret;
 pub mod text;
 mod trace;
