@@ -1,6 +1,6 @@
 //! What is measured, as Prometheus reads it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -11,7 +11,6 @@ use crate::{
         Tracker,
         metric::{self, Shape},
     },
-    engine::Scheduler,
     tasks::Engine,
 };
 
@@ -28,7 +27,6 @@ pub(super) struct Measures {
     handle: PrometheusHandle,
     process: Collector,
     tasks: Engine,
-    scheduler: Option<Arc<Scheduler>>,
 }
 
 impl Measures {
@@ -36,11 +34,7 @@ impl Measures {
     ///
     /// # Errors
     /// When something else in this process measures already.
-    pub(super) fn start(
-        tasks: Engine,
-        scheduler: Option<Arc<Scheduler>>,
-        tracker: &Tracker,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn start(tasks: Engine, tracker: &Tracker) -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?;
         let handle = builder.install_recorder()?;
@@ -64,7 +58,7 @@ impl Measures {
                 }
             }
         });
-        Ok(Self { handle, process, tasks, scheduler })
+        Ok(Self { handle, process, tasks })
     }
 
     /// All of them in the text form of Prometheus.

@@ -42,7 +42,12 @@ impl Secrets {
 }
 
 impl Runs {
-    pub(super) fn new(crew: Arc<Crew>, scheduler: Option<Arc<Scheduler>>, secrets: Secrets, measures: Measures) -> Self {
+    pub(super) fn new(
+        crew: Arc<Crew>,
+        scheduler: Option<Arc<Scheduler>>,
+        secrets: Secrets,
+        measures: Measures,
+    ) -> Self {
         Self { crew, scheduler, secrets, measures, webhook: Mutex::new(None) }
     }
 }

@@ -7,7 +7,9 @@ use axum::{Router, serve::ListenerExt as _};
 use tokio::net::TcpListener;
 
 use super::{
-    Environment, Journal, Settings, config, measures::Measures, office,
+    Environment, Journal, Settings, config,
+    measures::Measures,
+    office,
     runs::{Runs, Secrets},
     sample, served,
 };
@@ -120,7 +122,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         None
     };
     let secrets = secrets(&office, env, address).await;
-    let measures = Measures::start(tasks.clone(), scheduler.clone(), &tracker)?;
+    let measures = Measures::start(tasks.clone(), &tracker)?;
     started(report(&office, address, &serve, token.is_some(), &secrets).await);
 
     let state = web::State {

@@ -39,7 +39,7 @@ metrics! {
     HTTP_SECONDS: Histogram "crew_http_request_duration_seconds", "Time until the head of an answer, by route.";
     MODEL_CALLS: Counter "crew_model_calls_total", "Calls of models, by provider and outcome (success or failed); a call that was retried counts once.";
     MODEL_ERRORS: Counter "crew_model_errors_total", "Calls of models that failed, by provider and class of error.";
-    MODEL_TOKENS: Counter "crew_model_tokens_total", "Tokens, by provider and kind (input, cached_input or output); cached_input is part of input.";
+    MODEL_TOKENS: Counter "crew_model_tokens_total", "Tokens, by provider and kind (input, cached, output); what is cached is part of the input.";
     MODEL_DOLLARS: Gauge "crew_model_cost_usd", "US dollars spent on models since the start, as far as prices are known, by provider; a gauge, as it has fractions.";
     MODEL_SECONDS: Histogram "crew_model_call_duration_seconds", "Time a call of a model took, retries included, by provider.";
     MODEL_FIRST_SECONDS: Histogram "crew_model_first_token_seconds", "Time until the first words of a streamed answer, by provider.";

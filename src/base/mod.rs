@@ -3,6 +3,7 @@
 pub mod clock;
 mod hosts;
 pub mod metric;
+pub mod reach;
 mod secret;
 pub mod text;
 mod trace;

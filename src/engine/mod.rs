@@ -5,6 +5,7 @@
 
 mod again;
 pub mod author;
+mod clean;
 mod crew;
 mod discussion;
 mod error;
@@ -15,6 +16,7 @@ mod job;
 mod live;
 mod model;
 mod order;
+pub mod outbound;
 mod pipeline;
 mod prompt;
 mod run;

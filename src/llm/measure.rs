@@ -32,7 +32,7 @@ pub(super) fn call(call: &Call<'_>, account: &str) {
 fn tokens(provider: &str, usage: Usage) {
     let kinds = [
         ("input", usage.input_tokens),
-        ("cached_input", usage.cached_input_tokens),
+        ("cached", usage.cached_input_tokens),
         ("output", usage.output_tokens),
     ];
     for (kind, count) in kinds {

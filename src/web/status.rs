@@ -22,7 +22,11 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /metrics`: JSON, or what Prometheus reads for whoever asks for text.
 pub(super) async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
-    if wants_text(&headers) { prometheus(Shared(state)).await } else { Json(state.meter.snapshot()).into_response() }
+    if wants_text(&headers) {
+        prometheus(Shared(state)).await
+    } else {
+        Json(state.meter.snapshot()).into_response()
+    }
 }
 
 /// `GET /metrics/prometheus`.

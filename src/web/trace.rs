@@ -36,7 +36,8 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
         span.record("status", response.status().as_u16());
         span.record("latency_ms", watch.elapsed_ms());
         let status = response.status().as_str().to_owned();
-        counter!(metric::HTTP_REQUESTS, "method" => method, "route" => route.clone(), "status" => status).increment(1);
+        counter!(metric::HTTP_REQUESTS, "method" => method, "route" => route.clone(), "status" => status)
+            .increment(1);
         histogram!(metric::HTTP_SECONDS, "route" => route).record(watch.elapsed());
         tracing::info!("request served");
         response
