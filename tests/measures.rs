@@ -72,3 +72,21 @@ async fn labels_are_from_closed_sets() {
     assert!(series <= 5, "{text}");
     assert!(text.contains("route=\"unmatched\"") && text.contains("method=\"other\""), "{text}");
 }
+
+/// Every metric that the alert rules and the dashboard ask for is one that the program has.
+#[test]
+fn rules_and_dashboards_ask_for_what_there_is() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib");
+    let known: Vec<&str> = crew::base::metric::ALL.iter().map(|metric| metric.name).collect();
+    for file in ["prometheus/crew.rules.yml", "grafana/crew.json"] {
+        let text = std::fs::read_to_string(root.join(file)).unwrap();
+        let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+        let names: Vec<&str> =
+            text.split(|c: char| !is_name(c)).filter(|word| word.starts_with("crew_")).collect();
+        assert!(names.len() > 10, "{file}");
+        for name in names {
+            let metric = ["_bucket", "_count", "_sum"].iter().find_map(|part| name.strip_suffix(part));
+            assert!(known.contains(&metric.unwrap_or(name)), "{file} asks for {name}");
+        }
+    }
+}
