@@ -26,13 +26,37 @@ pub struct Changes {
     pub idempotency_key: Option<String>,
 }
 
+/// How ended work is done again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Again {
+    /// From where it stopped, as the same task.
+    Resume,
+    /// From its beginning, as a new task.
+    Replay,
+    /// From this step on, as a new task.
+    Fork(String),
+}
+
+/// What is to be done about an ended task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Anew {
+    /// It goes on itself.
+    Same(Resumption),
+    /// A new one does it again.
+    New(NewTask),
+}
+
 impl Crew {
-    /// The same work once more, from its beginning, as a task of its own: same target, values and settings.
+    /// Plans how `task` is done again. Nothing has been accepted yet; whether it has ended is for the tasks to say.
     ///
     /// # Errors
-    /// As [`Crew::plan`]: what could be done then may be gone now.
-    pub async fn replay(&self, task: &Task, changes: Changes) -> Result<NewTask, Error> {
-        self.anew(task, changes, Trigger::REPLAY).await
+    /// [`Error::UnknownStep`], [`Error::DefinitionChanged`]; as [`Crew::plan`].
+    pub async fn again(&self, task: &Task, how: &Again, changes: Changes) -> Result<Anew, Error> {
+        Ok(match how {
+            Again::Resume => Anew::Same(self.resumption(task, changes).await?),
+            Again::Replay => Anew::New(self.anew(task, changes, Trigger::REPLAY).await?),
+            Again::Fork(step) => Anew::New(self.fork(task, step, changes).await?),
+        })
     }
 
     /// The same work as a task of its own that takes over what `task` did before `step`, and does the rest anew. Of a group
@@ -42,7 +66,7 @@ impl Crew {
     /// # Errors
     /// [`Error::UnknownStep`] when it never came to such a step, [`Error::DefinitionChanged`] unless that is to be passed
     /// over; as [`Crew::plan`].
-    pub async fn fork(&self, task: &Task, step: &str, changes: Changes) -> Result<NewTask, Error> {
+    async fn fork(&self, task: &Task, step: &str, changes: Changes) -> Result<NewTask, Error> {
         self.unchanged(task, changes.force).await?;
         let places = self.places(task).await?;
         let steps = before(task, &places, step)?;
@@ -57,14 +81,14 @@ impl Crew {
     /// # Errors
     /// [`Error::DefinitionChanged`] unless that is to be passed over; what it works on is gone; its model cannot be
     /// called.
-    pub async fn resumption(&self, task: &Task, changes: &Changes) -> Result<Resumption, Error> {
+    async fn resumption(&self, task: &Task, changes: Changes) -> Result<Resumption, Error> {
         let definition = self.unchanged(task, changes.force).await?;
         // All must be there that a new run needs, even if only its end is left to do.
-        let new = self.anew(task, changes.clone(), Trigger::REPLAY).await?;
-        let mut options = new.options;
+        let by = changes.caller.clone();
+        let mut options = self.anew(task, changes, Trigger::REPLAY).await?.options;
         options.extend(definition.map(|now| (DEFINITION.to_owned(), Value::String(now))));
         let again = task.steps.iter().filter(|done| has_failed(done)).map(|done| done.step.clone()).collect();
-        Ok(Resumption { options, again, by: changes.caller.clone() })
+        Ok(Resumption { options, again, by })
     }
 
     /// A new task for what `task` did.

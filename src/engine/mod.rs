@@ -32,7 +32,7 @@ use std::{future::Future, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-pub use again::Changes;
+pub use again::{Again, Anew, Changes};
 pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::{Error, Missing};

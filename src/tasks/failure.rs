@@ -49,7 +49,7 @@ pub struct Failure {
     /// Whether the same again, a little later, may end well: nothing about the work itself is wrong.
     pub transient: bool,
     /// What was reached all the same; becomes the `result` of the failed task.
-    pub partial: Option<Value>,
+    pub partial: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -61,5 +61,11 @@ impl Failure {
     /// The same, for a program to tell apart.
     pub fn coded(code: Code, message: impl Into<String>) -> Self {
         Self { code: Some(code), ..Self::new(message) }
+    }
+
+    /// The same, with what was reached all the same.
+    #[must_use]
+    pub fn with_partial(self, partial: Value) -> Self {
+        Self { partial: Some(Box::new(partial)), ..self }
     }
 }

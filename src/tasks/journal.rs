@@ -54,7 +54,7 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         ending: Cow<'a, Ending>,
     },
-    /// It goes on after all, with what these steps gave; others are done again. Void when it had not ended.
+    /// It goes on after all, with what these steps gave; others are done again. Void when it was completed.
     Resumed {
         task_id: TaskId,
         #[serde(flatten)]
@@ -118,7 +118,9 @@ impl Ending {
             }
             Ok(result) => Self { result: Some(result), ..Self::with(Status::Completed) },
             Err(Failure { message, code, partial, .. }) => Self {
-                result: partial.filter(|partial| !nests_deeper_than(partial, MAX_DEPTH)),
+                result: partial
+                    .map(|partial| *partial)
+                    .filter(|partial| !nests_deeper_than(partial, MAX_DEPTH)),
                 error: Some(message),
                 code,
                 ..Self::with(Status::Failed)
@@ -167,9 +169,9 @@ impl Task {
         }
     }
 
-    /// It goes on after all. One that has not ended stays as it is, and what is completed is done.
+    /// It goes on after all. What is completed is done.
     pub(super) fn resume(&mut self, again: Again) {
-        if !self.can_resume() {
+        if self.status == Status::Completed {
             return;
         }
         self.status = Status::Pending;

@@ -109,8 +109,9 @@ impl Record {
 impl Old {
     /// Decides about a task that has not ended; the module says how and why.
     pub(super) fn settle(&self, task: &Task, kinds: &HashSet<Kind>, now: Timestamp) -> Settled {
-        let fail = |why: String, partial| {
+        let fail = |why: String, partial: Option<Value>| {
             let message = format!("interrupted before the upgrade: {why}; start it again");
+            let partial = partial.map(Box::new);
             Settled::End(Ending::of(Err(Failure { partial, ..Failure::coded(Code::INTERRUPTED, message) })))
         };
         match self.state {

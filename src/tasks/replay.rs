@@ -115,7 +115,7 @@ impl Replay {
                 known.task.end(ending.into_owned());
                 known.old = None;
             }
-            Event::Resumed { again, .. } if known.task.can_resume() => {
+            Event::Resumed { again, .. } => {
                 known.task.resume(again.into_owned());
                 known.fruitless = 0;
                 self.finished.retain(|ended| *ended != id);

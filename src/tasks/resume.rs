@@ -10,7 +10,7 @@ use super::{
 use crate::base::clock;
 
 impl Engine {
-    /// Lets a task that failed or was cancelled go on: it waits for a worker again, and finds what it had finished. It is
+    /// Lets a task that failed or was cancelled go on, or one that an earlier process left and this one was not to begin: it waits for a worker again, and finds what it had finished. It is
     /// on the disk once this returns the task as it stands then. Of two that ask at the same time one wins.
     ///
     /// # Errors

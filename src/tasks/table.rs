@@ -308,7 +308,9 @@ impl Table {
         let task = entry.task.borrow().clone();
         // One that is on its way to go on is as good as waiting.
         let status = if entry.resuming { Status::Pending } else { task.status };
-        if entry.resuming || !task.can_resume() {
+        // What an earlier process left, and this one was not to begin.
+        let left = task.status == Status::Pending && !entry.claimed && !self.queue.contains(id);
+        if entry.resuming || !(left || task.can_resume()) {
             return Err(Error::NotResumable { id: id.clone(), status });
         }
         if !can_do(&task.kind) {
@@ -338,7 +340,9 @@ impl Table {
         self.arriving -= 1;
         if let Some(entry) = self.entries.get_mut(id) {
             entry.resuming = false;
-            self.forget_after(id.clone());
+            if entry.task.borrow().status.is_final() {
+                self.forget_after(id.clone());
+            }
         }
     }
 

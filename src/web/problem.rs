@@ -36,6 +36,12 @@ impl Problem {
         Self { status, code, text: text.into(), header: None }
     }
 
+    /// What it says.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// 400: the request cannot be read.
     pub(super) fn unreadable(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", text)

@@ -67,7 +67,7 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
     let result = run.result;
     match walked {
         Ok(()) => conclude(&pipeline, &result, run.one.ending.cause()),
-        Err(failure) => Err(Failure { partial: Some(value(&result)?), ..failure }),
+        Err(failure) => Err(failure.with_partial(value(&result)?)),
     }
 }
 
@@ -82,7 +82,7 @@ fn conclude(pipeline: &Pipeline, result: &PipelineRun, cause: Option<&Failure>) 
             let message =
                 format!("step {} (`{name}`{branch}) failed: {}", failed.step_index, failed.error_message);
             let cause = cause.cloned().unwrap_or_else(|| Failure::new(""));
-            Err(Failure { message, partial: Some(value), ..cause })
+            Err(Failure { message, ..cause }.with_partial(value))
         }
         _ => Ok(value),
     }
