@@ -16,6 +16,7 @@ mod durability;
 mod floors;
 mod limits;
 mod mcp;
+mod measures;
 mod models;
 mod pipelines;
 mod schemas;

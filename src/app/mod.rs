@@ -5,6 +5,7 @@ mod config;
 mod http;
 mod library;
 mod limits;
+mod measures;
 mod news;
 mod office;
 mod pipes;

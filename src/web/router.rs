@@ -69,6 +69,7 @@ fn own(state: State) -> Router {
     });
     Router::new()
         .route("/metrics", get(status::metrics))
+        .route("/metrics/prometheus", get(status::prometheus))
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))

@@ -14,14 +14,15 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
+use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use tracing::{Instrument, field};
 
-use crate::base::{TraceId, clock::Stopwatch};
+use crate::base::{TraceId, clock::Stopwatch, metric};
 
 const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -78,13 +79,14 @@ impl Refusals {
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Request, next: Next) -> Response {
     let id = TraceId::generate();
+    let method = measured(request.method());
     // The template, not the path: paths hold names, and a log is searched by route.
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!(
         "http.request",
         trace_id = %id,
         method = %request.method(),
-        route,
+        route = route.as_str(),
         client = field::Empty,
         caller = field::Empty,
         status = field::Empty,
@@ -98,6 +100,8 @@ pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Reques
         let span = tracing::Span::current();
         span.record("status", status.as_u16());
         span.record("latency_ms", watch.elapsed_ms());
+        count(method, &route, status);
+        histogram!(metric::HTTP_SECONDS, "route" => route).record(watch.elapsed());
         if Refusals::is_one(status) {
             tracing::debug!("request refused");
             refusals.count(status);
@@ -112,9 +116,18 @@ pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Reques
 /// The same for what probes ask every few seconds: an id and the headers, and no line in the log.
 pub(super) async fn quiet(request: Request, next: Next) -> Response {
     let id = TraceId::generate();
+    let method = measured(request.method());
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let mut response = id.scope(next.run(request)).await;
     finish(response.headers_mut(), id);
+    count(method, &route, response.status());
     response
+}
+
+/// Counts a request for who measures.
+fn count(method: &'static str, route: &str, status: StatusCode) {
+    let (route, status) = (route.to_owned(), status.as_str().to_owned());
+    counter!(metric::HTTP_REQUESTS, "method" => method, "route" => route, "status" => status).increment(1);
 }
 
 /// Where the request comes from, for the log.
@@ -137,4 +150,18 @@ fn finish(headers: &mut HeaderMap, id: TraceId) {
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The method as a label; whatever is not of HTTP's own is one.
+fn measured(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use super::{
     Environment, Journal, Limiting, Settings, config,
     http::{self, Bounds},
+    measures::Measures,
     office,
     runs::{Runs, Secrets},
     sample, served,
@@ -140,6 +141,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         None
     };
     let secrets = secrets(&office, env, address).await;
+    let measures = Measures::start(tasks.clone(), &tracker)?;
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 
@@ -151,7 +153,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         limits: Arc::clone(&limits),
         resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
-        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
+        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets, measures)),
     };
     let options = mcp::Options {
         allowed_hosts: serve.allowed_hosts,
