@@ -54,7 +54,7 @@ async fn health_is_told_in_the_same_bytes_as_ever() {
     assert_eq!(health.text, r#"{"status":"ok","service":"crew-webhook"}"#);
     assert_eq!(health.status, 200);
     assert_eq!(health.header("content-type"), Some("application/json"));
-    assert_eq!(health.header("x-trace-id").unwrap().len(), 16);
+    assert_eq!(health.header("x-trace-id").unwrap().len(), 32);
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Refusals {
 
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Request, next: Next) -> Response {
-    let id = TraceId::generate();
+    let id = begun(&request).unwrap_or_else(TraceId::generate);
     let method = measured(request.method());
     // The template, not the path: paths hold names, and a log is searched by route.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -115,7 +115,7 @@ pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Reques
 
 /// The same for what probes ask every few seconds: an id and the headers, and no line in the log.
 pub(super) async fn quiet(request: Request, next: Next) -> Response {
-    let id = TraceId::generate();
+    let id = begun(&request).unwrap_or_else(TraceId::generate);
     let method = measured(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let mut response = id.scope(next.run(request)).await;
@@ -150,6 +150,12 @@ fn finish(headers: &mut HeaderMap, id: TraceId) {
     let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// The trace that the caller has begun, if it says so.
+fn begun(request: &Request) -> Option<TraceId> {
+    let header = request.headers().get("traceparent")?.to_str().ok()?;
+    TraceId::of_traceparent(header)
 }
 
 /// The method as a label; whatever is not of HTTP's own is one.
