@@ -92,6 +92,8 @@ impl Record {
             idempotency_key: None,
             origin: None,
             created_at: self.created_at,
+            timeout_seconds: None,
+            deadline: None,
             started_at: None,
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
