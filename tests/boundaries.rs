@@ -26,9 +26,9 @@ steps:
 
 #[expect(clippy::unnecessary_wraps, reason = "the form of an answer")]
 fn answer(prompt: &str) -> Result<String, u16> {
-    let work = work(prompt);
-    let word = work.split(' ').next().unwrap();
-    Ok(if work.starts_with("turn [turn]") { "[enough]".to_owned() } else { format!("[{word}]") })
+    let given = work(prompt);
+    let word = given.split(' ').next().unwrap();
+    Ok(if given.starts_with("turn [turn]") { "[enough]".to_owned() } else { format!("[{word}]") })
 }
 
 /// Sees the task through, approving of what it asks.
@@ -79,7 +79,7 @@ async fn wherever_the_journal_ends_the_run_goes_on_there() {
     };
 
     for end in 1..=lines.len() {
-        let cut: String = lines[..end].iter().map(|line| format!("{line}\n")).collect();
+        let cut = lines[..end].join("\n") + "\n";
         project.write(".crew/tasks.jsonl", &cut);
         let before = fake.works().len();
         let server = Server::start(&project, &[], &fake.env());

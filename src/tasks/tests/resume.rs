@@ -212,8 +212,7 @@ async fn old_tasks_are_forgotten_by_their_age() {
 #[tokio::test(start_paused = true)]
 async fn a_task_that_takes_too_long_fails_with_a_code_and_may_go_on() {
     let gate = Arc::new(Semaphore::new(0));
-    let (engine, tracker) =
-        open(Options::default(), three_steps(&gate, &Arc::default())).await;
+    let (engine, tracker) = open(Options::default(), three_steps(&gate, &Arc::default())).await;
     let slow = NewTask { timeout_seconds: Some(60), ..new(PIPELINE, "p") };
     let id = engine.submit(slow).await.unwrap().id;
     let task = engine.wait(&id).await.unwrap();
