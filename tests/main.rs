@@ -10,6 +10,7 @@
 mod again;
 mod approvals;
 mod backup;
+mod boundaries;
 mod cli;
 mod defs;
 mod durability;

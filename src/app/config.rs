@@ -12,6 +12,7 @@ use crate::{
     defs::Config,
     engine::Models,
     llm::{self, Provider, Providers},
+    tasks,
 };
 
 /// The model of employees that name none, unless the environment or the project says otherwise.
@@ -57,6 +58,8 @@ pub struct Settings {
     pub models: Models,
     /// Where on the network requests may go besides where everyone can.
     pub outbound: Vec<Allowed>,
+    /// How work is queued and remembered.
+    pub tasks: tasks::Options,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
 }
@@ -81,6 +84,7 @@ impl Settings {
         let known = Provider::known(|name| env.get(name).map(str::to_owned));
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
+        let tasks = project::tasks(&config);
         let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
         let keys = env.clone();
         Self {
@@ -93,6 +97,7 @@ impl Settings {
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
             outbound: project::allowed(&config.outbound),
+            tasks,
             user_employees: user_employees(env),
         }
     }

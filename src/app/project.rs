@@ -1,12 +1,13 @@
 //! `.crew/config.yaml`: what a project settles for itself.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use super::Environment;
 use crate::{
     base::reach::Allowed,
     defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
+    tasks,
 };
 
 /// Where the file is, relative to the root of the project.
@@ -47,6 +48,22 @@ pub(super) fn config(root: &Path) -> Result<Config, ConfigError> {
     };
     let (config, diagnostics) = defs::parse_config(&Source::new(FILE, text));
     config.ok_or(ConfigError::Invalid(diagnostics))
+}
+
+/// How work is queued and remembered in this project; kept nowhere yet.
+pub(super) fn tasks(config: &Config) -> tasks::Options {
+    let given = config.tasks;
+    let usual = tasks::Options::default();
+    let number = |given: Option<u32>, usual: usize| {
+        given.map_or(usual, |given| usize::try_from(given).unwrap_or(usual))
+    };
+    tasks::Options {
+        workers: number(given.workers, usual.workers),
+        queue: number(given.queue, usual.queue),
+        retain: number(given.retain_count, usual.retain),
+        retain_for: given.retain_days.map(|days| Duration::from_hours(24 * u64::from(days))),
+        ..usual
+    }
 }
 
 /// The providers that `config` adds, their keys from `env`.

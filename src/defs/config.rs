@@ -28,6 +28,22 @@ pub struct Config {
     pub prices: IndexMap<String, OwnPrice>,
     /// Where requests may go that a model or a definition asks for.
     pub outbound: OwnOutbound,
+    /// How work is queued and remembered.
+    pub tasks: OwnTasks,
+}
+
+/// How work is queued and remembered; what is not given stays as it is without a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct OwnTasks {
+    /// How many tasks are worked on at the same time.
+    pub workers: Option<u32>,
+    /// How many tasks may wait.
+    pub queue: Option<u32>,
+    /// How many finished tasks are remembered.
+    pub retain_count: Option<u32>,
+    /// For how many days finished tasks are remembered.
+    pub retain_days: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.
@@ -115,6 +131,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         providers: named(&mut fields, "providers", report, provider),
         prices: named(&mut fields, "prices", report, price),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
+        tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
@@ -164,6 +181,18 @@ fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
     }
     fields.finish(Unknown::Refused, &[], report);
     Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models })
+}
+
+fn tasks(node: &Node, report: &mut Report<'_>) -> Option<OwnTasks> {
+    let mut fields = Fields::of(node, "`tasks`", report)?;
+    let tasks = OwnTasks {
+        workers: fields.whole("workers", 1..=1024, report),
+        queue: fields.whole("queue", 1..=100_000, report),
+        retain_count: fields.whole("retain_count", 1..=1_000_000, report),
+        retain_days: fields.whole("retain_days", 1..=3650, report),
+    };
+    fields.finish(Unknown::Refused, &[], report);
+    Some(tasks)
 }
 
 fn outbound(node: &Node, report: &mut Report<'_>) -> Option<OwnOutbound> {

@@ -128,6 +128,7 @@ impl Crew {
         options.extend(std::mem::take(&mut new.options));
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
         new.options = options;
+        new.timeout_seconds = task.timeout_seconds;
         new.origin = Some(Origin { id: task.task_id.clone(), steps: Vec::new() });
         Ok(new)
     }

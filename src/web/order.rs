@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::base::text;
 
-const KEYS: [&str; 5] = ["args", "sync", "model", "stream", "agent_id"];
+const KEYS: [&str; 7] =
+    ["args", "sync", "model", "stream", "timeout_seconds", "deadline_seconds", "agent_id"];
+/// The longest time a run may be given: a week.
+const LONGEST: u64 = 7 * 24 * 3600;
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -19,6 +22,8 @@ pub(super) struct RunRequest {
     pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
+    /// How long it may take, waiting included.
+    pub(super) timeout_seconds: Option<u32>,
 }
 
 impl RunRequest {
@@ -38,12 +43,20 @@ impl RunRequest {
                 ("sync", Value::Bool(sync)) => request.sync = sync,
                 ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
+                    request.timeout_seconds = seconds(&value);
+                }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
             }
         }
         Ok(request)
     }
+}
+
+/// A time that a run may be given.
+fn seconds(value: &Value) -> Option<u32> {
+    value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds))?.try_into().ok()
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
@@ -62,6 +75,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "args" => "an object",
         "sync" | "stream" => "`true` or `false`",
         "model" => "a text that is not blank",
+        "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
         _ => {
             let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));

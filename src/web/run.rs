@@ -78,6 +78,7 @@ async fn start(
         idempotency_key: key,
     };
     let mut new = state.runs.plan(order).await?;
+    new.timeout_seconds = request.timeout_seconds;
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

@@ -22,6 +22,26 @@ pub(super) struct Config {
     prices: Option<IndexMap<String, Price>>,
     /// Where requests may go that a model or a definition asks for.
     outbound: Option<Outbound>,
+    /// How work is queued and remembered.
+    tasks: Option<Tasks>,
+}
+
+/// How work is queued and remembered.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Tasks {
+    /// How many tasks are worked on at the same time; 128, unless given.
+    #[schemars(range(min = 1, max = 1024))]
+    workers: Option<u32>,
+    /// How many tasks may wait; 1000, unless given.
+    #[schemars(range(min = 1, max = 100_000))]
+    queue: Option<u32>,
+    /// How many finished tasks are remembered; 5000, unless given.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    retain_count: Option<u32>,
+    /// For how many days finished tasks are remembered; for ever, unless given.
+    #[schemars(range(min = 1, max = 3650))]
+    retain_days: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.

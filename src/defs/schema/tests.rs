@@ -31,8 +31,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str =
-    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
@@ -109,6 +108,7 @@ const PLACES: [(SchemaKind, &[Named]); 8] = [
             ("a provider", &["Provider"]),
             ("a price", &["Price"]),
             ("`outbound`", &["Outbound"]),
+            ("`tasks`", &["Tasks"]),
         ],
     ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),
