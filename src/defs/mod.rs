@@ -24,7 +24,7 @@ mod webhook;
 mod yaml;
 
 pub use config::{Config, Dialect, OwnPrice, OwnProvider, parse_config};
-pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
+pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
     AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,

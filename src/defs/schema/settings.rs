@@ -5,8 +5,8 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{Flag, FullText, Secret, Text, Texts};
-use crate::defs::TargetKind;
+use super::piece::{Flag, FullText, Secret, Text, Texts, Whole};
+use crate::defs::{Misfire, Overlap, TargetKind};
 
 /// What deliveries from GitHub start: `.crew/webhook.yaml`.
 #[derive(JsonSchema)]
@@ -73,7 +73,8 @@ pub(super) struct Cron {
 struct Schedule {
     /// Unique in the file.
     name: FullText,
-    /// Minute, hour, day of month, month, day of week, as in `0 9 * * MON-FRI`; or a word such as `@daily`.
+    /// Minute, hour, day of month, month, day of week, as in `0 9 * * MON-FRI`; or a word such as `@daily`. A sixth field
+    /// is seconds, a seventh the year.
     cron: FullText,
     /// The time zone its fields are meant in.
     timezone: Option<Text>,
@@ -85,6 +86,16 @@ struct Schedule {
     target_name: FullText,
     /// Values for it.
     args: Option<IndexMap<String, Option<Text>>>,
+    /// Model to use in place of every other choice.
+    model: Option<Text>,
+    /// What becomes of moments that went by while no server ran; `skip`, unless given.
+    misfire: Option<Misfire>,
+    /// What becomes of a moment that comes while the run before goes on; `skip`, unless given.
+    overlap: Option<Overlap>,
+    /// Each run begins up to this many seconds later, by chance.
+    jitter_seconds: Option<Whole<0, 3600>>,
+    /// How long a run may take; it fails then.
+    timeout_seconds: Option<Whole<1, 86_400>>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
 }
