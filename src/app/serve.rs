@@ -122,9 +122,12 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
     let secrets = secrets(&office, env, address).await;
     started(report(&office, address, &serve, token.is_some(), &secrets).await);
 
+    let unsettled = tasks.clone();
+    tracker.spawn(async move { web::webhook::settle(&unsettled).await });
     let state = web::State {
         tasks: tasks.clone(),
         live: office.crew.live().clone(),
+        deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),
         token,
         resource: issued_by(env)?,

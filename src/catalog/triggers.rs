@@ -8,7 +8,7 @@ use super::{
     load::{Loader, note},
     snapshot::Snapshot,
 };
-use crate::defs::{self, CronConfig, Diagnostic, Schedule, Severity, Source, WebhookConfig};
+use crate::defs::{self, CronConfig, Diagnostic, Route, Schedule, Severity, Source, WebhookConfig};
 
 /// The routes of webhooks.
 const WEBHOOK: &str = ".crew/webhook.yaml";
@@ -50,8 +50,7 @@ impl Triggers {
                 snapshot.webhook = last.and_then(|last| last.webhook.clone());
             }
             Read::Good(config, source) => {
-                let found =
-                    check::targets(config.routes.iter().map(|route| &route.target), &source, snapshot);
+                let found = check::targets(config.routes.iter().map(Route::starts), &source, snapshot);
                 note(&mut snapshot.findings, found, &source);
                 snapshot.webhook = Some(Arc::new(config));
             }
@@ -95,8 +94,7 @@ fn schedules(
             Some((CronConfig { timezone, schedules: schedules.collect() }, None))
         }
         Read::Good(mut config, source) => {
-            let targets = config.schedules.iter().map(|schedule| &schedule.target);
-            let found = check::targets(targets, &source, snapshot);
+            let found = check::targets(config.schedules.iter().map(Schedule::starts), &source, snapshot);
             note(&mut snapshot.findings, found, &source);
             config.schedules.iter_mut().for_each(|schedule| schedule.added = added);
             Some((config, Some(source)))

@@ -48,4 +48,4 @@ pub use pipeline::{
 };
 pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
-pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};
+pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Problem, Resource, resource};
+use super::{Problem, Resource, resource, webhook};
 use crate::{base::Secret, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
@@ -35,6 +35,8 @@ impl Guard {
 pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let caller = match &guard.token {
         Some(_) if is_open(request.uri().path()) => "anonymous",
+        // Its handler verifies the signature.
+        Some(_) if webhook::is_signed(request.uri().path(), request.headers()) => "anonymous",
         Some(token) if carries(request.headers(), token) => "token",
         Some(_) => return unauthorized(guard.challenge).into_response(),
         None => "anonymous",

@@ -24,7 +24,7 @@ pub trait Runs: Send + Sync {
     /// else stands against it.
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>>;
 
-    /// What GitHub's deliveries start; `None` when nothing is configured.
+    /// What deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
 
     /// How the schedules stand, as `GET /cron/status` shows it.
@@ -38,6 +38,8 @@ pub struct State {
     pub tasks: Engine,
     /// What employees at work have said so far.
     pub live: Live,
+    /// Which deliveries have started something.
+    pub deliveries: Arc<webhook::Deliveries>,
     /// The accounts of model calls.
     pub meter: Arc<Meter>,
     /// The bearer token; without one everybody may call.

@@ -60,6 +60,13 @@ pub struct Schedule {
     pub delivery: Vec<serde_json::Value>,
 }
 
+impl Schedule {
+    /// What it starts, and the names of the values it gives.
+    pub fn starts(&self) -> (&Target, Vec<&str>) {
+        (&self.target, self.args.keys().map(String::as_str).collect())
+    }
+}
+
 /// What becomes of moments that went by while nobody watched the clock, or that the clock jumped over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

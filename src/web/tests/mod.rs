@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
-    defs::{Route, Span, Target, TargetKind},
+    defs::{Route, Source, Span, Target, TargetKind, parse_webhook},
     engine::{Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
@@ -158,6 +158,7 @@ impl Stage {
             hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
             live,
+            deliveries: Arc::new(webhook::Deliveries::in_memory()),
             meter: Arc::new(Meter::new()),
             token: token.and_then(Secret::new),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
@@ -202,12 +203,9 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
 
 /// A route that takes everything of `event` to `two-step`.
 fn route(event: &str, args: &[(&str, &str)]) -> Route {
-    Route {
-        event: event.to_owned(),
-        actions: Vec::new(),
-        repository: None,
-        branch: None,
-        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned(), span: Span::default() },
-        args: args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>(),
-    }
+    let args: IndexMap<_, _> = args.iter().copied().collect();
+    let target = json!({"type": "pipeline", "name": "two-step", "args": args});
+    let text = json!({"routes": [{"event": event, "target": target}]}).to_string();
+    let (config, found) = parse_webhook(&Source::new("webhook.yaml", text));
+    config.unwrap_or_else(|| panic!("{found:?}")).routes.remove(0)
 }
