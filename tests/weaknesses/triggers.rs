@@ -253,3 +253,35 @@ fn b3_06_schedules_are_checked_when_they_are_read() {
     );
     assert_eq!(codes(&project), ["missing-arg", "missing-arg", "unknown-target"]);
 }
+
+/// What the clock will do can be looked at, and tried, without a server.
+#[tokio::test]
+async fn the_command_line_shows_and_runs_schedules() {
+    let file = "timezone: UTC\nschedules:\n- {name: 周报, cron: '0 9 * * MON', target_type: employee, target_name: writer, args: {topic: 茶}}\n\
+                - {name: off, cron: '@daily', enabled: false, target_type: employee, target_name: writer, args: {topic: x}}\n";
+    let project = small(&[(".crew/cron.yaml", file)]);
+    let table = project.run(["cron", "list"]).success();
+    let lines: Vec<_> = table.lines().collect();
+    // A Chinese character is as wide as two letters.
+    let column = |line: &str, word: &str| {
+        let before = &line[..line.find(word).unwrap()];
+        before.chars().map(|letter| if letter.is_ascii() { 1 } else { 2 }).sum::<usize>()
+    };
+    assert_eq!(column(lines[1], "0 9 * * MON"), column(lines[2], "@daily"), "{table}");
+    assert!(lines[2].contains("off"), "{table}");
+    let preview = super::json(project.run(["cron", "preview", "周报", "-n", "3", "--json"]));
+    let next = preview[0]["next"].as_array().unwrap();
+    assert_eq!((preview.as_array().unwrap().len(), next.len()), (1, 3));
+    assert!(next.iter().all(|next| next.as_str().unwrap().ends_with("T09:00:00+00:00")), "{preview}");
+    assert!(project.run(["cron", "preview", "周刊"]).status(1).contains("周报"));
+    let listed = super::json(project.run(["cron", "list", "--json"]));
+    assert_eq!(
+        (&listed["schedules"][1]["enabled"], &listed["schedules"][0]["last_run"]),
+        (&json!(false), &Value::Null)
+    );
+    let fake = FakeModel::answering(|prompt| Ok(work(prompt).to_owned())).await;
+    assert_eq!(project.run_in(&fake.env(), ["cron", "run", "周报"]).success().trim_end(), "茶");
+    let left: Vec<_> =
+        project.tree().into_keys().filter(|path| path.to_string_lossy().contains("cron-state")).collect();
+    assert!(left.is_empty(), "looking leaves nothing behind");
+}

@@ -97,16 +97,18 @@ fn place(opened: &str) -> Result<Option<(Part, &str)>, PlaceFault> {
     let (path, rest) = opened.split_at(end);
     let path = path.trim();
     let named = |fault: fn(String) -> PlaceFault| fault(path.to_owned());
-    let (default, rest) = match rest.strip_prefix('|') {
-        None => (None, rest),
+    let (default, tail) = match rest.strip_prefix('|') {
+        None => match rest.strip_prefix("}}") {
+            Some(tail) => (None, tail),
+            None => return Ok(None),
+        },
         Some(filter) => match default(filter) {
-            Some((text, rest)) => (Some(text), rest),
+            Some((text, tail)) => (Some(text), tail),
             // Only what is closed is a place at all.
             None if opened.contains("}}") => return Err(named(PlaceFault::Filter)),
             None => return Ok(None),
         },
     };
-    let Some(tail) = rest.strip_prefix("}}") else { return Ok(None) };
     if path.is_empty() && default.is_none() {
         return Ok(None);
     }
@@ -117,13 +119,13 @@ fn place(opened: &str) -> Result<Option<(Part, &str)>, PlaceFault> {
     Ok(Some((Part::Place { path: segments.join("."), default }, tail)))
 }
 
-/// The text of ` default("…") ` and what comes after it.
+/// The text of ` default("…") }}` and what comes after it.
 fn default(filter: &str) -> Option<(String, &str)> {
     let literal = filter.trim_start().strip_prefix("default")?.trim_start().strip_prefix('(')?;
     let mut texts = serde_json::Deserializer::from_str(literal).into_iter::<String>();
     let text = texts.next()?.ok()?;
     let rest = literal.get(texts.byte_offset()..)?;
-    Some((text, rest.trim_start().strip_prefix(')')?.trim_start()))
+    Some((text, rest.trim_start().strip_prefix(')')?.trim_start().strip_prefix("}}")?))
 }
 
 fn lookup<'a>(payload: &'a Value, path: &str) -> Option<&'a Value> {

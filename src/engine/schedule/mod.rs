@@ -4,6 +4,7 @@
 //! that the next one knows what was missed; and as a moment is the idempotency key of its task, one that was started but
 //! not noted before a crash is not started again.
 
+mod added;
 mod kept;
 mod row;
 mod status;
@@ -17,6 +18,7 @@ use indexmap::IndexMap;
 use jiff::{Timestamp, Zoned};
 use parking_lot::Mutex;
 
+pub use added::{NewSchedule, ScheduleRefusal};
 pub use status::{RowStatus, ScheduleStatus, shown};
 
 use self::{

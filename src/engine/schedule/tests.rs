@@ -288,6 +288,67 @@ async fn a_file_that_changes_leaves_the_other_schedules_as_they_stand() {
     tracker.stop();
 }
 
+#[tokio::test]
+async fn schedules_can_be_added_and_removed_while_a_server_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let (crew, _, tracker) = office(folder.path(), HOURLY, 0).await;
+    let new = NewSchedule {
+        name: "每周".to_owned(),
+        cron: "0 9 * * MON".to_owned(),
+        target_type: defs::TargetKind::Employee,
+        target_name: "writer".to_owned(),
+        args: [("topic".to_owned(), "{date} $x".to_owned())].into(),
+        timezone: Some("Europe/Berlin".to_owned()),
+        model: None,
+        misfire: Some(defs::Misfire::Once),
+        overlap: None,
+        jitter_seconds: Some(10),
+        timeout_seconds: None,
+    };
+    let refused = async |change: fn(&mut NewSchedule)| {
+        let mut new = new.clone();
+        change(&mut new);
+        crew.add_schedule(&new).await.unwrap_err().to_string()
+    };
+    assert!(refused(|new| new.cron = "0 9 31 2 *".to_owned()).await.contains("never comes due"));
+    assert!(refused(|new| new.cron = "* * * * * *".to_owned()).await.contains("once a minute"));
+    assert!(refused(|new| new.timezone = Some("Mars/Base".to_owned())).await.contains("Mars/Base"));
+    assert!(refused(|new| new.target_name = "writr".to_owned()).await.contains("writr"));
+    assert!(refused(|new| new.args.clear()).await.contains("topic"));
+    assert!(refused(|new| new.name = "a\nb".to_owned()).await.contains("64 characters"));
+    assert!(refused(|new| new.name = " ".to_owned()).await.contains("blanks"));
+    assert!(refused(|new| new.jitter_seconds = Some(9999)).await.contains("3600"));
+    assert!(
+        refused(|new| drop(new.args.insert("topic".to_owned(), "x".repeat(20_000)))).await.contains("16 KiB")
+    );
+    assert!(refused(|new| new.name = "lost".to_owned()).await.contains("already"));
+    assert!(!folder.path().join(".crew/schedules.json").try_exists().unwrap());
+
+    crew.add_schedule(&new).await.unwrap();
+    assert!(matches!(crew.add_schedule(&new).await, Err(ScheduleRefusal::Exists(_))));
+    let status = crew.schedules(None).await;
+    let row = &status.schedules[2];
+    assert_eq!(
+        (row.name.as_str(), row.added, row.timezone.as_deref()),
+        ("每周", true, Some("Europe/Berlin"))
+    );
+    assert!(!status.schedules[0].added);
+    assert!(
+        crew.definitions().await.findings.iter().all(|found| !found.source.name.contains("schedules.json"))
+    );
+    let written = crew.remove_schedule("lost").await.unwrap_err();
+    assert!(written.to_string().contains("cron.yaml"), "{written}");
+    assert!(matches!(
+        crew.remove_schedule("每周一").await,
+        Err(ScheduleRefusal::Unknown { near: Some(_), .. })
+    ));
+    crew.remove_schedule("每周").await.unwrap();
+    assert_eq!(crew.schedules(None).await.schedules.len(), 2);
+    fs::write(folder.path().join(".crew/schedules.json"), "[]").unwrap();
+    assert!(matches!(crew.add_schedule(&new).await, Err(ScheduleRefusal::Unusable)));
+    tracker.stop();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_takes_too_long_fails() {
     let folder = tempfile::tempdir().unwrap();

@@ -16,10 +16,18 @@ use crate::{
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work nor write itself other rights, and it runs others
-/// by handing work on.
-const NEVER: [&str; 6] =
-    ["approve_task", "create_employee", "update_employee", "run_employee", "run_pipeline", "run_discussion"];
+/// Tools that an employee never has: it must not approve of its own work nor write itself other rights nor have itself started
+/// again and again, and it runs others by handing work on.
+const NEVER: [&str; 8] = [
+    "approve_task",
+    "create_employee",
+    "update_employee",
+    "run_employee",
+    "run_pipeline",
+    "run_discussion",
+    "add_schedule",
+    "remove_schedule",
+];
 
 const DELEGATE: &str = "delegate";
 const DELEGATE_ASYNC: &str = "delegate_async";
