@@ -16,10 +16,14 @@ use crate::{
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work nor write itself other rights nor have itself started
-/// again and again, and it runs others by handing work on.
-const NEVER: [&str; 8] = [
+/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
+/// rights nor have itself started again and again, and it runs others by handing work on.
+const NEVER: [&str; 12] = [
     "approve_task",
+    "cancel_task",
+    "resume_task",
+    "replay_task",
+    "fork_task",
     "create_employee",
     "update_employee",
     "run_employee",
