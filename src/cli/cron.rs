@@ -118,7 +118,12 @@ async fn run_now(global: &Global, env: &Environment, name: &str) -> Result<Outco
     let asks = pipeline.is_some_and(|entry| entry.pipeline.steps().any(|step| step.approval.is_some()));
     // What may have to wait for a person must outlive this process; all else is over when it ends.
     let keeping = asks.then(|| task::kept(global, env)).transpose()?;
-    let tasks = keeping.as_ref().unwrap_or(&office).tasks().await.map_err(task::elsewhere)?;
+    let tasks = keeping
+        .as_ref()
+        .unwrap_or(&office)
+        .tasks()
+        .await
+        .map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
     let outcome = task::see_through(global, tasks, &id).await?;
     if let Some(task) = tasks.get(&id).filter(|task| task.kind == EMPLOYEE_RUN)

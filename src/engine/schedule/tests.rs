@@ -368,6 +368,7 @@ async fn a_run_that_takes_too_long_fails() {
         trigger: Trigger::CRON,
         caller: None,
         idempotency_key: None,
+        origin: None,
     };
     let id = engine.submit(new).await.unwrap().id;
     let task = engine.wait(&id).await.unwrap();
