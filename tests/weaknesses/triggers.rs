@@ -123,7 +123,8 @@ async fn b2_05_a_mistake_in_the_routes_keeps_the_last_good_ones() {
 #[tokio::test]
 async fn b1_10_a_generic_webhook_is_refused_in_words() {
     let fake = FakeModel::answering(|prompt| Ok(work(prompt).to_owned())).await;
-    let server = start(&small(&[]), &fake, &[]);
+    let project = small(&[]);
+    let server = start(&project, &fake, &[]);
     for path in ["/webhook", "/webhook/openclaw"] {
         let refused =
             async |body: Value, status: u16, code: &str| server.post(path, &body).await.problem(status, code);
