@@ -54,6 +54,16 @@ async fn calling(calls: Vec<Value>) -> FakeModel {
 }
 
 #[tokio::test]
+async fn an_employee_does_not_have_itself_started_again() {
+    let fake = calling(vec![call("a", "add_schedule", json!({"name": "again"}))]).await;
+    let project = project("tools: [list_schedules, add_schedule, remove_schedule]");
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert!(answer["output"].as_str().unwrap().contains("no tool `add_schedule`"), "{answer}");
+    let offered: Vec<_> = fake.bodies()[0]["tools"].as_array().unwrap().clone();
+    assert_eq!(offered.iter().map(|tool| &tool["name"]).collect::<Vec<_>>(), ["list_schedules"]);
+}
+
+#[tokio::test]
 async fn an_employee_is_told_what_its_tools_give() {
     let fake = calling(vec![
         call("a", "file_read", json!({"path": "notes.txt", "offset": 2, "limit": 1})),

@@ -34,9 +34,13 @@ pub(super) struct Secrets {
 
 impl Secrets {
     pub(super) fn resolve(&self, reference: &SecretRef) -> Option<Secret> {
+        self.find(reference).or_else(|| self.stand_in.clone())
+    }
+
+    fn find(&self, reference: &SecretRef) -> Option<Secret> {
         match reference {
             SecretRef::Literal(secret) => Some(secret.clone()),
-            SecretRef::Env(name) => self.env.secret(name).or_else(|| self.stand_in.clone()),
+            SecretRef::Env(name) => self.env.secret(name),
         }
     }
 }
@@ -77,7 +81,9 @@ impl web::Runs for Runs {
             return Some(Arc::clone(config));
         }
         let secret = read.github_secret.as_ref().and_then(|reference| self.secrets.resolve(reference));
-        let config = Arc::new(webhook::Config { secret, routes: read.routes.clone() });
+        // Nothing stands in for this one: without it there is still the token.
+        let generic_secret = read.webhook_secret.as_ref().and_then(|reference| self.secrets.find(reference));
+        let config = Arc::new(webhook::Config { secret, generic_secret, routes: read.routes.clone() });
         *known = Some((Arc::clone(read), Arc::clone(&config)));
         Some(config)
     }

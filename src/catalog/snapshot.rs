@@ -25,10 +25,12 @@ pub struct Snapshot {
     pub discussions: IndexMap<String, DiscussionEntry>,
     /// `organization.yaml`; empty when there is none.
     pub organization: Arc<Organization>,
-    /// `.crew/webhook.yaml`, when it is there and has no errors.
+    /// `.crew/webhook.yaml`, when it is there; one that has errors counts as it was read last without.
     pub webhook: Option<Arc<WebhookConfig>>,
-    /// `.crew/cron.yaml`, when it is there and has no errors.
+    /// `.crew/cron.yaml` and the schedules that were added while a server ran, likewise.
     pub cron: Option<Arc<CronConfig>>,
+    /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.
+    pub unusable: Vec<String>,
     /// What kind of project it is.
     pub project: Project,
     /// Everything wrong, by file and place.

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
+    /// List schedules, print when they run next, or run one now
+    Cron(super::cron::CronArgs),
     /// List and show discussions, and print their prompts
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie

@@ -5,6 +5,7 @@ mod args;
 mod author;
 mod backup;
 mod check;
+mod cron;
 mod discuss;
 mod exit;
 mod export;
@@ -76,6 +77,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
+            Command::Cron(args) => cron::cron(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),

@@ -25,7 +25,7 @@ mod webhook;
 mod yaml;
 
 pub use config::{Config, Dialect, OwnOutbound, OwnPrice, OwnProvider, parse_config};
-pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
+pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
     AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,
@@ -50,4 +50,4 @@ pub use pipeline::{
 pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
 pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
-pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};
+pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

@@ -27,7 +27,7 @@ pub mod template_files;
 mod toolbox;
 mod wiring;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -46,7 +46,7 @@ pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
-pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
@@ -56,6 +56,9 @@ pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
 
 /// A task that runs a pipeline.
 pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
+
+/// The option of a task that says how many seconds an attempt at it may take; it fails then.
+pub const TIMEOUT_SECONDS: &str = "timeout_seconds";
 
 /// The bodies of the tasks a crew can be given.
 pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
@@ -77,6 +80,12 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
-        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+        let seconds = task.options.get(TIMEOUT_SECONDS).and_then(Value::as_u64);
+        let work = (self.run)(Arc::clone(&self.crew), task, steps);
+        let Some(seconds) = seconds else { return Box::pin(work) };
+        Box::pin(async move {
+            let late = |_| Err(Error::TimedOut { seconds }.into());
+            tokio::time::timeout(Duration::from_secs(seconds), work).await.unwrap_or_else(late)
+        })
     }
 }

@@ -15,6 +15,7 @@ mod pipeline;
 mod project;
 mod question;
 mod registry;
+mod schedule;
 mod task;
 mod toolset;
 
@@ -46,6 +47,9 @@ pub fn all(office: &Office) -> Registry {
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
     tools.add(discussion::RunDiscussion(office.clone()));
+    tools.add(schedule::ListSchedules(office.clone()));
+    tools.add(schedule::AddSchedule(office.clone()));
+    tools.add(schedule::RemoveSchedule(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

@@ -31,7 +31,14 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
 /// # Errors
 /// 415 for a declared type other than JSON or a compressed body, 400 for what is no JSON object.
 pub(super) async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Problem> {
-    let bytes = read(body).await?;
+    json(headers, &read(body).await?)
+}
+
+/// The same of a body that was read.
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn json(headers: &HeaderMap, bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -43,7 +50,7 @@ pub(super) async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(unsupported("send the body without `content-encoding`"));
     }
-    parse(&bytes)
+    parse(bytes)
 }
 
 /// `bytes` as a JSON object.

@@ -76,11 +76,13 @@ fn own(state: State) -> Router {
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))
+        .route("/webhook", post(webhook::any))
         .route("/tasks/{id}/cancel", post(again::cancel))
         .route("/tasks/{id}/resume", post(again::resume))
         .route("/tasks/{id}/replay", post(again::replay))
         .route("/tasks/{id}/fork", post(again::fork))
         .route("/webhook/github", post(webhook::github))
+        .route("/webhook/openclaw", post(webhook::openclaw))
         .with_state(state)
         .merge(metadata.unwrap_or_default())
 }

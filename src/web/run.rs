@@ -63,7 +63,7 @@ async fn start(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
-    let key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
+    let key = idempotency_key(headers)?;
     let request = RunRequest::parse(body::object(headers, body).await?)?;
     if request.stream && kind == TargetKind::Pipeline {
         return Err(Problem::unfit("only employees can be streamed; use `sync` or follow `/tasks/{id}`"));
@@ -89,9 +89,17 @@ async fn start(
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
 
+/// The key under which a client has the same work done only once.
+///
+/// # Errors
+/// 400, see [`visible`].
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    Ok(visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}")))
+}
+
 /// Submits `new`. A key that was used for something else is refused, not answered with the other's result. Options
 /// are not compared: a plan may put the state of a definition there, which a repetition must not trip over.
-async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
+pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
     let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
     let submitted = state.tasks.submit(new).await?;
     if !submitted.fresh
@@ -120,7 +128,7 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
 
 /// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled. One
 /// that waits for an approval is answered with 202: nobody is kept waiting for a person.
-async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
+pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
     let task = state.tasks.settled(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
     let status = match task.status {
         Status::Completed => StatusCode::OK,

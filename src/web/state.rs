@@ -36,7 +36,7 @@ pub trait Runs: Send + Sync {
         changes: Changes,
     ) -> BoxFuture<'r, Result<Anew, tools::Error>>;
 
-    /// What GitHub's deliveries start; `None` when nothing is configured.
+    /// What deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
 
     /// How the schedules stand, as `GET /cron/status` shows it.
@@ -53,6 +53,8 @@ pub struct State {
     pub tasks: Engine,
     /// What employees at work have said so far.
     pub live: Live,
+    /// Which deliveries have started something.
+    pub deliveries: Arc<webhook::Deliveries>,
     /// The accounts of model calls.
     pub meter: Arc<Meter>,
     /// Who may call.

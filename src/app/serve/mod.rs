@@ -145,9 +145,12 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 
+    let unsettled = tasks.clone();
+    tracker.spawn(async move { web::webhook::settle(&unsettled).await });
     let state = web::State {
         tasks: tasks.clone(),
         live: office.crew.live().clone(),
+        deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),
         access: access.clone(),
         limits: Arc::clone(&limits),

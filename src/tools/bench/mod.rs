@@ -16,9 +16,9 @@ use crate::{
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, nor write itself other
-/// rights, and it runs others by handing work on.
-const NEVER: [&str; 10] = [
+/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
+/// rights nor have itself started again and again, and it runs others by handing work on.
+const NEVER: [&str; 12] = [
     "approve_task",
     "cancel_task",
     "resume_task",
@@ -29,6 +29,8 @@ const NEVER: [&str; 10] = [
     "run_employee",
     "run_pipeline",
     "run_discussion",
+    "add_schedule",
+    "remove_schedule",
 ];
 
 const DELEGATE: &str = "delegate";

@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
-    defs::{Route, Scope, Span, Target, TargetKind},
+    defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
     engine::{Again, Anew, Changes, Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
@@ -179,6 +179,7 @@ impl Stage {
             hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
             live,
+            deliveries: Arc::new(webhook::Deliveries::in_memory()),
             meter: Arc::new(Meter::new()),
             access: token.map_or_else(Access::open, |token| {
                 let mut tokens = Tokens::default();
@@ -228,12 +229,9 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
 
 /// A route that takes everything of `event` to `two-step`.
 fn route(event: &str, args: &[(&str, &str)]) -> Route {
-    Route {
-        event: event.to_owned(),
-        actions: Vec::new(),
-        repository: None,
-        branch: None,
-        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned(), span: Span::default() },
-        args: args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>(),
-    }
+    let args: IndexMap<_, _> = args.iter().copied().collect();
+    let target = json!({"type": "pipeline", "name": "two-step", "args": args});
+    let text = json!({"routes": [{"event": event, "target": target}]}).to_string();
+    let (config, found) = parse_webhook(&Source::new("webhook.yaml", text));
+    config.unwrap_or_else(|| panic!("{found:?}")).routes.remove(0)
 }
