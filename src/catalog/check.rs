@@ -193,6 +193,9 @@ pub(super) fn targets<'t>(
             TargetKind::Pipeline => {
                 (snapshot.pipeline(&target.name).is_some(), snapshot.closest_pipeline(&target.name))
             }
+            TargetKind::Discussion => {
+                (snapshot.discussion(&target.name).is_some(), snapshot.closest_discussion(&target.name))
+            }
         };
         if known {
             continue;

@@ -30,7 +30,11 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use crew::Crew;
-pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
+pub use discussion::{
+    Attendee, Ballot, Choice, Cost, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
+    Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, PlannedRound, Question, Quota, Response, Rule,
+    Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, VoteOutcome, measure,
+};
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
 pub use graph::mermaid;
@@ -53,11 +57,15 @@ pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
 /// A task that runs a pipeline.
 pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 
+/// A task that holds a discussion.
+pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
+
 /// The bodies of the tasks a crew can be given.
-pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
     [
         (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
         (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
+        (DISCUSSION_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: discussion::run })),
     ]
 }
 

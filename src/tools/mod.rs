@@ -43,7 +43,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
-    tools.add(discussion::RunDiscussion(office.clone()));
+    tools.add_detached(discussion::RunDiscussion(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
