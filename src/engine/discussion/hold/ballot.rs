@@ -196,9 +196,7 @@ fn quoted(names: &[String]) -> String {
 
 /// Cuts what was said into the speech and the block at its end that may be a ballot.
 pub(super) fn split(said: &str) -> (String, Option<&str>) {
-    if let Some((from, inner, to)) = last_fence(said)
-        && inner.trim_start().starts_with('{')
-    {
+    if let Some((from, inner, to)) = last_block(said) {
         let before = said.get(..from).unwrap_or_default().trim_end();
         let after = said.get(to..).unwrap_or_default().trim();
         let speech = if after.is_empty() { before.to_owned() } else { format!("{before}\n\n{after}") };
@@ -209,36 +207,45 @@ pub(super) fn split(said: &str) -> (String, Option<&str>) {
     starts.insert(0, 0);
     for at in starts.into_iter().rev() {
         let rest = said.get(at..).unwrap_or_default();
-        if rest.starts_with('{') && serde_json::from_str::<Value>(rest.trim()).is_ok() {
+        if rest.starts_with('{') && is_json(rest) {
             return (said.get(..at).unwrap_or_default().trim().to_owned(), Some(rest.trim()));
         }
     }
     (said.trim().to_owned(), None)
 }
 
-/// The last block in a fence: where it begins, what is in it, where it ends. One that is not closed reaches to the end.
-fn last_fence(said: &str) -> Option<(usize, &str, usize)> {
-    let mut found = None;
-    let mut open: Option<(usize, usize, usize)> = None;
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text.trim()).is_ok()
+}
+
+/// The last object in a fence, better one that is JSON: where its fence begins, what is in it, where that ends. It is looked
+/// for from the end, so that no fence left open before it hides it; one that is not closed reaches to the end.
+fn last_block(said: &str) -> Option<(usize, &str, usize)> {
+    let mut fences = Vec::new();
     let mut at = 0;
     for line in said.split_inclusive('\n') {
-        let end = at + line.len();
         let marks = line.trim_start().chars().take_while(|letter| *letter == '`').count();
-        let bare = line.trim().chars().all(|letter| letter == '`');
-        match open {
-            None if marks >= 3 => open = Some((at, end, marks)),
-            Some((from, inside, needed)) if marks >= needed && bare => {
-                found = Some((from, said.get(inside..at).unwrap_or_default(), end));
-                open = None;
-            }
-            _ => {}
+        if marks >= 3 {
+            let is_bare = line.trim().chars().all(|letter| letter == '`');
+            fences.push((at, at + line.len(), marks, is_bare));
         }
-        at = end;
+        at += line.len();
     }
-    if let Some((from, inside, _)) = open {
-        found = Some((from, said.get(inside..).unwrap_or_default(), said.len()));
+    let mut broken = None;
+    for (place, (from, inside, marks, _)) in fences.iter().enumerate().rev() {
+        let close = fences.iter().skip(place + 1).find(|(_, _, other, is_bare)| *is_bare && other >= marks);
+        let (end, to) = close.map_or((said.len(), said.len()), |(begin, end, ..)| (*begin, *end));
+        let inner = said.get(*inside..end).unwrap_or_default();
+        if !inner.trim_start().starts_with('{') {
+            continue;
+        }
+        let found = Some((*from, inner, to));
+        if is_json(inner) {
+            return found;
+        }
+        broken = broken.or(found);
     }
-    found
+    broken
 }
 
 /// Reads a ballot.

@@ -64,6 +64,11 @@ fn the_ballot_is_the_last_block() {
         Some("{\"a\": 1}"),
     );
     splits("No fence.\n{\"a\":\n 1}", "No fence.", Some("{\"a\":\n 1}"));
+    splits(
+        "````\nleft open {x} ```\n```json\n{\"a\": 1}\n```",
+        "````\nleft open {x} ```",
+        Some("{\"a\": 1}"),
+    );
     splits("Cut off.\n```json\n{\"a\": 1}", "Cut off.", Some("{\"a\": 1}"));
     splits(
         "After all.\n```json\n{\"a\": 1}\n```\nThat is it.",
