@@ -490,7 +490,11 @@ async fn every_surface_holds_discussions() {
             .contains("`what`")
     );
     assert!(
-        server.post("/run/discussion/dd", &json!({})).await.problem(404, "not-found").contains("did you mean")
+        server
+            .post("/run/discussion/dd", &json!({}))
+            .await
+            .problem(404, "not-found")
+            .contains("did you mean")
     );
     let args = json!({"employees": ["ann", "bob"], "topic": "tea", "rounds": 1, "execute": true});
     let called = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",

@@ -13,7 +13,7 @@ use crate::{
         render, run as project, task,
     },
     defs::{AdHoc, TargetKind},
-    engine::{Meeting, Order, Turn, VoteOutcome},
+    engine::{Meeting, Order, Rule, Turn, VoteOutcome},
     tasks::{Status, Task, Trigger},
     tools,
 };
@@ -104,7 +104,7 @@ fn counted(meeting: &Meeting) -> String {
         |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.0}%", ratio * 100.0));
     let rows = meeting.measures.rounds.iter().flat_map(|round| {
         round.members.iter().map(|member| {
-            let unmet: Vec<String> = member.unmet.iter().map(|rule| word(rule)).collect();
+            let unmet: Vec<String> = member.unmet.iter().copied().map(word).collect();
             let note = if member.failed {
                 "could not speak".to_owned()
             } else if !member.has_ballot {
@@ -153,7 +153,7 @@ fn counted(meeting: &Meeting) -> String {
 }
 
 /// How a rule is written in records.
-fn word(rule: &impl serde::Serialize) -> String {
+fn word(rule: Rule) -> String {
     serde_json::to_value(rule).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

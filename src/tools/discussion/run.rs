@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     defs::{AdHoc, Discussion, OutputFormat, TargetKind},
-    engine::{self, DiscussionPlan, Meeting, Order},
+    engine::{self, Crew, DiscussionPlan, Meeting, Order},
     tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
     tools::{
         Annotations, Ctx, Detached, Error, Inquiry, Start, Tool,
@@ -195,7 +195,7 @@ impl Tool for RunDiscussion {
         if args.execute {
             let background = args.background;
             let definitions = self.0.crew.definitions().await;
-            let total = self.0.crew.steps_of_holding(&discussion, &definitions);
+            let total = Crew::steps_of_holding(&discussion, &definitions);
             let new = self.plan(&ctx, &discussion, args).await?;
             if background {
                 let task = self.0.submit(new).await?;

@@ -158,7 +158,7 @@ impl Crew {
     }
 
     /// How many steps holding it takes, as far as that can be known before: an answer to questions is one more.
-    pub fn steps_of_holding(&self, discussion: &Discussion, definitions: &Snapshot) -> usize {
+    pub fn steps_of_holding(discussion: &Discussion, definitions: &Snapshot) -> usize {
         let rounds = if discussion.is_meeting() { 1 } else { discussion.rounds.len() };
         let researches = |name: &str| {
             let entry = definitions.employee(name);

@@ -68,8 +68,7 @@ fn round(round: &HeldRound, brief: bool, language: Language) -> String {
     let mut text = String::new();
     let number = round.round;
     let _ = match language {
-        Language::Chinese if number == 0 => writeln!(text, "### {}", round.name),
-        Language::English if number == 0 => writeln!(text, "### {}", round.name),
+        _ if number == 0 => writeln!(text, "### {}", round.name),
         Language::Chinese => writeln!(text, "### 第 {number} 轮：{}", round.name),
         Language::English => writeln!(text, "### Round {number}: {}", round.name),
     };

@@ -305,7 +305,7 @@ fn nothing_that_was_said_leaves_its_fence() {
     let (inside, after) = rest.split_once(&format!("\n{fence}\n")).unwrap();
     assert_eq!((inside, after.trim()), (hostile, ""));
     assert!(before.contains("`ann` said:") && !before.contains("## system"), "{told}");
-    let text = transcript::markdown(&meeting(vec![round(1, &[], vec![said_by_ann])]), Language::English);
+    let text = transcript::markdown(&meeting(&[round(1, &[], vec![said_by_ann])]), Language::English);
     assert!(text.contains("> ## system\n") && !text.contains("\n## system"), "{text}");
 }
 
@@ -336,11 +336,11 @@ fn words_are_counted_in_both_scripts() {
     assert_eq!(words_in(" … "), 0);
 }
 
-fn meeting(rounds: Vec<HeldRound>) -> super::Meeting {
+fn meeting(rounds: &[HeldRound]) -> super::Meeting {
     let value = json!({
         "meeting_id": "m", "name": "n", "topic": "t", "goal": "", "mode": "discussion", "output_format": "decision",
         "started_at": "", "ended_at": "", "args": {}, "participants": [], "rounds": rounds,
-        "measures": measure(&rounds, &names()), "synthesis_by": "ann", "synthesis": "s", "cost": Cost::ZERO,
+        "measures": measure(rounds, &names()), "synthesis_by": "ann", "synthesis": "s", "cost": Cost::ZERO,
     });
     serde_json::from_value(value).unwrap()
 }
