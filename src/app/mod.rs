@@ -18,7 +18,7 @@ pub use config::{Environment, Settings, TokenError};
 pub use library::meeting::{
     Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
 };
-pub use office::{Journal, open};
+pub use office::{Journal, journal, open};
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;

@@ -71,7 +71,7 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
-    /// Approve or refuse what a task waits for
+    /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
     /// List and show discussions, print their prompts, or hold them
     Discuss(DiscussArgs),
@@ -369,6 +369,22 @@ pub(super) enum PipelineCommand {
     },
     /// Print the prompts of a pipeline, or with --execute run it
     Run(PipelineRunArgs),
+    /// Pipelines that did not come to their end
+    Checkpoint(CheckpointArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckpointArgs {
+    #[command(subcommand)]
+    pub(super) command: CheckpointCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CheckpointCommand {
+    /// List the pipelines that did not come to their end
+    List,
+    /// Go on with one of them; the same as `task resume`
+    Resume(super::task::ResumeArgs),
 }
 
 #[derive(Debug, Args)]

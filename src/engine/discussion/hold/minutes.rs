@@ -8,6 +8,7 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::{record::Meeting, transcript};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     defs::OutputFormat,
     engine::{Args, surroundings::Language},
     store::{Error as StoreError, document, log},
-    tasks::Failure,
+    tasks::{Failure, TaskId},
 };
 
 /// Where they are, from the root of the project.
@@ -30,6 +31,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(super) struct Opened {
     pub(super) meeting_id: String,
     pub(super) started_at: String,
+    /// The task it was opened by.
+    #[serde(default)]
+    task_id: Option<TaskId>,
 }
 
 /// A meeting in the list, with the fields that the predecessor wrote and reads, and no other.
@@ -55,7 +59,7 @@ struct Known {
 
 impl Opened {
     /// An id that no other meeting has: the second, and 48 bits by chance, which no file there goes by.
-    pub(super) fn now(root: &Path) -> Self {
+    pub(super) fn now(root: &Path, task_id: Option<&TaskId>) -> Self {
         let now = clock::now();
         let time = now.to_zoned(TimeZone::system()).strftime("%Y%m%d_%H%M%S").to_string();
         loop {
@@ -63,9 +67,20 @@ impl Opened {
                 getrandom::u64().unwrap_or_else(|_| u64::from(now.subsec_nanosecond().unsigned_abs()));
             let meeting_id = format!("{time}_{:012x}", chance & 0xffff_ffff_ffff);
             if !file(root, &meeting_id, "json").try_exists().unwrap_or(false) {
-                return Self { meeting_id, started_at: local(now) };
+                return Self { meeting_id, started_at: local(now), task_id: task_id.cloned() };
             }
         }
+    }
+}
+
+impl Opened {
+    /// The same for `task_id`: a task that took over what another did has minutes of its own.
+    pub(super) fn of(mut self, task_id: Option<&TaskId>) -> Self {
+        if let Some(id) = task_id.filter(|id| self.task_id.as_ref() != Some(*id)) {
+            let own: String = hex::encode(Sha256::digest(id.as_str())).chars().take(8).collect();
+            self.meeting_id = format!("{}_{own}", self.meeting_id);
+        }
+        self
     }
 }
 

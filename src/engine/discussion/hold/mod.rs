@@ -176,8 +176,9 @@ impl Crew {
     pub async fn hold(&self, holding: &Holding<'_>) -> Result<Meeting, Failure> {
         let stage = self.stage(holding.discussion, holding.args).await?;
         let definitions = self.definitions().await;
-        let open = || async { Ok(minutes::Opened::now(self.root())) };
+        let open = || async { Ok(minutes::Opened::now(self.root(), holding.steps.task_id())) };
         let opened: minutes::Opened = holding.steps.run(&format!("{}opened", holding.prefix), open).await?;
+        let opened = opened.of(holding.steps.task_id());
         let floor = Floor {
             crew: self,
             definitions: &definitions,
@@ -200,7 +201,7 @@ impl Crew {
         };
         if let Err(failure) = concluded {
             let partial = serde_json::to_value(&meeting).ok();
-            return Err(Failure { message: failure.message, partial });
+            return Err(Failure { partial: partial.map(Box::new), ..failure });
         }
         // Once it is written down it has ended, whatever the clock says when that is looked up again.
         meeting.ended_at = minutes::local(clock::now());
