@@ -16,6 +16,7 @@ mod discussions;
 mod durability;
 mod floors;
 mod mcp;
+mod measures;
 mod models;
 mod pipelines;
 mod schemas;
