@@ -13,6 +13,7 @@ mod backup;
 mod boundaries;
 mod cli;
 mod defs;
+mod discussions;
 mod durability;
 mod floors;
 mod limits;

@@ -192,6 +192,7 @@ pub(super) fn targets<'t>(
             let near = match target.kind {
                 TargetKind::Employee => snapshot.closest_employee(&target.name),
                 TargetKind::Pipeline => snapshot.closest_pipeline(&target.name),
+                TargetKind::Discussion => snapshot.closest_discussion(&target.name),
             };
             let message = format!("there is no usable {} `{}`", target.kind, target.name);
             found.push(with_suggestion(note(codes::UNKNOWN_TARGET, Severity::Error, message), near));
@@ -224,6 +225,14 @@ fn arguments(target: &Target, snapshot: &Snapshot) -> Option<(Vec<String>, Vec<S
             let pipeline = &snapshot.pipeline(&target.name)?.pipeline;
             let needed: Vec<String> = pipeline.required_args().into_iter().collect();
             Some((needed.clone(), names(&pipeline.args).into_iter().chain(needed).collect()))
+        }
+        TargetKind::Discussion => {
+            let discussion = &snapshot.discussion(&target.name)?.discussion;
+            let needed: Vec<String> = discussion.required_args().into_iter().collect();
+            // The instructions of those who take part are filled in as well.
+            let theirs = discussion.participants.iter().filter_map(|who| snapshot.employee(&who.employee));
+            let theirs = theirs.flat_map(|entry| names(&entry.employee.args));
+            Some((needed.clone(), needed.into_iter().chain(theirs).collect()))
         }
     }
 }

@@ -177,6 +177,7 @@ impl Crew {
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);
                 Ok(order.into_task(PIPELINE_RUN, pipeline.name.clone(), options))
             }
+            TargetKind::Discussion => self.plan_holding(order).await,
         }
     }
 

@@ -38,6 +38,10 @@ pub struct Job<'j> {
     pub model: Option<&'j str>,
     /// What is said to begin with, when it is not the prompt alone that says what to do.
     pub task: Option<&'j str>,
+    /// What its model is told to begin with, in place of the prompt of the employee.
+    pub system: Option<&'j str>,
+    /// What was said before `task`, the oldest first.
+    pub before: &'j [Message],
     /// How many employees have handed it on so far.
     pub depth: u8,
     /// Where the turns of a conversation with tools are recorded.
@@ -50,7 +54,7 @@ impl<'j> Job<'j> {
     /// The work of `employee` with these values, recorded nowhere.
     pub fn new(employee: &'j Employee, given: &'j Given) -> Self {
         let (steps, name) = (Steps::ephemeral(), Cow::Borrowed("answer"));
-        Self { employee, given, model: None, task: None, depth: 0, steps, name }
+        Self { employee, given, model: None, task: None, system: None, before: &[], depth: 0, steps, name }
     }
 
     /// The same on the model that is asked for, if one is.
@@ -249,10 +253,15 @@ impl Crew {
     async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
+        let system = match job.system {
+            Some(system) => system.to_owned(),
+            None => self.render(employee, job.given).await?,
+        };
+        let last = Message::user(job.task.unwrap_or(BEGIN));
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
-            system: self.render(employee, job.given).await?,
-            messages: vec![Message::user(job.task.unwrap_or(BEGIN))],
+            system,
+            messages: job.before.iter().cloned().chain([last]).collect(),
             tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,

@@ -34,7 +34,11 @@ use serde_json::Value;
 
 pub use again::{Again, Anew, Changes};
 pub use crew::Crew;
-pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
+pub use discussion::{
+    Attendee, Ballot, Choice, Cost, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
+    Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, PlannedRound, Question, Quota, Response, Rule,
+    Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, VoteOutcome, measure,
+};
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
 pub use graph::mermaid;
@@ -57,14 +61,18 @@ pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
 /// A task that runs a pipeline.
 pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 
+/// A task that holds a discussion.
+pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
+
 /// The option of a task that says how many seconds an attempt at it may take; it fails then.
 pub const TIMEOUT_SECONDS: &str = "timeout_seconds";
 
 /// The bodies of the tasks a crew can be given.
-pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
     [
         (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
         (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
+        (DISCUSSION_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: discussion::run })),
     ]
 }
 

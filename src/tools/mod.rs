@@ -46,7 +46,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
-    tools.add(discussion::RunDiscussion(office.clone()));
+    tools.add_detached(discussion::RunDiscussion(office.clone()));
     tools.add(schedule::ListSchedules(office.clone()));
     tools.add(schedule::AddSchedule(office.clone()));
     tools.add(schedule::RemoveSchedule(office.clone()));

@@ -73,6 +73,7 @@ fn own(state: State) -> Router {
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))
+        .route("/run/discussion/{name}", post(run::discussion))
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))

@@ -52,6 +52,17 @@ pub(super) async fn pipeline(
     start(&state, TargetKind::Pipeline, &caller, name, &headers, body).await
 }
 
+/// `POST /run/discussion/{name}`.
+pub(super) async fn discussion(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    start(&state, TargetKind::Discussion, &caller, name, &headers, body).await
+}
+
 /// Plans, submits, and answers at once or, with `sync`, at the end, or with `stream` all the while. A client that goes away while it waits does not
 /// cancel the work.
 async fn start(
@@ -65,7 +76,7 @@ async fn start(
     let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
     let key = idempotency_key(headers)?;
     let request = RunRequest::parse(body::object(headers, body).await?)?;
-    if request.stream && kind == TargetKind::Pipeline {
+    if request.stream && kind != TargetKind::Employee {
         return Err(Problem::unfit("only employees can be streamed; use `sync` or follow `/tasks/{id}`"));
     }
     let order = Order {

@@ -62,7 +62,7 @@ enum OneOrMore {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Target {
-    /// Which of the two.
+    /// What kind of thing it is.
     #[schemars(rename = "type")]
     kind: TargetKind,
     /// Its name.
@@ -94,7 +94,7 @@ struct Schedule {
     timezone: Option<Text>,
     /// Whether it runs at all; it does, unless this says no.
     enabled: Option<Flag>,
-    /// Which of the two is started.
+    /// What kind of thing is started.
     target_type: TargetKind,
     /// Its name.
     target_name: FullText,

@@ -76,6 +76,7 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     let (kind, known) = match order.kind {
         TargetKind::Employee => (Kind::new("employee.run"), ["echo-bot", "failing-bot"].as_slice()),
         TargetKind::Pipeline => (Kind::new("pipeline.run"), ["two-step"].as_slice()),
+        TargetKind::Discussion => (Kind::new("discussion.run"), ["design"].as_slice()),
     };
     match order.target.as_str() {
         "busy" => return Err(tools::Error::Unavailable { message: "busy".to_owned(), retry_after: None }),
@@ -83,8 +84,7 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
         "forbidden" => return Err(tools::Error::Denied("not you".to_owned())),
         "panicking" => panic!("at the disco"),
         name if !known.contains(&name) => {
-            let what = if order.kind == TargetKind::Employee { "employee" } else { "pipeline" };
-            return Err(tools::Error::not_found(what, name, known.iter().copied()));
+            return Err(tools::Error::not_found(order.kind.as_str(), name, known.iter().copied()));
         }
         "echo-bot" if !order.args.contains_key("target") => {
             return Err(tools::Error::Arguments("`echo-bot` needs `target`".to_owned()));
