@@ -1,6 +1,9 @@
 //! Why a crew cannot do what it is asked.
 
-use crate::{llm, tasks::Failure};
+use crate::{
+    llm,
+    tasks::{Failure, Reached},
+};
 
 /// What stops a run before or while it works.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +114,9 @@ pub enum Error {
         /// How many it called.
         calls: usize,
     },
+    /// A call of a model could have taken more than the run may.
+    #[error(transparent)]
+    Budget(#[from] Reached),
     /// What was done could not be recorded, or was stopped.
     #[error(transparent)]
     Step(#[from] Failure),

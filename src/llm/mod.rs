@@ -3,13 +3,14 @@
 mod client;
 mod echo;
 mod error;
+mod estimate;
 mod meter;
 mod prices;
 mod provider;
 mod types;
 mod wire;
 
-pub use client::{Client, Settings};
+pub use client::{Client, Estimate, Settings};
 pub use error::Error;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};

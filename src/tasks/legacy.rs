@@ -95,6 +95,7 @@ impl Record {
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
             steps: Vec::new(),
+            spent: Vec::new(),
             waiting: Vec::new(),
             result: self.result,
             error: self.error,

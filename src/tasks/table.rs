@@ -289,6 +289,15 @@ impl Table {
         }
     }
 
+    /// Changes what nobody waits for: those who watch the task see it with its next change.
+    pub(super) fn amend(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(entry) = self.entries.get(id) else { return };
+        entry.task.send_if_modified(|task| {
+            change(Arc::make_mut(task));
+            false
+        });
+    }
+
     /// Changes a task and tells those who watch it.
     pub(super) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
         let Some(entry) = self.entries.get(id) else { return };

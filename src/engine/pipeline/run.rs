@@ -132,7 +132,8 @@ impl Run<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.one.ending.refusal().is_some() || (self.has_failed && self.pipeline.fail_fast)
+        let ended = self.one.ending.refusal().is_some() || self.one.steps.reached().is_some();
+        ended || (self.has_failed && self.pipeline.fail_fast)
     }
 
     async fn condition(
