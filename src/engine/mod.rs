@@ -15,6 +15,7 @@ mod job;
 mod live;
 mod model;
 mod order;
+pub mod outbound;
 mod pipeline;
 mod prompt;
 mod run;
