@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
     defs::{Route, Span, Target, TargetKind},
-    engine::{Live, Order},
+    engine::{Again, Anew, Changes, Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -39,6 +39,32 @@ struct Pretence {
 impl Runs for Pretence {
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
         Box::pin(async move { plan(order) })
+    }
+
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
+        Box::pin(async move {
+            let mut new = NewTask {
+                args: task.args.clone(),
+                ..NewTask::new(task.kind.clone(), task.target_name.clone())
+            };
+            match how {
+                Again::Resume if changes.force => return Ok(Anew::Same(tasks::Resumption::default())),
+                Again::Resume => return Err(tools::Error::Conflict("it was changed".to_owned())),
+                Again::Replay => new.trigger = tasks::Trigger::REPLAY,
+                Again::Fork(step) => {
+                    new.args.insert("step".to_owned(), step.clone()).map(drop).unwrap_or_default()
+                }
+            }
+            new.args.extend(changes.args);
+            new.idempotency_key = changes.idempotency_key;
+            new.origin = Some(tasks::Origin { id: task.task_id.clone(), steps: Vec::new() });
+            Ok(Anew::New(new))
+        })
     }
 
     fn webhook(&self) -> Option<Arc<webhook::Config>> {
@@ -71,13 +97,12 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     }
     let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
     Ok(NewTask {
-        kind,
-        target: order.target,
         args: order.args,
         options: model.into_iter().collect::<Map<_, _>>(),
         trigger: order.trigger,
         caller: order.caller,
         idempotency_key: order.idempotency_key,
+        ..NewTask::new(kind, order.target)
     })
 }
 
