@@ -16,6 +16,7 @@ mod durability;
 mod floors;
 mod mcp;
 mod models;
+mod money;
 mod pipelines;
 mod schemas;
 mod serve;

@@ -6,6 +6,7 @@
 mod again;
 pub mod author;
 mod clean;
+mod cost;
 mod crew;
 mod discussion;
 mod error;
@@ -33,6 +34,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use again::{Again, Anew, Changes};
+pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::{Error, Missing};

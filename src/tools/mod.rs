@@ -5,6 +5,7 @@
 
 mod again;
 mod bench;
+mod cost;
 mod ctx;
 mod detached;
 mod discussion;
@@ -47,6 +48,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(discussion::ListDiscussions(office.clone()));
     tools.add(discussion::RunDiscussion(office.clone()));
     tools.add(project::DetectProject(office.clone()));
+    tools.add(cost::GetCostSummary(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
     tools.add(task::ApproveTask(office.clone()));

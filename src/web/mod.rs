@@ -7,6 +7,7 @@ mod again;
 mod approve;
 mod auth;
 mod body;
+mod cost;
 mod order;
 mod origin;
 mod problem;

@@ -4,9 +4,9 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{Problem, body::a_kind};
-use crate::base::text;
+use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 5] = ["args", "sync", "model", "stream", "agent_id"];
+const KEYS: [&str; 7] = ["args", "sync", "model", "stream", "agent_id", "max_cost_usd", "max_tokens"];
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -19,6 +19,8 @@ pub(super) struct RunRequest {
     pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
+    /// How much it may take.
+    pub(super) budget: Budget,
 }
 
 impl RunRequest {
@@ -38,12 +40,23 @@ impl RunRequest {
                 ("sync", Value::Bool(sync)) => request.sync = sync,
                 ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
+                    request.budget.max_cost_usd = most.as_f64();
+                }
+                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
+                    request.budget.max_tokens = most.as_u64();
+                }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
             }
         }
         Ok(request)
     }
+}
+
+/// Whether it is an amount that can be spent.
+pub(super) fn is_dollars(number: &serde_json::Number) -> bool {
+    number.as_f64().is_some_and(|dollars| dollars.is_finite() && dollars > 0.0)
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
@@ -63,6 +76,8 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "sync" | "stream" => "`true` or `false`",
         "model" => "a text that is not blank",
         "agent_id" => "a number",
+        "max_cost_usd" => "a number of US dollars, more than 0",
+        "max_tokens" => "a whole number, more than 0",
         _ => {
             let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
             let key = text::truncate(key, 100);

@@ -9,7 +9,9 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, again, approve, auth, origin, problem, resource, run, status, task, trace, webhook};
+use super::{
+    State, again, approve, auth, cost, origin, problem, resource, run, status, task, trace, webhook,
+};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
@@ -36,6 +38,7 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))
+        .route("/api/cost/summary", get(cost::summary))
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))

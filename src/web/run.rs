@@ -78,6 +78,7 @@ async fn start(
         idempotency_key: key,
     };
     let mut new = state.runs.plan(order).await?;
+    request.budget.put(&mut new.options);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }
