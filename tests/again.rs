@@ -176,33 +176,33 @@ async fn the_command_line_tells_of_tasks_and_does_them_again() {
     let id = server.accepted("/run/pipeline/p", &topic("tea")).await;
     server.ended(&id).await;
     // While a server works on them they are told of, and left to it.
-    let listed = project.run(&["task", "list", "--json"]).success();
+    let listed = project.run(["task", "list", "--json"]).success();
     assert_eq!(serde_json::from_str::<Value>(&listed).unwrap()[0]["code"], "model");
     for words in
         [&["task", "resume", &id][..], &["task", "cancel", &id], &["pipeline", "checkpoint", "resume", &id]]
     {
         let refused = project.run_in(&fake.env(), words);
         assert_eq!(refused.code, Some(1));
-        assert!(refused.stderr.contains("Ask its server instead: `POST /tasks/"), "{}", refused.stderr);
+        assert!(refused.stderr.contains("ask its server instead: `POST /tasks/"), "{}", refused.stderr);
     }
     server.kill();
 
-    let listed = project.run(&["pipeline", "checkpoint", "list"]).success();
+    let listed = project.run(["pipeline", "checkpoint", "list"]).success();
     assert!(listed.contains(&id) && listed.contains("pipeline p"), "{listed}");
-    let shown = project.run(&["task", "show", &id]).success();
+    let shown = project.run(["task", "show", &id]).success();
     assert!(shown.contains("code         model") && shown.contains("step         0:plan"), "{shown}");
-    let done = project.run_in(&fake.env(), &["pipeline", "checkpoint", "resume", &id]).success();
+    let done = project.run_in(&fake.env(), ["pipeline", "checkpoint", "resume", &id]).success();
     assert!(done.contains("4. writer"), "{done}");
     assert_eq!(fake.works()[3..], ["right [plan]", "last [left]\n\n---\n\n[right] of tea"]);
     let done =
-        project.run_in(&fake.env(), &["task", "fork", &id, "--step", "3", "--arg", "topic=milk", "--json"]);
+        project.run_in(&fake.env(), ["task", "fork", &id, "--step", "3", "--arg", "topic=milk", "--json"]);
     assert_eq!(serde_json::from_str::<Value>(&done.success()).unwrap()["steps"].as_array().unwrap().len(), 3);
     assert_eq!(fake.works().last().unwrap(), "last [left]\n\n---\n\n[right] of milk");
-    let done = project.run_in(&fake.env(), &["task", "replay", &id]);
+    let done = project.run_in(&fake.env(), ["task", "replay", &id]);
     assert!(done.success().contains("1. writer"));
     assert_eq!(fake.works().len(), 10);
-    assert_eq!(project.run_in(&fake.env(), &["task", "resume", &id]).code, Some(1));
-    assert_eq!(project.run(&["task", "show", "?"]).code, Some(2));
-    assert_eq!(project.run(&["task", "show", "nobody"]).code, Some(1));
-    assert!(project.run(&["task", "list", "--status", "failed"]).stderr.contains("no such tasks"));
+    assert_eq!(project.run_in(&fake.env(), ["task", "resume", &id]).code, Some(1));
+    assert_eq!(project.run(["task", "show", "?"]).code, Some(2));
+    assert_eq!(project.run(["task", "show", "nobody"]).code, Some(1));
+    assert!(project.run(["task", "list", "--status", "failed"]).stderr.contains("no such tasks"));
 }

@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ListArgs {
-    /// Only tasks in this state: pending, running, awaiting_approval, completed, failed, cancelled
+    /// Only tasks in this state: pending, running, `awaiting_approval`, completed, failed, cancelled
     #[arg(long, value_parser = status)]
     status: Option<Status>,
     /// Only tasks for this employee or pipeline
@@ -34,15 +34,16 @@ pub(super) fn list(global: &Global, args: &ListArgs) -> Result<Outcome, Error> {
         args.status.is_none_or(|status| status == task.status)
             && args.target.as_ref().is_none_or(|target| *target == task.target_name)
     };
-    let tasks = journal(global)?.into_iter().filter(fits).take(args.limit).collect();
-    told(global, tasks)
+    let tasks: Vec<_> = journal(global)?.into_iter().filter(fits).take(args.limit).collect();
+    told(global, &tasks)
 }
 
 /// The pipelines that did not come to their end, and have something to go on from.
 pub(in crate::cli) fn checkpoints(global: &Global) -> Result<Outcome, Error> {
     let unfinished =
         |task: &Task| task.kind == PIPELINE_RUN && task.status != Status::Completed && !task.steps.is_empty();
-    told(global, journal(global)?.into_iter().filter(unfinished).collect())
+    let tasks: Vec<_> = journal(global)?.into_iter().filter(unfinished).collect();
+    told(global, &tasks)
 }
 
 pub(super) fn show(global: &Global, id: &str) -> Result<Outcome, Error> {
@@ -62,7 +63,7 @@ fn journal(global: &Global) -> Result<Vec<Task>, Error> {
     Ok(tasks::history(&path)?)
 }
 
-fn told(global: &Global, tasks: Vec<Task>) -> Result<Outcome, Error> {
+fn told(global: &Global, tasks: &[Task]) -> Result<Outcome, Error> {
     match global.form() {
         Form::Json => {
             let row = |task: &Task| {

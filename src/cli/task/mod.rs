@@ -109,7 +109,7 @@ pub(super) fn kept(global: &Global, env: &Environment) -> Result<Office, Error> 
 pub(super) fn elsewhere(error: tasks::Error, request: &str) -> Error {
     match error {
         tasks::Error::Owned { .. } => tools::Error::Unavailable {
-            message: format!("{error}; nothing was done. Ask its server instead: `{request}`"),
+            message: format!("{error}; nothing was done; ask its server instead: `{request}`"),
             retry_after: None,
         }
         .into(),

@@ -48,22 +48,14 @@ impl Runs for Pretence {
         changes: Changes,
     ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
         Box::pin(async move {
-            let mut new = NewTask {
-                args: task.args.clone(),
-                ..NewTask::new(task.kind.clone(), task.target_name.clone())
-            };
-            match how {
-                Again::Resume if changes.force => return Ok(Anew::Same(tasks::Resumption::default())),
-                Again::Resume => return Err(tools::Error::Conflict("it was changed".to_owned())),
-                Again::Replay => new.trigger = tasks::Trigger::REPLAY,
-                Again::Fork(step) => {
-                    new.args.insert("step".to_owned(), step.clone()).map(drop).unwrap_or_default()
-                }
+            if *how == Again::Resume {
+                return Ok(Anew::Same(tasks::Resumption::default()));
             }
-            new.args.extend(changes.args);
-            new.idempotency_key = changes.idempotency_key;
-            new.origin = Some(tasks::Origin { id: task.task_id.clone(), steps: Vec::new() });
-            Ok(Anew::New(new))
+            let origin = Some(tasks::Origin { id: task.task_id.clone(), steps: Vec::new() });
+            let mut args = task.args.clone();
+            args.extend(changes.args);
+            let new = NewTask::new(task.kind.clone(), task.target_name.clone());
+            Ok(Anew::New(NewTask { args, origin, idempotency_key: changes.idempotency_key, ..new }))
         })
     }
 
