@@ -4,6 +4,7 @@ mod client;
 mod echo;
 mod error;
 mod estimate;
+mod measure;
 mod meter;
 mod prices;
 mod provider;
