@@ -20,6 +20,7 @@ mod limits;
 mod mcp;
 mod measures;
 mod models;
+mod money;
 mod pipelines;
 mod schemas;
 mod serve;

@@ -19,10 +19,10 @@ mod telemetry;
 mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
-pub use limits::{LimitError, Limiting};
 pub use library::meeting::{
     Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
 };
+pub use limits::{LimitError, Limiting};
 pub use office::{Journal, journal, open};
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};

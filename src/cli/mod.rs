@@ -4,7 +4,9 @@ mod access;
 mod args;
 mod author;
 mod backup;
+mod budget;
 mod check;
+mod cost;
 mod cron;
 mod discuss;
 mod exit;
@@ -77,6 +79,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
+            Command::Cost(args) => cost::cost(&cli.global, args, env).await,
             Command::Cron(args) => cron::cron(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,

@@ -15,7 +15,7 @@ use crate::{
     base::{clock::Stopwatch, text::truncate},
     defs::Employee,
     llm::{Event, Finish, Message, Reply, Request, Said, ToolCall, ToolResult, Usage},
-    tasks::{Failure, Steps},
+    tasks::{Estimate, Failure, Reservation, Spent, Steps},
 };
 
 /// What starts the conversation; the prompt itself is the system's part of it.
@@ -24,6 +24,9 @@ const BEGIN: &str = "Begin the task described above.";
 const MOST_TURNS: usize = 16;
 /// How many tools it may call in all.
 const MOST_CALLS: usize = 64;
+/// Most tokens of an answer when a budget has to be kept and the employee sets no limit: what has no limit cannot be
+/// estimated.
+const BUDGETED_TOKENS: u32 = 8192;
 /// Most characters that are kept of what a tool gave.
 const RESULT_CHARS: usize = 10_000;
 
@@ -146,14 +149,14 @@ impl Crew {
         say: &mut Option<Say<'_>>,
     ) -> Result<Reply, Error> {
         if request.tools.is_empty() {
-            let reply = self.turn(request, say).await?;
+            let reply = self.turn(job, request, say).await?;
             account.add(&reply);
             return Ok(reply);
         }
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
             // Boxed, as the stack has other uses for what a call of a model takes.
-            let said = Box::pin(self.turn(request, say));
+            let said = Box::pin(self.turn(job, request, say));
             // The last turn is the answer, which whoever asked for the work records.
             let reply = once(&job.steps, &name, |reply| !reply.said.calls.is_empty(), said).await?;
             account.add(&reply);
@@ -199,14 +202,48 @@ impl Crew {
             format!("Your answer cannot be used: {fault}. Answer again, with the JSON document alone.");
         request.messages.extend([Message::Assistant(said), Message::User(again)]);
         request.tools.clear();
-        let reply = self.turn(&request, &mut None).await?;
+        let reply = self.turn(job, &request, &mut None).await?;
         account.add(&reply);
         shape.check(&for_readers(&reply)?).map_err(|fault| Error::Shape { employee: job.who(), fault })
     }
 
-    /// Asks once.
-    async fn turn(&self, request: &Request, say: &mut Option<Say<'_>>) -> Result<Reply, Error> {
-        let reply = match say {
+    /// Asks once, if the budget of the run allows it, and puts down what that took.
+    async fn turn(
+        &self,
+        job: &Job<'_>,
+        request: &Request,
+        say: &mut Option<Say<'_>>,
+    ) -> Result<Reply, Error> {
+        let reserved = self.reserve(job, request).await?;
+        let reply = self.ask(request, say).await?;
+        let spent = Spent {
+            by: job.who(),
+            model: reply.model.clone(),
+            calls: 1,
+            input_tokens: reply.usage.input_tokens,
+            cached_input_tokens: reply.usage.cached_input_tokens,
+            output_tokens: reply.usage.output_tokens,
+            cost_usd: reply.cost_usd,
+        };
+        job.steps.spend(spent, reserved).await?;
+        if reply.finish == Finish::Refused {
+            return Err(Error::Refused { model: reply.model });
+        }
+        Ok(reply)
+    }
+
+    async fn reserve(&self, job: &Job<'_>, request: &Request) -> Result<Reservation, Error> {
+        let mut next = Estimate { by: job.who(), model: String::new(), tokens: 0, cost_usd: Some(0.0) };
+        if job.steps.budget().is_limited() {
+            let most = self.llm().estimate(request);
+            next.tokens = most.usage.input_tokens.saturating_add(most.usage.output_tokens);
+            (next.model, next.cost_usd) = (most.model, most.cost_usd);
+        }
+        Ok(job.steps.reserve(&next).await?)
+    }
+
+    async fn ask(&self, request: &Request, say: &mut Option<Say<'_>>) -> Result<Reply, Error> {
+        Ok(match say {
             None => self.llm().complete(request).await?,
             Some(say) => {
                 let mut telling = self.llm().stream(request);
@@ -226,11 +263,7 @@ impl Crew {
                     }
                 }
             }
-        };
-        if reply.finish == Finish::Refused {
-            return Err(Error::Refused { model: reply.model });
-        }
-        Ok(reply)
+        })
     }
 
     /// Calls one tool, as a step. A tool that is not offered is not called.
@@ -241,6 +274,10 @@ impl Crew {
                 Some(toolbox) if offered => toolbox.call(job, call).await,
                 _ => Err(format!("there is no tool `{}`", call.name)),
             };
+            // The model must not be told of it, as it cannot do better.
+            if let (true, Some(reached)) = (given.is_err(), job.steps.reached()) {
+                return Err(reached.into());
+            }
             let is_error = given.is_err();
             let Gave { text, usage, cost_usd } = given.unwrap_or_else(Gave::from);
             let text = truncate(&text, RESULT_CHARS);
@@ -258,12 +295,13 @@ impl Crew {
             None => self.render(employee, job.given).await?,
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));
+        let limited = job.steps.budget().is_limited();
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
             system,
             messages: job.before.iter().cloned().chain([last]).collect(),
             tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
-            max_tokens: employee.max_tokens,
+            max_tokens: employee.max_tokens.or(limited.then_some(BUDGETED_TOKENS)),
             temperature: employee.temperature,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
@@ -321,6 +359,7 @@ fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) ->
         output: reply.said.text,
         model: reply.model,
         input_tokens: account.usage.input_tokens,
+        cached_input_tokens: account.usage.cached_input_tokens,
         output_tokens: account.usage.output_tokens,
         cost_usd: account.cost_usd,
         tool_calls: account.calls,

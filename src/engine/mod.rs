@@ -6,6 +6,7 @@
 mod again;
 pub mod author;
 mod clean;
+mod cost;
 mod crew;
 mod discussion;
 mod error;
@@ -33,11 +34,12 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use again::{Again, Anew, Changes};
+pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
 pub use discussion::{
-    Attendee, Ballot, Choice, Cost, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
+    Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
     Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, PlannedRound, Question, Quota, Response, Rule,
-    Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, VoteOutcome, measure,
+    Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote, VoteOutcome, measure,
 };
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};

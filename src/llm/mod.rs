@@ -3,6 +3,7 @@
 mod client;
 mod echo;
 mod error;
+mod estimate;
 mod measure;
 mod meter;
 mod prices;
@@ -10,7 +11,7 @@ mod provider;
 mod types;
 mod wire;
 
-pub use client::{Client, Settings};
+pub use client::{Client, Estimate, Settings};
 pub use error::Error;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};

@@ -100,6 +100,7 @@ impl Record {
             attempts: u32::from(status != Status::Pending),
             resumed: 0,
             steps: Vec::new(),
+            spent: Vec::new(),
             waiting: Vec::new(),
             result: self.result,
             error: self.error,

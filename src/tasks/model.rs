@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Waiting};
+use super::{Code, Spent, Waiting};
 use crate::base::{TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
@@ -329,6 +329,9 @@ pub struct Task {
     pub resumed: u32,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
+    /// What its calls of models have taken so far, by employee and model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
     /// What it waits for a person to decide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
@@ -377,6 +380,7 @@ impl Task {
             attempts: 0,
             resumed: 0,
             steps: steps.unwrap_or_default(),
+            spent: Vec::new(),
             waiting: Vec::new(),
             result: None,
             error: None,

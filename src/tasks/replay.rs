@@ -99,6 +99,8 @@ impl Replay {
                 known.task.step(record.into_owned());
                 known.fruitless = 0;
             }
+            // The money is gone, however the task ended.
+            Event::Spent { spent, .. } => known.task.spend(spent.into_owned()),
             Event::Waiting { waiting, .. } if !was_final => {
                 known.task.ask(waiting.into_owned());
                 known.fruitless = 0;

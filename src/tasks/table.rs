@@ -328,6 +328,15 @@ impl Table {
         }
     }
 
+    /// Changes what nobody waits for: those who watch the task see it with its next change.
+    pub(super) fn amend(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(entry) = self.entries.get(id) else { return };
+        entry.task.send_if_modified(|task| {
+            change(Arc::make_mut(task));
+            false
+        });
+    }
+
     /// Reserves an ended task to go on, and a place in the queue. It is yours until [`Table::end_resume`] or
     /// [`Table::drop_resume`], and is not forgotten meanwhile.
     pub(super) fn begin_resume(

@@ -5,6 +5,7 @@
 
 mod again;
 mod bench;
+mod cost;
 mod ctx;
 mod detached;
 mod discussion;
@@ -51,6 +52,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(schedule::AddSchedule(office.clone()));
     tools.add(schedule::RemoveSchedule(office.clone()));
     tools.add(project::DetectProject(office.clone()));
+    tools.add(cost::GetCostSummary(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
     tools.add(task::ApproveTask(office.clone()));

@@ -23,7 +23,16 @@ pub const TOOLSETS: [(&str, &[&str]); 6] = [
     ("project", &["detect_project"]),
     (
         "tasks",
-        &["get_task", "list_tasks", "approve_task", "cancel_task", "resume_task", "replay_task", "fork_task"],
+        &[
+            "get_cost_summary",
+            "get_task",
+            "list_tasks",
+            "approve_task",
+            "cancel_task",
+            "resume_task",
+            "replay_task",
+            "fork_task",
+        ],
     ),
 ];
 

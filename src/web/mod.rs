@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod brake;
 mod cors;
+mod cost;
 mod ledger;
 mod limits;
 mod load;

@@ -4,10 +4,19 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{Problem, body::a_kind};
-use crate::base::text;
+use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 7] =
-    ["args", "sync", "model", "stream", "timeout_seconds", "deadline_seconds", "agent_id"];
+const KEYS: [&str; 9] = [
+    "args",
+    "sync",
+    "model",
+    "stream",
+    "timeout_seconds",
+    "deadline_seconds",
+    "agent_id",
+    "max_cost_usd",
+    "max_tokens",
+];
 /// The longest time a run may be given: a week.
 const LONGEST: u64 = 7 * 24 * 3600;
 
@@ -24,6 +33,8 @@ pub(super) struct RunRequest {
     pub(super) model: Option<String>,
     /// How long it may take, waiting included.
     pub(super) timeout_seconds: Option<u32>,
+    /// How much it may take.
+    pub(super) budget: Budget,
 }
 
 impl RunRequest {
@@ -46,6 +57,12 @@ impl RunRequest {
                 ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
                     request.timeout_seconds = seconds(&value);
                 }
+                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
+                    request.budget.max_cost_usd = most.as_f64();
+                }
+                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
+                    request.budget.max_tokens = most.as_u64();
+                }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
             }
@@ -57,6 +74,11 @@ impl RunRequest {
 /// A time that a run may be given.
 fn seconds(value: &Value) -> Option<u32> {
     value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds))?.try_into().ok()
+}
+
+/// Whether it is an amount that can be spent.
+pub(super) fn is_dollars(number: &serde_json::Number) -> bool {
+    number.as_f64().is_some_and(|dollars| dollars.is_finite() && dollars > 0.0)
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
@@ -77,6 +99,8 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "model" => "a text that is not blank",
         "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
+        "max_cost_usd" => "a number of US dollars, more than 0",
+        "max_tokens" => "a whole number, more than 0",
         _ => {
             let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
             let key = text::truncate(key, 100);

@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, again, approve, auth, cors,
+    State, again, approve, auth, cors, cost,
     load::{self, Load},
     origin, problem,
     rate::{self, Budgets},
@@ -74,6 +74,7 @@ fn own(state: State) -> Router {
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))
         .route("/run/discussion/{name}", post(run::discussion))
+        .route("/api/cost/summary", get(cost::summary))
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))

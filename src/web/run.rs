@@ -90,6 +90,7 @@ async fn start(
     };
     let mut new = state.runs.plan(order).await?;
     new.timeout_seconds = request.timeout_seconds;
+    request.budget.put(&mut new.options);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
+    budget,
     exit::{Error, Outcome},
     render,
     run::{crew, open},
@@ -110,10 +111,12 @@ async fn run(
         caller: Some("cli".to_owned()),
         idempotency_key: None,
     };
-    let new = office.crew.plan(order).await?;
+    let mut new = office.crew.plan(order).await?;
+    let budget = args.limits.budget();
+    budget.put(&mut new.options);
     let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
-    // What may have to wait for a person must outlive this process; all else is over when it ends.
-    let keeping = asks.then(|| task::kept(global, env)).transpose()?;
+    // What may have to wait for a person or for money must outlive this process; all else is over when it ends.
+    let keeping = (asks || budget.is_limited()).then(|| task::kept(global, env)).transpose()?;
     let tasks = keeping
         .as_ref()
         .unwrap_or(office)
@@ -132,6 +135,9 @@ pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
     }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
+    }
+    if budget::is_reached(task) {
+        return Ok(budget::told(task));
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

@@ -20,7 +20,7 @@ use self::{
     transport::{Limits, Target, Transport},
 };
 use super::{
-    Choice, Error, Event, Reply, Request,
+    Choice, Error, Event, Reply, Request, Usage, estimate,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
     provider::Providers,
@@ -70,6 +70,17 @@ impl Default for Settings {
     }
 }
 
+/// The most that a call may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Tokens read and written.
+    pub usage: Usage,
+    /// The model that takes it: of those that may answer, the dearest.
+    pub model: String,
+    /// What it costs then, in US dollars; `None` when the price is not known.
+    pub cost_usd: Option<f64>,
+}
+
 /// Asks models. Clones share connections, turns and accounts.
 #[derive(Debug, Clone)]
 pub struct Client(Arc<Inner>);
@@ -114,6 +125,31 @@ impl Client {
     /// The error [`Client::complete`] would fail with before sending anything.
     pub fn check(&self, choice: &Choice) -> Result<(), Error> {
         Target::of(&*self.0.settings.providers.chosen(choice)?, &choice.model).map(drop)
+    }
+
+    /// The most that a call may take, whichever of its models answers. A request without a limit to its answer has none.
+    pub fn estimate(&self, request: &Request) -> Estimate {
+        let input_tokens = estimate::input_tokens(request);
+        let usage = |output_tokens| Usage { input_tokens, cached_input_tokens: 0, output_tokens };
+        let usage = usage(request.max_tokens.map_or(u64::MAX, u64::from));
+        let mut dearest = Estimate { usage, model: request.model.model.clone(), cost_usd: Some(0.0) };
+        for choice in [Some(&request.model), request.fallback.as_ref()].into_iter().flatten() {
+            let cost_usd = self.cost(choice, usage);
+            if cost_usd.is_none() || cost_usd > dearest.cost_usd {
+                dearest = Estimate { usage, model: choice.model.clone(), cost_usd };
+            }
+            if cost_usd.is_none() {
+                break;
+            }
+        }
+        dearest
+    }
+
+    /// What a call of `choice` costs in US dollars that takes `usage`; `None` when its price is not known.
+    pub fn cost(&self, choice: &Choice, usage: Usage) -> Option<f64> {
+        let settings = &self.0.settings;
+        let is_own = settings.providers.chosen(choice).is_ok_and(|provider| provider.is_own);
+        settings.prices.cost(&choice.model, is_own, usage)
     }
 
     /// Asks the model of `request` and waits for its whole answer.

@@ -11,6 +11,7 @@ use crate::{
     tasks::{self, Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
         Annotations, Answers, Ctx, Detached, Error, Inquiry, Reply, Start, Tool,
+        cost::budget,
         office::{self, Office},
         question::APPROVALS,
     },
@@ -35,6 +36,15 @@ pub(in crate::tools) struct Args {
     /// With `execute`: a model to use in place of every other choice.
     #[serde(default)]
     model: Option<String>,
+    /// With `execute`: most US dollars to spend. A call of a model that could cost more is not made, the task fails with
+    /// the code `budget-reached`, and `resume_task` lets it go on with more.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// With `execute`: most tokens to use, read and written, in the same way.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 /// The prompts, or what became of the run.
@@ -65,6 +75,7 @@ impl Answer {
 impl RunPipeline {
     /// The task that does what `args` ask for.
     async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
+        let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let order = Order {
             kind: TargetKind::Pipeline,
             target: args.name,
@@ -74,7 +85,9 @@ impl RunPipeline {
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        Ok(self.0.crew.plan(order).await?)
+        let mut new = self.0.crew.plan(order).await?;
+        budget.put(&mut new.options);
+        Ok(new)
     }
 
     /// The task that this call began when it was made before and its caller was asked, if it is one of this pipeline.
