@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 16] = [
     ("tar", &["app/backup"]),
     ("flate2", &["app/backup", "engine/outbound"]),
     ("jsonrpsee", &["mcp/rpc.rs"]),
@@ -34,6 +34,8 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),
     ("reqwest", &["llm/client", "engine/outbound"]),
+    ("html2text", &["tools/bench/web.rs"]),
+    ("encoding_rs", &["tools/bench/web.rs"]),
     ("ipnet", &["base/reach.rs"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),

@@ -13,6 +13,7 @@ mod cli;
 mod defs;
 mod durability;
 mod floors;
+mod looking;
 mod mcp;
 mod models;
 mod pipelines;
