@@ -126,7 +126,7 @@ async fn nothing_that_the_repository_names_is_run() {
     ];
     let told = told(&project, calls).await;
     assert!(told[2].0.contains("+two"), "{told:?}");
-    assert!(!ran.exists(), "{}", fs::read_to_string(&ran).unwrap());
+    assert!(!ran.is_file(), "{}", fs::read_to_string(&ran).unwrap());
 }
 
 /// A site on this machine.
@@ -139,7 +139,7 @@ async fn site() -> u16 {
         .route("/image", get(|| async { ([("content-type", "image/png")], "x") }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move { axum::serve(listener, router).await });
+    crew::base::Tracker::new().spawn(async move { axum::serve(listener, router).await });
     port
 }
 

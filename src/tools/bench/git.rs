@@ -219,8 +219,14 @@ impl Git {
     async fn of(office: &Office) -> Result<Self, Error> {
         let root = office.crew.root().to_owned();
         let root = tokio::fs::canonicalize(&root).await.unwrap_or(root);
-        let top = root.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
-        let top = top.ok_or_else(|| Error::Failed("the project is not kept by git".to_owned()))?;
+        let mut folders = root.ancestors();
+        let top = loop {
+            let folder =
+                folders.next().ok_or_else(|| Error::Failed("the project is not kept by git".to_owned()))?;
+            if tokio::fs::try_exists(folder.join(".git")).await.unwrap_or(false) {
+                break folder.to_owned();
+            }
+        };
         let path = office.crew.variable("PATH").map(|path| path.expose().to_owned());
         let mut git = Self { root, top, path, filters: Vec::new() };
         let (known, cut) = git.run(&["config", "--list", "--name-only", "-z"], &[]).await?;
