@@ -16,6 +16,7 @@ mod durability;
 mod floors;
 mod looking;
 mod mcp;
+mod measures;
 mod models;
 mod pipelines;
 mod schemas;
