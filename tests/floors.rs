@@ -40,6 +40,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),
     ("reqwest", &["llm/client", "engine/outbound"]),
+    ("html2text", &["tools/bench/web.rs"]),
+    ("encoding_rs", &["tools/bench/web.rs"]),
     ("ipnet", &["base/reach.rs"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),

@@ -17,6 +17,7 @@ mod discussions;
 mod durability;
 mod floors;
 mod limits;
+mod looking;
 mod mcp;
 mod measures;
 mod models;

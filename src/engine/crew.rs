@@ -17,7 +17,7 @@ use super::{
     surroundings::{Language, Surroundings, git_branch},
 };
 use crate::{
-    base::clock,
+    base::{Secret, clock},
     catalog::{Catalog, Project, Snapshot},
     defs::{Employee, Pipeline, TargetKind},
     llm,
@@ -68,6 +68,11 @@ impl Crew {
     /// What employees at work have said so far.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The value of a variable that a definition may name: none of those that hold secrets of crew itself.
+    pub fn variable(&self, name: &str) -> Option<Secret> {
+        (self.models.variable)(name)
     }
 
     /// The way out to places on the web that a model or a definition names.

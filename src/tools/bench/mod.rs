@@ -3,7 +3,9 @@
 
 mod delegate;
 mod files;
+mod git;
 mod rights;
+mod web;
 
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaSettings;
@@ -100,6 +102,11 @@ fn tools(office: &Office) -> Registry {
     tools.add(files::FileRead(office.clone()));
     tools.add(files::Grep(office.clone()));
     tools.add(files::Glob(office.clone()));
+    tools.add(git::GitStatus(office.clone()));
+    tools.add(git::GitLog(office.clone()));
+    tools.add(git::GitDiff(office.clone()));
+    tools.add(git::GitShow(office.clone()));
+    tools.add(web::WebFetch(office.clone()));
     tools
 }
 
