@@ -21,6 +21,12 @@ pub struct Config {
     pub default_model: Option<String>,
     /// The model to ask when another does not answer and has no stand-in of its own.
     pub fallback_model: Option<String>,
+    /// Calls at a time to each provider that settles nothing else.
+    pub max_concurrent: Option<u32>,
+    /// Calls at a time to providers that crew knows of itself, by their names.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub limits: IndexMap<String, u32>,
     /// Where models are served, by the name of the provider. One with the name of a known provider replaces it.
     pub providers: IndexMap<String, OwnProvider>,
     /// What models cost, by name, in US dollars per million tokens.
@@ -38,6 +44,8 @@ pub struct OwnProvider {
     pub api_key: Option<String>,
     /// What the names of its models begin with.
     pub models: Vec<String>,
+    /// Calls at a time.
+    pub max_concurrent: Option<u32>,
 }
 
 /// How a provider is spoken to.
@@ -72,6 +80,13 @@ const DIALECTS: [(&str, Dialect); 4] = [
     ("gemini", Dialect::Gemini),
 ];
 
+/// The providers that crew knows of itself.
+pub const KNOWN_PROVIDERS: [&str; 10] =
+    ["anthropic", "openai", "deepseek", "moonshot", "zhipu", "qwen", "gemini", "ollama", "vllm", "lmstudio"];
+
+/// More calls than one machine keeps sockets for.
+const MOST_CONCURRENT: u32 = 10_000;
+
 /// More than any model costs; what is above was meant per thousand or is a slip.
 const MOST_DOLLARS: f64 = 10_000.0;
 
@@ -98,11 +113,20 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
             );
         }
     }
+    let mut limits = IndexMap::new();
     let config = Config {
+        max_concurrent: max_concurrent(&mut fields, report),
         default_model: fields.optional("default_model", report),
         fallback_model: fields.optional("fallback_model", report),
-        providers: named(&mut fields, "providers", report, provider),
-        prices: named(&mut fields, "prices", report, price),
+        providers: named(&mut fields, "providers", report, |name, node, report| {
+            if let Some(limit) = limit(name, node, report) {
+                limits.insert(name.to_owned(), limit?);
+                return None;
+            }
+            provider(node, report)
+        }),
+        prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
+        limits,
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
@@ -123,13 +147,29 @@ fn named<T>(
     fields: &mut Fields<'_>,
     key: &'static str,
     report: &mut Report<'_>,
-    read: impl Fn(&Node, &mut Report<'_>) -> Option<T>,
+    mut read: impl FnMut(&str, &Node, &mut Report<'_>) -> Option<T>,
 ) -> IndexMap<String, T> {
     let Some(entries) = fields.get(key).and_then(|node| Fields::of(node, key, report)) else {
         return IndexMap::new();
     };
-    let read = |(name, node): (&str, &Node)| Some((name.trim().to_owned(), read(node, report)?));
+    let read = |(name, node): (&str, &Node)| Some((name.trim().to_owned(), read(name.trim(), node, report)?));
     entries.entries().filter_map(read).collect()
+}
+
+/// How many calls at a time a known provider is sent, when its entry says that alone: then it stays where it is. `None`
+/// when the entry is one of a provider of its own.
+fn limit(name: &str, node: &Node, report: &mut Report<'_>) -> Option<Option<u32>> {
+    let Value::Map(pairs) = &node.value else { return None };
+    let is_limit = |(key, _): &(Node, Node)| matches!(&key.value, Value::Scalar { text, .. } if text.trim() == "max_concurrent");
+    if pairs.is_empty() || !pairs.iter().all(is_limit) || !KNOWN_PROVIDERS.contains(&name) {
+        return None;
+    }
+    let mut fields = Fields::of(node, "a provider", report)?;
+    Some(max_concurrent(&mut fields, report))
+}
+
+fn max_concurrent(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<u32> {
+    fields.whole("max_concurrent", 1..=MOST_CONCURRENT, report)
 }
 
 fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
@@ -150,8 +190,9 @@ fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
             .error(codes::MISSING_FIELD, fields.place(), "a provider needs `models`")
             .help("list what the names of its models begin with: `models: [llama, qwen2.5-coder]`");
     }
+    let max_concurrent = max_concurrent(&mut fields, report);
     fields.finish(Unknown::Refused, &[], report);
-    Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models })
+    Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models, max_concurrent })
 }
 
 fn price(node: &Node, report: &mut Report<'_>) -> Option<OwnPrice> {

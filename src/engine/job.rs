@@ -244,6 +244,7 @@ impl Crew {
             tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
+            thinking: employee.thinking,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })
