@@ -4,7 +4,8 @@ use std::{io, path::Path};
 
 use super::Environment;
 use crate::{
-    defs::{self, Config, Diagnostic, Dialect, OwnPrice, OwnProvider, Source},
+    base::reach::Allowed,
+    defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
 };
 
@@ -86,6 +87,12 @@ pub(super) fn limit(config: &Config, known: &mut [Provider]) {
 /// What the project has for all providers in place of `usual`.
 pub(super) fn max_concurrent(config: &Config, usual: usize) -> usize {
     config.max_concurrent.map_or(usual, count)
+}
+
+/// Where requests may go besides where everyone can.
+pub(super) fn allowed(outbound: &OwnOutbound) -> Vec<Allowed> {
+    // The parser has refused what is none.
+    outbound.allow.iter().filter_map(|place| Allowed::parse(place).ok()).collect()
 }
 
 /// What models cost in this project.

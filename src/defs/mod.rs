@@ -23,7 +23,7 @@ pub(crate) mod template;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnPrice, OwnProvider, parse_config};
+pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{

@@ -4,6 +4,7 @@
 //! line) only submits a task.
 
 pub mod author;
+mod clean;
 mod crew;
 mod discussion;
 mod error;
@@ -14,6 +15,7 @@ mod job;
 mod live;
 mod model;
 mod order;
+pub mod outbound;
 mod pipeline;
 mod prompt;
 mod run;

@@ -5,7 +5,7 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{FullText, Text, Variable, Whole};
+use super::piece::{FullText, Text, Texts, Variable, Whole};
 use crate::defs::Dialect;
 
 /// What a project settles for all its employees: `.crew/config.yaml`.
@@ -23,6 +23,16 @@ pub(super) struct Config {
     providers: Option<IndexMap<String, OneProvider>>,
     /// What models cost, by name, in US dollars per million tokens.
     prices: Option<IndexMap<String, Price>>,
+    /// Where requests may go that a model or a definition asks for.
+    outbound: Option<Outbound>,
+}
+
+/// Where requests may go, besides where everyone can.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Outbound {
+    /// Hosts (`wiki.example.com`, `*.example.com`) and ranges of addresses (`10.1.0.0/16`) that not everyone can reach.
+    allow: Option<Texts>,
 }
 
 /// A provider: one that the project adds, or how many calls at a time a known one is sent.

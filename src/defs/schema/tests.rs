@@ -32,7 +32,7 @@ model_defaults: {a: {}}
 ";
 
 const CONFIG: &str =
-    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}}";
+    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}}";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
@@ -100,7 +100,15 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
             ("a tier of models", &["ModelDefaults"]),
         ],
     ),
-    (SchemaKind::Config, &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"])]),
+    (
+        SchemaKind::Config,
+        &[
+            ("`config.yaml`", &[""]),
+            ("a provider", &["Provider"]),
+            ("a price", &["Price"]),
+            ("`outbound`", &["Outbound"]),
+        ],
+    ),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {
