@@ -7,6 +7,7 @@
 )]
 #![allow(unreachable_pub, reason = "the harness is a module here, and reads as a library")]
 
+mod again;
 mod approvals;
 mod backup;
 mod cli;

@@ -15,7 +15,7 @@ mod stdio;
 mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
-pub use office::{Journal, open};
+pub use office::{Journal, journal, open};
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;

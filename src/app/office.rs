@@ -17,6 +17,11 @@ use crate::{
 /// Where the tasks of a project are kept, relative to its root.
 pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 
+/// Where the tasks of the project at `root` are kept.
+pub fn journal(root: &Path) -> PathBuf {
+    root.join(JOURNAL)
+}
+
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {
@@ -38,7 +43,7 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
     let crew =
         Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
     let opener =
-        Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+        Opener { path: self::journal(root), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
     let opener = Arc::new(opener);
     let office = Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())));
     tools::equip(&office);

@@ -10,8 +10,8 @@ use super::Environment;
 use crate::{
     base::Secret,
     defs::{SecretRef, WebhookConfig},
-    engine::{Crew, Order, ScheduleStatus, Scheduler},
-    tasks::NewTask,
+    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler},
+    tasks::{NewTask, Task},
     tools,
     web::{self, webhook},
 };
@@ -49,6 +49,15 @@ impl Runs {
 impl web::Runs for Runs {
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
         Box::pin(async move { Ok(self.crew.plan(order).await?) })
+    }
+
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
+        Box::pin(async move { Ok(self.crew.again(task, how, changes).await?) })
     }
 
     /// Made anew only when the file was read again.

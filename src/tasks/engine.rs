@@ -238,6 +238,12 @@ impl Shared {
         if !self.bodies.contains_key(&new.kind) {
             return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
         }
+        if let Some(origin) = &new.origin
+            && let Some(task) = self.table.lock().get(&origin.id)
+            && !task.status.is_final()
+        {
+            return Err(Error::NotEnded { id: origin.id.clone(), status: task.status });
+        }
         if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Failure, Steps, Task, TaskId,
+    Code, Failure, Steps, Task, TaskId,
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
 };
@@ -103,7 +103,7 @@ impl Shared {
         guarded.catch_unwind().await.unwrap_or_else(|panic| {
             let message = format!("the task panicked: {}", panic_text(panic.as_ref()));
             tracing::error!(error = message, "a body panicked");
-            Outcome::Answered(Err(Failure::new(message)))
+            Outcome::Answered(Err(Failure::coded(Code::PANICKED, message)))
         })
     }
 

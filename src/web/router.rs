@@ -9,7 +9,7 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, approve, auth, origin, problem, resource, run, status, task, trace, webhook};
+use super::{State, again, approve, auth, origin, problem, resource, run, status, task, trace, webhook};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
@@ -39,6 +39,10 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))
+        .route("/tasks/{id}/cancel", post(again::cancel))
+        .route("/tasks/{id}/resume", post(again::resume))
+        .route("/tasks/{id}/replay", post(again::replay))
+        .route("/tasks/{id}/fork", post(again::fork))
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
         .merge(metadata.unwrap_or_default())

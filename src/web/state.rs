@@ -8,9 +8,9 @@ use serde_json::Value;
 use super::{Resource, webhook};
 use crate::{
     base::{HostNames, Secret},
-    engine::{Live, Order},
+    engine::{Again, Anew, Changes, Live, Order},
     llm::Meter,
-    tasks::{Engine, NewTask},
+    tasks::{Engine, NewTask, Task},
     tools,
 };
 
@@ -23,6 +23,18 @@ pub trait Runs: Send + Sync {
     /// [`tools::Error::NotFound`] with a suggestion, [`tools::Error::Arguments`] naming what is missing, or whatever
     /// else stands against it.
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>>;
+
+    /// Plans how an ended task is done again.
+    ///
+    /// # Errors
+    /// As [`Runs::plan`]; [`tools::Error::Conflict`] when what it works on was changed, [`tools::Error::Arguments`] when it
+    /// has no step of that name.
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>>;
 
     /// What GitHub's deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;

@@ -5,7 +5,7 @@ mod show;
 use serde_json::json;
 
 use super::{
-    args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
+    args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
     exit::{Error, Outcome},
     render,
     run::{crew, open},
@@ -35,6 +35,10 @@ pub(super) async fn pipeline(
         PipelineCommand::Show { name } => show::show(global, &office, name).await,
         PipelineCommand::Graph { name } => graph(global, &office, name).await,
         PipelineCommand::Run(args) => run(global, &office, args, env).await,
+        PipelineCommand::Checkpoint(args) => match &args.command {
+            CheckpointCommand::List => task::checkpoints(global),
+            CheckpointCommand::Resume(args) => task::resume(global, args, env).await,
+        },
     }
 }
 
@@ -110,7 +114,12 @@ async fn run(
     let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
     // What may have to wait for a person must outlive this process; all else is over when it ends.
     let keeping = asks.then(|| task::kept(global, env)).transpose()?;
-    let tasks = keeping.as_ref().unwrap_or(office).tasks().await.map_err(task::elsewhere)?;
+    let tasks = keeping
+        .as_ref()
+        .unwrap_or(office)
+        .tasks()
+        .await
+        .map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
     task::see_through(global, tasks, &id).await
 }

@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
     defs::{Route, Span, Target, TargetKind},
-    engine::{Live, Order},
+    engine::{Again, Anew, Changes, Live, Order},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -39,6 +39,24 @@ struct Pretence {
 impl Runs for Pretence {
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
         Box::pin(async move { plan(order) })
+    }
+
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
+        Box::pin(async move {
+            if *how == Again::Resume {
+                return Ok(Anew::Same(tasks::Resumption::default()));
+            }
+            let origin = Some(tasks::Origin { id: task.task_id.clone(), steps: Vec::new() });
+            let mut args = task.args.clone();
+            args.extend(changes.args);
+            let new = NewTask::new(task.kind.clone(), task.target_name.clone());
+            Ok(Anew::New(NewTask { args, origin, idempotency_key: changes.idempotency_key, ..new }))
+        })
     }
 
     fn webhook(&self) -> Option<Arc<webhook::Config>> {
@@ -71,13 +89,12 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     }
     let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
     Ok(NewTask {
-        kind,
-        target: order.target,
         args: order.args,
         options: model.into_iter().collect::<Map<_, _>>(),
         trigger: order.trigger,
         caller: order.caller,
         idempotency_key: order.idempotency_key,
+        ..NewTask::new(kind, order.target)
     })
 }
 
