@@ -130,8 +130,9 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         default_model: fields.optional("default_model", report),
         fallback_model: fields.optional("fallback_model", report),
         providers: named(&mut fields, "providers", report, |name, node, report| {
-            if let Some(limit) = limit(name, node, report) {
-                limits.insert(name.to_owned(), limit?);
+            if is_limit(name, node) {
+                let mut fields = Fields::of(node, "a provider", report)?;
+                limits.insert(name.to_owned(), max_concurrent(&mut fields, report)?);
                 return None;
             }
             provider(node, report)
@@ -168,16 +169,11 @@ fn named<T>(
     entries.entries().filter_map(read).collect()
 }
 
-/// How many calls at a time a known provider is sent, when its entry says that alone: then it stays where it is. `None`
-/// when the entry is one of a provider of its own.
-fn limit(name: &str, node: &Node, report: &mut Report<'_>) -> Option<Option<u32>> {
-    let Value::Map(pairs) = &node.value else { return None };
+/// Whether the entry of a known provider says `max_concurrent` alone: then it stays where it is.
+fn is_limit(name: &str, node: &Node) -> bool {
+    let Value::Map(pairs) = &node.value else { return false };
     let is_limit = |(key, _): &(Node, Node)| matches!(&key.value, Value::Scalar { text, .. } if text.trim() == "max_concurrent");
-    if pairs.is_empty() || !pairs.iter().all(is_limit) || !KNOWN_PROVIDERS.contains(&name) {
-        return None;
-    }
-    let mut fields = Fields::of(node, "a provider", report)?;
-    Some(max_concurrent(&mut fields, report))
+    !pairs.is_empty() && pairs.iter().all(is_limit) && KNOWN_PROVIDERS.contains(&name)
 }
 
 fn max_concurrent(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<u32> {

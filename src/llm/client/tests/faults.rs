@@ -35,7 +35,7 @@ struct Wire {
     sent: Arc<AtomicUsize>,
     /// Connections that the client has closed.
     closed: Arc<tokio::sync::Semaphore>,
-    _tracker: Tracker,
+    tracker: Tracker,
 }
 
 type Play = Arc<dyn Fn(usize) -> Vec<Act> + Send + Sync>;
@@ -50,13 +50,13 @@ impl Wire {
             busy: Arc::default(),
             sent: Arc::default(),
             closed: Arc::new(tokio::sync::Semaphore::new(0)),
-            _tracker: Tracker::new(),
+            tracker: Tracker::new(),
         };
         let script: Play = Arc::new(script);
         let (requests, connections) = (Arc::clone(&wire.requests), Arc::clone(&wire.connections));
         let (busy, sent, closed) = (Arc::clone(&wire.busy), Arc::clone(&wire.sent), Arc::clone(&wire.closed));
-        let tracker = wire._tracker.clone();
-        wire._tracker.spawn(async move {
+        let tracker = wire.tracker.clone();
+        wire.tracker.spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (script, requests) = (Arc::clone(&script), Arc::clone(&requests));
@@ -132,7 +132,7 @@ async fn play(socket: &mut TcpStream, acts: Vec<Act>, sent: &AtomicUsize) -> boo
                 sent.fetch_add(bytes.len(), Ordering::SeqCst);
             }
             Act::Flood(length) => {
-                let piece = [b' '; 64 * 1024];
+                let piece = vec![b' '; 64 * 1024];
                 for _ in 0..length / piece.len() {
                     if socket.write_all(&piece).await.is_err() {
                         return false;
@@ -270,7 +270,7 @@ async fn a_redirect_is_followed_by_nobody() {
     let elsewhere = Wire::playing(|_| vec![Act::Close]).await;
     let headers = format!("Location: {}/v1/chat/completions\r\n", elsewhere.url);
     for status in ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
-        let class = Box::leak(format!("HTTP_{}", &status[..3]).into_boxed_str());
+        let class = Box::leak(format!("HTTP_{}", status.split(' ').next().unwrap()).into_boxed_str());
         check("redirect", vec![http(status, &headers, b"")], class, 1).await;
     }
     assert_eq!(elsewhere.connections.load(Ordering::SeqCst), 0);
