@@ -10,9 +10,9 @@ pub(super) fn reasons(model: &str) -> bool {
 
 /// `o1`, `o3-mini`, but not `o10`.
 fn series(model: &str) -> bool {
-    let named =
-        |stem: &&str| model.strip_prefix(*stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-    ["o1", "o3", "o4"].iter().any(|stem| named(stem))
+    ["o1", "o3", "o4"]
+        .iter()
+        .any(|stem| model.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
 }
 
 /// Whether `model` takes a `temperature`. Those that do not refuse the whole request for it.
