@@ -15,6 +15,7 @@ mod defs;
 mod durability;
 mod floors;
 mod mcp;
+mod measures;
 mod models;
 mod pipelines;
 mod schemas;

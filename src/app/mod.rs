@@ -3,6 +3,7 @@
 pub mod backup;
 mod config;
 mod library;
+mod measures;
 mod news;
 mod office;
 mod pipes;

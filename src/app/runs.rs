@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::Environment;
+use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
     defs::{SecretRef, WebhookConfig},
@@ -21,6 +21,7 @@ pub(super) struct Runs {
     crew: Arc<Crew>,
     scheduler: Option<Arc<Scheduler>>,
     secrets: Secrets,
+    measures: Measures,
     webhook: Mutex<Option<(Arc<WebhookConfig>, Arc<webhook::Config>)>>,
 }
 
@@ -41,8 +42,13 @@ impl Secrets {
 }
 
 impl Runs {
-    pub(super) fn new(crew: Arc<Crew>, scheduler: Option<Arc<Scheduler>>, secrets: Secrets) -> Self {
-        Self { crew, scheduler, secrets, webhook: Mutex::new(None) }
+    pub(super) fn new(
+        crew: Arc<Crew>,
+        scheduler: Option<Arc<Scheduler>>,
+        secrets: Secrets,
+        measures: Measures,
+    ) -> Self {
+        Self { crew, scheduler, secrets, measures, webhook: Mutex::new(None) }
     }
 }
 
@@ -74,6 +80,10 @@ impl web::Runs for Runs {
         let config = Arc::new(webhook::Config { secret, routes: read.routes.clone() });
         *known = Some((Arc::clone(read), Arc::clone(&config)));
         Some(config)
+    }
+
+    fn measures(&self) -> String {
+        self.measures.render()
     }
 
     fn cron_status(&self) -> Value {

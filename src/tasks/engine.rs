@@ -222,6 +222,11 @@ impl Engine {
         }
     }
 
+    /// How long the oldest task has waited to be begun; `None` when none waits.
+    pub fn queue_age(&self) -> Option<Duration> {
+        self.shared.table.lock().queue_age()
+    }
+
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
         self.shared.table.lock().counts()

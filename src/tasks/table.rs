@@ -3,15 +3,18 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
+use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter, feed::Feed, journal::Again,
 };
+use crate::base::{clock, metric};
 
 /// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
 #[derive(Debug)]
@@ -355,6 +358,7 @@ impl Table {
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
         if after.is_final() && !before.is_final() {
+            measure(&entry.task.borrow());
             self.forget_after(id.clone());
         }
     }
@@ -376,6 +380,12 @@ impl Table {
                 self.keys.remove(key);
             }
         }
+    }
+
+    /// How long the task has waited that is begun next.
+    pub(super) fn queue_age(&self) -> Option<Duration> {
+        let oldest = self.get(self.queue.front()?)?.created_at;
+        Some(Duration::try_from(clock::now().duration_since(oldest)).unwrap_or_default())
     }
 
     pub(super) fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
@@ -408,5 +418,15 @@ impl Table {
     /// How many tasks ask for a decision, parked or not.
     pub(super) fn asking(&self) -> usize {
         self.asking
+    }
+}
+
+/// Measures a task that has just ended. Only kinds that have a body come here.
+fn measure(task: &Task) {
+    let kind = task.kind.as_str().to_owned();
+    counter!(metric::TASKS_ENDED, "kind" => kind.clone(), "status" => task.status.as_str()).increment(1);
+    if let Some(ended) = task.completed_at {
+        let took = Duration::try_from(ended.duration_since(task.created_at)).unwrap_or_default();
+        histogram!(metric::TASK_SECONDS, "kind" => kind).record(took);
     }
 }

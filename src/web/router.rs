@@ -33,6 +33,7 @@ pub fn router(state: State, mounted: Router) -> Router {
     Router::new()
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
+        .route("/metrics/prometheus", get(status::prometheus))
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))

@@ -41,6 +41,9 @@ pub trait Runs: Send + Sync {
 
     /// How the schedules stand, as `GET /cron/status` shows it.
     fn cron_status(&self) -> Value;
+
+    /// What is measured, in the text form of Prometheus.
+    fn measures(&self) -> String;
 }
 
 /// What every handler may use. Clones share it.
