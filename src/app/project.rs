@@ -85,7 +85,25 @@ fn provider(name: &str, own: &OwnProvider, env: &Environment) -> Provider {
     };
     let base_url_from = format!("`providers.{name}.base_url` of {FILE}");
     let endpoint = Endpoint { wire, base_url: own.base_url.clone(), base_url_from, key };
-    Provider::own(name, own.models.clone(), endpoint)
+    let mut provider = Provider::own(name, own.models.clone(), endpoint);
+    provider.max_concurrent = own.max_concurrent.map(count);
+    provider
+}
+
+fn count(calls: u32) -> usize {
+    usize::try_from(calls).unwrap_or(usize::MAX)
+}
+
+/// Sets how many calls at a time the known providers are sent in this project.
+pub(super) fn limit(config: &Config, known: &mut [Provider]) {
+    for provider in known {
+        provider.max_concurrent = config.limits.get(&*provider.id).copied().map(count);
+    }
+}
+
+/// What the project has for all providers in place of `usual`.
+pub(super) fn max_concurrent(config: &Config, usual: usize) -> usize {
+    config.max_concurrent.map_or(usual, count)
 }
 
 /// Where requests may go besides where everyone can.

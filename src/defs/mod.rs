@@ -24,7 +24,7 @@ mod tokens;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, OwnOutbound, OwnPrice, OwnProvider, parse_config};
+pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{

@@ -303,6 +303,7 @@ impl Crew {
             tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
             max_tokens: employee.max_tokens.or(limited.then_some(BUDGETED_TOKENS)),
             temperature: employee.temperature,
+            thinking: employee.thinking,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })

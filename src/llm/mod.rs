@@ -12,7 +12,7 @@ mod types;
 mod wire;
 
 pub use client::{Client, Estimate, Settings};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};
 pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};
