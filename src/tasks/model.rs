@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Code, Waiting};
-use crate::base::clock;
+use crate::base::{TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
@@ -300,6 +300,9 @@ pub struct Task {
     /// The ended task it does again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<TaskId>,
+    /// The trace of the request that started it, under which its own log lines stand too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// When it was accepted.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
@@ -349,6 +352,7 @@ impl Task {
             caller: new.caller,
             idempotency_key: new.idempotency_key,
             origin,
+            trace_id: Some(TraceId::current().to_string()),
             created_at: clock::now(),
             started_at: None,
             completed_at: None,
