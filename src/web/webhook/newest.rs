@@ -85,3 +85,77 @@ async fn stop(tasks: &Engine, older: &TaskId, newer: &TaskId) {
         Err(error) => tracing::warn!(task.id = %older, %error, "an older delivery could not be stopped"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::future::{BoxFuture, pending};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        base::Tracker,
+        tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Trigger},
+    };
+
+    const KIND: Kind = Kind::new("employee.run");
+
+    struct Never;
+
+    impl Body for Never {
+        fn run(&self, _: Arc<Task>, _: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+            Box::pin(pending())
+        }
+    }
+
+    async fn submit(tasks: &Engine, about: &str, at: Option<&str>) -> TaskId {
+        let newest = Newest { about: about.to_owned(), at: at.map(|at| at.parse().unwrap()) };
+        let mut options = Map::new();
+        newest.mark(&mut options);
+        let new = NewTask {
+            kind: KIND,
+            target: "x".to_owned(),
+            args: indexmap::IndexMap::new(),
+            options,
+            trigger: Trigger::GITHUB,
+            caller: None,
+            idempotency_key: None,
+            origin: None,
+        };
+        tasks.submit(new).await.unwrap().id
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_kept_from_being_stopped_is_stopped() {
+        let options = Options { workers: 1, ..Options::default() };
+        let bodies = [(KIND, Arc::new(Never) as Arc<dyn Body>)];
+        let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
+        let mut ids = Vec::new();
+        for about in ["a", "b", "a", "a"] {
+            ids.push(submit(&tasks, about, None).await);
+        }
+        settle(&tasks).await;
+        let cancelled: Vec<_> =
+            ids.iter().map(|id| tasks.get(id).unwrap().status == Status::Cancelled).collect();
+        assert_eq!(cancelled, [true, false, true, false]);
+    }
+
+    #[tokio::test]
+    async fn what_comes_late_is_known_by_its_time() {
+        let options = Options { workers: 0, ..Options::default() };
+        let tasks =
+            Engine::open(options, [(KIND, Arc::new(Never) as Arc<dyn Body>)], Tracker::new()).await.unwrap();
+        let there = submit(&tasks, "a", Some("2026-11-25T09:00:00Z")).await;
+        let newer = |about: &str, at: Value| {
+            let newest: Newest = serde_json::from_value(json!({"about": about, "at": at})).unwrap();
+            newest.newer(&tasks)
+        };
+        assert_eq!(newer("a", json!("2026-11-25T08:59:59Z")), Some(there));
+        // GitHub counts in seconds: what comes later in the same one is taken for newer.
+        assert_eq!(newer("a", json!("2026-11-25T09:00:00Z")), None);
+        assert_eq!(newer("a", json!("2026-11-25T09:00:01Z")), None);
+        assert_eq!(newer("a", Value::Null), None);
+        assert_eq!(newer("b", json!("2026-11-25T08:00:00Z")), None);
+    }
+}
