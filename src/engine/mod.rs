@@ -35,9 +35,10 @@ use serde_json::Value;
 pub use again::{Again, Anew, Changes};
 pub use crew::Crew;
 pub use discussion::{
-    Attendee, Ballot, Choice, Cost, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
-    Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, PlannedRound, Question, Quota, Response, Rule,
-    Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, VoteOutcome, measure,
+    Action, ActionPlan, Attendee, Ballot, Choice, Cost, DiscussionPlan, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
+    Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote,
+    VoteOutcome, measure, pipeline_of,
 };
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
