@@ -524,3 +524,68 @@ async fn what_is_known_to_fail_is_not_begun() {
     assert!(without_key.status(1).contains("ANTHROPIC_API_KEY"));
     assert!(fake.bodies().is_empty());
 }
+
+/// A plan of action is asked for once more when it cannot be used, and becomes a pipeline whose texts stay values.
+#[tokio::test]
+async fn a_plan_of_action_becomes_a_pipeline() {
+    let action = |id: &str, after: &[&str], who: &str| json!({"id": id, "description": format!("do {id} $topic {{prev}} ${{task_1}}"), "assignee_role": who, "depends_on": after});
+    let fake = model(move |call| {
+        let circle = json!({"actions": [action("A1", &["A2"], "executor"), action("A2", &["A1"], "nobody")]});
+        let good = json!({
+            "decisions": ["tea"], "review_criteria": ["hot"],
+            "actions": [action("C", &["B", "A"], "reviewer"), action("B", &[], "bob"), action("A", &[], "executor")],
+        });
+        match (call.who.is_empty(), call.message.contains("cannot be used")) {
+            (true, false) => speech("PUT TOGETHER", &circle),
+            (true, true) => good.to_string(),
+            _ => plain(call),
+        }
+    })
+    .await;
+    let project = project(
+        "topic: tea\nrounds: 1\naction_output: true\nparticipants:\n  - {employee: ann, execution_role: executor}\n  - \
+         {employee: bob}\n  - {employee: cai, execution_role: reviewer}\n",
+    );
+    for name in ["ann", "bob", "cai"] {
+        person(&project, name, "args: [{name: task, required: true}]\n");
+    }
+    let meeting = execute(&project, &fake, &[]);
+    let again = call(fake.bodies().last().unwrap()).message;
+    assert!(again.contains("`A2` is for `nobody`"), "{again}");
+    let who: Vec<_> = meeting["action_plan"]["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| &a["assignee_employee"])
+        .collect();
+    assert_eq!(who, ["cai", "bob", "ann"]);
+    let id = meeting["meeting_id"].as_str().unwrap();
+    let before = project.tree();
+    project.run(["discuss", "plan-to-pipeline", id]).success();
+    assert_eq!(project.tree(), before);
+    let file = ".crew/pipelines/plan-d.yaml";
+    std::fs::create_dir_all(project.path().join(".crew/pipelines")).unwrap();
+    project.run(["discuss", "plan-to-pipeline", id, "-o", file]).success();
+    project.run(["discuss", "plan-to-pipeline", id, "-o", file]).status(1);
+    project.run(["check"]).success();
+    let asked = fake.bodies().len();
+    let run = project.run_in(&fake.env(), ["pipeline", "run", "plan-d", "--execute", "--json"]).success();
+    let run: Value = serde_json::from_str(&run).unwrap();
+    let steps: Vec<_> = run["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| {
+            let group = step.as_array().cloned().unwrap_or_else(|| vec![step.clone()]);
+            group
+                .iter()
+                .map(|step| step["step_id"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+                .join("+")
+        })
+        .collect();
+    assert_eq!(steps, ["A+B", "C", "review"]);
+    assert_eq!(fake.bodies().len(), asked + 4);
+    let first = run["steps"][0][0]["args"]["task"].as_str().unwrap();
+    assert!(first.starts_with("do A $topic {prev} ${task_1}"), "{first}");
+}

@@ -37,9 +37,10 @@ pub use again::{Again, Anew, Changes};
 pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
 pub use discussion::{
-    Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
-    Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, PlannedRound, Question, Quota, Response, Rule,
-    Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote, VoteOutcome, measure,
+    Action, ActionPlan, Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
+    Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote,
+    VoteOutcome, measure, pipeline_of,
 };
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};

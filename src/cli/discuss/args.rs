@@ -32,6 +32,14 @@ pub(in crate::cli) enum DiscussCommand {
         #[arg(long)]
         keyword: Option<String>,
     },
+    /// Print the plan of action of a discussion that was held as a pipeline, or with -o write it
+    PlanToPipeline {
+        /// Id of the discussion, or how that begins
+        id: String,
+        /// Write it to this file, which must not be there yet
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<std::path::PathBuf>,
+    },
     /// Show what was said in a discussion that was held
     View {
         /// Its id, or how that begins

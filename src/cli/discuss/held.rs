@@ -1,6 +1,6 @@
 //! Discussions that are held, and those that were.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use serde_json::json;
 
@@ -13,9 +13,10 @@ use crate::{
         render, run as project, task,
     },
     defs::{AdHoc, TargetKind},
-    engine::{Meeting, Order, Rule, Turn, VoteOutcome},
+    engine::{self, Meeting, Order, Rule, Turn, VoteOutcome},
+    store::document,
     tasks::{Status, Task, Trigger},
-    tools,
+    tools::{self, Office},
 };
 
 /// What is discussed.
@@ -192,17 +193,7 @@ pub(super) fn history(global: &Global, limit: u16, keyword: Option<&str>) -> Res
 /// Shows one that was held, found by its id or the beginning of that.
 pub(super) fn view(global: &Global, id: &str) -> Result<Outcome, Error> {
     let root = global.root();
-    let (records, _) = app::meetings(&root);
-    let ids: Vec<&str> = records.iter().map(|record| record.meeting_id.as_str()).collect();
-    let id = match ids.iter().filter(|known| known.starts_with(id)).collect::<Vec<_>>().as_slice() {
-        _ if ids.contains(&id) => id,
-        [one] => one,
-        [] => return Err(tools::Error::not_found("meeting", id, ids.iter().copied().take(8)).into()),
-        several => {
-            let message = format!("{} meetings begin with `{}`", several.len(), id.escape_debug());
-            return Err(tools::Error::Arguments(message).into());
-        }
-    };
+    let id = &full_id(&root, id)?;
     let meeting =
         app::meeting(&root, id).ok_or_else(|| tools::Error::not_found("meeting", id, std::iter::empty()))?;
     for note in &meeting.notes {
@@ -216,4 +207,48 @@ pub(super) fn view(global: &Global, id: &str) -> Result<Outcome, Error> {
         Form::Text => render::answer(&meeting.text)?,
     }
     Ok(Outcome::Done)
+}
+
+/// Prints the plan of action of one that was held as a pipeline, or writes it to a file that is not there yet.
+pub(super) async fn plan(
+    global: &Global,
+    office: &Office,
+    id: &str,
+    output: Option<&Path>,
+) -> Result<Outcome, Error> {
+    let root = global.root();
+    let id = full_id(&root, id)?;
+    let recorded = app::meeting_record(&root, &id)
+        .ok_or_else(|| tools::Error::Failed(format!("meeting `{id}` was not held here, only rendered")))?;
+    let meeting: Meeting = serde_json::from_value(recorded).map_err(anyhow::Error::from)?;
+    let text = engine::pipeline_of(&meeting, &*office.crew.definitions().await)
+        .map_err(|faults| tools::Error::Failed(faults.join("\n")))?;
+    let Some(path) = output else {
+        match global.form() {
+            Form::Json => render::json(&json!({"meeting_id": id, "pipeline": text}))?,
+            Form::Text => render::answer(&text)?,
+        }
+        return Ok(Outcome::Done);
+    };
+    if path.try_exists()? {
+        return Err(tools::Error::Conflict(format!("`{}` is there already", path.display())).into());
+    }
+    document::publish(path, text.as_bytes()).map_err(anyhow::Error::from)?;
+    render::note(&format!("written {}", path.display()));
+    Ok(Outcome::Done)
+}
+
+/// The id of the meeting that `id` begins.
+fn full_id(root: &Path, id: &str) -> Result<String, Error> {
+    let (records, _) = app::meetings(root);
+    let ids: Vec<&str> = records.iter().map(|record| record.meeting_id.as_str()).collect();
+    match ids.iter().filter(|known| known.starts_with(id)).collect::<Vec<_>>().as_slice() {
+        _ if ids.contains(&id) => Ok(id.to_owned()),
+        [one] => Ok((**one).to_owned()),
+        [] => Err(tools::Error::not_found("meeting", id, ids.iter().copied().take(8)).into()),
+        several => {
+            let message = format!("{} meetings begin with `{}`", several.len(), id.escape_debug());
+            Err(tools::Error::Arguments(message).into())
+        }
+    }
 }

@@ -36,6 +36,9 @@ pub(super) async fn discuss(
         DiscussCommand::List => list(global, &crew(global, env)).await,
         DiscussCommand::Show { name } => show::show(global, &crew(global, env), name).await,
         DiscussCommand::History { limit, keyword } => held::history(global, *limit, keyword.as_deref()),
+        DiscussCommand::PlanToPipeline { id, output } => {
+            held::plan(global, &crew(global, env), id, output.as_deref()).await
+        }
         DiscussCommand::View { id } => held::view(global, id),
         DiscussCommand::Run(args) => {
             let office = crew(global, env);

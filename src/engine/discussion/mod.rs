@@ -22,9 +22,10 @@ use std::{fmt::Write as _, sync::Arc};
 
 pub(crate) use hold::run;
 pub use hold::{
-    Attendee, Ballot, Choice, Cost as TurnCost, Dissent, Earlier, HeldRound, Holding, InRound, Measures,
-    Meeting, OfMember, OfOption, OfRound, Outcome as VoteOutcome, Question, Quota, Response, Rule, Side,
-    Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
+    Action, ActionPlan, Attendee, Ballot, Choice, Cost as TurnCost, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, Outcome as VoteOutcome, Phase, Priority,
+    Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
+    pipeline_of,
 };
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 

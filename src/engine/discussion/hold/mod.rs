@@ -7,6 +7,7 @@
 //! first would else set what the others think. In later rounds everybody knows what was said in those before; in a
 //! round-robin also what was said before them in the same one.
 
+mod action;
 mod ballot;
 mod measures;
 mod minutes;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+pub use action::{Action, ActionPlan, Phase, Priority, pipeline_of};
 pub use ballot::{Ballot, Question, Response, Side, Stance, Verdict, Vote};
 pub use measures::{Dissent, InRound, Measures, OfMember, OfOption, OfRound, Outcome, Tally, measure};
 pub use quota::{Quota, Rule};
@@ -37,8 +39,10 @@ use crate::{
     catalog::Snapshot,
     defs::{AdHoc, Discussion, Interaction, Role, Round},
     engine::{
-        Args, Crew, DISCUSSION_RUN, Error, Job, Order, crew::find_employee, prompt::Given, run::option,
+        Answer, Args, Crew, DISCUSSION_RUN, Error, Job, Order, crew::find_employee, prompt::Given,
+        run::option,
     },
+    llm::{Message, Said},
     tasks::{Failure, NewTask, Steps, Task},
 };
 use turn::Before;
@@ -241,6 +245,8 @@ fn begun(
         measures,
         synthesis_by: String::new(),
         synthesis: String::new(),
+        action_plan: None,
+        action_plan_fault: None,
         cost,
     }
 }
@@ -418,10 +424,29 @@ impl Floor<'_> {
         let job = Job::new(&writer, &given).on(self.model);
         let job = Job { system: Some(&system), task: Some(&message), depth: self.depth, ..job };
         let ask = || async { Ok(self.crew.answer(&job).await?) };
-        let answer = self.steps.run(&format!("{}synthesis", self.prefix), ask).await?;
+        let answer: Answer = self.steps.run(&format!("{}synthesis", self.prefix), ask).await?;
         meeting.cost.answer(&answer);
         meeting.synthesis_by.clone_from(&member.name);
         answer.output.trim().clone_into(&mut meeting.synthesis);
+        if !self.stage.discussion.action_output {
+            return Ok(());
+        }
+        let read = |said: &str| ActionPlan::read(said, &meeting.participants, self.definitions);
+        let mut plan = read(&answer.output);
+        if let Err(fault) = &plan {
+            let again = words::plan_again(fault, self.stage.language);
+            let before =
+                [Message::user(message.as_str()), Message::Assistant(Said::from(answer.output.clone()))];
+            let job = Job { before: &before, task: Some(&again), ..job.clone() };
+            let ask = || async { Ok(self.crew.answer(&job).await?) };
+            let better: Answer = self.steps.run(&format!("{}plan", self.prefix), ask).await?;
+            meeting.cost.answer(&better);
+            plan = read(&better.output);
+        }
+        match plan {
+            Ok(plan) => meeting.action_plan = Some(plan),
+            Err(fault) => meeting.action_plan_fault = Some(fault),
+        }
         Ok(())
     }
 }

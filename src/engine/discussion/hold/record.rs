@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ballot::Ballot, measures::Measures, quota::Quota, transcript};
+use super::{action::ActionPlan, ballot::Ballot, measures::Measures, quota::Quota, transcript};
 use crate::{
     defs::{ExecutionRole, Interaction, OutputFormat, Role},
     engine::{Answer, Args, surroundings::Language},
@@ -48,6 +48,12 @@ pub struct Meeting {
     pub synthesis_by: String,
     /// What came out of it.
     pub synthesis: String,
+    /// What is to be done; absent unless that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_plan: Option<ActionPlan>,
+    /// Why there is none although it was asked for, and asked for once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_plan_fault: Option<String>,
     /// What it took.
     pub cost: Cost,
 }

@@ -209,6 +209,18 @@ pub(super) fn ballot_again(fault: &str, language: Language) -> String {
     }
 }
 
+/// Asks for the plan of action once more.
+pub(super) fn plan_again(fault: &str, language: Language) -> String {
+    match language {
+        Language::Chinese => format!("行动计划无法使用：{fault}。请只重新给出这一段 JSON。"),
+        Language::English => {
+            format!(
+                "The plan of action cannot be used: {fault}. Answer with the block of JSON alone, put right."
+            )
+        }
+    }
+}
+
 /// Asks for the turn once more, for what was not met.
 pub(super) fn turn_again(unmet: &[&Quota], language: Language) -> String {
     let lines: Vec<String> = unmet
