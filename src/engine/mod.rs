@@ -28,7 +28,7 @@ pub mod template_files;
 mod toolbox;
 mod wiring;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -67,9 +67,6 @@ pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 /// A task that holds a discussion.
 pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
 
-/// The option of a task that says how many seconds an attempt at it may take; it fails then.
-pub const TIMEOUT_SECONDS: &str = "timeout_seconds";
-
 /// The bodies of the tasks a crew can be given.
 pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
     [
@@ -91,12 +88,6 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
-        let seconds = task.options.get(TIMEOUT_SECONDS).and_then(Value::as_u64);
-        let work = (self.run)(Arc::clone(&self.crew), task, steps);
-        let Some(seconds) = seconds else { return Box::pin(work) };
-        Box::pin(async move {
-            let late = |_| Err(Error::TimedOut { seconds }.into());
-            tokio::time::timeout(Duration::from_secs(seconds), work).await.unwrap_or_else(late)
-        })
+        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
     }
 }

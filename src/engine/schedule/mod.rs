@@ -25,7 +25,7 @@ use self::{
     kept::{Book, Last},
     row::Row,
 };
-use super::{Crew, Error, Order, TIMEOUT_SECONDS};
+use super::{Crew, Error, Order};
 use crate::{
     base::{Tracker, clock},
     catalog::Snapshot,
@@ -322,8 +322,7 @@ impl Crew {
             idempotency_key,
         };
         let mut new = self.plan(order).await?;
-        let timeout = schedule.timeout.map(|timeout| (TIMEOUT_SECONDS.to_owned(), timeout.as_secs().into()));
-        new.options.extend(timeout);
+        new.timeout_seconds = schedule.timeout.and_then(|timeout| timeout.as_secs().try_into().ok());
         Ok(new)
     }
 

@@ -118,6 +118,7 @@ mod tests {
             target: "x".to_owned(),
             args: indexmap::IndexMap::new(),
             options,
+            timeout_seconds: None,
             trigger: Trigger::GITHUB,
             caller: None,
             idempotency_key: None,
