@@ -13,6 +13,7 @@ mod backup;
 mod cli;
 mod defs;
 mod durability;
+mod external;
 mod floors;
 mod looking;
 mod mcp;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Project;
 
 /// The kinds of files, each with the folders of its examples and whether an example is Markdown with front matter.
-const KINDS: [(&str, &[&str]); 7] = [
+const KINDS: [(&str, &[&str]); 8] = [
     ("employee", &["employee", "employee-dir"]),
     ("pipeline", &["pipeline"]),
     ("discussion", &["discussion"]),
@@ -15,6 +15,7 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("cron", &["cron"]),
     ("organization", &["organization"]),
     ("config", &["config"]),
+    ("mcp-servers", &["mcp-servers"]),
 ];
 
 fn root() -> &'static Path {

@@ -128,6 +128,7 @@ impl Search<'_> {
                 told
             }
             Some(FileKind::Config) => defs::parse_config(source).1,
+            Some(FileKind::McpServers) => defs::parse_mcp_servers(source).1,
             None => unrecognised(source, stem),
         }
     }

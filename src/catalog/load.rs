@@ -37,6 +37,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
     loader.config(".crew/config.yaml", defs::parse_config);
+    let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
     let discussions = loader.discussions();
     let organization = loader.organization();
     let project = project::detect_in(&loader.files);
@@ -46,6 +47,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
         conflicts,
         aliases,
         findings: loader.files.findings,
+        mcp_servers: servers.map(|(servers, _)| Arc::new(servers)).unwrap_or_default(),
         ..Snapshot::default()
     };
     for (name, draft) in drafts {

@@ -5,6 +5,7 @@ use super::{
     cron::parse_cron,
     diagnostic::{Diagnostic, Source},
     discussion::parse_discussion,
+    mcp_servers::parse_mcp_servers,
     organization::parse_organization,
     pipeline::parse_pipeline,
     webhook::parse_webhook,
@@ -26,11 +27,13 @@ pub enum FileKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 13] = [
+    const SIGNS: [(&'static str, Self); 14] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -44,14 +47,16 @@ impl FileKind {
         ("prices", Self::Config),
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
+        ("servers", Self::McpServers),
     ];
 
     /// Names of files that tell it where the keys do not.
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 5] = [
         ("webhook.yaml", Self::Webhook),
         ("cron.yaml", Self::Cron),
         ("organization.yaml", Self::Organization),
         ("config.yaml", Self::Config),
+        ("mcp_servers.yaml", Self::McpServers),
     ];
 
     /// What `source` defines, if its keys or else its name tell that.
@@ -83,6 +88,7 @@ impl FileKind {
             Self::Cron => told(parse_cron(source)),
             Self::Organization => told(parse_organization(source)),
             Self::Config => told(parse_config(source)),
+            Self::McpServers => told(parse_mcp_servers(source)),
         }
     }
 
@@ -95,6 +101,7 @@ impl FileKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::McpServers => "mcp-servers",
         }
     }
 }

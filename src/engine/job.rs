@@ -249,11 +249,15 @@ impl Crew {
     async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
+        let tools = match self.toolbox() {
+            Some(toolbox) => toolbox.offered(job).await,
+            None => Vec::new(),
+        };
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
             system: self.render(employee, job.given).await?,
             messages: vec![Message::user(job.task.unwrap_or(BEGIN))],
-            tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
+            tools,
             max_tokens: employee.max_tokens,
             temperature: employee.temperature,
             fallback: self.fallback(&definitions, employee),

@@ -6,6 +6,7 @@
 mod config;
 mod discussion;
 mod employee;
+mod mcp_servers;
 mod organization;
 mod piece;
 mod pipeline;
@@ -33,11 +34,13 @@ pub enum SchemaKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Employee,
         Self::Pipeline,
         Self::Discussion,
@@ -45,6 +48,7 @@ impl SchemaKind {
         Self::Cron,
         Self::Organization,
         Self::Config,
+        Self::McpServers,
     ];
 
     /// The word it is asked for by.
@@ -57,6 +61,7 @@ impl SchemaKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::McpServers => "mcp-servers",
         }
     }
 
@@ -80,6 +85,7 @@ impl SchemaKind {
             Self::Cron => of::<settings::Cron>("Schedules"),
             Self::Organization => of::<organization::Organization>("Organization"),
             Self::Config => of::<config::Config>("Configuration"),
+            Self::McpServers => of::<mcp_servers::McpServers>("MCP servers"),
         }
     }
 }
