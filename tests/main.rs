@@ -15,6 +15,7 @@ mod cli;
 mod defs;
 mod discussions;
 mod durability;
+mod external;
 mod floors;
 mod limits;
 mod looking;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Project;
 
 /// The kinds of files, each with the folders of its examples and whether an example is Markdown with front matter.
-const KINDS: [(&str, &[&str]); 8] = [
+const KINDS: [(&str, &[&str]); 9] = [
     ("employee", &["employee", "employee-dir"]),
     ("pipeline", &["pipeline"]),
     ("discussion", &["discussion"]),
@@ -16,6 +16,7 @@ const KINDS: [(&str, &[&str]); 8] = [
     ("organization", &["organization"]),
     ("config", &["config"]),
     ("tokens", &["tokens"]),
+    ("mcp-servers", &["mcp-servers"]),
 ];
 
 fn root() -> &'static Path {

@@ -129,6 +129,7 @@ impl Search<'_> {
             }
             Some(FileKind::Config) => defs::parse_config(source).1,
             Some(FileKind::Tokens) => defs::parse_tokens(source).1,
+            Some(FileKind::McpServers) => defs::parse_mcp_servers(source).1,
             None => unrecognised(source, stem),
         }
     }

@@ -10,7 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        CronConfig, Diagnostic, Discussion, Employee, Organization, Pipeline, Severity, Source, WebhookConfig,
+        CronConfig, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity, Source,
+        WebhookConfig,
     },
 };
 
@@ -27,6 +28,8 @@ pub struct Snapshot {
     pub organization: Arc<Organization>,
     /// `.crew/webhook.yaml`, when it is there; one that has errors counts as it was read last without.
     pub webhook: Option<Arc<WebhookConfig>>,
+    /// `.crew/mcp_servers.yaml`; none when it is not there or has errors.
+    pub mcp_servers: Arc<McpServers>,
     /// `.crew/cron.yaml` and the schedules that were added while a server ran, likewise.
     pub cron: Option<Arc<CronConfig>>,
     /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.

@@ -5,6 +5,7 @@ use super::{
     cron::parse_cron,
     diagnostic::{Diagnostic, Source},
     discussion::parse_discussion,
+    mcp_servers::parse_mcp_servers,
     organization::parse_organization,
     pipeline::parse_pipeline,
     tokens::parse_tokens,
@@ -29,11 +30,13 @@ pub enum FileKind {
     Config,
     /// A file of tokens.
     Tokens,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 14] = [
+    const SIGNS: [(&'static str, Self); 15] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -48,15 +51,17 @@ impl FileKind {
         ("prices", Self::Config),
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
+        ("servers", Self::McpServers),
     ];
 
     /// Names of files that tell it where the keys do not.
-    const NAMES: [(&'static str, Self); 5] = [
+    const NAMES: [(&'static str, Self); 6] = [
         ("webhook.yaml", Self::Webhook),
         ("cron.yaml", Self::Cron),
         ("organization.yaml", Self::Organization),
         ("config.yaml", Self::Config),
         ("tokens.yaml", Self::Tokens),
+        ("mcp_servers.yaml", Self::McpServers),
     ];
 
     /// What `source` defines, if its keys or else its name tell that.
@@ -89,6 +94,7 @@ impl FileKind {
             Self::Organization => told(parse_organization(source)),
             Self::Config => told(parse_config(source)),
             Self::Tokens => told(parse_tokens(source)),
+            Self::McpServers => told(parse_mcp_servers(source)),
         }
     }
 
@@ -102,6 +108,7 @@ impl FileKind {
             Self::Organization => "organization",
             Self::Config => "config",
             Self::Tokens => "tokens",
+            Self::McpServers => "mcp-servers",
         }
     }
 }

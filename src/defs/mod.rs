@@ -13,6 +13,7 @@ mod emit;
 mod employee;
 mod front_matter;
 mod kind;
+mod mcp_servers;
 mod organization;
 mod pipeline;
 mod reader;
@@ -39,6 +40,7 @@ pub use employee::{
     variable_name,
 };
 pub use kind::FileKind;
+pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
     parse_organization,

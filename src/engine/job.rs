@@ -296,11 +296,15 @@ impl Crew {
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));
         let limited = job.steps.budget().is_limited();
+        let tools = match self.toolbox() {
+            Some(toolbox) => toolbox.offered(job).await,
+            None => Vec::new(),
+        };
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
             system,
             messages: job.before.iter().cloned().chain([last]).collect(),
-            tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
+            tools,
             max_tokens: employee.max_tokens.or(limited.then_some(BUDGETED_TOKENS)),
             temperature: employee.temperature,
             thinking: employee.thinking,

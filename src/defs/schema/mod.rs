@@ -6,6 +6,7 @@
 mod config;
 mod discussion;
 mod employee;
+mod mcp_servers;
 mod organization;
 mod piece;
 mod pipeline;
@@ -36,11 +37,13 @@ pub enum SchemaKind {
     Config,
     /// A file of tokens.
     Tokens,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Employee,
         Self::Pipeline,
         Self::Discussion,
@@ -49,6 +52,7 @@ impl SchemaKind {
         Self::Organization,
         Self::Config,
         Self::Tokens,
+        Self::McpServers,
     ];
 
     /// The word it is asked for by.
@@ -62,6 +66,7 @@ impl SchemaKind {
             Self::Organization => "organization",
             Self::Config => "config",
             Self::Tokens => "tokens",
+            Self::McpServers => "mcp-servers",
         }
     }
 
@@ -86,6 +91,7 @@ impl SchemaKind {
             Self::Organization => of::<organization::Organization>("Organization"),
             Self::Config => of::<config::Config>("Configuration"),
             Self::Tokens => of::<tokens::Tokens>("Tokens"),
+            Self::McpServers => of::<mcp_servers::McpServers>("MCP servers"),
         }
     }
 }

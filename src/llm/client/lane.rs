@@ -5,21 +5,18 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::{
-    Inner, Settings,
-    breaker::{self, Breaker, Pass},
-    retry,
-    telling::Teller,
-    transport::Target,
-};
+use super::{Inner, Settings, retry, telling::Teller, transport::Target};
 use crate::{
-    base::clock::Stopwatch,
+    base::{Breaker, Pass, clock::Stopwatch},
     llm::{
         Choice, Error, Reply, Request, echo,
         provider::{CUSTOM, Provider},
         wire::{self, Form, HttpParts},
     },
 };
+
+/// Transient failures in a row after which a provider is left alone.
+const FAILURES: u32 = 5;
 
 /// Most servers that lanes are kept for; with more, all of them begin anew, as nothing but their rests is lost.
 const MOST_LANES: usize = 256;
@@ -59,14 +56,14 @@ impl Lane {
         Self {
             provider: Arc::clone(&provider.id),
             turns: Semaphore::new(turns(provider.max_concurrent.unwrap_or(settings.max_concurrent))),
-            breaker: Breaker::new(settings.rest),
+            breaker: Breaker::new(FAILURES, settings.rest),
         }
     }
 
     fn admit(&self, now: Duration) -> Result<Pass<'_>, Error> {
         self.breaker.admit(now).map_err(|wait| Error::Resting {
             provider: Arc::clone(&self.provider),
-            failures: breaker::FAILURES,
+            failures: FAILURES,
             wait,
         })
     }

@@ -1,6 +1,5 @@
 //! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
-mod breaker;
 mod lane;
 mod retry;
 mod telling;
