@@ -19,6 +19,7 @@ mod mcp;
 mod measures;
 mod models;
 mod pipelines;
+mod rest;
 mod schemas;
 mod serve;
 mod stream;
