@@ -40,7 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),
     ("reqwest", &["llm/client", "engine/outbound"]),
-    ("ipnet", &["base/reach.rs"]),
+    ("ipnet", &["base/reach.rs", "web/address.rs"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),

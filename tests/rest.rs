@@ -70,7 +70,7 @@ async fn a_task_is_told_step_by_step_and_goes_on_where_it_was_lost() {
     let told = events(&whole.text);
     let steps: Vec<_> =
         told.iter().filter(|(_, name, _)| name == "step").map(|(_, _, step)| step["step"].clone()).collect();
-    assert_eq!(steps, [json!("one"), json!("two")]);
+    assert_eq!(steps, [json!("0:one"), json!("1:two")]);
     let (last, name, end) = told.last().unwrap();
     assert_eq!((name.as_str(), &end["status"]), ("status", &json!("completed")));
     assert!(end["result"].is_object(), "{end}");
@@ -79,7 +79,7 @@ async fn a_task_is_told_step_by_step_and_goes_on_where_it_was_lost() {
         async |id: &str| server.send(server.request(Method::GET, &path).header("last-event-id", id)).await;
     let (first, ..) = told.iter().find(|(_, name, _)| name == "step").unwrap();
     let rest = events(&after(first).await.text);
-    assert!(rest.iter().all(|(_, _, data)| data["step"] != "one"), "{rest:?}");
+    assert!(rest.iter().all(|(_, _, data)| data["step"] != "0:one"), "{rest:?}");
     assert_eq!(rest.last(), told.last());
     assert_eq!(after(last).await.status, 204);
     assert_eq!(events(&after("nonsense").await.text).last(), told.last());

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -71,16 +71,20 @@ impl Known {
 
 /// How a task stands; with what came of it, once it has ended.
 fn status(task: &Task) -> Value {
-    let mut told = json!({"task_id": task.task_id, "status": task.status, "attempts": task.attempts});
+    let mut told = Map::new();
+    let mut tell = |name: &str, value: Value| told.insert(name.to_owned(), value);
+    tell("task_id", json!(task.task_id));
+    tell("status", json!(task.status));
+    tell("attempts", json!(task.attempts));
     if task.status == Status::AwaitingApproval {
-        told["waiting"] = json!(task.waiting);
+        tell("waiting", json!(task.waiting));
     }
     if task.status.is_final() {
-        told["result"] = json!(task.result);
-        told["error"] = json!(task.error);
-        told["completed_at"] = json!(task.completed_at);
+        tell("result", json!(task.result));
+        tell("error", json!(task.error));
+        tell("completed_at", json!(task.completed_at));
     }
-    told
+    Value::Object(told)
 }
 
 /// One client that follows.

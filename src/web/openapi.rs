@@ -20,6 +20,7 @@ use crate::{tasks::Task, tools::Registry};
 const PAGE: &str = include_str!("docs.html");
 
 /// What can be asked of a path.
+#[derive(Clone, Copy)]
 pub(super) struct Operation {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
@@ -146,12 +147,13 @@ pub(super) async fn page() -> Response {
     (headers, PAGE).into_response()
 }
 
-/// The document: OpenAPI 3.1, whose schemas are those of JSON Schema 2020-12.
+/// The document in version 3.1, whose schemas are those of JSON Schema 2020-12.
 fn describe(tools: &Registry) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in OPERATIONS {
-        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
-        path[operation.method] = operation.describe();
+        if let Value::Object(path) = paths.entry(operation.path).or_insert_with(|| json!({})) {
+            path.insert(operation.method.to_owned(), operation.describe());
+        }
     }
     for spec in tools.specs() {
         let call = json!({
@@ -206,26 +208,27 @@ impl Operation {
             }
             Gives::Text(media) => json!({media: {"schema": {"type": "string"}}}),
         };
-        let mut told = json!({
-            "summary": self.summary,
-            "operationId": format!("{}{name}", self.method),
-            "tags": [tag.unwrap_or("server")],
-            "responses": answers(&content, self.also),
-        });
-        if let Some(scope) = self.scope {
-            told["description"] =
-                format!("Needs a token with the scope `{scope}`, where tokens are needed.").into();
-        } else {
-            told["security"] = json!([]);
-        }
+        let mut told = Map::new();
+        let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
+        tell("summary", self.summary.into());
+        tell("operationId", format!("{}{name}", self.method).into());
+        tell("tags", json!([tag.unwrap_or("server")]));
+        match self.scope {
+            Some(scope) => {
+                let needs = format!("Needs a token with the scope `{scope}`, where tokens are needed.");
+                tell("description", needs.into())
+            }
+            None => tell("security", json!([])),
+        };
         let parameters = self.parameters();
         if !parameters.is_empty() {
-            told["parameters"] = parameters.into();
+            tell("parameters", parameters.into());
         }
         if let Takes::Object(name) = self.takes {
-            told["requestBody"] = body(&json!({"$ref": format!("#/components/schemas/{name}")}));
+            tell("requestBody", body(&json!({"$ref": format!("#/components/schemas/{name}")})));
         }
-        told
+        tell("responses", answers(&content, self.also));
+        Value::Object(told)
     }
 
     fn parameters(&self) -> Vec<Value> {
@@ -267,22 +270,21 @@ fn body(schema: &Value) -> Value {
 
 /// The answers of an operation; whatever is not listed is an error in the one form.
 fn answers(content: &Value, also: &[&str]) -> Value {
-    let mut answers = json!({
-        "200": {"description": "It was done.", "content": content},
-        "default": {"description": "It was not done.", "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}},
-    });
+    let error = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}});
+    let accepted = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Object"}}});
+    let mut answers = Map::new();
+    let mut add = |status: &str, answer: Value| answers.insert(status.to_owned(), answer);
+    add("200", json!({"description": "It was done.", "content": content}));
     for status in also {
-        answers[*status] = match *status {
-            "202" => {
-                json!({"description": "It was accepted and goes on; `Location` tells where.", "content": {
-                "application/json": {"schema": {"type": "object"}}}})
-            }
+        let answer = match *status {
+            "202" => json!({"description": "It goes on; `Location` tells where.", "content": accepted}),
             "204" => json!({"description": "There is nothing left to tell."}),
             _ => json!({"description": "Not now.", "content": content}),
         };
+        add(status, answer);
     }
-    answers
+    add("default", json!({"description": "It was not done.", "content": error}));
+    Value::Object(answers)
 }
 
 fn run_request() -> Value {

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::State;
 
@@ -43,8 +43,11 @@ pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
             "definitions": if broken == 0 { "ok".to_owned() } else { format!("{broken} cannot be used; `knowlyr-crew check` shows them") },
         },
     });
-    if shown && broken > 0 {
-        answer["findings"] = json!(definitions);
+    if let Value::Object(answer) = &mut answer
+        && shown
+        && broken > 0
+    {
+        answer.insert("findings".to_owned(), json!(definitions));
     }
     (code, Json(answer)).into_response()
 }
