@@ -44,7 +44,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rustix", &["tools/bench/external/process.rs"]),
     ("html2text", &["tools/bench/web.rs"]),
     ("encoding_rs", &["tools/bench/web.rs"]),
-    ("ipnet", &["base/reach.rs"]),
+    ("ipnet", &["base/reach.rs", "web/address.rs"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),

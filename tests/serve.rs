@@ -317,7 +317,7 @@ async fn a_key_makes_one_task_of_two_requests() {
     assert_eq!(first["status"], "pending");
     let second = order("tea").await.status(200);
     assert_eq!((&second["task_id"], &second["duplicate"]), (&first["task_id"], &json!(true)));
-    order("milk").await.problem(409, "conflict");
+    order("milk").await.problem(422, "idempotency-key-reused");
     assert_eq!(server.tasks().await.len(), 1);
     let bad = server.request(Method::POST, "/run/employee/writer").header("idempotency-key", "a b");
     server.send(bad.json(&json!({"args": {"topic": "tea"}}))).await.problem(400, "invalid-request");

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
-    defs::{SecretRef, WebhookConfig},
+    defs::{SecretRef, Severity, WebhookConfig},
     engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler},
     tasks::{NewTask, Task},
     tools,
-    web::{self, webhook},
+    web::{self, Readiness, webhook},
 };
 
 /// The crew, its schedules, and the secrets that deliveries are signed with.
@@ -90,6 +90,20 @@ impl web::Runs for Runs {
 
     fn measures(&self) -> String {
         self.measures.render()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Readiness> {
+        Box::pin(async move {
+            let definitions = self.crew.definitions().await;
+            let broken =
+                definitions.findings.iter().filter(|found| found.diagnostic.severity == Severity::Error);
+            let definitions = broken.map(|found| found.diagnostic.to_string()).collect();
+            let journal = super::office::journal(self.crew.root());
+            let tried = tokio::task::spawn_blocking(move || {
+                std::fs::OpenOptions::new().append(true).open(journal).err().map(|error| error.to_string())
+            });
+            Readiness { tasks: tried.await.unwrap_or_else(|error| Some(error.to_string())), definitions }
+        })
     }
 
     fn cron_status(&self) -> Value {

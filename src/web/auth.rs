@@ -13,7 +13,7 @@ use super::{Access, Problem, Resource, brake::Brake, rate, resource, trace, webh
 use crate::{defs::Scope, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
-const OPEN: [&str; 2] = ["/health", "/webhook/github"];
+const OPEN: [&str; 5] = ["/health", "/healthz", "/readyz", "/docs", "/webhook/github"];
 
 /// Who may pass, and what the others are told.
 #[derive(Debug, Clone)]

@@ -63,7 +63,7 @@ impl Budgets {
 
     fn of(&self, path: &str) -> Option<&Budget> {
         match path {
-            "/metrics" => None,
+            "/metrics" | "/metrics/prometheus" => None,
             path if auth::is_delivery(path) => self.deliveries.as_ref(),
             _ => self.requests.as_ref(),
         }

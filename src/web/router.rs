@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, again, approve, auth, cors, cost,
+    State, again, approve, auth, cors, cost, events,
     load::{self, Load},
-    origin, problem,
+    openapi, origin, problem,
     rate::{self, Budgets},
-    resource, run, status, task,
+    ready, resource, run, status, task, tools,
     trace::{self, Refusals},
     webhook,
 };
@@ -47,6 +47,9 @@ pub fn router(state: State, mounted: Router) -> Router {
         .layer(CatchPanicLayer::custom(problem::panicked));
     let probes = Router::new()
         .route("/health", get(status::health))
+        .route("/healthz", get(ready::healthz))
+        .route("/readyz", get(ready::readyz))
+        .with_state(state.clone())
         .method_not_allowed_fallback(problem::no_method)
         .layer(ServiceBuilder::new().layer(middleware::from_fn(trace::quiet)).layer(option_layer(cors)));
     own(state)
@@ -67,7 +70,41 @@ fn own(state: State) -> Router {
             .fold(Router::new(), |router, path| router.route(path, get(resource::metadata)))
             .with_state(resource)
     });
-    Router::new()
+    routes().router.with_state(state).merge(metadata.unwrap_or_default())
+}
+
+/// Routes, and the list of their paths: what is described has to be what there is.
+struct Routes {
+    router: Router<State>,
+    #[cfg(test)]
+    paths: Vec<&'static str>,
+}
+
+impl Routes {
+    fn new() -> Self {
+        Self {
+            router: Router::new(),
+            #[cfg(test)]
+            paths: Vec::new(),
+        }
+    }
+
+    fn route(mut self, path: &'static str, method: MethodRouter<State>) -> Self {
+        self.router = self.router.route(path, method);
+        #[cfg(test)]
+        self.paths.push(path);
+        self
+    }
+}
+
+/// The paths of the routes.
+#[cfg(test)]
+pub(super) fn paths() -> Vec<&'static str> {
+    routes().paths
+}
+
+fn routes() -> Routes {
+    Routes::new()
         .route("/metrics", get(status::metrics))
         .route("/metrics/prometheus", get(status::prometheus))
         .route("/cron/status", get(status::cron))
@@ -85,6 +122,13 @@ fn own(state: State) -> Router {
         .route("/tasks/{id}/fork", post(again::fork))
         .route("/webhook/github", post(webhook::github))
         .route("/webhook/openclaw", post(webhook::openclaw))
-        .with_state(state)
-        .merge(metadata.unwrap_or_default())
+        .route("/tasks/{id}/events", get(events::follow))
+        .route("/api/tools", get(tools::list))
+        .route("/api/tools/{name}", post(tools::call))
+        .route("/api/employees", get(tools::employees))
+        .route("/api/employees/{name}", get(tools::employee))
+        .route("/api/pipelines", get(tools::pipelines))
+        .route("/api/discussions", get(tools::discussions))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(openapi::page))
 }

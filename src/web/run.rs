@@ -118,7 +118,11 @@ pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Pro
         && let Some(task) = state.tasks.get(&submitted.id)
         && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
     {
-        return Err(Problem::conflict("this `Idempotency-Key` was used for a different request"));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "this `Idempotency-Key` was used for a different request",
+        ));
     }
     Ok(submitted)
 }
@@ -141,7 +145,10 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
 /// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled. One
 /// that waits for an approval is answered with 202: nobody is kept waiting for a person.
 pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
-    let task = state.tasks.settled(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
+    let settled = tokio::time::timeout(state.limits.request_time, state.tasks.settled(id)).await;
+    // What takes longer than a request may goes on without its caller.
+    let task = settled.unwrap_or_else(|_| state.tasks.get(id));
+    let task = task.ok_or_else(|| Problem::not_found("task not found"))?;
     let status = match task.status {
         Status::Completed => StatusCode::OK,
         Status::Failed => StatusCode::BAD_GATEWAY,

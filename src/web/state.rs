@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::{Access, Limits, Resource, webhook};
+use super::{Access, Limits, Readiness, Resource, webhook};
 use crate::{
     base::HostNames,
     engine::{Again, Anew, Changes, Live, Order},
@@ -39,6 +41,9 @@ pub trait Runs: Send + Sync {
     /// What deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
 
+    /// Whether work can be accepted, and what is in its way.
+    fn readiness(&self) -> BoxFuture<'_, Readiness>;
+
     /// How the schedules stand, as `GET /cron/status` shows it.
     fn cron_status(&self) -> Value;
 
@@ -59,6 +64,12 @@ pub struct State {
     pub meter: Arc<Meter>,
     /// Who may call.
     pub access: Access,
+    /// What can be called by name.
+    pub tools: Arc<tools::Registry>,
+    /// Places for streams of events.
+    pub streams: Arc<Semaphore>,
+    /// Fires when the program is to end.
+    pub stopping: CancellationToken,
     /// How much is accepted.
     pub limits: Arc<Limits>,
     /// Who issues tokens for this server, for clients to find out.

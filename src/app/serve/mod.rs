@@ -4,7 +4,7 @@ use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
     Environment, Journal, Limiting, Settings, config,
@@ -20,7 +20,7 @@ use crate::{
     catalog::Finding,
     engine::Scheduler,
     mcp,
-    tools::Office,
+    tools::{self, Office},
     web,
 };
 
@@ -153,6 +153,9 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),
         access: access.clone(),
+        tools: Arc::new(tools::all(&office)),
+        streams: Arc::new(Semaphore::new(limits.streams)),
+        stopping: tracker.stopping().clone(),
         limits: Arc::clone(&limits),
         resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),

@@ -63,6 +63,10 @@ impl Runs for Pretence {
         self.webhook.clone()
     }
 
+    fn readiness(&self) -> BoxFuture<'_, Readiness> {
+        Box::pin(async { Readiness::default() })
+    }
+
     fn cron_status(&self) -> Value {
         json!({"enabled": false, "schedules": []})
     }
@@ -187,6 +191,9 @@ impl Stage {
                 Access::guarded(tokens)
             }),
             limits: Arc::default(),
+            tools: Arc::new(tools::Registry::new()),
+            streams: Arc::new(Semaphore::new(2)),
+            stopping: tokio_util::sync::CancellationToken::new(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
