@@ -34,6 +34,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jsonrpsee", &["mcp/rpc.rs"]),
     ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests", "engine/outbound/tests.rs"]),
     ("clap", &["cli"]),
+    ("similar", &["llm/tape.rs", "cli/test.rs"]),
     ("annotate_snippets", &["cli/render"]),
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),

@@ -18,6 +18,7 @@ mod mcp;
 mod measures;
 mod models;
 mod pipelines;
+mod recordings;
 mod schemas;
 mod serve;
 mod stream;

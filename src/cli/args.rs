@@ -67,11 +67,13 @@ pub(super) enum Command {
     /// Show one employee
     Show(ShowArgs),
     /// Print the prompt of an employee, or with --execute have its model do the work
-    Run(RunArgs),
+    Run(super::run::RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
+    /// Play recorded runs with the network off, and tell what differs
+    Test(super::test::TestArgs),
     /// List and show discussions, and print their prompts
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie
@@ -321,32 +323,6 @@ pub(super) struct ShowArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RunArgs {
-    /// Name or trigger
-    pub(super) name: String,
-    /// Values for its arguments, in their order
-    pub(super) args: Vec<String>,
-    /// A value by name: --arg target=src/main.rs
-    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
-    pub(super) named: Vec<(String, String)>,
-    /// Print the instructions alone, without the heading that says who the employee is
-    #[arg(long, conflicts_with = "execute")]
-    pub(super) raw: bool,
-    /// File to write the prompt or the answer to, in place of printing it
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Call the model
-    #[arg(short = 'x', long)]
-    pub(super) execute: bool,
-    /// With --execute: print the answer when it is complete, not while it comes in
-    #[arg(long)]
-    pub(super) no_stream: bool,
-    /// Model to use in place of the employee's own
-    #[arg(long)]
-    pub(super) model: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct PipelineArgs {
     #[command(subcommand)]
     pub(super) command: PipelineCommand,
@@ -399,6 +375,9 @@ pub(super) struct PipelineRunArgs {
     /// Model to use in place of every other choice
     #[arg(long)]
     pub(super) model: Option<String>,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(super) record: Option<PathBuf>,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {
