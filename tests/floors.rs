@@ -36,6 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("governor", &["web"]),
     ("tower_http", &["web"]),
     ("clap", &["cli"]),
+    ("similar", &["llm/tape.rs", "cli/test.rs"]),
     ("annotate_snippets", &["cli/render"]),
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),

@@ -24,6 +24,7 @@ mod measures;
 mod models;
 mod money;
 mod pipelines;
+mod recordings;
 mod rest;
 mod schemas;
 mod serve;

@@ -10,7 +10,7 @@ use super::project::{self, ConfigError};
 use crate::{
     base::{Secret, reach::Allowed},
     defs::Config,
-    engine::Models,
+    engine::{Models, Still},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -37,6 +37,15 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
     }
 
+    /// The values of all variables whose names say that they are secret.
+    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            ["_KEY", "_TOKEN", "_SECRET", "_PASS", "_PASSWORD"].iter().any(|end| name.ends_with(end))
+        };
+        self.0.iter().filter(move |(name, _)| is_secret(name)).filter_map(|(_, value)| Secret::new(value))
+    }
+
     /// The same as a secret.
     pub fn secret(&self, name: &str) -> Option<Secret> {
         self.get(name).and_then(Secret::new)
@@ -60,6 +69,8 @@ pub struct Settings {
     pub outbound: Vec<Allowed>,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
+    /// The moment that all work is done at; that of the clock when absent.
+    pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
 }
@@ -105,6 +116,7 @@ impl Settings {
             },
             outbound: project::allowed(&config.outbound),
             tasks,
+            still: None,
             user_employees: user_employees(env),
         }
     }

@@ -10,6 +10,7 @@ mod news;
 mod office;
 mod pipes;
 mod project;
+mod recording;
 mod runs;
 mod sample;
 mod serve;
@@ -25,6 +26,7 @@ pub use library::meeting::{
 pub use limits::{LimitError, Limiting};
 pub use office::{Journal, journal, open};
 pub use project::ConfigError;
+pub use recording::{RECORDINGS, Recorded, folded};
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;

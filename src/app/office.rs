@@ -40,8 +40,11 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
-    let crew =
-        Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
+    let crew = Arc::new(
+        Crew::new(catalog, client, settings.models)
+            .with_outbound(Outbound::new(settings.outbound))
+            .standing(settings.still),
+    );
     let opener = Opener {
         path: self::journal(root),
         journal,

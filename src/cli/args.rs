@@ -73,6 +73,8 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
+    /// Play recorded runs with the network off, and tell what differs
+    Test(super::test::TestArgs),
     /// List schedules, print when they run next, or run one now
     Cron(super::cron::CronArgs),
     /// Tell what finished work has cost
@@ -362,6 +364,9 @@ pub(super) struct PipelineRunArgs {
     pub(super) model: Option<String>,
     #[command(flatten)]
     pub(super) limits: super::budget::Limits,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(super) record: Option<PathBuf>,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {

@@ -21,6 +21,7 @@ mod schema;
 mod serve;
 mod show;
 mod task;
+mod test;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -81,6 +82,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,
             Command::Cron(args) => cron::cron(&cli.global, args, env).await,
+            Command::Test(args) => test::test(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),

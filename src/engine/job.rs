@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::ControlFlow};
 
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::{
     Answer, Crew, Error, Gave,
@@ -270,8 +271,13 @@ impl Crew {
     async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<Used, Error> {
         let offered = request.tools.iter().any(|tool| tool.name == call.name);
         let work = async {
-            let given = match self.toolbox() {
-                Some(toolbox) if offered => toolbox.call(job, call).await,
+            let tape = self.llm().tape();
+            // What an employee does to whom work is handed has exchanges of its own.
+            let tape = tape.filter(|_| !self.toolbox().is_some_and(|toolbox| toolbox.hands_on(&call.name)));
+            let asked = || json!({"tool": call.name, "arguments": call.arguments});
+            let given = match (tape.filter(|tape| tape.plays()), self.toolbox()) {
+                (Some(tape), _) => played(tape.play(&request.account, asked())),
+                (None, Some(toolbox)) if offered => toolbox.call(job, call).await,
                 _ => Err(format!("there is no tool `{}`", call.name)),
             };
             // The model must not be told of it, as it cannot do better.
@@ -281,6 +287,9 @@ impl Crew {
             let is_error = given.is_err();
             let Gave { text, usage, cost_usd } = given.unwrap_or_else(Gave::from);
             let text = truncate(&text, RESULT_CHARS);
+            if let Some(tape) = tape.filter(|tape| !tape.plays()) {
+                tape.record(&request.account, asked(), json!({"text": text, "is_error": is_error}));
+            }
             let result = ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error };
             Ok(Used { result, usage, cost_usd })
         };
@@ -324,6 +333,13 @@ fn for_readers(reply: &Reply) -> Result<String, Error> {
         return Err(Error::Thoughts { model: reply.model.clone(), cut: reply.finish == Finish::Length });
     }
     Ok(text)
+}
+
+/// What a tool gave when it was recorded.
+fn played(given: Option<Value>) -> Result<Gave, String> {
+    let given = given.ok_or("the call is not recorded")?;
+    let text = given.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if given.get("is_error") == Some(&Value::Bool(true)) { Err(text) } else { Ok(text.into()) }
 }
 
 /// Does `work` as a step that is recorded if `keep` says so, unless that was done before, and keeps the kind of its error.

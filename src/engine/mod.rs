@@ -54,6 +54,7 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
+pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};

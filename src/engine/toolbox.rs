@@ -27,6 +27,9 @@ pub trait Toolbox: Send + Sync {
     /// The tools `job`'s employee has declared and may use, for its model to choose from.
     fn offered<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, Vec<ToolSpec>>;
 
+    /// Whether a tool has another employee work here and now: that work has exchanges of its own.
+    fn hands_on(&self, name: &str) -> bool;
+
     /// Calls a tool. What it gives is for the model: so is what goes wrong, told in a way that it can do better.
     ///
     /// `job` is the work within the work: what the tool does as steps of the task is recorded under its name.

@@ -117,6 +117,18 @@ pub enum Error {
         /// How long it is still left alone.
         wait: Duration,
     },
+    /// The run is played from a recording, in which the call failed.
+    #[error("{message}")]
+    Recorded {
+        /// What it failed with then.
+        message: String,
+    },
+    /// The run is played from a recording that does not hold the call; nothing was sent.
+    #[error("employee `{who}` asks what is not recorded")]
+    Unrecorded {
+        /// Who asks.
+        who: String,
+    },
     /// Neither the model nor the one that was to stand in for it answered.
     #[error("{}; the fallback `{model}` failed too: {}", Told(primary), Told(fallback))]
     Both {
@@ -146,7 +158,7 @@ impl fmt::Display for Told<'_> {
 
 impl Error {
     /// A name from a closed set, for metrics: `context_length`, `content_filter`, `quota` and otherwise `HTTP_<status>`,
-    /// `timeout`, `connection`, `malformed`, `missing_key`, `invalid_key`, `address`, `unknown_model`, `resting`. Of two errors, that of the model asked for first.
+    /// `timeout`, `connection`, `malformed`, `missing_key`, `invalid_key`, `address`, `unknown_model`, `resting`, `recorded`. Of two errors, that of the model asked for first.
     pub fn class(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "unknown_model".to_owned(),
@@ -161,6 +173,7 @@ impl Error {
             Self::Timeout { .. } | Self::Stalled { .. } => "timeout".to_owned(),
             Self::Malformed { .. } => "malformed".to_owned(),
             Self::Resting { .. } => "resting".to_owned(),
+            Self::Recorded { .. } | Self::Unrecorded { .. } => "recorded".to_owned(),
             Self::Both { primary, .. } => primary.class(),
         }
     }

@@ -249,6 +249,14 @@ impl Provider {
         }
     }
 
+    /// Its key, when it is set.
+    pub fn secret(&self) -> Option<&Secret> {
+        match &self.endpoint.as_ref()?.key {
+            Key::Needed { secret, .. } => secret.as_ref(),
+            Key::None => None,
+        }
+    }
+
     /// The name `model` has at the provider.
     pub(super) fn name_there<'m>(&self, model: &'m str) -> &'m str {
         let cut = || self.prefixes.iter().find_map(|prefix| strip_prefix(model, prefix));

@@ -19,7 +19,7 @@ use self::{
     transport::{Limits, Target, Transport},
 };
 use super::{
-    Choice, Error, Event, Reply, Request, Usage, estimate,
+    Choice, Error, Event, Reply, Request, Tape, Usage, estimate,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
     provider::Providers,
@@ -33,6 +33,8 @@ pub struct Settings {
     pub providers: Providers,
     /// What models cost.
     pub prices: Prices,
+    /// What calls are recorded on or played from; none in ordinary work.
+    pub tape: Option<Tape>,
     /// For one connection, TLS included. 10 s.
     pub connect_timeout: Duration,
     /// Until the first bytes of an answer that is told while it comes in. 60 s.
@@ -58,6 +60,7 @@ impl Default for Settings {
         Self {
             providers: Providers::default(),
             prices: Prices::default(),
+            tape: None,
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(1),
@@ -118,12 +121,20 @@ impl Client {
         &self.0.meter
     }
 
+    /// What calls are recorded on or played from.
+    pub fn tape(&self) -> Option<&Tape> {
+        self.0.settings.tape.as_ref()
+    }
+
     /// Whether a call of `model` could be sent: it is served, and its key and address are set and usable.
     /// Sends and counts nothing.
     ///
     /// # Errors
     /// The error [`Client::complete`] would fail with before sending anything.
     pub fn check(&self, choice: &Choice) -> Result<(), Error> {
+        if self.tape().is_some_and(Tape::plays) {
+            return Ok(());
+        }
         Target::of(&*self.0.settings.providers.chosen(choice)?, &choice.model).map(drop)
     }
 
@@ -181,8 +192,23 @@ impl Client {
 }
 
 impl Inner {
+    /// Asks as [`Inner::send`] does, or plays what is recorded: then nothing leaves the machine.
+    async fn ask(&self, request: &Request, teller: Option<&mut Teller>) -> Result<Reply, Error> {
+        let Some(tape) = &self.settings.tape else { return self.send(request, teller).await };
+        if !tape.plays() {
+            let outcome = self.send(request, teller).await;
+            tape.record_call(request, &outcome);
+            return outcome;
+        }
+        let reply = tape.play_call(request)?;
+        if let Some(teller) = teller {
+            teller.tell(reply.said.text.clone()).await;
+        }
+        Ok(reply)
+    }
+
     /// Asks the model of `request` and then, if need be, its fallback.
-    async fn ask(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
+    async fn send(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
         let error = match self.charge(request, teller.as_deref_mut()).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,

@@ -125,6 +125,10 @@ impl Toolbox for Bench {
         Box::pin(self.offer(job))
     }
 
+    fn hands_on(&self, name: &str) -> bool {
+        name == DELEGATE
+    }
+
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
         Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
     }
