@@ -72,6 +72,10 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
+    /// List and show what came of runs
+    Session(super::session::SessionArgs),
+    /// Tell what a run would do and cost, before it is done
+    Plan(super::plan::PlanArgs),
     /// Tell what finished work has cost
     Cost(super::cost::CostArgs),
     /// List and show discussions, and print their prompts

@@ -11,6 +11,7 @@ mod crew;
 mod discussion;
 mod error;
 mod exchange;
+mod forecast;
 mod graph;
 mod ground;
 mod job;
@@ -22,6 +23,7 @@ mod pipeline;
 mod prompt;
 mod run;
 mod schedule;
+mod session;
 mod structured;
 mod surroundings;
 pub mod template_files;
@@ -39,6 +41,7 @@ pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
+pub use forecast::{Forecast, ForecastCost, ForecastModel, ForecastStep, Range};
 pub use graph::mermaid;
 pub use ground::Refusal;
 pub use job::Job;
@@ -49,6 +52,7 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
 pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use session::{SessionFilter, SessionRow, session, sessions};
 pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
@@ -79,6 +83,12 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
-        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+        let crew = Arc::clone(&self.crew);
+        let work = (self.run)(Arc::clone(&crew), Arc::clone(&task), steps.clone());
+        Box::pin(async move {
+            let ended = work.await;
+            session::record(&crew, &task, &steps, &ended).await;
+            ended
+        })
     }
 }

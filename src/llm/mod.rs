@@ -11,7 +11,7 @@ mod provider;
 mod types;
 mod wire;
 
-pub use client::{Client, Estimate, Settings};
+pub use client::{Client, Estimate, Served, Settings};
 pub use error::Error;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};

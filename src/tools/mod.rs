@@ -11,6 +11,7 @@ mod detached;
 mod discussion;
 mod employee;
 mod error;
+mod forecast;
 mod office;
 mod pipeline;
 mod project;
@@ -48,6 +49,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(discussion::ListDiscussions(office.clone()));
     tools.add(discussion::RunDiscussion(office.clone()));
     tools.add(project::DetectProject(office.clone()));
+    tools.add(forecast::PlanRun(office.clone()));
     tools.add(cost::GetCostSummary(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

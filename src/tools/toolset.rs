@@ -23,6 +23,7 @@ pub const TOOLSETS: [(&str, &[&str]); 5] = [
     (
         "tasks",
         &[
+            "plan_run",
             "get_cost_summary",
             "get_task",
             "list_tasks",
