@@ -95,3 +95,27 @@ fn rules_and_dashboards_ask_for_what_there_is() {
         }
     }
 }
+
+/// One id leads from the request that starts a task through all that is logged about it.
+#[tokio::test]
+async fn one_trace_leads_from_a_request_to_the_call_of_a_model() {
+    let model = FakeModel::answering(|_| Ok("done".to_owned())).await;
+    let project = Project::small("claude-test");
+    let [key, url] = model.env();
+    let server =
+        Server::start(&project, &[], &[key, url, ("CREW_LOG", "debug"), ("CREW_LOG_FORMAT", "json")]);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let request = server
+        .request(reqwest::Method::POST, "/run/employee/writer")
+        .header("traceparent", format!("00-{trace}-00f067aa0ba902b7-01"))
+        .json(&json!({"args": {"topic": "tides"}}));
+    let reply = server.send(request).await;
+    assert_eq!(reply.header("x-trace-id"), Some(trace));
+    let id = reply.status(202)["task_id"].as_str().unwrap().to_owned();
+    assert_eq!(server.ended(&id).await["trace_id"], trace);
+    let log = server.log();
+    for what in ["request served", "task ended", "llm.call"] {
+        let line = log.lines().find(|line| line.contains(what) && line.contains(trace));
+        assert!(line.is_some(), "no `{what}` under the trace: {log}");
+    }
+}

@@ -90,6 +90,7 @@ impl Record {
             options: Map::new(),
             caller: self.owner,
             idempotency_key: None,
+            trace_id: None,
             origin: None,
             created_at: self.created_at,
             started_at: None,

@@ -8,8 +8,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+<<<<<<< HEAD
 use super::{Code, Spent, Waiting};
 use crate::base::clock;
+=======
+use super::{Code, Waiting};
+use crate::base::{TraceId, clock};
+>>>>>>> main
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
@@ -300,6 +305,9 @@ pub struct Task {
     /// The ended task it does again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<TaskId>,
+    /// The trace of the request that started it, under which its own log lines stand too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// When it was accepted.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
@@ -352,6 +360,7 @@ impl Task {
             caller: new.caller,
             idempotency_key: new.idempotency_key,
             origin,
+            trace_id: Some(TraceId::current().to_string()),
             created_at: clock::now(),
             started_at: None,
             completed_at: None,

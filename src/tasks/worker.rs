@@ -12,7 +12,10 @@ use super::{
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
 };
-use crate::base::clock::{self, Stopwatch};
+use crate::base::{
+    TraceId,
+    clock::{self, Stopwatch},
+};
 
 impl Shared {
     /// One worker: runs until the program is told to stop.
@@ -23,13 +26,16 @@ impl Shared {
                 () = self.tracker.stopping().cancelled() => return,
                 next = self.next() => next,
             };
+            let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
+            let trace = trace.unwrap_or_else(TraceId::generate);
             let span = tracing::info_span!(
                 "task.run",
+                trace_id = %trace,
                 task.id = task.task_id.as_str(),
                 kind = task.kind.as_str(),
                 attempt = task.attempts + 1
             );
-            if self.run(task, cancel).instrument(span).await.is_err() {
+            if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
                 tracing::warn!("a task was interrupted; the next start continues it");
             }
         }

@@ -49,8 +49,6 @@ pub fn all(office: &Office) -> Registry {
     tools.add(discussion::ListDiscussions(office.clone()));
     tools.add(discussion::RunDiscussion(office.clone()));
     tools.add(project::DetectProject(office.clone()));
-    tools.add(forecast::PlanRun(office.clone()));
-    tools.add(cost::GetCostSummary(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
     tools.add(task::ApproveTask(office.clone()));
@@ -58,5 +56,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::ResumeTask(office.clone()));
     tools.add(task::ReplayTask(office.clone()));
     tools.add(task::ForkTask(office.clone()));
+    tools.add(forecast::PlanRun(office.clone()));
+    tools.add(cost::GetCostSummary(office.clone()));
     tools
 }

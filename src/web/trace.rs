@@ -15,7 +15,7 @@ const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(request: Request, next: Next) -> Response {
-    let id = TraceId::generate();
+    let id = begun(&request).unwrap_or_else(TraceId::generate);
     let method = measured(request.method());
     // The template, not the path: paths hold names, and a log is searched by route.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
@@ -43,6 +43,12 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
         response
     };
     id.scope(serve.instrument(span)).await
+}
+
+/// The trace that the caller has begun, if it says so.
+fn begun(request: &Request) -> Option<TraceId> {
+    let header = request.headers().get("traceparent")?.to_str().ok()?;
+    TraceId::of_traceparent(header)
 }
 
 /// The method as a label; whatever is not of HTTP's own is one.

@@ -152,7 +152,7 @@ impl Answer {
         let body = self.json();
         assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
         assert_eq!(body["trace_id"], self.header("x-trace-id"));
-        assert_eq!(self.header("x-trace-id").len(), 16);
+        assert_eq!(self.header("x-trace-id").len(), 32);
         let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["error", "code", "trace_id"]);
         body["error"].as_str().unwrap().to_owned()
