@@ -172,3 +172,76 @@ async fn what_was_spent_is_told_the_same_everywhere() {
     let text = project.run_in(&fake.env(), ["cost", "--by", "trigger"]).success();
     assert!(text.contains("direct   0.000966  2") && text.contains("0.000966 USD in 2 tasks"), "{text}");
 }
+
+#[tokio::test]
+async fn a_plan_tells_calls_and_costs_before_anything_is_done() {
+    let (fake, project) = (poet().await, project(true));
+    project.write(
+        ".crew/pipelines/ways.yaml",
+        "steps:\n  - {id: first, employee: poet, retry: 2}\n  - condition:\n      check: '{prev}'\n      contains: x\n      then: [{employee: poet}]\n  - loop:\n      max_iterations: 3\n      until: {check: '{prev}', contains: ok}\n      steps: [{employee: poet, model: llama-nine}]\n",
+    );
+    project.write(
+        ".crew/config.yaml",
+        "providers:\n  own: {base_url: 'http://127.0.0.1:9/v1', api_key: '${OWN_KEY}', models: [llama]}\n",
+    );
+    let plan = |name: &str| -> Value {
+        let told = project.run_in(&fake.env(), ["plan", name, "--json"]).success();
+        serde_json::from_str(&told).unwrap()
+    };
+    let ways = plan("ways");
+    assert_eq!(ways["calls"], json!({"least": 2, "most": 6}), "{ways}");
+    assert_eq!(ways["secrets"], json!({"ANTHROPIC_API_KEY": true, "OWN_KEY": false}));
+    assert_eq!(ways["models"][1]["address"], "http://127.0.0.1:9/v1");
+    assert_eq!(
+        (&ways["cost"]["high_usd"], &ways["cost"]["unpriced_models"]),
+        (&Value::Null, &json!(["llama-nine"]))
+    );
+    let estimate = plan("three");
+    assert_eq!((&estimate["calls"], &estimate["cost"]["runs"]), (&json!({"least": 3, "most": 3}), &json!(0)));
+    assert!(estimate["cost"]["high_usd"].as_f64() > Some(3.0 * COST), "{estimate}");
+    assert_eq!(fake.bodies().len(), 0);
+    let server = Server::start(&project, &[], &fake.env());
+    server.post("/run/pipeline/three", &json!({"sync": true})).await.status(200);
+    assert_eq!(plan("three")["cost"], json!({"low_usd": 0.000_414, "high_usd": 0.000_414, "runs": 3}));
+    let text = project.run_in(&fake.env(), ["plan", "three"]).success();
+    assert!(
+        text.contains("secret ANTHROPIC_API_KEY: set")
+            && text.contains("cost: 0.000414-0.000414 (3 runs) USD"),
+        "{text}"
+    );
+    let _ = project.run_in(&fake.env(), ["plan", "nobody"]).status(1);
+}
+
+#[tokio::test]
+async fn what_came_of_a_run_is_kept_once_without_prompts_and_values() {
+    let (fake, project) = (poet().await, project(true));
+    project.write(
+        ".crew/sessions/20260101-101010-0a1b2c3d.jsonl",
+        "{\"timestamp\":\"2026-01-01T10:10:10\",\"event\":\"start\",\"session_type\":\"employee\",\"subject\":\"诗人\",\"metadata\":{}}\nbroken\n",
+    );
+    project.write(".crew/memory/secret.jsonl", "{\"event\":\"start\"}\n");
+    let server = Server::start(&project, &[], &fake.env());
+    let order = json!({"sync": true, "args": {"secret": "hunter2"}});
+    let task = server.post("/run/pipeline/three", &order).await.status(200);
+    let id = task["task_id"].as_str().unwrap();
+    let kept = project.read(&format!(".crew/sessions/{id}.jsonl"));
+    assert!(!kept.contains("hunter2") && !kept.contains("Write a poem"), "{kept}");
+    let json = |args: &[&str]| -> Value {
+        serde_json::from_str(&project.run(args.iter().copied()).success()).unwrap()
+    };
+    let events = json(&["session", "show", id, "--json"]);
+    let kinds: Vec<_> =
+        events.as_array().unwrap().iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["start", "message", "message", "message", "end"]);
+    assert_eq!((&events[1]["content"], &events[4]["status"]), (&json!("Roses"), &json!("completed")));
+    assert_eq!(events[4]["metadata"]["cost_usd"], json!(3.0 * COST), "{events}");
+    let rows = json(&["session", "list", "--json"]);
+    assert_eq!((&rows[0]["session_id"], &rows[1]["subject"]), (&json!(id), &json!("诗人")), "{rows}");
+    assert_eq!(json(&["session", "list", "--type", "employee", "--json"]).as_array().unwrap().len(), 1);
+    assert_eq!(json(&["session", "show", "20260101-101010-0a1b2c3d", "--json"]).as_array().unwrap().len(), 1);
+    for id in ["../memory/secret", "nobody", ""] {
+        let told = project.run(["session", "show", id]).status(1);
+        assert!(told.contains("session"), "{told}");
+    }
+    let _ = project.run(["session", "list", "-n", "0"]).status(2);
+}

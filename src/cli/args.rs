@@ -77,6 +77,10 @@ pub(super) enum Command {
     Test(super::test::TestArgs),
     /// List schedules, print when they run next, or run one now
     Cron(super::cron::CronArgs),
+    /// List and show what came of runs
+    Session(super::session::SessionArgs),
+    /// Tell what a run would do and cost, before it is done
+    Plan(super::plan::PlanArgs),
     /// Tell what finished work has cost
     Cost(super::cost::CostArgs),
     /// List and show discussions, print their prompts, or hold them

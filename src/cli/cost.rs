@@ -11,7 +11,7 @@ use crate::{
     app::{self, Environment},
     base::clock,
     engine::{CostQuery, CostSummary},
-    tasks::{self, usd},
+    tasks::{self, Task, usd},
     tools,
 };
 
@@ -43,9 +43,7 @@ enum By {
 pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
-    let journal = app::journal(&global.root());
-    let tasks = tokio::task::spawn_blocking(move || tasks::history(&journal)).await;
-    let tasks = tasks.map_err(anyhow::Error::from)??;
+    let tasks = history(global).await?;
     let summary = CostSummary::of(&tasks, &query, clock::now());
     if global.form() == Form::Json {
         render::json(&summary)?;
@@ -83,4 +81,11 @@ pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> R
         ));
     }
     Ok(Outcome::Done)
+}
+
+/// All tasks of the project, also while a server works on them.
+pub(super) async fn history(global: &Global) -> Result<Vec<Task>, Error> {
+    let journal = app::journal(&global.root());
+    let tasks = tokio::task::spawn_blocking(move || tasks::history(&journal)).await;
+    Ok(tasks.map_err(anyhow::Error::from)??)
 }

@@ -15,10 +15,12 @@ mod lint;
 mod list;
 mod mcp;
 mod pipeline;
+mod plan;
 mod render;
 mod run;
 mod schema;
 mod serve;
+mod session;
 mod show;
 mod task;
 mod test;
@@ -80,6 +82,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
+            Command::Session(args) => session::session(&cli.global, args),
+            Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,
             Command::Cron(args) => cron::cron(&cli.global, args, env).await,
             Command::Test(args) => test::test(&cli.global, args, env).await,

@@ -159,9 +159,12 @@ impl Cost {
 
 /// What the calls of `task` took. Tasks of earlier versions tell it only in their results.
 fn spent(task: &Task) -> Vec<Spent> {
-    let Some(result) = task.result.clone().filter(|_| task.spent.is_empty()) else {
-        return task.spent.clone();
-    };
+    if task.spent.is_empty() { told(task) } else { task.spent.clone() }
+}
+
+/// What each run of an employee in `task` took, as the result tells it.
+pub(super) fn told(task: &Task) -> Vec<Spent> {
+    let Some(result) = task.result.clone() else { return Vec::new() };
     if task.kind == EMPLOYEE_RUN {
         let answer: Option<Answer> = serde_json::from_value(result).ok();
         let of = |answer: Answer| Spent {

@@ -136,6 +136,12 @@ pub enum Error {
         /// How many it called.
         calls: usize,
     },
+    /// No session goes by that id.
+    #[error("there is no session `{id}`; `session list` tells which there are")]
+    UnknownSession {
+        /// What was asked for.
+        id: String,
+    },
     /// A call of a model could have taken more than the run may.
     #[error(transparent)]
     Budget(#[from] Reached),

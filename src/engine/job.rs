@@ -22,12 +22,12 @@ use crate::{
 /// What starts the conversation; the prompt itself is the system's part of it.
 const BEGIN: &str = "Begin the task described above.";
 /// How often a model is asked before it has to have answered.
-const MOST_TURNS: usize = 16;
+pub(super) const MOST_TURNS: usize = 16;
 /// How many tools it may call in all.
 const MOST_CALLS: usize = 64;
 /// Most tokens of an answer when a budget has to be kept and the employee sets no limit: what has no limit cannot be
 /// estimated.
-const BUDGETED_TOKENS: u32 = 8192;
+pub(super) const BUDGETED_TOKENS: u32 = 8192;
 /// Most characters that are kept of what a tool gave.
 const RESULT_CHARS: usize = 10_000;
 
@@ -296,7 +296,7 @@ impl Crew {
         once(&job.steps, &job.name, |_| true, work).await
     }
 
-    async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
+    pub(super) async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
         let system = match job.system {

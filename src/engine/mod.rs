@@ -11,6 +11,7 @@ mod crew;
 mod discussion;
 mod error;
 mod exchange;
+mod forecast;
 mod graph;
 mod ground;
 mod job;
@@ -22,6 +23,7 @@ mod pipeline;
 mod prompt;
 mod run;
 mod schedule;
+mod session;
 mod structured;
 mod surroundings;
 pub mod template_files;
@@ -44,6 +46,7 @@ pub use discussion::{
 };
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
+pub use forecast::{Forecast, ForecastCost, ForecastModel, ForecastStep, Range};
 pub use graph::mermaid;
 pub use ground::Refusal;
 pub use job::Job;
@@ -54,6 +57,7 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
+pub use session::{SessionFilter, SessionRow, session, sessions};
 pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};
 
@@ -89,6 +93,12 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
-        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+        let crew = Arc::clone(&self.crew);
+        let work = (self.run)(Arc::clone(&crew), Arc::clone(&task), steps.clone());
+        Box::pin(async move {
+            let ended = work.await;
+            session::record(&crew, &task, &steps, &ended).await;
+            ended
+        })
     }
 }

@@ -12,7 +12,7 @@ mod tape;
 mod types;
 mod wire;
 
-pub use client::{Client, Estimate, Settings};
+pub use client::{Client, Estimate, Served, Settings};
 pub use error::{Cause, Error};
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};

@@ -334,6 +334,12 @@ impl Steps {
         Ok(())
     }
 
+    /// What the calls of the task have taken so far; nothing outside any task.
+    pub fn spent(&self) -> Vec<Spent> {
+        let task = self.recorder().and_then(|(shared, id)| shared.table.lock().get(id));
+        task.map(|task| task.spent.clone()).unwrap_or_default()
+    }
+
     /// Why a call was not made in this attempt, if one was not.
     pub fn reached(&self) -> Option<Reached> {
         self.ledger().sums.lock().reached.clone()

@@ -11,6 +11,7 @@ mod detached;
 mod discussion;
 mod employee;
 mod error;
+mod forecast;
 mod office;
 mod pipeline;
 mod project;
@@ -52,7 +53,6 @@ pub fn all(office: &Office) -> Registry {
     tools.add(schedule::AddSchedule(office.clone()));
     tools.add(schedule::RemoveSchedule(office.clone()));
     tools.add(project::DetectProject(office.clone()));
-    tools.add(cost::GetCostSummary(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
     tools.add(task::ApproveTask(office.clone()));
@@ -60,5 +60,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::ResumeTask(office.clone()));
     tools.add(task::ReplayTask(office.clone()));
     tools.add(task::ForkTask(office.clone()));
+    tools.add(forecast::PlanRun(office.clone()));
+    tools.add(cost::GetCostSummary(office.clone()));
     tools
 }

@@ -24,6 +24,7 @@ pub const TOOLSETS: [(&str, &[&str]); 6] = [
     (
         "tasks",
         &[
+            "plan_run",
             "get_cost_summary",
             "get_task",
             "list_tasks",

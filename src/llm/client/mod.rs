@@ -22,7 +22,7 @@ use super::{
     Choice, Error, Event, Reply, Request, Tape, Usage, estimate,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
-    provider::Providers,
+    provider::{Key, Providers},
 };
 use crate::base::clock::Stopwatch;
 
@@ -71,6 +71,17 @@ impl Default for Settings {
             rest: Duration::from_secs(30),
         }
     }
+}
+
+/// Where a model is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Who serves it.
+    pub provider: String,
+    /// Where; `None` for the program itself.
+    pub address: Option<String>,
+    /// The variable its key is in, and whether that is set; `None` when it wants none.
+    pub key: Option<(String, bool)>,
 }
 
 /// The most that a call may take.
@@ -154,6 +165,21 @@ impl Client {
             }
         }
         dearest
+    }
+
+    /// Where calls of `choice` go, and which key they bring; neither is looked at.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`].
+    pub fn served(&self, choice: &Choice) -> Result<Served, Error> {
+        let provider = self.0.settings.providers.chosen(choice)?;
+        let endpoint = provider.endpoint.as_ref();
+        let key = endpoint.and_then(|endpoint| match &endpoint.key {
+            Key::None => None,
+            Key::Needed { from, secret } => Some((from.clone(), secret.is_some())),
+        });
+        let address = endpoint.map(|endpoint| endpoint.base_url.clone());
+        Ok(Served { provider: provider.id.to_string(), address, key })
     }
 
     /// What a call of `choice` costs in US dollars that takes `usage`; `None` when its price is not known.
