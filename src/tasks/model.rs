@@ -8,13 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-<<<<<<< HEAD
 use super::{Code, Spent, Waiting};
-use crate::base::clock;
-=======
-use super::{Code, Waiting};
 use crate::base::{TraceId, clock};
->>>>>>> main
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
