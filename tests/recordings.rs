@@ -50,7 +50,9 @@ async fn a_run_is_recorded_with_its_tools_and_played_without_a_network() {
     let asked = model.bodies().len();
     // No key, no address, and the file that was read has gone.
     fs::remove_file(project.path().join("notes.txt")).unwrap();
+    let before = project.tree();
     let printed = project.run(["test"]).success();
+    assert_eq!(project.tree(), before, "playing a run leaves nothing behind");
     assert!(printed.contains("ok .crew/recordings/moon (3 exchanges)"), "{printed}");
     assert_eq!(
         (model.bodies().len(), all(&folder)),

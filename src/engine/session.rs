@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{Crew, Error};
 use crate::{
     base::clock,
+    llm::Tape,
     store::document,
     tasks::{Code, Failure, Spent, Steps, Task},
 };
@@ -56,6 +57,10 @@ pub struct SessionFilter {
 
 /// Puts down what came of `task`. A run is not worse because that cannot be written.
 pub(super) async fn record(crew: &Crew, task: &Task, steps: &Steps, ended: &Result<Value, Failure>) {
+    // What is only played again has come of nothing.
+    if crew.llm().tape().is_some_and(Tape::plays) {
+        return;
+    }
     let (status, detail, result) = match ended {
         Ok(result) => ("completed", String::new(), Some(result)),
         Err(failure) if failure.code == Some(Code::INTERRUPTED) || steps.cancelled().is_cancelled() => return,
@@ -79,7 +84,7 @@ pub(super) async fn record(crew: &Crew, task: &Task, steps: &Steps, ended: &Resu
     for line in lines {
         let _ = writeln!(text, "{line}");
     }
-    let written = tokio::task::spawn_blocking(move || document::publish(&path, text.as_bytes())).await;
+    let written = tokio::task::spawn_blocking(move || document::replace(&path, text.as_bytes())).await;
     if let Ok(Err(error)) = written {
         tracing::warn!(
             task.id = task.task_id.as_str(),
