@@ -271,3 +271,39 @@ fn servers_and_keys_are_not_settled_by_clients() {
         "crew's own secrets are for no model: {said}"
     );
 }
+
+#[tokio::test]
+async fn each_call_of_a_tool_is_noted_without_what_was_said() {
+    let fake = calling(vec![
+        call("a", "file_read", json!({"path": "notes.txt"})),
+        call("b", "file_read", json!({"path": "s3cret-path"})),
+        call("c", "approve_task", json!({"task_id": "x"})),
+        call("d", "mcp__other__go", json!({})),
+    ])
+    .await;
+    let project = project("tools: [file_read]");
+    run(&project, &fake).success();
+    let text = fs::read_to_string(project.path().join(".crew/audit/tool_usage.jsonl")).unwrap();
+    assert!(!text.contains("s3cret") && !text.contains("notes") && !text.contains("tea"), "{text}");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = lines
+        .iter()
+        .map(|line| (line["tool"].as_str().unwrap(), line["allowed"].as_bool().unwrap(), &line["outcome"]))
+        .collect();
+    let [ok, error, refused] = ["ok", "error", "refused"].map(Value::from);
+    assert_eq!(
+        told,
+        [
+            ("file_read", true, &ok),
+            ("file_read", true, &error),
+            ("approve_task", false, &refused),
+            ("mcp__other__go", false, &refused),
+        ]
+    );
+    for line in &lines {
+        assert_eq!(line["employee"], "clerk");
+        assert!(line["ts"].is_string() && line["duration_ms"].is_u64(), "{line}");
+        assert_eq!(line["trace_id"].as_str().unwrap().len(), 32);
+        assert_eq!(line["task_id"], Value::Null, "a run for one person is no task");
+    }
+}

@@ -278,7 +278,8 @@ impl Crew {
             let given = match (tape.filter(|tape| tape.plays()), self.toolbox()) {
                 (Some(tape), _) => played(tape.play(&request.account, asked())),
                 (None, Some(toolbox)) if offered => toolbox.call(job, call).await,
-                _ => Err(format!("there is no tool `{}`", call.name)),
+                (None, Some(toolbox)) => Err(toolbox.decline(job, call).await),
+                (None, None) => Err(format!("there is no tool `{}`", call.name)),
             };
             // The model must not be told of it, as it cannot do better.
             if let (true, Some(reached)) = (given.is_err(), job.steps.reached()) {

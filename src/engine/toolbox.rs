@@ -30,6 +30,9 @@ pub trait Toolbox: Send + Sync {
     /// Whether a tool has another employee work here and now: that work has exchanges of its own.
     fn hands_on(&self, name: &str) -> bool;
 
+    /// A model calls a tool that it was not offered: what it is told.
+    fn decline<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, String>;
+
     /// Calls a tool. What it gives is for the model: so is what goes wrong, told in a way that it can do better.
     ///
     /// `job` is the work within the work: what the tool does as steps of the task is recorded under its name.

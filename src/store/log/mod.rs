@@ -80,6 +80,15 @@ impl Claim {
         new.commit()
     }
 
+    /// Moves what there is to `<path>.1`, in place of what was there, and begins anew with nothing.
+    pub fn put_aside(&self) -> Result<(), Error> {
+        let mut aside = self.path.clone().into_os_string();
+        aside.push(".1");
+        std::fs::rename(&self.path, aside).map_err(Error::file("put aside", &self.path))?;
+        open(&self.path)?;
+        folder::sync(&folder::of(&self.path))
+    }
+
     /// Starts writing.
     pub fn start(self) -> Result<Log, Error> {
         let file = open(&self.path)?;

@@ -213,6 +213,20 @@ async fn a_full_disk_refuses_every_caller_keeps_nothing_and_recovers() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "\"before\"\n\"after\"\n");
 }
 
+#[tokio::test]
+async fn what_is_put_aside_makes_room_under_the_same_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("log.jsonl"), folder.path().join("log.jsonl.1"));
+    fs::write(&path, "1\n").unwrap();
+    fs::write(&aside, "0\n").unwrap();
+    let claim = Claim::take(&path).unwrap();
+    claim.put_aside().unwrap();
+    assert_eq!(claim.size().unwrap(), 0);
+    assert!(matches!(Claim::take(&path), Err(Error::Owned { .. })));
+    claim.start().unwrap().append(&2).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap() + &fs::read_to_string(&aside).unwrap(), "2\n1\n");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

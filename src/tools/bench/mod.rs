@@ -1,6 +1,7 @@
 //! What employees at work may do: look at files, hand work on, and use the tools of the crew that change nothing they
 //! should not.
 
+mod audit;
 mod delegate;
 mod external;
 mod files;
@@ -15,6 +16,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::value::{RawValue, to_raw_value};
 
 use self::{
+    audit::{Audit, Outcome},
     delegate::{DEEPEST, DelegateArgs},
     external::{External, Home, Offer, PREFIX},
 };
@@ -48,12 +50,13 @@ const DELEGATE_ASYNC: &str = "delegate_async";
 pub(super) struct Bench {
     office: Distant,
     external: External,
+    audit: Audit,
 }
 
 impl Bench {
     /// The tools of the employees of `office`, which it does not keep alive.
     pub(super) fn new(office: &Office) -> Self {
-        Self { office: office.distant(), external: External::default() }
+        Self { office: office.distant(), external: External::default(), audit: Audit::default() }
     }
 
     /// Has `job`'s employee use a tool.
@@ -62,8 +65,15 @@ impl Bench {
             || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
         let office = self.office.reach().ok_or_else(gone)?;
         tracing::info!(employee = job.employee.name, tool = call.name, "an employee uses a tool");
+        let noted = self.audit.begin(office.crew.root(), job, &call.name);
+        let given = self.give(&office, job, call).await;
+        noted.end(Outcome::of(&given)).await;
+        given
+    }
+
+    async fn give(&self, office: &Office, job: &Job<'_>, call: &ToolCall) -> Result<Gave, Error> {
         if call.name.starts_with(PREFIX) {
-            return self.use_external(&office, job, call).await;
+            return self.use_external(office, job, call).await;
         }
         let args = RawValue::from_string(call.arguments.clone())
             .map_err(|error| Error::Arguments(format!("the arguments are no JSON: {error}")))?;
@@ -73,11 +83,11 @@ impl Bench {
         };
         match call.name.as_str() {
             DELEGATE => delegate::delegate(&office.crew, job, handed()?).await,
-            DELEGATE_ASYNC => Ok(delegate::delegate_async(&office, job, handed()?).await?.into()),
+            DELEGATE_ASYNC => Ok(delegate::delegate_async(office, job, handed()?).await?.into()),
             name => {
                 let caller = Caller::new(format!("employee {}", job.employee.name));
                 let ctx = Ctx::new(caller).with_cancel(job.steps.cancelled().clone());
-                Ok(tools(&office).call(name, ctx, &args).await?.text.into())
+                Ok(tools(office).call(name, ctx, &args).await?.text.into())
             }
         }
     }
@@ -127,6 +137,15 @@ impl Toolbox for Bench {
 
     fn hands_on(&self, name: &str) -> bool {
         name == DELEGATE
+    }
+
+    fn decline<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, String> {
+        Box::pin(async move {
+            if let Some(office) = self.office.reach() {
+                self.audit.begin(office.crew.root(), job, &call.name).end(Outcome::Refused).await;
+            }
+            format!("there is no tool `{}`", call.name)
+        })
     }
 
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
