@@ -40,10 +40,18 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
-    let crew =
-        Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
-    let opener =
-        Opener { path: self::journal(root), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+    let crew = Arc::new(
+        Crew::new(catalog, client, settings.models)
+            .with_outbound(Outbound::new(settings.outbound))
+            .standing(settings.still),
+    );
+    let opener = Opener {
+        path: self::journal(root),
+        journal,
+        options: settings.tasks,
+        crew: Arc::clone(&crew),
+        tracker: tracker.clone(),
+    };
     let opener = Arc::new(opener);
     let office = Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())));
     tools::equip(&office);
@@ -53,6 +61,7 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
 struct Opener {
     path: PathBuf,
     journal: Journal,
+    options: tasks::Options,
     crew: Arc<Crew>,
     tracker: Tracker,
 }
@@ -75,7 +84,7 @@ impl Opener {
         let options = tasks::Options {
             journal: kept.then(|| self.path.clone()),
             resume: self.journal != Journal::Own,
-            ..tasks::Options::default()
+            ..self.options.clone()
         };
         tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await
     }

@@ -1,11 +1,13 @@
 //! Floor 7: the command line: arguments in, text and an exit code out.
 
+mod access;
 mod args;
 mod author;
 mod backup;
 mod budget;
 mod check;
 mod cost;
+mod cron;
 mod discuss;
 mod exit;
 mod export;
@@ -21,6 +23,7 @@ mod serve;
 mod session;
 mod show;
 mod task;
+mod test;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -82,6 +85,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Session(args) => session::session(&cli.global, args),
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,
+            Command::Cron(args) => cron::cron(&cli.global, args, env).await,
+            Command::Test(args) => test::test(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),

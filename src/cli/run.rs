@@ -14,9 +14,10 @@ use super::{
     budget::{self, Limits},
     exit::{Error, Outcome},
     render,
+    test::{Recording, record},
 };
 use crate::{
-    app::{self, Environment, Journal, Settings},
+    app::{self, Environment, Journal, Recorded, Settings},
     base::{Tracker, text::closest},
     defs::Employee,
     engine::{Answer, Given, Job},
@@ -50,6 +51,9 @@ pub(super) struct RunArgs {
     pub(super) model: Option<String>,
     #[command(flatten)]
     pub(super) limits: Limits,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(super) record: Option<PathBuf>,
 }
 
 /// The project as a command sees it that asks no model: settings that cannot be used do not hide the rest.
@@ -70,7 +74,19 @@ pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Resu
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
     // What it runs is over when it ends, so no task is kept.
-    let office = if args.execute { open(global, env, Journal::None)? } else { crew(global, env) };
+    let mut recording = None;
+    let office = match &args.record {
+        Some(folder) => {
+            let mut run = Recorded::new(&global.root(), "employee", &args.name);
+            run.args = args.named.iter().cloned().collect();
+            (run.positional, run.model) = (args.args.clone(), args.model.clone());
+            let (office, begun) = record(global, env, folder, run)?;
+            recording = Some(begun);
+            office
+        }
+        None if args.execute => open(global, env, Journal::None)?,
+        None => crew(global, env),
+    };
     let employee = office.crew.employee(&args.name).await?;
     for (name, _) in &args.named {
         warn_of_stranger(&employee, name);
@@ -124,6 +140,8 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     };
     tokio::select! {
         answer = work => {
+            // A failure is recorded, too.
+            recording.map(Recording::end).transpose()?;
             let answer = answer?;
             if global.form() == Form::Text {
                 render::note(&account(&answer));

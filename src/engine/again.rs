@@ -131,6 +131,7 @@ impl Crew {
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
         budget.put(&mut options);
         new.options = options;
+        new.timeout_seconds = task.timeout_seconds;
         new.origin = Some(Origin { id: task.task_id.clone(), steps: Vec::new() });
         Ok(new)
     }

@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::ControlFlow};
 
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::{
     Answer, Crew, Error, Gave,
@@ -41,6 +42,10 @@ pub struct Job<'j> {
     pub model: Option<&'j str>,
     /// What is said to begin with, when it is not the prompt alone that says what to do.
     pub task: Option<&'j str>,
+    /// What its model is told to begin with, in place of the prompt of the employee.
+    pub system: Option<&'j str>,
+    /// What was said before `task`, the oldest first.
+    pub before: &'j [Message],
     /// How many employees have handed it on so far.
     pub depth: u8,
     /// Where the turns of a conversation with tools are recorded.
@@ -53,7 +58,7 @@ impl<'j> Job<'j> {
     /// The work of `employee` with these values, recorded nowhere.
     pub fn new(employee: &'j Employee, given: &'j Given) -> Self {
         let (steps, name) = (Steps::ephemeral(), Cow::Borrowed("answer"));
-        Self { employee, given, model: None, task: None, depth: 0, steps, name }
+        Self { employee, given, model: None, task: None, system: None, before: &[], depth: 0, steps, name }
     }
 
     /// The same on the model that is asked for, if one is.
@@ -266,8 +271,13 @@ impl Crew {
     async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<Used, Error> {
         let offered = request.tools.iter().any(|tool| tool.name == call.name);
         let work = async {
-            let given = match self.toolbox() {
-                Some(toolbox) if offered => toolbox.call(job, call).await,
+            let tape = self.llm().tape();
+            // What an employee does to whom work is handed has exchanges of its own.
+            let tape = tape.filter(|_| !self.toolbox().is_some_and(|toolbox| toolbox.hands_on(&call.name)));
+            let asked = || json!({"tool": call.name, "arguments": call.arguments});
+            let given = match (tape.filter(|tape| tape.plays()), self.toolbox()) {
+                (Some(tape), _) => played(tape.play(&request.account, asked())),
+                (None, Some(toolbox)) if offered => toolbox.call(job, call).await,
                 _ => Err(format!("there is no tool `{}`", call.name)),
             };
             // The model must not be told of it, as it cannot do better.
@@ -277,6 +287,9 @@ impl Crew {
             let is_error = given.is_err();
             let Gave { text, usage, cost_usd } = given.unwrap_or_else(Gave::from);
             let text = truncate(&text, RESULT_CHARS);
+            if let Some(tape) = tape.filter(|tape| !tape.plays()) {
+                tape.record(&request.account, asked(), json!({"text": text, "is_error": is_error}));
+            }
             let result = ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error };
             Ok(Used { result, usage, cost_usd })
         };
@@ -286,14 +299,24 @@ impl Crew {
     pub(super) async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
+        let system = match job.system {
+            Some(system) => system.to_owned(),
+            None => self.render(employee, job.given).await?,
+        };
+        let last = Message::user(job.task.unwrap_or(BEGIN));
         let limited = job.steps.budget().is_limited();
+        let tools = match self.toolbox() {
+            Some(toolbox) => toolbox.offered(job).await,
+            None => Vec::new(),
+        };
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
-            system: self.render(employee, job.given).await?,
-            messages: vec![Message::user(job.task.unwrap_or(BEGIN))],
-            tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
+            system,
+            messages: job.before.iter().cloned().chain([last]).collect(),
+            tools,
             max_tokens: employee.max_tokens.or(limited.then_some(BUDGETED_TOKENS)),
             temperature: employee.temperature,
+            thinking: employee.thinking,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })
@@ -310,6 +333,13 @@ fn for_readers(reply: &Reply) -> Result<String, Error> {
         return Err(Error::Thoughts { model: reply.model.clone(), cut: reply.finish == Finish::Length });
     }
     Ok(text)
+}
+
+/// What a tool gave when it was recorded.
+fn played(given: Option<Value>) -> Result<Gave, String> {
+    let given = given.ok_or("the call is not recorded")?;
+    let text = given.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if given.get("is_error") == Some(&Value::Bool(true)) { Err(text) } else { Ok(text.into()) }
 }
 
 /// Does `work` as a step that is recorded if `keep` says so, unless that was done before, and keeps the kind of its error.

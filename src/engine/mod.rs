@@ -38,7 +38,12 @@ use serde_json::Value;
 pub use again::{Again, Anew, Changes};
 pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
-pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
+pub use discussion::{
+    Action, ActionPlan, Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
+    Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote,
+    VoteOutcome, measure, pipeline_of,
+};
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
 pub use forecast::{Forecast, ForecastCost, ForecastModel, ForecastStep, Range};
@@ -51,8 +56,9 @@ pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
-pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use session::{SessionFilter, SessionRow, session, sessions};
+pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
@@ -63,11 +69,15 @@ pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
 /// A task that runs a pipeline.
 pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 
+/// A task that holds a discussion.
+pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
+
 /// The bodies of the tasks a crew can be given.
-pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
     [
         (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
         (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
+        (DISCUSSION_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: discussion::run })),
     ]
 }
 

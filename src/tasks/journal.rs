@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Failure, Spent, Status, StepRecord, Task, TaskId, Waiting};
+use super::{Code, Failure, Spent, Status, StepRecord, Task, TaskId, Waiting, model::deadline};
 use crate::base::clock;
 
 /// The most levels of arrays and objects in a value that is kept. The JSON reader stops at 128, and a value that
@@ -184,6 +184,7 @@ impl Task {
         }
         self.status = Status::Pending;
         self.resumed += 1;
+        self.deadline = deadline(self.timeout_seconds, again.at);
         self.options = again.options;
         self.steps.retain(|done| again.steps.contains(&done.step));
         (self.completed_at, self.result, self.error, self.code) = (None, None, None, None);

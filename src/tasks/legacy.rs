@@ -93,6 +93,8 @@ impl Record {
             trace_id: None,
             origin: None,
             created_at: self.created_at,
+            timeout_seconds: None,
+            deadline: None,
             started_at: None,
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,29 @@ pub(super) struct Table {
     arriving: usize,
     inserted: u64,
     limit: usize,
-    retain: usize,
+    retain: Retain,
+    /// How many workers there are.
+    working: usize,
+}
+
+/// Which finished tasks are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retain {
+    /// At most this many, the newest.
+    pub(super) count: usize,
+    /// None that ended longer ago than this.
+    pub(super) age: Option<Duration>,
+}
+
+impl Retain {
+    /// Whether the oldest of `count` finished tasks is to be forgotten.
+    pub(super) fn is_over(self, count: usize, oldest: &Task, now: Timestamp) -> bool {
+        let age = oldest.completed_at.map(|at| now.duration_since(at));
+        let is_old = |age: SignedDuration| {
+            self.age.is_some_and(|most| age > SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX))
+        };
+        count > self.count || age.is_some_and(is_old)
+    }
 }
 
 #[derive(Debug)]
@@ -112,7 +134,7 @@ pub(super) enum Cancelling {
 }
 
 impl Table {
-    pub(super) fn new(limit: usize, retain: usize) -> Self {
+    pub(super) fn new(limit: usize, retain: Retain) -> Self {
         Self {
             entries: HashMap::new(),
             by_age: BTreeMap::new(),
@@ -126,6 +148,7 @@ impl Table {
             inserted: 0,
             limit,
             retain,
+            working: 0,
         }
     }
 
@@ -203,8 +226,16 @@ impl Table {
         Some((entry.task.borrow().clone(), entry.cancel.clone()))
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+    /// Counts one more worker, if something waits and there may be more than there are.
+    pub(super) fn hire(&mut self, most: usize) -> bool {
+        let needed = !self.queue.is_empty() && self.working < most;
+        self.working += usize::from(needed);
+        needed
+    }
+
+    /// Counts one worker less.
+    pub(super) fn let_go(&mut self) {
+        self.working -= 1;
     }
 
     /// Takes a task in order to cancel it, or tells the worker that has it.
@@ -375,7 +406,13 @@ impl Table {
     /// Notes a finished task and forgets the oldest beyond those to retain.
     fn forget_after(&mut self, id: TaskId) {
         self.finished.push_back(id);
-        while self.finished.len() > self.retain {
+        let now = clock::now();
+        while let Some(oldest) = self.finished.front() {
+            let count = self.finished.len();
+            let keeps = |entry: &Entry| !self.retain.is_over(count, &entry.task.borrow(), now);
+            if self.entries.get(oldest).is_some_and(keeps) {
+                return;
+            }
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
             self.feed.forget(&oldest);

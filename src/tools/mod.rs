@@ -17,6 +17,7 @@ mod pipeline;
 mod project;
 mod question;
 mod registry;
+mod schedule;
 mod task;
 mod toolset;
 
@@ -47,7 +48,10 @@ pub fn all(office: &Office) -> Registry {
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
-    tools.add(discussion::RunDiscussion(office.clone()));
+    tools.add_detached(discussion::RunDiscussion(office.clone()));
+    tools.add(schedule::ListSchedules(office.clone()));
+    tools.add(schedule::AddSchedule(office.clone()));
+    tools.add(schedule::RemoveSchedule(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));

@@ -4,7 +4,7 @@ use super::Registry;
 use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
-pub const TOOLSETS: [(&str, &[&str]); 5] = [
+pub const TOOLSETS: [(&str, &[&str]); 6] = [
     (
         "employees",
         &[
@@ -19,6 +19,7 @@ pub const TOOLSETS: [(&str, &[&str]); 5] = [
     ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("discussions", &["list_discussions", "run_discussion"]),
+    ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
     ("project", &["detect_project"]),
     (
         "tasks",

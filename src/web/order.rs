@@ -6,7 +6,19 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 7] = ["args", "sync", "model", "stream", "agent_id", "max_cost_usd", "max_tokens"];
+const KEYS: [&str; 9] = [
+    "args",
+    "sync",
+    "model",
+    "stream",
+    "timeout_seconds",
+    "deadline_seconds",
+    "agent_id",
+    "max_cost_usd",
+    "max_tokens",
+];
+/// The longest time a run may be given: a week.
+const LONGEST: u64 = 7 * 24 * 3600;
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -19,6 +31,8 @@ pub(super) struct RunRequest {
     pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
+    /// How long it may take, waiting included.
+    pub(super) timeout_seconds: Option<u32>,
     /// How much it may take.
     pub(super) budget: Budget,
 }
@@ -40,6 +54,9 @@ impl RunRequest {
                 ("sync", Value::Bool(sync)) => request.sync = sync,
                 ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
+                    request.timeout_seconds = seconds(&value);
+                }
                 ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
                     request.budget.max_cost_usd = most.as_f64();
                 }
@@ -52,6 +69,11 @@ impl RunRequest {
         }
         Ok(request)
     }
+}
+
+/// A time that a run may be given.
+fn seconds(value: &Value) -> Option<u32> {
+    value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds))?.try_into().ok()
 }
 
 /// Whether it is an amount that can be spent.
@@ -75,6 +97,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "args" => "an object",
         "sync" | "stream" => "`true` or `false`",
         "model" => "a text that is not blank",
+        "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
         "max_cost_usd" => "a number of US dollars, more than 0",
         "max_tokens" => "a whole number, more than 0",

@@ -11,13 +11,14 @@ use super::{
     render,
     run::{crew, open},
     task,
+    test::record,
 };
 use crate::{
-    app::{Environment, Journal},
+    app::{Environment, Journal, Recorded},
     defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
     tasks::{Status, Task, Trigger},
-    tools::Office,
+    tools::{self, Office},
 };
 
 pub(super) async fn pipeline(
@@ -28,7 +29,15 @@ pub(super) async fn pipeline(
     if let PipelineCommand::Run(args) = &args.command
         && args.execute
     {
-        return run(global, &open(global, env, Journal::None)?, args, env).await;
+        let Some(folder) = &args.record else {
+            return run(global, &open(global, env, Journal::None)?, args, env).await;
+        };
+        let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
+        (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
+        let (office, recording) = record(global, env, folder, recorded)?;
+        let outcome = run(global, &office, args, env).await?;
+        recording.end()?;
+        return Ok(outcome);
     }
     let office = crew(global, env);
     match &args.command {
@@ -115,6 +124,10 @@ async fn run(
     let budget = args.limits.budget();
     budget.put(&mut new.options);
     let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
+    if asks && args.record.is_some() {
+        let message = "a pipeline that asks for approvals cannot be recorded";
+        return Err(tools::Error::Arguments(message.to_owned()).into());
+    }
     // What may have to wait for a person or for money must outlive this process; all else is over when it ends.
     let keeping = (asks || budget.is_limited()).then(|| task::kept(global, env)).transpose()?;
     let tasks = keeping

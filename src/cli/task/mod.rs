@@ -12,13 +12,13 @@ use serde_json::json;
 
 use super::{
     args::{Form, Global},
-    budget,
+    budget, discuss,
     exit::{Error, Outcome},
     pipeline, render, run,
 };
 use crate::{
     app::{Environment, Journal},
-    engine::PIPELINE_RUN,
+    engine::{DISCUSSION_RUN, PIPELINE_RUN},
     tasks::{self, Decision, Engine, Task, TaskId},
     tools::{self, Office},
 };
@@ -123,6 +123,7 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
         task = tasks.settled(id) => match task {
             Some(task) if !task.waiting.is_empty() => waits(global, &task),
             Some(task) if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
+            Some(task) if task.kind == DISCUSSION_RUN => discuss::ended(global, &task),
             Some(task) => other(global, &task),
             None => Ok(Outcome::Failed),
         },

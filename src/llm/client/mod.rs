@@ -1,6 +1,5 @@
 //! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
-mod breaker;
 mod lane;
 mod retry;
 mod telling;
@@ -15,12 +14,12 @@ use tracing::{Instrument, Span, field};
 
 pub(super) use self::telling::Teller;
 use self::{
-    lane::Lanes,
+    lane::{Lanes, Sent},
     telling::Telling,
     transport::{Limits, Target, Transport},
 };
 use super::{
-    Choice, Error, Event, Reply, Request, Usage, estimate,
+    Choice, Error, Event, Reply, Request, Tape, Usage, estimate,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
     provider::{Key, Providers},
@@ -34,17 +33,20 @@ pub struct Settings {
     pub providers: Providers,
     /// What models cost.
     pub prices: Prices,
+    /// What calls are recorded on or played from; none in ordinary work.
+    pub tape: Option<Tape>,
     /// For one connection, TLS included. 10 s.
     pub connect_timeout: Duration,
     /// Until the first bytes of an answer that is told while it comes in. 60 s.
     pub first_byte_timeout: Duration,
     /// Between two pieces of such an answer. 60 s.
     pub idle_timeout: Duration,
-    /// For one call, retries and the pauses between them included. 300 s. Waiting for one of `max_in_flight`
+    /// For one call, retries and the pauses between them included. 300 s. Waiting for one of `max_concurrent`
     /// turns is not counted: the provider has no part in it.
     pub total_timeout: Duration,
-    /// Calls at a time to one provider; further ones wait for their turn. 16, at least 1.
-    pub max_in_flight: usize,
+    /// Calls at a time to one provider that settles nothing else; further ones wait for their turn, the first that came
+    /// goes first. 256, at least 1.
+    pub max_concurrent: usize,
     /// Bytes of an answer; a longer one is [`Error::Malformed`]. 8 MiB.
     pub max_answer_bytes: usize,
     /// The first pause before a retry, doubled for the next. 0.5 s.
@@ -58,11 +60,12 @@ impl Default for Settings {
         Self {
             providers: Providers::default(),
             prices: Prices::default(),
+            tape: None,
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(1),
             total_timeout: Duration::from_mins(5),
-            max_in_flight: 16,
+            max_concurrent: 256,
             max_answer_bytes: 8 * 1024 * 1024,
             retry_pause: Duration::from_millis(500),
             rest: Duration::from_secs(30),
@@ -129,12 +132,20 @@ impl Client {
         &self.0.meter
     }
 
+    /// What calls are recorded on or played from.
+    pub fn tape(&self) -> Option<&Tape> {
+        self.0.settings.tape.as_ref()
+    }
+
     /// Whether a call of `model` could be sent: it is served, and its key and address are set and usable.
     /// Sends and counts nothing.
     ///
     /// # Errors
     /// The error [`Client::complete`] would fail with before sending anything.
     pub fn check(&self, choice: &Choice) -> Result<(), Error> {
+        if self.tape().is_some_and(Tape::plays) {
+            return Ok(());
+        }
         Target::of(&*self.0.settings.providers.chosen(choice)?, &choice.model).map(drop)
     }
 
@@ -207,8 +218,23 @@ impl Client {
 }
 
 impl Inner {
+    /// Asks as [`Inner::send`] does, or plays what is recorded: then nothing leaves the machine.
+    async fn ask(&self, request: &Request, teller: Option<&mut Teller>) -> Result<Reply, Error> {
+        let Some(tape) = &self.settings.tape else { return self.send(request, teller).await };
+        if !tape.plays() {
+            let outcome = self.send(request, teller).await;
+            tape.record_call(request, &outcome);
+            return outcome;
+        }
+        let reply = tape.play_call(request)?;
+        if let Some(teller) = teller {
+            teller.tell(reply.said.text.clone()).await;
+        }
+        Ok(reply)
+    }
+
     /// Asks the model of `request` and then, if need be, its fallback.
-    async fn ask(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
+    async fn send(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
         let error = match self.charge(request, teller.as_deref_mut()).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
@@ -244,24 +270,27 @@ impl Inner {
             tokens.in = field::Empty,
             tokens.out = field::Empty,
             cost_usd = field::Empty,
+            attempts = field::Empty,
             latency_ms = field::Empty,
             first_token_ms = field::Empty,
         );
         async {
             let target = Target::of(&provider, model);
-            let (mut outcome, latency) = match target {
+            let (mut outcome, sent) = match target {
                 Ok(target) => self.call(&lane, target, request, teller.as_deref_mut()).await,
-                Err(error) => (Err(error), None),
+                Err(error) => (Err(error), Sent::default()),
             };
+            let Sent { attempts, latency } = sent;
             if let Ok(reply) = &mut outcome {
                 reply.cost_usd = self.settings.prices.cost(model, provider.is_own, reply.usage);
             }
             let first_token = teller.and_then(|teller| teller.first());
-            note(&outcome, latency, first_token);
+            note(&outcome, &sent, first_token);
             self.meter.record(&Call {
                 account,
                 provider: &provider.id,
                 outcome: outcome.as_ref().map(|reply| reply.usage),
+                attempts,
                 latency,
                 first_token,
                 cost_usd: outcome.as_ref().ok().and_then(|reply| reply.cost_usd),
@@ -274,10 +303,11 @@ impl Inner {
 }
 
 /// Completes the span of a call and logs how it ended. Neither prompt nor answer is shown.
-fn note(outcome: &Result<Reply, Error>, latency: Option<Duration>, first_token: Option<Duration>) {
+fn note(outcome: &Result<Reply, Error>, sent: &Sent, first_token: Option<Duration>) {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let span = Span::current();
-    span.record("latency_ms", ms(latency.unwrap_or_default()));
+    span.record("attempts", sent.attempts);
+    span.record("latency_ms", ms(sent.latency.unwrap_or_default()));
     span.record("first_token_ms", first_token.map(ms));
     match outcome {
         Ok(reply) => {
