@@ -106,6 +106,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
     get("/api/pipelines", "The pipelines", LIST),
     get("/api/discussions", "The discussions", LIST),
+    get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
     get("/openapi.json", "This document", OBJECT),
     open(get("/docs", "This document as a page", Gives::Text("text/html"))),
     Operation {
@@ -294,6 +295,8 @@ fn run_request() -> Value {
         "sync": {"type": ["boolean", "null"], "description": "Wait for the end; what takes too long is answered with 202."},
         "stream": {"type": ["boolean", "null"], "description": "Answer with the words as they come (employees)."},
         "model": {"type": ["string", "null"], "description": "Another model than the employee's own."},
+        "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Most US dollars to spend."},
+        "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Most tokens to use, read and written."},
         "agent_id": {"type": ["integer", "string", "null"], "description": "Taken for compatibility; digits."},
     }})
 }
