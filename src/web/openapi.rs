@@ -76,6 +76,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/cron/status", "Schedules, with their next and last runs", OBJECT),
     post("/run/employee/{name}", "Start an employee", "RunRequest", TASK),
     post("/run/pipeline/{name}", "Start a pipeline", "RunRequest", TASK),
+    post("/run/discussion/{name}", "Hold a discussion", "RunRequest", TASK),
+    get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
+    post("/webhook", "Start what the body names; signed calls need no token", "Object", TASK),
+    post("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object", TASK),
     get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
     get("/tasks/{id}", "A task with its steps", TASK),
     Operation {
@@ -106,7 +110,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
     get("/api/pipelines", "The pipelines", LIST),
     get("/api/discussions", "The discussions", LIST),
-    get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
     get("/openapi.json", "This document", OBJECT),
     open(get("/docs", "This document as a page", Gives::Text("text/html"))),
     Operation {
