@@ -77,7 +77,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post("/run/employee/{name}", "Start an employee", "RunRequest", TASK),
     post("/run/pipeline/{name}", "Start a pipeline", "RunRequest", TASK),
     post("/run/discussion/{name}", "Hold a discussion", "RunRequest", TASK),
-    get("/api/cost/summary", "What finished work has cost", OBJECT),
+    get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
     post("/webhook", "Start what the body names; signed calls need no token", "Object", TASK),
     post("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object", TASK),
     get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
@@ -298,6 +298,8 @@ fn run_request() -> Value {
         "sync": {"type": ["boolean", "null"], "description": "Wait for the end; what takes too long is answered with 202."},
         "stream": {"type": ["boolean", "null"], "description": "Answer with the words as they come (employees)."},
         "model": {"type": ["string", "null"], "description": "Another model than the employee's own."},
+        "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Most US dollars to spend."},
+        "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Most tokens to use, read and written."},
         "agent_id": {"type": ["integer", "string", "null"], "description": "Taken for compatibility; digits."},
     }})
 }
