@@ -174,8 +174,7 @@ async fn an_employee_has_others_meet_but_not_for_ever() {
                 "organize_meeting",
                 json!({"employees": ["poet", "clerk"], "topic": "tea", "rounds": 2})
             )]),
-            None if system.contains("You are ") => say("Tea.\n\n```json\n{\"position\": \"tea\"}\n```"),
-            None => say("PUT TOGETHER"),
+            None => say("Tea.\n\n```json\n{\"position\": \"tea\"}\n```"),
         }
     })
     .await;
@@ -185,14 +184,14 @@ async fn an_employee_has_others_meet_but_not_for_ever() {
     let id = server.accepted("/run/employee/clerk", &json!({})).await;
     let task = server.ended(&id).await;
     let output = task["result"]["output"].as_str().unwrap();
-    assert!(output.starts_with("heard: PUT TOGETHER") && output.contains("crew://meeting/"), "{output}");
+    assert!(output.starts_with("heard: Tea.") && output.contains("crew://meeting/"), "{output}");
     assert_eq!(project.read(".crew/meetings/index.jsonl").lines().count(), 1, "it is recorded once");
     assert!(project.read(".crew/meetings/index.jsonl").contains("\"topic\":\"tea\""));
     let steps = task["steps"].as_array().unwrap();
     let turns = steps.iter().filter(|step| step["step"].as_str().unwrap().contains("tool-1.0/2:")).count();
     assert_eq!(turns, 2, "{steps:?}");
-    let calls = fake.bodies().len();
-    assert_eq!(task["result"]["input_tokens"], 11 * calls, "what they took counts, too");
+    assert_eq!(fake.bodies().len(), 7);
+    assert_eq!(task["result"]["input_tokens"], 11 * 7, "what they took counts, too");
 }
 
 #[tokio::test]
@@ -201,7 +200,7 @@ async fn a_meeting_that_cannot_be_held_is_told() {
         json!({"employees": ["poet", "nobody"], "topic": "tea"}),
         json!({"employees": ["poet", "poet"], "topic": "tea"}),
         json!({"employees": ["poet"], "topic": " "}),
-        json!({"employees": ["poet"; 13], "topic": "tea"}),
+        json!({"employees": vec!["poet"; 13], "topic": "tea"}),
         json!({"employees": ["poet"], "topic": "tea", "rounds": 2, "round_template": "standard"}),
         json!({"employees": ["poet"], "topic": "tea", "prompt": "x"}),
     ];

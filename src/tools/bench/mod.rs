@@ -25,6 +25,7 @@ use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::sch
 use crate::{
     engine::{Gave, Job, Toolbox},
     llm::{ToolCall, ToolSpec},
+    tasks::{NewTask, TaskId},
 };
 
 /// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
@@ -133,6 +134,17 @@ impl Toolbox for Bench {
 
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
         Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
+    }
+
+    fn begin(&self, new: NewTask, asks: bool) -> BoxFuture<'_, Result<TaskId, String>> {
+        Box::pin(async move {
+            let office = self.office.reach().ok_or("the crew is being closed")?;
+            let tasks = office.tasks().await.map_err(|error| error.to_string())?;
+            if asks && !tasks.is_durable() {
+                return Err("it asks for approvals, and nobody would keep it when this ends".to_owned());
+            }
+            tasks.submit(new).await.map(|task| task.id).map_err(|error| error.to_string())
+        })
     }
 }
 
