@@ -589,3 +589,129 @@ async fn a_plan_of_action_becomes_a_pipeline() {
     let first = run["steps"][0][0]["args"]["task"].as_str().unwrap();
     assert!(first.starts_with("do A $topic {prev} ${task_1}"), "{first}");
 }
+
+/// What the model says in a discussion that ends with one action for `ann`.
+fn planning(call: &Call<'_>) -> String {
+    let plan = json!({"decisions": ["tea"], "actions": [{"id": "A1", "description": "boil $topic", "assignee_employee": "ann"}]});
+    match (call.who.as_str(), call.round) {
+        ("", _) if call.message.contains("A1") && !call.message.contains("SPEECH-") => {
+            format!("DONE {}", call.message.len())
+        }
+        ("", _) => speech("PUT TOGETHER", &plan),
+        _ => plain(call),
+    }
+}
+
+/// The pipeline that comes after `d`, with these arguments.
+fn with_pipeline(args: &str) -> Project {
+    let project =
+        project(&format!("topic: tea\nrounds: 1\naction_output: true\npost_pipeline: after\n{ALL}"));
+    person(&project, "ann", "args: [{name: task}]\n");
+    project.write(
+        ".crew/pipelines/after.yaml",
+        &format!("args: {args}\nsteps:\n  - {{employee: ann, args: {{task: '$actions'}}}}\n"),
+    );
+    project
+}
+
+#[tokio::test]
+async fn a_plan_of_action_is_carried_out_once() {
+    let mut fake = held(planning).await;
+    let project =
+        with_pipeline("[{name: actions, required: true}, {name: topic}, {name: other, default: x}]");
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/discussion/d", &json!({})).await;
+    fake.release(4);
+    let begun = |task: &Value| task["steps"].as_array().unwrap().iter().any(|step| step["step"] == "post");
+    server.until(&format!("/tasks/{id}"), begun).await;
+    fake.asked().await;
+    server.kill();
+    let server = Server::start(&project, &[], &fake.env());
+    fake.release(100);
+    let task = server.ended(&id).await;
+    assert_eq!(task["status"], "completed", "{task}");
+    let after = task["result"]["afterwards"]["task_id"].as_str().unwrap();
+    let ran = server.ended(after).await;
+    assert_eq!(ran["args"], json!({"actions": "- A1 (ann): boil $topic\n", "topic": "tea", "other": "x"}));
+    assert_eq!((&ran["status"], server.tasks().await.len()), (&json!("completed"), 2), "{ran}");
+    let meeting = task["result"]["meeting_id"].as_str().unwrap();
+    assert!(project.read(&format!(".crew/meetings/{meeting}.md")).contains(after));
+}
+
+#[tokio::test]
+async fn what_cannot_be_begun_afterwards_is_told() {
+    let fake = model(planning).await;
+    let project = with_pipeline("[{name: actions}, {name: colour, required: true}]");
+    let ended = project.run_in(&fake.env(), ["discuss", "run", "d", "--execute", "--json"]).success();
+    let meeting: Value = serde_json::from_str(&ended).unwrap();
+    let fault = meeting["afterwards"]["fault"].as_str().unwrap();
+    assert!(fault.contains("`colour`"), "{fault}");
+    // In the shell it is run to its end.
+    let project = with_pipeline("[{name: actions}]");
+    let told = project.run_in(&fake.env(), ["discuss", "run", "d", "--execute"]).success();
+    assert!(told.contains("PUT TOGETHER") && told.contains("1. ann"), "{told}");
+}
+
+#[tokio::test]
+async fn a_budget_stops_a_discussion_between_turns() {
+    let fake = model(plain).await;
+    let project = project(&format!("topic: tea\nrounds: 2\n{ALL}"));
+    let mut told = String::new();
+    // Somewhere between what one call may take and what all take.
+    for limit in ["1", "9000"] {
+        let words = ["discuss", "run", "d", "--execute", "--max-tokens", limit];
+        told = project.run_in(&fake.env(), words).status(4);
+        assert!(told.contains("the budget is reached"), "{told}");
+    }
+    let spoken = fake.bodies().len();
+    assert!(spoken < 7, "{spoken}");
+    let command =
+        told.split("knowlyr-crew task").nth(1).unwrap().lines().next().unwrap().replace(" N", " 1000000");
+    let words = ["task"].into_iter().chain(command.split_whitespace());
+    let told = project.run_in(&fake.env(), words).success();
+    assert!(told.contains("PUT TOGETHER"), "{told}");
+    assert_eq!(fake.bodies().len(), 7, "nobody spoke twice");
+}
+
+#[tokio::test]
+async fn a_failed_discussion_goes_on_and_is_held_again() {
+    let fails = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let refuse = Arc::clone(&fails);
+    let fake = FakeModel::answering_bodies(move |body| {
+        let said = call(body);
+        if said.round == 2 && refuse.load(std::sync::atomic::Ordering::SeqCst) {
+            Err(400)
+        } else {
+            Ok(plain(&said))
+        }
+    })
+    .await;
+    let project = project(&format!("topic: tea\nrounds: 2\n{ALL}"));
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/discussion/d", &json!({})).await;
+    let task = server.ended(&id).await;
+    assert_eq!(task["status"], "failed", "{task}");
+    fails.store(false, std::sync::atomic::Ordering::SeqCst);
+    server.post(&format!("/tasks/{id}/resume"), &json!({})).await.status(202);
+    let task = server.ended(&id).await;
+    assert_eq!(task["result"]["synthesis"], "PUT TOGETHER", "{task}");
+    for who in ["ann", "bob", "cai"] {
+        assert_eq!((heard(&fake, who, 1).len(), heard(&fake, who, 2).len()), (1, 2), "{who}");
+    }
+    let again = async |what: &str, body: Value| {
+        let before = fake.bodies().len();
+        let ack = server.post(&format!("/tasks/{id}/{what}"), &body).await.status(202);
+        let task = server.ended(ack["task_id"].as_str().unwrap()).await;
+        assert_eq!(task["status"], "completed", "{task}");
+        fake.bodies().len() - before
+    };
+    assert_eq!(again("replay", json!({})).await, 7);
+    assert_eq!(again("fork", json!({"step": "2:bob"})).await, 2, "bob, and who puts it together");
+    assert_eq!(project.read(".crew/meetings/index.jsonl").lines().count(), 3);
+    project.write(".crew/discussions/d.yaml", &format!("topic: coffee\nrounds: 2\n{ALL}"));
+    server.kill();
+    let server = Server::start(&project, &[], &fake.env());
+    let told = server.post(&format!("/tasks/{id}/fork"), &json!({"step": "2:bob"})).await;
+    let text = told.problem(409, "conflict");
+    assert!(text.contains("discussion") && text.contains("`force`"), "{text}");
+}

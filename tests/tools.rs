@@ -162,6 +162,65 @@ async fn work_is_handed_on_but_not_for_ever() {
     assert_eq!(answer["output"], "(((enough)))");
 }
 
+/// Two rounds of two and one who puts it together, after the clerk, who has tools, has prepared itself by a meeting of its
+/// own: three deep, and the innermost has nobody meet. Each takes two calls to have others meet.
+#[tokio::test]
+async fn an_employee_has_others_meet_but_not_for_ever() {
+    let fake = FakeModel::acting(|body| match results(body).first() {
+        Some((text, _)) => say(&format!("heard: {text}")),
+        None if body["tools"].as_array().is_some_and(|tools| !tools.is_empty()) => json!([call(
+            "a",
+            "organize_meeting",
+            json!({"employees": ["poet", "clerk"], "topic": "tea", "rounds": 2})
+        )]),
+        None => say("Tea.\n\n```json\n{\"position\": \"tea\"}\n```"),
+    })
+    .await;
+    let project = project("tools: [organize_meeting]");
+    let server = Server::start(&project, &[], &fake.env());
+    fake.release(100);
+    let id = server.accepted("/run/employee/clerk", &json!({})).await;
+    let task = server.ended(&id).await;
+    let output = task["result"]["output"].as_str().unwrap();
+    assert!(output.starts_with("heard: Tea.") && output.contains("crew://meeting/"), "{output}");
+    assert_eq!(project.read(".crew/meetings/index.jsonl").lines().count(), 3, "each is recorded once");
+    assert!(project.read(".crew/meetings/index.jsonl").contains("\"topic\":\"tea\""));
+    let steps = task["steps"].as_array().unwrap();
+    let turns = steps.iter().filter(|step| step["step"].as_str().unwrap().contains("tool-1.0/2:")).count();
+    assert_eq!(turns, 6, "{steps:?}");
+    assert_eq!(fake.bodies().len(), 3 * (2 + 5) + 1);
+    assert_eq!(task["result"]["input_tokens"], 11 * 22, "what they took counts, too");
+}
+
+#[tokio::test]
+async fn a_meeting_that_cannot_be_held_is_told() {
+    let asked = [
+        json!({"employees": ["poet", "nobody"], "topic": "tea"}),
+        json!({"employees": ["poet", "poet"], "topic": "tea"}),
+        json!({"employees": ["poet"], "topic": " "}),
+        json!({"employees": vec!["poet"; 13], "topic": "tea"}),
+        json!({"employees": ["poet"], "topic": "tea", "rounds": 2, "round_template": "standard"}),
+        json!({"employees": ["poet"], "topic": "tea", "prompt": "x"}),
+    ];
+    let calls = asked.iter().enumerate();
+    let calls = calls.map(|(at, args)| call(&at.to_string(), "organize_meeting", args.clone()));
+    let fake = calling(calls.collect()).await;
+    run(&project("tools: [organize_meeting]"), &fake).success();
+    let bodies = fake.bodies();
+    assert_eq!(bodies.len(), 2, "nobody spoke");
+    let reasons = [
+        "nobody",
+        "takes part twice",
+        "needs a topic",
+        "at most 12 employees",
+        "not both",
+        "unknown field `prompt`",
+    ];
+    for ((text, is_error), reason) in results(&bodies[1]).iter().zip(reasons) {
+        assert!(*is_error && text.contains(reason), "{reason}: {text}");
+    }
+}
+
 #[tokio::test]
 async fn tools_are_not_called_without_end() {
     let fake = FakeModel::acting(|_| json!([call("a", "glob", json!({}))])).await;

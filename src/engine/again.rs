@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Args, Crew, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline, run::option};
+use super::{
+    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, discussion, pipeline, run::option,
+};
 use crate::{
-    defs::TargetKind,
+    defs::{Discussion, Interaction, Rounds, TargetKind},
     tasks::{Budget, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
 };
 
@@ -98,10 +100,11 @@ impl Crew {
         let (mut args, budget) = (task.args.clone(), changes.budget);
         args.extend(changes.args);
         let model = changes.model.or_else(|| option(task, "model").map(str::to_owned));
-        let kind = if task.kind == EMPLOYEE_RUN {
-            Some(TargetKind::Employee)
-        } else {
-            (task.kind == PIPELINE_RUN).then_some(TargetKind::Pipeline)
+        let kind = match &task.kind {
+            kind if *kind == EMPLOYEE_RUN => Some(TargetKind::Employee),
+            kind if *kind == PIPELINE_RUN => Some(TargetKind::Pipeline),
+            kind if *kind == DISCUSSION_RUN => Some(TargetKind::Discussion),
+            _ => None,
         };
         let mut new = match kind {
             Some(kind) => {
@@ -114,7 +117,11 @@ impl Crew {
                     caller: changes.caller,
                     idempotency_key: changes.idempotency_key,
                 };
-                self.plan(order).await?
+                let made_up = if kind == TargetKind::Discussion { discussion::made_up(task)? } else { None };
+                match made_up {
+                    Some(made_up) => self.plan_ad_hoc(made_up, order).await?,
+                    None => self.plan(order).await?,
+                }
             }
             None => NewTask {
                 args,
@@ -138,13 +145,16 @@ impl Crew {
 
     /// The fingerprint of what `task` works on, when it is the one it began with or that does not matter.
     async fn unchanged(&self, task: &Task, force: bool) -> Result<Option<String>, Error> {
-        if task.kind != PIPELINE_RUN {
+        let (what, now) = if task.kind == PIPELINE_RUN {
+            ("pipeline", pipeline::fingerprint(&*self.pipeline(&task.target_name).await?))
+        } else if task.kind == DISCUSSION_RUN && discussion::made_up(task)?.is_none() {
+            ("discussion", discussion::fingerprint(&*self.discussion(&task.target_name).await?))
+        } else {
             return Ok(None);
-        }
-        let now = pipeline::fingerprint(&*self.pipeline(&task.target_name).await?);
+        };
         if !force && option(task, DEFINITION).is_some_and(|then| then != now) {
             let name = task.target_name.clone();
-            return Err(Error::DefinitionChanged { what: "pipeline", name, task: task.task_id.clone() });
+            return Err(Error::DefinitionChanged { what, name, task: task.task_id.clone() });
         }
         Ok(Some(now))
     }
@@ -154,6 +164,13 @@ impl Crew {
         if task.kind == PIPELINE_RUN {
             let pipeline = self.pipeline(&task.target_name).await?;
             return Ok(pipeline::places(&pipeline, &task.steps));
+        }
+        if task.kind == DISCUSSION_RUN {
+            let discussion = match discussion::made_up(task)? {
+                Some(made_up) => made_up.discussion().map_err(Error::Discussion)?,
+                None => Discussion::clone(&*self.discussion(&task.target_name).await?),
+            };
+            return Ok(rounds(&discussion.rounds, &task.steps));
         }
         let mut places: Vec<Vec<String>> = Vec::new();
         for done in &task.steps {
@@ -167,6 +184,38 @@ impl Crew {
         }
         Ok(places)
     }
+}
+
+/// The steps of a discussion: those who spoke without hearing each other stand beside each other.
+fn rounds(rounds: &Rounds, steps: &[StepRecord]) -> Vec<Vec<String>> {
+    let in_turn = |number: usize| match rounds {
+        Rounds::Listed(rounds) if number > 1 => {
+            rounds.get(number - 1).is_some_and(|round| round.interaction == Interaction::RoundRobin)
+        }
+        // The first is blind, and the usual ones are held together.
+        _ => false,
+    };
+    // `2:ann` is of the group `2`, `2:ann:answers` of `2:answers`.
+    let group = |name: &str| {
+        let (number, who) = name.split_once(':')?;
+        let number: usize = number.parse().ok()?;
+        (!in_turn(number)).then(|| (number, who.ends_with(":answers")))
+    };
+    let mut places: Vec<Vec<String>> = Vec::new();
+    for done in steps {
+        let name = outermost(&done.step);
+        if places.iter().flatten().any(|known| known == name) {
+            continue;
+        }
+        let beside = |place: &&mut Vec<String>| {
+            group(name).is_some() && place.first().and_then(|first| group(first)) == group(name)
+        };
+        match places.iter_mut().find(beside) {
+            Some(place) => place.push(name.to_owned()),
+            None => places.push(vec![name.to_owned()]),
+        }
+    }
+    places
 }
 
 /// What `task` recorded before `step`, at a place that comes before it or beside it.
@@ -217,7 +266,7 @@ fn outermost(record: &str) -> &str {
 /// Whether the record is that of a step that failed or was refused, and not of one that is done.
 fn has_failed(done: &StepRecord) -> bool {
     !done.is_inner()
-        && (done.output.get("error") == Some(&Value::Bool(true))
+        && (matches!(done.output.get("error"), Some(Value::Bool(true) | Value::String(_)))
             || done.step.starts_with("approval-") && done.output.get("approved") == Some(&Value::Bool(false)))
 }
 
@@ -273,6 +322,21 @@ mod tests {
         check("c", &["0:a", "1:b+1/turn-1", "approval-1:b", "1:b"]);
         check("until-2@0", &["0:a", "1:b+1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b", "3:d@0"]);
         check("d@0", &["0:a", "1:b+1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b"]);
+    }
+
+    #[test]
+    fn turns_of_a_discussion_are_beside_each_other_unless_one_hears_the_other() {
+        let names =
+            ["opened", "1:bob", "1:ann/first", "1:ann", "2:ann", "2:bob", "2:ann:answers", "synthesis"];
+        let steps: Vec<_> = names.iter().map(|name| record(name, Value::Null)).collect();
+        let told = |of: &Rounds| rounds(of, &steps).iter().map(|place| place.join("+")).collect::<Vec<_>>();
+        let together = ["opened", "1:bob+1:ann", "2:ann+2:bob", "2:ann:answers", "synthesis"];
+        assert_eq!(told(&Rounds::Count(2)), together);
+        let round = |interaction| crate::defs::Round { interaction, ..crate::defs::Round::default() };
+        let listed = Rounds::Listed(vec![round(Interaction::RoundRobin), round(Interaction::RoundRobin)]);
+        let in_turn = ["opened", "1:bob+1:ann", "2:ann", "2:bob", "2:ann:answers", "synthesis"];
+        assert_eq!(told(&listed), in_turn);
+        assert!(has_failed(&record("1:ann", json!({"employee": "ann", "error": "no answer"}))));
     }
 
     #[test]

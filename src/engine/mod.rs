@@ -39,8 +39,8 @@ pub use again::{Again, Anew, Changes};
 pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
 pub use discussion::{
-    Action, ActionPlan, Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding,
-    InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
+    Action, ActionPlan, Afterwards, Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound,
+    Holding, InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
     Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote,
     VoteOutcome, measure, pipeline_of,
 };
@@ -58,6 +58,7 @@ pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use session::{SessionFilter, SessionRow, session, sessions};
+pub(crate) use surroundings::Language;
 pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};
 

@@ -3,7 +3,10 @@
 use futures_util::future::BoxFuture;
 
 use super::Job;
-use crate::llm::{ToolCall, ToolSpec, Usage};
+use crate::{
+    llm::{ToolCall, ToolSpec, Usage},
+    tasks::{NewTask, TaskId},
+};
 
 /// What a tool gave.
 #[derive(Debug, Clone, Default)]
@@ -40,4 +43,11 @@ pub trait Toolbox: Send + Sync {
     /// # Errors
     /// What went wrong.
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>>;
+
+    /// Begins a task that nobody here waits for, once for its idempotency key. One that `asks` has to wait for a person,
+    /// so it must be kept when the program ends.
+    ///
+    /// # Errors
+    /// Why it cannot be begun.
+    fn begin(&self, new: NewTask, asks: bool) -> BoxFuture<'_, Result<TaskId, String>>;
 }

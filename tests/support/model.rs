@@ -68,6 +68,14 @@ impl FakeModel {
         Self::start(move |body| Ok(act(body)), 0).await
     }
 
+    /// Answers every call at once with what `answer` makes of its body; an `Err` is an HTTP status.
+    pub async fn answering_bodies(
+        answer: impl Fn(&Value) -> Result<String, u16> + Send + Sync + 'static,
+    ) -> Self {
+        let said = move |body: &Value| Ok(json!([{"type": "text", "text": answer(body)?}]));
+        Self::start(said, Semaphore::MAX_PERMITS).await
+    }
+
     /// Answers only as many calls as [`FakeModel::release`] allows; the others hang.
     pub async fn held(answer: impl Fn(&str) -> Result<String, u16> + Send + Sync + 'static) -> Self {
         Self::start(saying(answer), 0).await

@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::{cli::args::named_value, defs::OutputFormat};
+use crate::{
+    cli::{args::named_value, budget::Limits},
+    defs::OutputFormat,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiscussArgs {
@@ -98,6 +101,8 @@ pub(in crate::cli) struct HowToDiscuss {
     /// With --execute: a model to use in place of every other choice
     #[arg(short, long, requires = "execute")]
     pub(in crate::cli) model: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) limits: Limits,
 }
 
 /// What comes out of a discussion.

@@ -9,13 +9,14 @@ use crate::{
     app::{self, Environment, Journal, MeetingRecord},
     cli::{
         args::{Form, Global},
+        budget,
         exit::{Error, Outcome},
         render, run as project, task,
     },
     defs::{AdHoc, TargetKind},
-    engine::{self, Meeting, Order, Rule, Turn, VoteOutcome},
+    engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome},
     store::document,
-    tasks::{Status, Task, Trigger},
+    tasks::{Status, Task, TaskId, Trigger},
     tools::{self, Office},
 };
 
@@ -35,7 +36,17 @@ pub(super) async fn run(
     named: &[(String, String)],
     how: &HowToDiscuss,
 ) -> Result<Outcome, Error> {
-    let office = project::open(global, env, Journal::None)?;
+    let budget = how.limits.budget();
+    // What may have to wait for money must outlive this process; all else is over when it ends.
+    let office = if budget.is_limited() {
+        task::kept(global, env)?
+    } else {
+        project::open(global, env, Journal::None)?
+    };
+    let elsewhere = match what {
+        What::Named(name) => format!("POST /run/discussion/{name}"),
+        What::MadeUp(_) => "the tool `run_discussion`".to_owned(),
+    };
     let order = Order {
         kind: TargetKind::Discussion,
         target: if let What::Named(name) = what { name.to_owned() } else { String::new() },
@@ -45,11 +56,12 @@ pub(super) async fn run(
         caller: Some("cli".to_owned()),
         idempotency_key: None,
     };
-    let new = match what {
+    let mut new = match what {
         What::Named(_) => office.crew.plan(order).await?,
         What::MadeUp(wanted) => office.crew.plan_ad_hoc(wanted, order).await?,
     };
-    let tasks = office.tasks().await?;
+    budget.put(&mut new.options);
+    let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, &elsewhere))?;
     let id = tasks.submit(new).await?.id;
     task::see_through(global, tasks, &id).await
 }
@@ -64,12 +76,24 @@ pub(in crate::cli) fn ended(global: &Global, task: &Task) -> Result<Outcome, Err
         }
         if task.status == Status::Completed && global.form() == Form::Text {
             render::note(&format!("kept as {0}; see `discuss view {0}`", meeting.meeting_id));
+            if let Some(afterwards) = &meeting.afterwards {
+                render::note(&afterwards.told(Language::English));
+            }
         }
     }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
     }
+    if budget::is_reached(task) {
+        return Ok(budget::told(task));
+    }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
+}
+
+/// The task that does what a discussion ended with, if one was begun.
+pub(in crate::cli) fn afterwards(task: &Task) -> Option<TaskId> {
+    let begun = task.result.as_ref()?.get("afterwards")?.get("task_id")?;
+    begun.as_str()?.parse().ok()
 }
 
 fn text(meeting: &Meeting) -> String {

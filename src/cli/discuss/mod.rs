@@ -7,7 +7,10 @@ mod show;
 use serde_json::json;
 
 use self::args::{AdHocArgs, DiscussCommand, HowToDiscuss};
-pub(super) use self::{args::DiscussArgs, held::ended};
+pub(super) use self::{
+    args::DiscussArgs,
+    held::{afterwards, ended},
+};
 use super::{
     args::{Form, Global},
     exit::{Error, Outcome},

@@ -123,7 +123,13 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
         task = tasks.settled(id) => match task {
             Some(task) if !task.waiting.is_empty() => waits(global, &task),
             Some(task) if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
-            Some(task) if task.kind == DISCUSSION_RUN => discuss::ended(global, &task),
+            Some(task) if task.kind == DISCUSSION_RUN => {
+                let outcome = discuss::ended(global, &task)?;
+                match discuss::afterwards(&task) {
+                    Some(begun) => Box::pin(see_through(global, tasks, &begun)).await,
+                    None => Ok(outcome),
+                }
+            }
             Some(task) => other(global, &task),
             None => Ok(Outcome::Failed),
         },

@@ -22,11 +22,12 @@ use std::{fmt::Write as _, sync::Arc};
 
 pub(crate) use hold::run;
 pub use hold::{
-    Action, ActionPlan, Attendee, Ballot, Choice, Cost as TurnCost, Dissent, Earlier, HeldRound, Holding,
-    InRound, Measures, Meeting, OfMember, OfOption, OfRound, Outcome as VoteOutcome, Phase, Priority,
-    Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
+    Action, ActionPlan, Afterwards, Attendee, Ballot, Choice, Cost as TurnCost, Dissent, Earlier, HeldRound,
+    Holding, InRound, Measures, Meeting, OfMember, OfOption, OfRound, Outcome as VoteOutcome, Phase,
+    Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
     pipeline_of,
 };
+pub(super) use hold::{fingerprint, made_up};
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
 use super::{Args, Crew, Error, surroundings::Language};

@@ -6,6 +6,7 @@ mod delegate;
 mod external;
 mod files;
 mod git;
+mod meeting;
 mod rights;
 mod web;
 
@@ -13,17 +14,20 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
 use self::{
     audit::{Audit, Outcome},
     delegate::{DEEPEST, DelegateArgs},
     external::{External, Home, Offer, PREFIX},
+    meeting::MeetingArgs,
 };
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
     engine::{Gave, Job, Toolbox},
     llm::{ToolCall, ToolSpec},
+    tasks::{NewTask, TaskId},
 };
 
 /// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
@@ -45,6 +49,7 @@ const NEVER: [&str; 12] = [
 
 const DELEGATE: &str = "delegate";
 const DELEGATE_ASYNC: &str = "delegate_async";
+const MEETING: &str = "organize_meeting";
 
 /// The tools of employees at work.
 pub(super) struct Bench {
@@ -77,13 +82,11 @@ impl Bench {
         }
         let args = RawValue::from_string(call.arguments.clone())
             .map_err(|error| Error::Arguments(format!("the arguments are no JSON: {error}")))?;
-        let handed = || {
-            serde_json::from_str::<DelegateArgs>(args.get())
-                .map_err(|error| Error::Arguments(format!("arguments of `{}`: {error}", call.name)))
-        };
+        let handed = || arguments::<DelegateArgs>(call);
         match call.name.as_str() {
             DELEGATE => delegate::delegate(&office.crew, job, handed()?).await,
             DELEGATE_ASYNC => Ok(delegate::delegate_async(office, job, handed()?).await?.into()),
+            MEETING => meeting::organize(&office.crew, job, arguments::<MeetingArgs>(call)?).await,
             name => {
                 let caller = Caller::new(format!("employee {}", job.employee.name));
                 let ctx = Ctx::new(caller).with_cancel(job.steps.cancelled().clone());
@@ -114,7 +117,7 @@ impl Bench {
         let Some(office) = self.office.reach() else { return Vec::new() };
         let tools = tools(&office);
         let is_here = |name: &str| match name {
-            DELEGATE => job.depth < DEEPEST,
+            DELEGATE | MEETING => job.depth < DEEPEST,
             // Outside a task there is nobody who would do it.
             DELEGATE_ASYNC => job.depth < DEEPEST && job.steps.task_id().is_some(),
             name => tools.has(name),
@@ -136,7 +139,7 @@ impl Toolbox for Bench {
     }
 
     fn hands_on(&self, name: &str) -> bool {
-        name == DELEGATE
+        matches!(name, DELEGATE | MEETING)
     }
 
     fn decline<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, String> {
@@ -151,6 +154,23 @@ impl Toolbox for Bench {
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
         Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
     }
+
+    fn begin(&self, new: NewTask, asks: bool) -> BoxFuture<'_, Result<TaskId, String>> {
+        Box::pin(async move {
+            let office = self.office.reach().ok_or("the crew is being closed")?;
+            let tasks = office.tasks().await.map_err(|error| error.to_string())?;
+            if asks && !tasks.is_durable() {
+                return Err("it asks for approvals, and nobody would keep it when this ends".to_owned());
+            }
+            tasks.submit(new).await.map(|task| task.id).map_err(|error| error.to_string())
+        })
+    }
+}
+
+/// What a tool is called with.
+fn arguments<T: DeserializeOwned>(call: &ToolCall) -> Result<T, Error> {
+    serde_json::from_str(&call.arguments)
+        .map_err(|error| Error::Arguments(format!("arguments of `{}`: {error}", call.name)))
 }
 
 fn home(office: &Office) -> Home {
@@ -182,6 +202,11 @@ fn spec(tools: &Registry, name: &str) -> Option<ToolSpec> {
         DELEGATE_ASYNC => (
             "Has another employee do a piece of work on its own; answers with a task id at once, for `get_task`.",
             to_raw_value(&schema::<DelegateArgs>(SchemaSettings::for_deserialize)),
+        ),
+        MEETING => (
+            "Has employees discuss a topic in rounds, each on its own model, and answers with what came out of it and \
+             how far they agreed. Many calls of models.",
+            to_raw_value(&schema::<MeetingArgs>(SchemaSettings::for_deserialize)),
         ),
         name => {
             let spec = tools.spec(name)?;

@@ -18,10 +18,11 @@ const ALIASES: [(&str, &str); 8] = [
 ];
 
 /// What a role of a policy allows. A name that ends in `*` stands for all that begin so.
-const ROLES: [(&str, &[&str]); 12] = [
+const ROLES: [(&str, &[&str]); 13] = [
     ("readonly", &["file_read", "grep", "glob", "list_*", "get_*", "detect_project"]),
     ("developer", &["file_read", "grep", "glob", "list_*", "get_*", "detect_project"]),
     ("agent-core", &["delegate", "delegate_async", "get_task", "list_tasks"]),
+    ("meeting", &["organize_meeting"]),
     ("all-agent", &["*"]),
     ("all", &["*"]),
     ("profile-base", &["*"]),
@@ -34,7 +35,7 @@ const ROLES: [(&str, &[&str]); 12] = [
 ];
 
 /// What `profile-researcher` and `profile-security` may not do, whatever else they may.
-const NO_DELEGATION: &[&str] = &["delegate", "delegate_async"];
+const NO_DELEGATION: &[&str] = &["delegate", "delegate_async", "organize_meeting"];
 
 /// The tools `employee` declares and may use, by the names they have here, each once. Most of what definitions declare are
 /// things that only another program has; those are not among them unless `is_here`.

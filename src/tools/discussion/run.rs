@@ -11,6 +11,7 @@ use crate::{
     tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
     tools::{
         Annotations, Ctx, Detached, Error, Inquiry, Start, Tool,
+        cost::budget,
         office::{self, Office},
     },
 };
@@ -60,6 +61,15 @@ pub(in crate::tools) struct Args {
     /// With `execute`: a model to use in place of every other choice.
     #[serde(default)]
     model: Option<String>,
+    /// With `execute`: most US dollars to spend. A call of a model that could cost more is not made, the task fails with
+    /// the code `budget-reached`, and `resume_task` lets it go on with more.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// With `execute`: most tokens to use, read and written, in the same way.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 /// The prompt, or the plan, or what became of it.
@@ -112,6 +122,7 @@ impl RunDiscussion {
     /// The task that holds `discussion`, which is the one that `args` ask for.
     async fn plan(&self, ctx: &Ctx, discussion: &Discussion, args: Args) -> Result<NewTask, Error> {
         let made_up = made_up(&args);
+        let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let order = Order {
             kind: TargetKind::Discussion,
             target: discussion.name.clone(),
@@ -121,10 +132,12 @@ impl RunDiscussion {
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        Ok(match made_up {
+        let mut new = match made_up {
             Some(made_up) => self.0.crew.plan_ad_hoc(made_up, order).await?,
             None => self.0.crew.plan(order).await?,
-        })
+        };
+        budget.put(&mut new.options);
+        Ok(new)
     }
 
     /// The one that is picked by who is asked.

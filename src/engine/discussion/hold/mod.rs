@@ -9,8 +9,10 @@
 
 mod action;
 mod ballot;
+mod conclude;
 mod measures;
 mod minutes;
+mod post;
 mod quota;
 mod record;
 mod said;
@@ -22,7 +24,7 @@ mod words;
 
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -30,6 +32,7 @@ use tokio::sync::Semaphore;
 pub use action::{Action, ActionPlan, Phase, Priority, pipeline_of};
 pub use ballot::{Ballot, Question, Response, Side, Stance, Verdict, Vote};
 pub use measures::{Dissent, InRound, Measures, OfMember, OfOption, OfRound, Outcome, Tally, measure};
+pub use post::Afterwards;
 pub use quota::{Quota, Rule};
 pub use record::{Attendee, Choice, Cost, Earlier, HeldRound, Meeting, Order as TurnOrder, Turn};
 
@@ -37,12 +40,8 @@ use super::{Stage, cast::Member, plan, words as usual};
 use crate::{
     base::clock,
     catalog::Snapshot,
-    defs::{AdHoc, Discussion, Interaction, Role, Round},
-    engine::{
-        Answer, Args, Crew, DISCUSSION_RUN, Error, Job, Order, crew::find_employee, prompt::Given,
-        run::option,
-    },
-    llm::{Message, Said},
+    defs::{AdHoc, Discussion, Interaction, Round},
+    engine::{Args, Crew, DISCUSSION_RUN, Error, Order, crew::find_employee, run::option},
     tasks::{Failure, NewTask, Steps, Task},
 };
 use turn::Before;
@@ -100,16 +99,23 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
 
 /// What the task is to discuss.
 async fn wanted(crew: &Crew, task: &Task) -> Result<Arc<Discussion>, Failure> {
-    let Some(made_up) = task.options.get(AD_HOC) else {
-        return Ok(crew.discussion(&task.target_name).await?);
-    };
-    let made_up: AdHoc = serde_json::from_value(made_up.clone())
-        .map_err(|error| Failure::new(format!("what is to be discussed cannot be read: {error}")))?;
-    made_up.discussion().map(Arc::new).map_err(Failure::new)
+    match made_up(task)? {
+        Some(made_up) => made_up.discussion().map(Arc::new).map_err(Failure::new),
+        None => Ok(crew.discussion(&task.target_name).await?),
+    }
+}
+
+/// What was made up on the spot for the task to discuss, if it was.
+///
+/// # Errors
+/// It cannot be read any more.
+pub(in crate::engine) fn made_up(task: &Task) -> Result<Option<AdHoc>, Error> {
+    let unread = |error| Error::Discussion(format!("what is to be discussed cannot be read: {error}"));
+    task.options.get(AD_HOC).map(|kept| serde_json::from_value(kept.clone()).map_err(unread)).transpose()
 }
 
 /// A short name for this very definition, to tell whether it changed while a run was interrupted.
-fn fingerprint(discussion: &Discussion) -> String {
+pub(in crate::engine) fn fingerprint(discussion: &Discussion) -> String {
     let text = serde_json::to_vec(discussion).unwrap_or_default();
     hex::encode(Sha256::digest(text)).chars().take(16).collect()
 }
@@ -204,9 +210,12 @@ impl Crew {
             Err(failure) => Err(failure),
         };
         if let Err(failure) = concluded {
+            // With a higher limit it goes on.
+            let failure = holding.steps.reached().map_or(failure, |reached| Error::from(reached).into());
             let partial = serde_json::to_value(&meeting).ok();
             return Err(Failure { partial: partial.map(Box::new), ..failure });
         }
+        meeting.afterwards = Box::pin(floor.begin_afterwards(&meeting)).await?;
         // Once it is written down it has ended, whatever the clock says when that is looked up again.
         meeting.ended_at = minutes::local(clock::now());
         let write = || async {
@@ -247,6 +256,7 @@ fn begun(
         synthesis: String::new(),
         action_plan: None,
         action_plan_fault: None,
+        afterwards: None,
         cost,
     }
 }
@@ -335,7 +345,7 @@ impl Floor<'_> {
             interaction: Interaction::Free,
             order: TurnOrder::Blind,
             options: Vec::new(),
-            turns: try_join_all(turns).await?,
+            turns: all(turns).await?,
             answers: Vec::new(),
         }))
     }
@@ -365,7 +375,7 @@ impl Floor<'_> {
             }
         } else {
             let turns = members().map(|(place, member)| self.speech(setting, member, place, held, held));
-            round.turns = try_join_all(turns).await?;
+            round.turns = all(turns).await?;
         }
         if interaction == Interaction::CrossExamine && !setting.is_first() {
             let asked = members().filter(|(_, member)| !said::put_to(&member.name, &round).is_empty());
@@ -379,7 +389,7 @@ impl Floor<'_> {
                 };
                 self.turn(format!("{}:{}:answers", setting.number, member.name), member, before)
             });
-            round.answers = try_join_all(answers).await?;
+            round.answers = all(answers).await?;
         }
         Ok(round)
     }
@@ -402,53 +412,13 @@ impl Floor<'_> {
         };
         self.turn(format!("{}:{}", setting.number, member.name), member, before).await
     }
+}
 
-    /// Has somebody who spoke put it together: the moderator, else the recorder, else the first.
-    async fn synthesis(&self, meeting: &mut Meeting) -> Result<(), Failure> {
-        let spoke = |member: &&Member| {
-            let turns = meeting.rounds.iter().flat_map(HeldRound::all_turns);
-            turns.into_iter().any(|turn| turn.employee == member.name && turn.error.is_none())
-        };
-        let role = |role: Role| self.stage.cast.iter().filter(spoke).find(|member| member.part.role == role);
-        let by = role(Role::Moderator).or_else(|| role(Role::Recorder));
-        let by = by.or_else(|| self.stage.cast.iter().find(spoke));
-        let member = by.ok_or_else(|| Failure::new("nobody spoke"))?;
-        let employee = find_employee(self.definitions, &member.name)?;
-        let writer = crate::defs::Employee {
-            tools: Vec::new(),
-            output: crate::defs::Output::default(),
-            ..crate::defs::Employee::clone(&employee)
-        };
-        let (system, message) = words::synthesis(self.stage, &meeting.rounds, &meeting.measures);
-        let given = Given::default();
-        let job = Job::new(&writer, &given).on(self.model);
-        let job = Job { system: Some(&system), task: Some(&message), depth: self.depth, ..job };
-        let ask = || async { Ok(self.crew.answer(&job).await?) };
-        let answer: Answer = self.steps.run(&format!("{}synthesis", self.prefix), ask).await?;
-        meeting.cost.answer(&answer);
-        meeting.synthesis_by.clone_from(&member.name);
-        answer.output.trim().clone_into(&mut meeting.synthesis);
-        if !self.stage.discussion.action_output {
-            return Ok(());
-        }
-        let read = |said: &str| ActionPlan::read(said, &meeting.participants, self.definitions);
-        let mut plan = read(&answer.output);
-        if let Err(fault) = &plan {
-            let again = words::plan_again(fault, self.stage.language);
-            let before =
-                [Message::user(message.as_str()), Message::Assistant(Said::from(answer.output.clone()))];
-            let job = Job { before: &before, task: Some(&again), ..job.clone() };
-            let ask = || async { Ok(self.crew.answer(&job).await?) };
-            let better: Answer = self.steps.run(&format!("{}plan", self.prefix), ask).await?;
-            meeting.cost.answer(&better);
-            plan = read(&better.output);
-        }
-        match plan {
-            Ok(plan) => meeting.action_plan = Some(plan),
-            Err(fault) => meeting.action_plan_fault = Some(fault),
-        }
-        Ok(())
-    }
+/// Waits for all, even when one of them ends the discussion: what is being said is paid for, so it must be on record.
+async fn all(
+    turns: impl Iterator<Item = impl Future<Output = Result<Turn, Failure>>>,
+) -> Result<Vec<Turn>, Failure> {
+    join_all(turns).await.into_iter().collect()
 }
 
 /// A round in which nobody has heard anybody: what asks for others asks for nothing.

@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{action::ActionPlan, ballot::Ballot, measures::Measures, quota::Quota, transcript};
+use super::{
+    action::ActionPlan, ballot::Ballot, measures::Measures, post::Afterwards, quota::Quota, transcript,
+};
 use crate::{
     defs::{ExecutionRole, Interaction, OutputFormat, Role},
     engine::{Answer, Args, surroundings::Language},
@@ -54,6 +56,9 @@ pub struct Meeting {
     /// Why there is none although it was asked for, and asked for once more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action_plan_fault: Option<String>,
+    /// What became of its `post_pipeline`; absent when it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub afterwards: Option<Afterwards>,
     /// What it took.
     pub cost: Cost,
 }
@@ -217,7 +222,12 @@ impl Meeting {
         let language = Language::of(&format!("{}{}{}", self.name, self.topic, self.goal));
         let (counted, label) =
             (transcript::counted(&self.measures, language), language.pick("Counted", "统计"));
-        format!("{}\n\n## {label}\n\n{counted}\n\n(crew://meeting/{})", self.synthesis, self.meeting_id)
+        let afterwards =
+            self.afterwards.as_ref().map(|after| format!("\n\n{}", after.told(language))).unwrap_or_default();
+        format!(
+            "{}\n\n## {label}\n\n{counted}{afterwards}\n\n(crew://meeting/{})",
+            self.synthesis, self.meeting_id
+        )
     }
 }
 

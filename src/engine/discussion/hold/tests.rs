@@ -344,3 +344,20 @@ fn meeting(rounds: &[HeldRound]) -> super::Meeting {
     });
     serde_json::from_value(value).unwrap()
 }
+
+#[test]
+fn actions_that_wait_for_each_other_are_named() {
+    let plan = |after: [&[&str]; 3]| -> super::ActionPlan {
+        let action =
+            |(id, after): (&str, &[&str])| json!({"id": id, "description": "d", "depends_on": after});
+        let actions: Vec<Value> = ["A", "B", "C"].into_iter().zip(after).map(action).collect();
+        serde_json::from_value(json!({"actions": actions})).unwrap()
+    };
+    assert_eq!(plan([&["C"], &["A"], &["B"]]).layers().unwrap_err(), ["A", "B", "C"]);
+    assert_eq!(plan([&[], &["B"], &["A"]]).layers().unwrap_err(), ["B"]);
+    let layers = plan([&["C"], &[], &["B"]]);
+    let layers = layers.layers().unwrap();
+    let ids: Vec<Vec<&str>> =
+        layers.iter().map(|layer| layer.iter().map(|action| action.id.as_str()).collect()).collect();
+    assert_eq!(ids, [["B"], ["C"], ["A"]]);
+}

@@ -33,6 +33,10 @@ pub(super) fn markdown(meeting: &Meeting, language: Language) -> String {
         text.push_str(&of_round(round, language));
     }
     let _ = write!(text, "\n## {}\n\n{}\n", pick("Result", "结果"), meeting.synthesis);
+    if let Some(afterwards) = &meeting.afterwards {
+        let told = one_line(&afterwards.told(language));
+        let _ = write!(text, "\n## {}\n\n{told}\n", pick("Afterwards", "后续"));
+    }
     text
 }
 

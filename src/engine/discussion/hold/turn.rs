@@ -50,7 +50,12 @@ impl Floor<'_> {
         let name = format!("{}{name}", self.prefix);
         let work = || async {
             let _place = self.width.acquire().await;
-            Ok(self.speak(&name, member, &before).await.unwrap_or_else(|error| {
+            let spoken = self.speak(&name, member, &before).await;
+            // With a higher limit it can be spoken, so it must not count as a turn.
+            if let (Err(_), Some(reached)) = (&spoken, self.steps.reached()) {
+                return Err(Error::from(reached).into());
+            }
+            Ok(spoken.unwrap_or_else(|error| {
                 tracing::warn!(employee = member.name, %error, "a participant could not speak");
                 let failure = Failure::from(error);
                 Turn {
@@ -200,7 +205,7 @@ impl Talk<'_> {
     ) -> Result<Answer, Error> {
         let given = Given::default();
         let floor = self.floor;
-        let job = Job::new(self.speaker, &given).on(floor.model);
+        let job = Job::new(self.speaker, &given).on(floor.model).recorded(floor.steps, step.to_owned());
         let job = Job { system: Some(self.system), before: &self.said, task: Some(message), ..job };
         let job = Job { depth: floor.depth, ..job };
         let mut failed = None;
