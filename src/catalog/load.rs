@@ -36,7 +36,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     let webhook = loader.config(".crew/webhook.yaml", defs::parse_webhook);
     let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
-    loader.config(".crew/config.yaml", defs::parse_config);
+    let config = loader.config(".crew/config.yaml", defs::parse_config);
     let discussions = loader.discussions();
     let organization = loader.organization();
     let project = project::detect_in(&loader.files);
@@ -46,6 +46,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
         conflicts,
         aliases,
         findings: loader.files.findings,
+        destinations: config.map(|(config, _)| Arc::new(config.destinations)).unwrap_or_default(),
         ..Snapshot::default()
     };
     for (name, draft) in drafts {
@@ -67,11 +68,17 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     if let Some((config, source)) = webhook {
         let found = check::targets(config.routes.iter().map(|route| &route.target), &source, &snapshot);
         note(&mut snapshot.findings, found, &source);
+        let deliveries = config.routes.iter().flat_map(|route| &route.deliver);
+        let found = check::deliveries(deliveries, &source, &snapshot);
+        note(&mut snapshot.findings, found, &source);
         snapshot.webhook = Some(Arc::new(config));
     }
     if let Some((config, source)) = cron {
         let targets = config.schedules.iter().map(|schedule| &schedule.target);
         let found = check::targets(targets, &source, &snapshot);
+        note(&mut snapshot.findings, found, &source);
+        let deliveries = config.schedules.iter().flat_map(|schedule| &schedule.delivery);
+        let found = check::deliveries(deliveries, &source, &snapshot);
         note(&mut snapshot.findings, found, &source);
         snapshot.cron = Some(Arc::new(config));
     }

@@ -10,7 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        CronConfig, Diagnostic, Discussion, Employee, Organization, Pipeline, Severity, Source, WebhookConfig,
+        CronConfig, Delivery, Diagnostic, Discussion, Employee, Organization, Pipeline, Severity, Source,
+        WebhookConfig,
     },
 };
 
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub webhook: Option<Arc<WebhookConfig>>,
     /// `.crew/cron.yaml`, when it is there and has no errors.
     pub cron: Option<Arc<CronConfig>>,
+    /// Where results may go by a name: `destinations` of `.crew/config.yaml`, when that has no errors.
+    pub destinations: Arc<IndexMap<String, Delivery>>,
     /// What kind of project it is.
     pub project: Project,
     /// Everything wrong, by file and place.

@@ -4,7 +4,8 @@ use indexmap::IndexMap;
 use jiff::{civil::date, tz::TimeZone};
 
 use super::{
-    codes, delivery,
+    codes,
+    delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
     reader::{self, Fields, Text, Unknown},
     report::Report,
@@ -36,8 +37,8 @@ pub struct Schedule {
     pub target: Target,
     /// Values for it.
     pub args: IndexMap<String, String>,
-    /// Where results go, as written.
-    pub delivery: Vec<serde_json::Value>,
+    /// Where results go.
+    pub delivery: Vec<Delivery>,
 }
 
 /// Why a text is no cron expression.
@@ -141,7 +142,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let args = fields.text_map("args", report);
     let timezone = timezone(&mut fields, report);
     let enabled = fields.flag("enabled", report).unwrap_or(true);
-    let delivery = delivery::read(&mut fields, "delivery", report);
+    let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
     let schedule = Schedule {

@@ -30,7 +30,7 @@ pub enum FileKind {
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 13] = [
+    const SIGNS: [(&'static str, Self); 14] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -42,6 +42,7 @@ impl FileKind {
         ("model_defaults", Self::Organization),
         ("providers", Self::Config),
         ("prices", Self::Config),
+        ("destinations", Self::Config),
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
     ];

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::{
     codes,
+    delivery::{self, Delivery, Destination},
     diagnostic::{Diagnostic, Source},
     reader::{self, Fields, Text, Unknown},
     report::Report,
@@ -45,6 +46,8 @@ pub struct Route {
     pub target: Target,
     /// Values for it, with `{{path.in.the.delivery}}` places to fill.
     pub args: IndexMap<String, String>,
+    /// Where the result goes.
+    pub deliver: Vec<Delivery>,
 }
 
 /// Reads `webhook.yaml`. A key without meaning is an error: a misspelt one must not switch off the verification.
@@ -116,6 +119,10 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         args.values().for_each(|text| check_template(text, report));
         Some((target?, args))
     });
+    let deliver = delivery::read(&mut fields, "deliver", delivery::Place::Route, report);
+    if let Some(event) = &event {
+        check_comments(event, &deliver, report);
+    }
     fields.finish(Unknown::Refused, &[], report);
     let (target, args) = target?;
     Some(Route {
@@ -125,7 +132,34 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         branch,
         target,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
+        deliver,
     })
+}
+
+/// Events that are about an issue or a pull request.
+const NUMBERED: [&str; 7] = [
+    "*",
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+];
+
+/// A comment needs something to comment on.
+fn check_comments(event: &Text, deliver: &[Delivery], report: &mut Report<'_>) {
+    for delivery in deliver {
+        if let Destination::GithubComment { number: None, .. } = delivery.to
+            && !NUMBERED.contains(&event.value.trim())
+        {
+            let message = format!(
+                "an event `{}` is about no issue and no pull request; this needs a `number`",
+                event.value.trim()
+            );
+            report.error(codes::INVALID_DELIVERY, delivery.span, message);
+        }
+    }
 }
 
 /// One action or a list of them.

@@ -5,7 +5,10 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{FullText, Text, Variable};
+use super::{
+    delivery::Destination,
+    piece::{FullText, Text, Variable},
+};
 use crate::defs::Dialect;
 
 /// What a project settles for all its employees: `.crew/config.yaml`.
@@ -20,6 +23,8 @@ pub(super) struct Config {
     providers: Option<IndexMap<String, Provider>>,
     /// What models cost, by name, in US dollars per million tokens.
     prices: Option<IndexMap<String, Price>>,
+    /// Where results may go, by the name that schedules, routes, pipelines and callers use.
+    destinations: Option<IndexMap<String, Destination>>,
 }
 
 /// A provider that the project adds.

@@ -5,7 +5,10 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{Flag, FullText, Secret, Text, Texts};
+use super::{
+    delivery::Delivery,
+    piece::{Flag, FullText, Secret, Text, Texts},
+};
 use crate::defs::TargetKind;
 
 /// What deliveries from GitHub start: `.crew/webhook.yaml`.
@@ -34,6 +37,8 @@ struct Route {
     branch: Option<Text>,
     /// What is started.
     target: Target,
+    /// Where the result goes.
+    deliver: Option<Vec<Delivery>>,
 }
 
 /// One action or several.
@@ -87,24 +92,4 @@ struct Schedule {
     args: Option<IndexMap<String, Option<Text>>>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
-}
-
-/// Where a result goes; other keys are kept for the service it goes to.
-#[derive(JsonSchema)]
-pub(super) struct Delivery {
-    /// The way it goes.
-    #[schemars(rename = "type")]
-    kind: DeliveryKind,
-}
-
-/// The way a result goes.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-enum DeliveryKind {
-    /// Posted to `url`.
-    Webhook,
-    /// Mailed to `to`.
-    Email,
-    /// To a group in Feishu, by `webhook_url` or `chat_id`.
-    Feishu,
 }

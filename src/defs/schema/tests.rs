@@ -13,6 +13,7 @@ const EMPLOYEE: &str =
     "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\n---\nc\n";
 const PIPELINE: &str = "
 args: [{name: x}]
+deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]
 steps:
   - {employee: a, retry: {attempts: 2}, when: {check: a, equals: b}}
   - parallel: [{employee: a}]
@@ -21,8 +22,8 @@ steps:
 ";
 const DISCUSSION: &str =
     "{topic: x, mode: discussion, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
-const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}}]";
-const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a}]";
+const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}, deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
+const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a, delivery: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
 const ORGANIZATION: &str = "
 teams: {a: {}}
 authority: {A: {}}
@@ -31,8 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str =
-    "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
@@ -52,6 +52,8 @@ fn asked(kind: SchemaKind) -> Asked {
 
 /// What a parser calls a map of fields, and its names among the definitions of a schema; the root has no name.
 type Named = (&'static str, &'static [&'static str]);
+
+const DELIVERY: Named = ("a delivery", &["Webhook", "Email", "Feishu", "Slack", "GithubComment"]);
 
 /// Where in a schema stands what a parser calls so.
 const PLACES: [(SchemaKind, &[Named]); 7] = [
@@ -75,6 +77,7 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
             ("an `until`", &["Test"]),
             ("a condition", &["Condition"]),
             ("a loop", &["Loop"]),
+            DELIVERY,
         ],
     ),
     (
@@ -86,8 +89,11 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
             ("`output`", &["Output"]),
         ],
     ),
-    (SchemaKind::Webhook, &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"])]),
-    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"])]),
+    (
+        SchemaKind::Webhook,
+        &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"]), DELIVERY],
+    ),
+    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"]), DELIVERY]),
     (
         SchemaKind::Organization,
         &[
@@ -100,7 +106,10 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
             ("a tier of models", &["ModelDefaults"]),
         ],
     ),
-    (SchemaKind::Config, &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"])]),
+    (
+        SchemaKind::Config,
+        &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"]), DELIVERY],
+    ),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {

@@ -203,6 +203,7 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
 /// A route that takes everything of `event` to `two-step`.
 fn route(event: &str, args: &[(&str, &str)]) -> Route {
     Route {
+        deliver: Vec::new(),
         event: event.to_owned(),
         actions: Vec::new(),
         repository: None,

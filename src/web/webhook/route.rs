@@ -63,6 +63,7 @@ mod tests {
             branch: None,
             target: Target { kind: TargetKind::Pipeline, name: "review".to_owned(), span: Span::default() },
             args: IndexMap::new(),
+            deliver: Vec::new(),
         }
     }
 
