@@ -22,7 +22,7 @@ mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
-pub use engine::{Engine, Filter, Options, Submitted};
+pub use engine::{Endings, Engine, Filter, Options, Submitted};
 pub use error::Error;
 pub use model::{Failure, Kind, NewTask, NotATaskId, Status, StepRecord, Task, TaskId, Trigger};
 pub use recovery::history;

@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use parse::is_repository;
 pub(super) use parse::{Place, one, read};
 pub use subject::{Subject, SubjectPlace};
 pub use text::EnvText;

@@ -241,15 +241,6 @@ fn github_comment(fields: &mut Fields<'_>, place: Place, report: &mut Report<'_>
     let repository = fields.text("repository", report).filter(|text| !text.value.trim().is_empty());
     let number = fields.text("number", report).filter(|text| !text.value.trim().is_empty());
     let has_places = |text: &Text| text.value.contains('$') || text.value.contains("{{");
-    let is_repository = |text: &str| {
-        let mut parts = text.split('/');
-        let fits = |part: Option<&str>| {
-            part.is_some_and(|part| {
-                !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-            })
-        };
-        fits(parts.next()) && fits(parts.next()) && parts.next().is_none()
-    };
     if let Some(text) = &repository
         && !has_places(text)
         && !is_repository(text.value.trim())
@@ -279,6 +270,16 @@ fn github_comment(fields: &mut Fields<'_>, place: Place, report: &mut Report<'_>
     }
     let value = |text: Option<Text>| text.map(|text| text.value.trim().to_owned());
     Some(Destination::GithubComment { repository: value(repository), number: value(number) })
+}
+
+/// `owner/name`, neither of which leads elsewhere in a path.
+pub(crate) fn is_repository(text: &str) -> bool {
+    let fits = |part: &str| {
+        !part.is_empty()
+            && !part.bytes().all(|byte| byte == b'.')
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    text.split_once('/').is_some_and(|(owner, name)| fits(owner) && fits(name))
 }
 
 /// An address on the web: under the first of `keys` that is filled. `is_secret` for one that nobody else may know.
