@@ -24,14 +24,17 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 14] = [
+    ("tar", &["app/backup"]),
+    ("flate2", &["app/backup", "engine/outbound"]),
     ("jsonrpsee", &["mcp/rpc.rs"]),
-    ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests"]),
+    ("axum", &["web", "mcp/http", "app/serve.rs", "llm/client/tests", "engine/outbound/tests.rs"]),
     ("clap", &["cli"]),
     ("annotate_snippets", &["cli/render"]),
     ("comfy_table", &["cli/render"]),
     ("anstream", &["cli/render"]),
-    ("reqwest", &["llm/client"]),
+    ("reqwest", &["llm/client", "engine/outbound"]),
+    ("ipnet", &["base/reach.rs"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),

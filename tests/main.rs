@@ -8,6 +8,7 @@
 #![allow(unreachable_pub, reason = "the harness is a module here, and reads as a library")]
 
 mod approvals;
+mod backup;
 mod cli;
 mod defs;
 mod durability;

@@ -95,3 +95,39 @@ async fn it_prints_all_at_once_when_told_to() {
     assert_eq!((&answer["output"], &answer["output_tokens"]), (&json!("tea"), &json!(7)));
     assert!(fake.bodies().iter().all(|body| body.get("stream").is_none()));
 }
+
+#[tokio::test]
+async fn what_a_model_thinks_is_told_to_nobody() {
+    let said = "<think>secret\nplan</think>\n\nTea:\n```xml\n<think>kept</think>\n```\n<tool_call>\n{\"name\": \"x\"}\n</tool_call>";
+    let clean = "Tea:\n```xml\n<think>kept</think>\n```";
+    let fake = FakeModel::answering(move |prompt| {
+        // The checker is shown what the writer gave.
+        assert!(!prompt.contains("secret"), "{prompt}");
+        Ok(said.to_owned())
+    })
+    .await;
+    let project = Project::small(MODELS[0]);
+    project.write(
+        ".crew/pipelines/two.yaml",
+        "steps:\n  - {employee: writer, args: {topic: tea}}\n  - {employee: checker, args: {text: '{prev}'}}\n",
+    );
+    let shown = project.run_in(&fake.env(), ["run", "writer", "tea", "--execute"]).success();
+    assert_eq!(shown, format!("{clean}\n"));
+    let server = Server::start(&project, &[], &fake.env());
+    let streamed = server.post("/run/employee/writer", &order()).await.text;
+    let tokens = streamed.lines().filter_map(|line| {
+        let frame: Value = serde_json::from_str(line.strip_prefix("data: ")?).unwrap();
+        Some(frame["token"].as_str()?.to_owned())
+    });
+    assert_eq!(tokens.collect::<String>(), clean);
+    let run = server.post("/run/pipeline/two", &json!({"sync": true})).await.status(200);
+    assert_eq!(run["result"]["steps"][1]["output"], json!(clean), "{run}");
+}
+
+#[tokio::test]
+async fn thoughts_alone_are_no_answer() {
+    let fake = FakeModel::answering(|_| Ok("<Thinking>and no end".to_owned())).await;
+    let project = Project::small(MODELS[0]);
+    let told = project.run_in(&fake.env(), ["run", "writer", "tea", "--execute"]).status(1);
+    assert!(told.contains("said what it thinks and gave no answer"), "{told}");
+}

@@ -8,7 +8,7 @@ use std::{
 
 use super::project::{self, ConfigError};
 use crate::{
-    base::Secret,
+    base::{Secret, reach::Allowed},
     defs::Config,
     engine::Models,
     llm::{self, Provider, Providers},
@@ -55,6 +55,8 @@ pub struct Settings {
     pub llm: llm::Settings,
     /// The models of employees that settle nothing themselves.
     pub models: Models,
+    /// Where on the network requests may go besides where everyone can.
+    pub outbound: Vec<Allowed>,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
 }
@@ -90,6 +92,7 @@ impl Settings {
                 fallback: model("CREW_FALLBACK_MODEL").or(config.fallback_model),
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
+            outbound: project::allowed(&config.outbound),
             user_employees: user_employees(env),
         }
     }

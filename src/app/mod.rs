@@ -1,5 +1,6 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
+pub mod backup;
 mod config;
 mod library;
 mod news;

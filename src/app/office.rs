@@ -9,7 +9,7 @@ use super::Settings;
 use crate::{
     base::Tracker,
     catalog::Catalog,
-    engine::{self, Crew},
+    engine::{self, Crew, outbound::Outbound},
     llm, tasks,
     tools::{self, Office},
 };
@@ -35,7 +35,8 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
-    let crew = Arc::new(Crew::new(catalog, client, settings.models));
+    let crew =
+        Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
     let opener =
         Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
     let opener = Arc::new(opener);

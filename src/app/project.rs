@@ -4,7 +4,8 @@ use std::{io, path::Path};
 
 use super::Environment;
 use crate::{
-    defs::{self, Config, Diagnostic, Dialect, OwnPrice, OwnProvider, Source},
+    base::reach::Allowed,
+    defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
 };
 
@@ -68,6 +69,12 @@ fn provider(name: &str, own: &OwnProvider, env: &Environment) -> Provider {
     let base_url_from = format!("`providers.{name}.base_url` of {FILE}");
     let endpoint = Endpoint { wire, base_url: own.base_url.clone(), base_url_from, key };
     Provider::own(name, own.models.clone(), endpoint)
+}
+
+/// Where requests may go besides where everyone can.
+pub(super) fn allowed(outbound: &OwnOutbound) -> Vec<Allowed> {
+    // The parser has refused what is none.
+    outbound.allow.iter().filter_map(|place| Allowed::parse(place).ok()).collect()
 }
 
 /// What models cost in this project.

@@ -102,6 +102,10 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Raise the version of an employee that changed
     Bump(BumpArgs),
+    /// Put all that a project cannot make again into one file, while it is served or not
+    Backup(super::backup::BackupArgs),
+    /// Put a project back from such a file
+    Restore(super::backup::RestoreArgs),
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod args;
 mod author;
+mod backup;
 mod check;
 mod discuss;
 mod exit;
@@ -88,6 +89,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Export(args) => export::export(&cli.global, args, env).await,
             Command::ExportAll(args) => export::export_all(&cli.global, args, env).await,
             Command::Sync(args) => export::sync(&cli.global, args, env).await,
+            Command::Backup(args) => backup::backup(&cli.global, args).await,
+            Command::Restore(args) => backup::restore(&cli.global, args).await,
             Command::Bump(args) => author::bump(&cli.global, args, env).await,
         }
     })

@@ -13,6 +13,7 @@ use super::{
     report::Report,
     yaml::{Node, Value},
 };
+use crate::base::reach::Allowed;
 
 /// `.crew/config.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
@@ -28,6 +29,16 @@ pub struct Config {
     pub prices: IndexMap<String, OwnPrice>,
     /// Where results may go, by the name that schedules, routes, pipelines and callers use.
     pub destinations: IndexMap<String, Delivery>,
+    /// Where requests may go that a model or a definition asks for.
+    pub outbound: OwnOutbound,
+}
+
+/// Where requests may go, besides where everyone can.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct OwnOutbound {
+    /// Hosts (`wiki.example.com`, `*.example.com`) and ranges of addresses (`10.1.0.0/16`) that not everyone can reach.
+    pub allow: Vec<String>,
 }
 
 /// A provider that a project adds.
@@ -107,6 +118,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         providers: named(&mut fields, "providers", report, provider),
         prices: named(&mut fields, "prices", report, price),
         destinations: destinations(&mut fields, report),
+        outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
@@ -169,6 +181,21 @@ fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
     }
     fields.finish(Unknown::Refused, &[], report);
     Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models })
+}
+
+fn outbound(node: &Node, report: &mut Report<'_>) -> Option<OwnOutbound> {
+    let mut fields = Fields::of(node, "`outbound`", report)?;
+    let allow = fields.texts("allow", report);
+    for place in &allow {
+        if let Err(error) = Allowed::parse(&place.value) {
+            let message = format!("`{}`: {error}", place.value);
+            report
+                .error(codes::INVALID_VALUE, place.span, message)
+                .help("write `wiki.example.com`, `*.example.com`, `10.1.0.0/16` or `127.0.0.1`, without a scheme or a port");
+        }
+    }
+    fields.finish(Unknown::Refused, &[], report);
+    Some(OwnOutbound { allow: allow.into_iter().map(|place| place.value).collect() })
 }
 
 fn price(node: &Node, report: &mut Report<'_>) -> Option<OwnPrice> {

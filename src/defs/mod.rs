@@ -23,7 +23,7 @@ pub(crate) mod template;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, OwnPrice, OwnProvider, parse_config};
+pub use config::{Config, Dialect, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
 pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
 pub(crate) use delivery::is_repository;

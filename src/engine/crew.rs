@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 
 use super::{
-    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox, pipeline,
+    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
+    outbound::Outbound,
+    pipeline,
     prompt::{self, Given},
     surroundings::{Language, Surroundings, git_branch},
 };
@@ -28,6 +30,7 @@ pub struct Crew {
     llm: llm::Client,
     pub(super) models: Models,
     live: Live,
+    outbound: Outbound,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -43,7 +46,14 @@ impl fmt::Debug for Crew {
 impl Crew {
     /// A crew of the employees in `catalog`, which run on `models` unless they have their own.
     pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
-        Self { catalog, llm, models, live: Live::default(), toolbox: OnceLock::new() }
+        let (live, outbound) = (Live::default(), Outbound::new(Vec::new()));
+        Self { catalog, llm, models, live, outbound, toolbox: OnceLock::new() }
+    }
+
+    /// The same with another way out to the web than to where everyone can go.
+    #[must_use]
+    pub fn with_outbound(self, outbound: Outbound) -> Self {
+        Self { outbound, ..self }
     }
 
     /// Gives employees at work their tools; only the first toolbox counts.
@@ -58,6 +68,11 @@ impl Crew {
     /// What employees at work have said so far.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The way out to places on the web that a model or a definition names.
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
     }
 
     /// The definitions as they are now.

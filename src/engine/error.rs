@@ -56,6 +56,17 @@ pub enum Error {
         /// The model that refused.
         model: String,
     },
+    /// All that the model said was thoughts, or calls of tools written down as text.
+    #[error(
+        "model `{model}` said what it thinks and gave no answer{}",
+        if *cut { ": it came to the limit of tokens, raise `max_tokens`" } else { "" }
+    )]
+    Thoughts {
+        /// The model.
+        model: String,
+        /// Whether it came to the limit of tokens.
+        cut: bool,
+    },
     /// Whoever the answer was told to does not listen any more.
     #[error("nobody listens any more")]
     Unheard,

@@ -5,7 +5,12 @@ use std::{borrow::Cow, ops::ControlFlow};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Answer, Crew, Error, Gave, prompt::Given, structured::Shape};
+use super::{
+    Answer, Crew, Error, Gave,
+    clean::{Cleaner, clean},
+    prompt::Given,
+    structured::Shape,
+};
 use crate::{
     base::{clock::Stopwatch, text::truncate},
     defs::Employee,
@@ -120,6 +125,7 @@ impl Crew {
         let shape =
             Shape::of(job.employee).map_err(|fault| Error::NoSchema { employee: job.who(), fault })?;
         let mut reply = Box::pin(self.work(job, &mut request, &mut account, &mut say)).await?;
+        reply.said.text = for_readers(&reply)?;
         if let Some(shape) = shape {
             let said = std::mem::take(&mut reply.said);
             reply.said.text = self.shaped(job, request, said, &shape, &mut account).await?;
@@ -191,7 +197,7 @@ impl Crew {
         request.tools.clear();
         let reply = self.turn(&request, &mut None).await?;
         account.add(&reply);
-        shape.check(&reply.said.text).map_err(|fault| Error::Shape { employee: job.who(), fault })
+        shape.check(&for_readers(&reply)?).map_err(|fault| Error::Shape { employee: job.who(), fault })
     }
 
     /// Asks once.
@@ -200,13 +206,19 @@ impl Crew {
             None => self.llm().complete(request).await?,
             Some(say) => {
                 let mut telling = self.llm().stream(request);
+                let mut cleaner = Cleaner::default();
                 loop {
-                    match telling.next().await.transpose()? {
-                        Some(Event::Text(text)) if say(&text).is_break() => return Err(Error::Unheard),
-                        Some(Event::Text(_)) => {}
-                        Some(Event::Done(reply)) => break *reply,
+                    let (text, reply) = match telling.next().await.transpose()? {
+                        Some(Event::Text(text)) => (cleaner.push(&text), None),
+                        Some(Event::Done(reply)) => (cleaner.finish(), Some(*reply)),
                         // A stream ends with the answer or an error.
                         None => return Err(Error::Unheard),
+                    };
+                    if !text.is_empty() && say(&text).is_break() {
+                        return Err(Error::Unheard);
+                    }
+                    if let Some(reply) = reply {
+                        break reply;
                     }
                 }
             }
@@ -248,6 +260,18 @@ impl Crew {
             account: employee.name.clone(),
         })
     }
+}
+
+/// What of an answer is for its readers.
+///
+/// # Errors
+/// [`Error::Thoughts`] when it is nothing, although the model said something.
+fn for_readers(reply: &Reply) -> Result<String, Error> {
+    let text = clean(&reply.said.text);
+    if text.trim().is_empty() && !reply.said.text.trim().is_empty() {
+        return Err(Error::Thoughts { model: reply.model.clone(), cut: reply.finish == Finish::Length });
+    }
+    Ok(text)
 }
 
 /// Does `work` as a step that is recorded if `keep` says so, unless that was done before, and keeps the kind of its error.

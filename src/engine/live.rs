@@ -71,11 +71,16 @@ impl Reader {
         new
     }
 
-    /// What of `whole` was not read: the rest of it, or all if something else was read.
+    /// What of `whole` was not read: the rest of it, nothing if it was read behind something that was said on the way,
+    /// or all if something else was read.
     pub fn unread<'w>(&self, whole: &'w str) -> &'w str {
         let text = self.text.borrow();
         let read = text.get(..self.seen).unwrap_or_default();
-        whole.strip_prefix(read).unwrap_or(whole)
+        match whole.strip_prefix(read) {
+            Some(rest) => rest,
+            None if read.ends_with(whole) => "",
+            None => whole,
+        }
     }
 }
 
@@ -100,7 +105,8 @@ mod tests {
         assert!(early.more().now_or_never().is_none());
         let mut late = live.output(&id).read();
         assert_eq!(late.more().await, "代码 ok");
-        assert_eq!((late.unread("代码 ok!"), late.unread("something else")), ("!", "something else"));
+        let unread = ["代码 ok!", "something else", "ok"].map(|whole| late.unread(whole));
+        assert_eq!(unread, ["!", "something else", ""]);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 //! line) only submits a task.
 
 pub mod author;
+mod clean;
 mod crew;
+pub mod delivery;
 mod discussion;
 mod error;
 mod exchange;
@@ -14,6 +16,7 @@ mod job;
 mod live;
 mod model;
 mod order;
+pub mod outbound;
 mod pipeline;
 mod prompt;
 mod run;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Destination,
-    piece::{FullText, Text, Variable},
+    piece::{FullText, Text, Texts, Variable},
 };
 use crate::defs::Dialect;
 
@@ -25,6 +25,16 @@ pub(super) struct Config {
     prices: Option<IndexMap<String, Price>>,
     /// Where results may go, by the name that schedules, routes, pipelines and callers use.
     destinations: Option<IndexMap<String, Destination>>,
+    /// Where requests may go that a model or a definition asks for.
+    outbound: Option<Outbound>,
+}
+
+/// Where requests may go, besides where everyone can.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Outbound {
+    /// Hosts (`wiki.example.com`, `*.example.com`) and ranges of addresses (`10.1.0.0/16`) that not everyone can reach.
+    allow: Option<Texts>,
 }
 
 /// A provider that the project adds.

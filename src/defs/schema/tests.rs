@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}, outbound: {}}";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
@@ -108,7 +108,13 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
     ),
     (
         SchemaKind::Config,
-        &[("`config.yaml`", &[""]), ("a provider", &["Provider"]), ("a price", &["Price"]), DELIVERY],
+        &[
+            ("`config.yaml`", &[""]),
+            ("a provider", &["Provider"]),
+            ("a price", &["Price"]),
+            ("`outbound`", &["Outbound"]),
+            DELIVERY,
+        ],
     ),
 ];
 

@@ -231,5 +231,5 @@ async fn persist<'w>(
 
 /// Whether the same again may end differently.
 fn may_pass(error: &Error) -> bool {
-    matches!(error, Error::Model(_) | Error::Refused { .. } | Error::TimedOut { .. })
+    matches!(error, Error::Model(_) | Error::Refused { .. } | Error::Thoughts { .. } | Error::TimedOut { .. })
 }

@@ -26,6 +26,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::lines::{Line, Seen, read};
+pub use self::tail::whole_lines;
 use self::writer::{Medium, QUEUE, Request, Writer};
 use super::{Error, OwnerLock, document, folder};
 

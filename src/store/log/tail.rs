@@ -40,6 +40,22 @@ pub(super) fn repair(path: &Path, file: &mut File) -> Result<(), Error> {
     Ok(())
 }
 
+/// How many bytes of a log at this moment are whole lines; a last one that only lacks its `\n` counts.
+///
+/// For whoever copies a log that somebody else may be writing: what is beyond is not acknowledged.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn whole_lines(file: &mut File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let start = last_line_start(file, length)?;
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    io::Read::by_ref(file).take(length - start).read_to_end(&mut tail)?;
+    file.rewind()?;
+    Ok(if is_whole(&tail) { length } else { start })
+}
+
 /// Whether the bytes are a record. A bare number is not: half of `123` is a number too.
 fn is_whole(tail: &[u8]) -> bool {
     let tail = tail.trim_ascii();

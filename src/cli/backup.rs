@@ -1,0 +1,124 @@
+//! `knowlyr-crew backup` and `restore`.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde_json::json;
+
+use super::{
+    args::{Form, Global},
+    exit::{Error, Outcome},
+    render,
+};
+use crate::{
+    app::backup::{self, BackedUp, LeftOut, Manifest},
+    base::clock,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The archive; `crew-backup-<time>.tar.gz` where you are, unless given
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Read all that would be in it, and write nothing
+    #[arg(long, conflicts_with = "output")]
+    dry_run: bool,
+    /// Compare an archive with its own sums, in place of making one
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "dry_run"])]
+    verify: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArgs {
+    /// The archive
+    archive: PathBuf,
+    /// Read it and say what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Keep what is there under another name, and put the archive in its place
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn backup(global: &Global, args: &BackupArgs) -> Result<Outcome, Error> {
+    if let Some(archive) = args.verify.clone() {
+        let manifest = aside(move || backup::verify(&archive)).await?;
+        return tell(global, &json!({"manifest": manifest}), &format!("whole: {}", summary(&manifest)), &[]);
+    }
+    let to = (!args.dry_run).then(|| args.output.clone().unwrap_or_else(default_name));
+    let root = global.root();
+    let made = aside(move || backup::back_up(&root, to.as_deref())).await?;
+    tell(global, &made, &told(&made), &made.left_out)
+}
+
+pub(super) async fn restore(global: &Global, args: &RestoreArgs) -> Result<Outcome, Error> {
+    let (root, archive) = (global.root(), args.archive.clone());
+    if args.dry_run {
+        let found = aside(move || backup::rehearse(&archive, &root)).await?;
+        let mut text = format!("whole: {}; nothing was written", summary(&found.manifest));
+        for path in &found.in_the_way {
+            let _ = write!(
+                text,
+                "\n  {} is there already: `--force` keeps it under another name",
+                path.display()
+            );
+        }
+        return tell(global, &found, &text, &[]);
+    }
+    let force = args.force;
+    let restored = aside(move || backup::restore(&archive, &root, force)).await?;
+    let mut text = format!("restored {}", summary(&restored.manifest));
+    for path in &restored.kept {
+        let _ = write!(text, "\n  what was there is now {}", path.display());
+    }
+    tell(global, &restored, &text, &[])
+}
+
+/// Does what blocks on a thread where that keeps nobody waiting.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> anyhow::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    Ok(tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)??)
+}
+
+fn default_name() -> PathBuf {
+    format!("crew-backup-{}.tar.gz", clock::now().strftime("%Y%m%dT%H%M%SZ")).into()
+}
+
+fn summary(manifest: &Manifest) -> String {
+    let count = manifest.files.len();
+    format!(
+        "{count} files, {} bytes, of {}",
+        manifest.bytes(),
+        manifest.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
+    )
+}
+
+fn told(made: &BackedUp) -> String {
+    let size = |path: &Path| format!("{} ({} bytes)", path.display(), made.archive_bytes);
+    match &made.archive {
+        Some(archive) => format!("{}: {}, read again and whole", size(archive), summary(&made.manifest)),
+        None => format!("would hold {}; nothing was written", summary(&made.manifest)),
+    }
+}
+
+fn tell(
+    global: &Global,
+    value: &impl serde::Serialize,
+    text: &str,
+    left_out: &[LeftOut],
+) -> Result<Outcome, Error> {
+    match global.form() {
+        Form::Json => render::json(value)?,
+        Form::Text => {
+            for left in left_out {
+                render::note(&format!("left out: {} ({})", left.path, left.reason));
+            }
+            render::answer(text)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
