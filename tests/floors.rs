@@ -24,7 +24,7 @@ const FLOORS: [(&str, u8); 13] = [
 ];
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     ("tar", &["app/backup"]),
     ("flate2", &["app/backup", "engine/outbound"]),
     ("jsonrpsee", &["mcp/rpc.rs"]),
@@ -35,6 +35,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
     ("anstream", &["cli/render"]),
     ("reqwest", &["llm/client", "engine/outbound"]),
     ("ipnet", &["base/reach.rs"]),
+    ("lettre", &["engine/delivery/mail"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),

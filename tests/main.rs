@@ -11,6 +11,7 @@ mod approvals;
 mod backup;
 mod cli;
 mod defs;
+mod deliveries;
 mod durability;
 mod floors;
 mod mcp;

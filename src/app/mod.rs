@@ -6,6 +6,7 @@ mod library;
 mod news;
 mod office;
 mod pipes;
+mod post;
 mod project;
 mod runs;
 mod sample;
@@ -15,7 +16,8 @@ mod stdio;
 mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
-pub use office::{Journal, open};
+pub use office::{DELIVERIES, Journal, open};
+pub use post::Post;
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;

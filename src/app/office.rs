@@ -5,17 +5,24 @@ use std::{
     sync::Arc,
 };
 
-use super::Settings;
+use super::{Post, Settings};
 use crate::{
     base::Tracker,
     catalog::Catalog,
-    engine::{self, Crew, outbound::Outbound},
+    engine::{
+        self, Crew,
+        delivery::{self, Outbox},
+        outbound::Outbound,
+    },
     llm, tasks,
-    tools::{self, Office},
+    tools::{self, Office, Opened},
 };
 
 /// Where the tasks of a project are kept, relative to its root.
 pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
+
+/// Where it is kept what became of deliveries, relative to the root of a project.
+pub const DELIVERIES: &str = ".crew/deliveries.jsonl";
 
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +44,13 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
     let crew =
         Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
-    let opener =
-        Opener { path: root.join(JOURNAL), journal, crew: Arc::clone(&crew), tracker: tracker.clone() };
+    let opener = Opener {
+        root: root.to_owned(),
+        post: settings.post,
+        journal,
+        crew: Arc::clone(&crew),
+        tracker: tracker.clone(),
+    };
     let opener = Arc::new(opener);
     let office = Office::new(crew, Box::new(move || Box::pin(Arc::clone(&opener).open())));
     tools::equip(&office);
@@ -46,14 +58,32 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
 }
 
 struct Opener {
-    path: PathBuf,
+    root: PathBuf,
+    post: Post,
     journal: Journal,
     crew: Arc<Crew>,
     tracker: Tracker,
 }
 
 impl Opener {
-    async fn open(self: Arc<Self>) -> Result<tasks::Engine, tasks::Error> {
+    async fn open(self: Arc<Self>) -> Result<Opened, tasks::Error> {
+        let tasks = self.tasks().await?;
+        let outbox = self.outbox(&tasks).await?;
+        Ok(Opened { tasks, outbox: Some(outbox) })
+    }
+
+    /// The outbox belongs to whoever keeps the tasks.
+    async fn outbox(&self, tasks: &tasks::Engine) -> Result<Outbox, tasks::Error> {
+        let options = delivery::Options {
+            log: tasks.is_durable().then(|| self.root.join(DELIVERIES)),
+            resume: self.journal != Journal::Own,
+            patience: self.post.patience,
+        };
+        let courier = self.post.courier(self.crew.outbound().clone());
+        Ok(Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker).await?)
+    }
+
+    async fn tasks(&self) -> Result<tasks::Engine, tasks::Error> {
         match self.engine(self.journal != Journal::None).await {
             Err(tasks::Error::Owned { pid, .. }) if self.journal == Journal::IfFree => {
                 tracing::warn!(
@@ -68,7 +98,7 @@ impl Opener {
 
     async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
         let options = tasks::Options {
-            journal: kept.then(|| self.path.clone()),
+            journal: kept.then(|| self.root.join(JOURNAL)),
             resume: self.journal != Journal::Own,
             ..tasks::Options::default()
         };

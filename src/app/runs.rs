@@ -10,7 +10,7 @@ use super::Environment;
 use crate::{
     base::Secret,
     defs::{SecretRef, WebhookConfig},
-    engine::{Crew, Order, ScheduleStatus, Scheduler},
+    engine::{Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
     tasks::NewTask,
     tools,
     web::{self, webhook},
@@ -49,6 +49,11 @@ impl Runs {
 impl web::Runs for Runs {
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
         Box::pin(async move { Ok(self.crew.plan(order).await?) })
+    }
+
+    fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error> {
+        let definitions = self.crew.catalog().snapshot();
+        Wish::named(destinations, &definitions).map_err(|error| tools::Error::Arguments(error.to_string()))
     }
 
     /// Made anew only when the file was read again.

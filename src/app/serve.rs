@@ -124,6 +124,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
 
     let state = web::State {
         tasks: tasks.clone(),
+        outbox: office.outbox().cloned(),
         live: office.crew.live().clone(),
         meter: Arc::clone(office.crew.llm().meter()),
         token,

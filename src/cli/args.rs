@@ -72,6 +72,8 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// Approve or refuse what a task waits for
     Task(super::task::TaskArgs),
+    /// List where results went, and send them once more
+    Deliveries(super::deliveries::DeliveriesArgs),
     /// List and show discussions, and print their prompts
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie

@@ -25,8 +25,8 @@ mod yaml;
 
 pub use config::{Config, Dialect, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
-pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
 pub(crate) use delivery::is_repository;
+pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
     AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,

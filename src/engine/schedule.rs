@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::{Crew, Order};
+use super::{
+    Crew, Order,
+    delivery::{self, Wish},
+};
 use crate::{
     base::{Tracker, clock},
     defs::{CronConfig, Schedule, TargetKind, cron_expression},
@@ -158,7 +161,9 @@ impl Scheduler {
             // A second process, or a restart within the minute, starts the same moment only once.
             idempotency_key: Some(key(&schedule.name, due)),
         };
-        let new = self.crew.plan(order).await.map_err(|error| error.to_string())?;
+        let mut new = self.crew.plan(order).await.map_err(|error| error.to_string())?;
+        let from = delivery::From::Schedule(schedule.name.clone());
+        Wish::add(Wish::all(&from, &schedule.delivery), &mut new);
         let submitted = self.tasks.submit(new).await.map_err(|error| error.to_string())?;
         tracing::info!(schedule = schedule.name, task.id = %submitted.id, "schedule started");
         Ok(submitted.id)

@@ -20,7 +20,7 @@ mod toolset;
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
-pub use office::{Office, OpenTasks};
+pub use office::{Office, OpenTasks, Opened};
 pub use question::{Answers, Field, FieldKind, Form, Inquiry, Reply};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
 pub use toolset::{TOOLSETS, UnknownToolset};

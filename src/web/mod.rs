@@ -6,6 +6,7 @@
 mod approve;
 mod auth;
 mod body;
+mod delivery;
 mod order;
 mod origin;
 mod problem;

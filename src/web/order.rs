@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::base::text;
 
-const KEYS: [&str; 5] = ["args", "sync", "model", "stream", "agent_id"];
+const KEYS: [&str; 6] = ["args", "sync", "model", "stream", "agent_id", "deliver"];
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -19,6 +19,8 @@ pub(super) struct RunRequest {
     pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
+    /// The destinations its result goes to, by their names.
+    pub(super) deliver: Vec<String>,
 }
 
 impl RunRequest {
@@ -38,12 +40,29 @@ impl RunRequest {
                 ("sync", Value::Bool(sync)) => request.sync = sync,
                 ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("deliver", value) if names(&value).is_some() => {
+                    request.deliver = names(&value).unwrap_or_default();
+                }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
             }
         }
         Ok(request)
     }
+}
+
+/// At most twenty names; twice the same is once.
+fn names(value: &Value) -> Option<Vec<String>> {
+    const MOST: usize = 20;
+    let items = value.as_array().filter(|items| items.len() <= MOST)?;
+    let mut names = Vec::new();
+    for item in items {
+        let name = item.as_str()?.to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
@@ -63,6 +82,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "sync" | "stream" => "`true` or `false`",
         "model" => "a text that is not blank",
         "agent_id" => "a number",
+        "deliver" => "a list of at most 20 names of destinations",
         _ => {
             let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
             let key = text::truncate(key, 100);

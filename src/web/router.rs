@@ -9,7 +9,7 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, approve, auth, origin, problem, resource, run, status, task, trace, webhook};
+use super::{State, approve, auth, delivery, origin, problem, resource, run, status, task, trace, webhook};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
@@ -39,6 +39,8 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))
+        .route("/deliveries", get(delivery::list))
+        .route("/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
         .merge(metadata.unwrap_or_default())

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
-    engine::{self, Order},
+    engine::{self, Order, delivery::Wish},
     tasks::{NewTask, Status, Submitted, TaskId, Trigger},
     tools::Caller,
 };
@@ -77,7 +77,9 @@ async fn start(
         caller: Some(caller.name().to_owned()),
         idempotency_key: key,
     };
+    let wishes = state.runs.wishes(&request.deliver)?;
     let mut new = state.runs.plan(order).await?;
+    Wish::add(wishes, &mut new);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::{Resource, webhook};
 use crate::{
     base::{HostNames, Secret},
-    engine::{Live, Order},
+    engine::{
+        Live, Order,
+        delivery::{Outbox, Wish},
+    },
     llm::Meter,
     tasks::{Engine, NewTask},
     tools,
@@ -24,6 +27,12 @@ pub trait Runs: Send + Sync {
     /// else stands against it.
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>>;
 
+    /// What a task is asked to do with its result that is to go to these destinations.
+    ///
+    /// # Errors
+    /// [`tools::Error::Arguments`] when there is none of such a name.
+    fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error>;
+
     /// What GitHub's deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
 
@@ -36,6 +45,8 @@ pub trait Runs: Send + Sync {
 pub struct State {
     /// Where work is submitted and looked up.
     pub tasks: Engine,
+    /// Where results go; `None` where nothing is sent.
+    pub outbox: Option<Outbox>,
     /// What employees at work have said so far.
     pub live: Live,
     /// The accounts of model calls.

@@ -1,7 +1,5 @@
 //! `GET /tasks` and `GET /tasks/{id}`: what became of work.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{
@@ -12,7 +10,7 @@ use axum::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, State};
+use super::{Problem, State, delivery::WithDeliveries};
 use crate::tasks::{Filter, Status, Task, TaskId, Trigger};
 
 /// Most tasks one request lists.
@@ -86,9 +84,10 @@ pub(super) async fn list(
 pub(super) async fn get(
     Shared(state): Shared<State>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Arc<Task>>, Problem> {
+) -> Result<Json<WithDeliveries>, Problem> {
     // What cannot be an id is not there either; which of the two it was helps nobody.
     let id = id.ok().and_then(|Path(id)| id.parse::<TaskId>().ok());
     let task = id.and_then(|id| state.tasks.get(&id));
-    task.map(Json).ok_or_else(|| Problem::not_found("task not found"))
+    let task = task.map(|task| Json(WithDeliveries::of(&state, task)));
+    task.ok_or_else(|| Problem::not_found("task not found"))
 }

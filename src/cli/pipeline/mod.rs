@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
+    deliveries,
     exit::{Error, Outcome},
     render,
     run::{crew, open},
@@ -15,7 +16,7 @@ use crate::{
     app::{Environment, Journal},
     defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
-    tasks::{Status, Task, Trigger},
+    tasks::{self, Status, Task, Trigger},
     tools::Office,
 };
 
@@ -107,12 +108,23 @@ async fn run(
         idempotency_key: None,
     };
     let new = office.crew.plan(order).await?;
-    let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
+    let pipeline = office.crew.pipeline(&args.name).await?;
+    let asks = pipeline.steps().any(|step| step.approval.is_some());
+    let sends = !pipeline.deliver.is_empty();
     // What may have to wait for a person must outlive this process; all else is over when it ends.
-    let keeping = asks.then(|| task::kept(global, env)).transpose()?;
-    let tasks = keeping.as_ref().unwrap_or(office).tasks().await.map_err(task::elsewhere)?;
+    let mut keeping = (asks || sends).then(|| task::kept(global, env)).transpose()?;
+    // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
+    if let (Some(kept), false) = (&keeping, asks)
+        && matches!(kept.tasks().await, Err(tasks::Error::Owned { .. }))
+    {
+        keeping = None;
+    }
+    let office = keeping.as_ref().unwrap_or(office);
+    let tasks = office.tasks().await.map_err(task::elsewhere)?;
     let id = tasks.submit(new).await?.id;
-    task::see_through(global, tasks, &id).await
+    let outcome = task::see_through(global, tasks, &id).await?;
+    deliveries::see_off(office, &id).await;
+    Ok(outcome)
 }
 
 /// Tells what became of a run.

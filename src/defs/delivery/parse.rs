@@ -40,7 +40,7 @@ const KINDS: [(&str, Read); 5] = [
     ("email", email),
     ("feishu", feishu),
     ("slack", slack),
-    ("github-comment", github_comment),
+    ("github-comment", |fields, place, report| Some(github_comment(fields, place, report))),
 ];
 
 /// Reads a list of deliveries.
@@ -237,7 +237,7 @@ fn is_address(text: &str) -> bool {
         && inner.split_once('@').is_some_and(|(name, host)| fits(name) && fits(host) && !host.contains('@'))
 }
 
-fn github_comment(fields: &mut Fields<'_>, place: Place, report: &mut Report<'_>) -> Option<Destination> {
+fn github_comment(fields: &mut Fields<'_>, place: Place, report: &mut Report<'_>) -> Destination {
     let repository = fields.text("repository", report).filter(|text| !text.value.trim().is_empty());
     let number = fields.text("number", report).filter(|text| !text.value.trim().is_empty());
     let has_places = |text: &Text| text.value.contains('$') || text.value.contains("{{");
@@ -269,7 +269,7 @@ fn github_comment(fields: &mut Fields<'_>, place: Place, report: &mut Report<'_>
             .help("write `number: $number` for a value the run is given");
     }
     let value = |text: Option<Text>| text.map(|text| text.value.trim().to_owned());
-    Some(Destination::GithubComment { repository: value(repository), number: value(number) })
+    Destination::GithubComment { repository: value(repository), number: value(number) }
 }
 
 /// `owner/name`, neither of which leads elsewhere in a path.

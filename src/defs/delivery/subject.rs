@@ -59,8 +59,13 @@ impl Subject {
                     subject.parts.push(Part::Place(*place));
                     rest = tail;
                 }
+                (Some((name, tail)), None) if !name.contains('{') => {
+                    Self::tell(Some(name), text, report);
+                    plain.extend(["{", name, "}"]);
+                    rest = tail;
+                }
                 _ => {
-                    Self::tell(inside.map(|(name, _)| name), text, report);
+                    Self::tell(None, text, report);
                     let mut letters = after.chars();
                     plain.extend(letters.next());
                     rest = letters.as_str();

@@ -75,7 +75,7 @@ impl EnvText {
 
     /// As it is written. Not for what may be a secret.
     pub(super) fn written(&self) -> String {
-        self.shown(|text| Cow::Borrowed(text))
+        self.shown(Cow::Borrowed)
     }
 
     /// Of an address on the web, what comes before its path; the rest is often a secret, as is what a person writes in

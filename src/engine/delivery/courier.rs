@@ -101,7 +101,7 @@ impl Courier {
     }
 
     /// Where a comment goes, for people.
-    pub(super) fn comment_target(&self, to: &Destination, wish: &Wish, task: &Task) -> String {
+    pub(super) fn comment_target(to: &Destination, wish: &Wish, task: &Task) -> String {
         let Destination::GithubComment { repository, number } = to else { return to.target() };
         match github::Place::of(repository.as_deref(), number.as_deref(), wish, task) {
             Ok(place) => place.to_string(),
@@ -114,12 +114,16 @@ impl Courier {
     /// # Errors
     /// What is to be said of one that is not set.
     pub(super) fn fill(&self, text: &EnvText) -> Result<String, String> {
-        text.fill(|name| (self.variable)(name)).map_err(|name| format!("the variable {name} is not set for deliveries"))
+        text.fill(|name| (self.variable)(name))
+            .map_err(|name| format!("the variable {name} is not set for deliveries"))
     }
 }
 
 impl fmt::Debug for Courier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Courier").field("mail", &self.mail).field("github", &self.github).finish_non_exhaustive()
+        f.debug_struct("Courier")
+            .field("mail", &self.mail)
+            .field("github", &self.github)
+            .finish_non_exhaustive()
     }
 }

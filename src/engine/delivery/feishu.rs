@@ -96,7 +96,10 @@ mod tests {
     fn only_code_0_is_a_success() {
         assert_eq!(judge(br#"{"code":0,"msg":"success"}"#), Outcome::Delivered("code 0".to_owned()));
         assert_eq!(judge(br#"{"StatusCode":0}"#), Outcome::Delivered("code 0".to_owned()));
-        assert_eq!(judge(br#"{"code":19021,"msg":"sign match fail"}"#), Outcome::Never("code 19021".to_owned()));
+        assert_eq!(
+            judge(br#"{"code":19021,"msg":"sign match fail"}"#),
+            Outcome::Never("code 19021".to_owned())
+        );
         assert_eq!(judge(br#"{"code":9499}"#), Outcome::again("code 9499"));
         assert!(matches!(judge(b"<html>"), Outcome::Never(_)));
         assert!(matches!(judge(b"{}"), Outcome::Never(_)));

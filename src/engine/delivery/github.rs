@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.github.com/en/rest/issues/comments>.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
@@ -38,8 +38,8 @@ impl Place {
         task: &Task,
     ) -> Result<Self, String> {
         let value = |key: &str, written: Option<&str>| {
-            let from_event = wish.values.get(key).cloned();
-            from_event.or_else(|| written.map(|written| fill(written, task)))
+            let written = written.filter(|written| !written.contains("{{"));
+            written.map(|written| fill(written, task)).or_else(|| wish.values.get(key).cloned())
         };
         let repository = value("repository", repository).ok_or("no repository is told to comment in")?;
         let number = value("number", number).ok_or("no issue or pull request is told to comment on")?;
@@ -48,7 +48,8 @@ impl Place {
             return Err(format!("`{}` is no repository", repository.escape_debug()));
         }
         let number = number.trim();
-        let number = number.parse().map_err(|_| format!("`{}` is no number of an issue", number.escape_debug()))?;
+        let number =
+            number.parse().map_err(|_| format!("`{}` is no number of an issue", number.escape_debug()))?;
         Ok(Self { repository, number })
     }
 }
@@ -112,7 +113,10 @@ fn signed(request: Request, github: &Github) -> Result<Request, String> {
     Ok(request
         .header(header::AUTHORIZATION, bearer)
         .header(header::ACCEPT, HeaderValue::from_static("application/vnd.github+json"))
-        .header(http::HeaderName::from_static("x-github-api-version"), HeaderValue::from_static("2022-11-28")))
+        .header(
+            http::HeaderName::from_static("x-github-api-version"),
+            HeaderValue::from_static("2022-11-28"),
+        ))
 }
 
 async fn ask(courier: &Courier, request: Request) -> Result<Value, Outcome> {
@@ -139,16 +143,18 @@ fn marker(id: &DeliveryId) -> String {
 }
 
 fn holds(comments: &Value, marker: &str) -> bool {
-    let body = |comment: &Value| comment.get("body").and_then(Value::as_str).is_some_and(|body| body.contains(marker));
+    let body = |comment: &Value| {
+        comment.get("body").and_then(Value::as_str).is_some_and(|body| body.contains(marker))
+    };
     comments.as_array().is_some_and(|comments| comments.iter().any(body))
 }
 
 fn comment(message: &Message, marker: &str) -> String {
     let mut text = format!("### {}\n\n{}\n", quiet(&message.title()), quiet(&message.main(CHARS / 2)));
     if !message.steps.is_empty() {
-        text.push_str(&format!("\n<details><summary>{}</summary>\n\n", message.words.steps));
+        let _ = write!(text, "\n<details><summary>{}</summary>\n\n", message.words.steps);
         for step in &message.steps {
-            text.push_str(&format!("- {} {}\n", step.state.mark(), quiet(&step.line(message.words))));
+            let _ = writeln!(text, "- {} {}", step.state.mark(), quiet(&step.line(message.words)));
         }
         text.push_str("\n</details>\n");
     }
@@ -173,7 +179,7 @@ fn quiet(text: &str) -> String {
         let mut letters = line.chars().peekable();
         while let Some(letter) = letters.next() {
             in_code ^= letter == '`';
-            let names = letters.peek().is_some_and(|next| next.is_ascii_alphanumeric());
+            let names = letters.peek().is_some_and(char::is_ascii_alphanumeric);
             match letter {
                 '@' if !in_code && names && !before.is_alphanumeric() => quiet.push_str("@<span></span>"),
                 '<' if !in_code && letters.peek() == Some(&'!') => quiet.push_str("&lt;"),
@@ -196,7 +202,10 @@ mod tests {
             assert_eq!(quiet(text), expected);
         }
         check("thanks @octocat, mail a@b.c", "thanks @<span></span>octocat, mail a@b.c");
-        check("`@Override` @x\n```\n@Test\n```\n@y", "`@Override` @<span></span>x\n```\n@Test\n```\n@<span></span>y");
+        check(
+            "`@Override` @x\n```\n@Test\n```\n@y",
+            "`@Override` @<span></span>x\n```\n@Test\n```\n@<span></span>y",
+        );
         check("a <!-- b", "a &lt;!-- b");
         check("@ 评审 @", "@ 评审 @");
     }

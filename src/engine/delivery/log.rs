@@ -35,7 +35,9 @@ impl Journal {
         path: Option<PathBuf>,
         known: &HashSet<TaskId>,
     ) -> Result<(Self, Deliveries), store::Error> {
-        let Some(path) = path else { return Ok((Self { path: None, log: OnceCell::new() }, BTreeMap::new())) };
+        let Some(path) = path else {
+            return Ok((Self { path: None, log: OnceCell::new() }, BTreeMap::new()));
+        };
         if !path.try_exists().unwrap_or(true) {
             return Ok((Self { path: Some(path), log: OnceCell::new() }, BTreeMap::new()));
         }

@@ -150,8 +150,8 @@ impl Message {
             done,
             date: at.strftime("%Y-%m-%d").to_string(),
             error,
+            steps: runs().take(STEPS).map(|run| step(run, &output)).collect(),
             output,
-            steps: runs().take(STEPS).map(step).collect(),
             account,
             result: task.result.as_ref().map(|result| bare(result.clone(), run.is_some())),
             words: if chinese { &CHINESE } else { &ENGLISH },
@@ -244,17 +244,24 @@ impl StepState {
     }
 }
 
-fn step(run: &StepRun) -> Step {
-    let title = match run.step_id.as_str() {
-        "" => run.employee.clone(),
-        id => format!("{} [{id}]", run.employee),
-    };
+/// What is the result is not told twice.
+fn step(run: &StepRun, result: &str) -> Step {
+    let title = title(run);
     let (state, text) = match (run.skipped, run.error) {
         (true, _) => (StepState::Skipped, ""),
         (false, true) => (StepState::Failed, run.error_message.as_str()),
+        (false, false) if run.output == result => (StepState::Done, ""),
         (false, false) => (StepState::Done, run.output.as_str()),
     };
     Step { title, state, text: truncate(text.trim(), EXCERPT) }
+}
+
+/// `employee`, or `employee [id]`.
+fn title(run: &StepRun) -> String {
+    match run.step_id.as_str() {
+        "" => run.employee.clone(),
+        id => format!("{} [{id}]", run.employee),
+    }
 }
 
 /// What the last item gave that gave anything: of a group, every member under its name.
@@ -270,7 +277,7 @@ fn last_output(run: &PipelineRun) -> String {
             [] => {}
             [one] => return one.output.clone(),
             several => {
-                let part = |run: &&StepRun| format!("## {}\n\n{}", step(run).title, run.output.trim());
+                let part = |run: &&StepRun| format!("## {}\n\n{}", title(run), run.output.trim());
                 return several.iter().map(part).collect::<Vec<_>>().join("\n\n");
             }
         }
@@ -313,4 +320,79 @@ fn bare(mut result: Value, is_pipeline: bool) -> Value {
         strip(&mut result);
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tasks::TaskId;
+
+    fn message(result: &Value, error: Option<&str>) -> Message {
+        let kind = if result.get("steps").is_some() { "pipeline.run" } else { "employee.run" };
+        let status = if error.is_some() { "failed" } else { "completed" };
+        let task = json!({
+            "task_id": TaskId::generate(), "status": status, "trigger": "cron", "kind": kind, "target_type": "x",
+            "target_name": "report", "args": {}, "created_at": "2026-11-25T10:00:00Z", "started_at": null,
+            "completed_at": "2026-11-25T10:00:01Z", "attempts": 1, "steps": [], "result": result, "error": error,
+        });
+        let wish = json!({"from": {"schedule": "nightly"}, "index": 0, "type": "email", "target": "a@b.c"});
+        Message::of(&serde_json::from_value(task).unwrap(), &serde_json::from_value(wish).unwrap())
+    }
+
+    fn run(id: &str, output: &str, error: &str) -> Value {
+        json!({
+            "employee": "writer", "step_id": id, "step_index": 0, "args": {"secret": "x"}, "output": output,
+            "error": !error.is_empty(), "error_message": error, "model": "m", "input_tokens": 0, "output_tokens": 0,
+            "duration_ms": 0,
+        })
+    }
+
+    fn pipeline(steps: &Value) -> Value {
+        json!({
+            "pipeline_name": "report", "mode": "execute", "steps": steps, "total_duration_ms": 1234,
+            "total_input_tokens": 0, "total_output_tokens": 0,
+        })
+    }
+
+    #[test]
+    fn the_result_of_a_pipeline_is_what_its_last_item_gave() {
+        let steps = json!([
+            run("a", "draft", ""),
+            [run("b", "left", ""), run("c", "right", "")],
+            run("d", "", "broke")
+        ]);
+        let told = message(&pipeline(&steps), None);
+        assert!(told.done);
+        assert_eq!(told.output, "## writer [b]\n\nleft\n\n## writer [c]\n\nright");
+        let text = told.text(1000);
+        for part in [
+            "nightly completed",
+            "1. ✓ writer [a] (completed)\n   draft",
+            "4. ✗ writer [d] (failed)\n   broke",
+            "1.2 s",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(!told.result.unwrap().to_string().contains("secret"));
+    }
+
+    #[test]
+    fn nothing_done_is_a_failure_and_says_why() {
+        let told = message(&pipeline(&json!([run("a", "", "no key"), run("b", "", "no key")])), None);
+        assert_eq!((told.done, told.error.as_deref()), (false, Some("no key")));
+        assert_eq!(told.main(100), "no key");
+        let told = message(&Value::Null, Some("模型没有回答"));
+        assert_eq!((told.title().as_str(), told.main(100).as_str()), ("【nightly】失败", "模型没有回答"));
+        assert_eq!(message(&json!({"output": " "}), None).main(100), "It gave no text.");
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters_and_says_where_the_rest_is() {
+        let told = message(&json!({"output": "长".repeat(9000)}), None);
+        let text = told.main(4000);
+        assert_eq!(text.chars().count(), 4000);
+        assert!(text.ends_with(&format!("… (以下从略，全文见任务 {})", told.task_id)), "{text}");
+    }
 }

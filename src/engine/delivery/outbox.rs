@@ -126,9 +126,7 @@ impl Outbox {
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         let mut table = Table { deliveries, ..Table::default() };
-        if options.resume {
-            table.resume();
-        }
+        table.take_over(options.resume);
         let endings = tasks.endings(options.resume);
         let shared = Arc::new(Shared {
             crew,
@@ -209,7 +207,8 @@ impl Shared {
     async fn drive(self: Arc<Self>, endings: Endings) {
         loop {
             let next = self.begin_due();
-            let pause = next.map(|next| Duration::try_from(next.duration_since(clock::now())).unwrap_or_default());
+            let pause =
+                next.map(|next| Duration::try_from(next.duration_since(clock::now())).unwrap_or_default());
             let timer = async {
                 match pause {
                     // A clock that is set is noticed in time.
@@ -241,12 +240,12 @@ impl Shared {
                 if !wish.holds(task.status) || self.table.lock().deliveries.contains_key(&id) {
                     continue;
                 }
-                let (kind, target) = match (wish.resolve(&definitions), wish.kind.as_str()) {
-                    (Some(delivery), "named") => (delivery.to.kind().to_owned(), delivery.to.target()),
-                    (Some(delivery), _) if matches!(delivery.to, Destination::GithubComment { .. }) => {
-                        (wish.kind.clone(), self.courier.comment_target(&delivery.to, wish, &task))
+                let (kind, target) = match wish.resolve(&definitions).map(|delivery| &delivery.to) {
+                    Some(to @ Destination::GithubComment { .. }) => {
+                        (to.kind().to_owned(), Courier::comment_target(to, wish, &task))
                     }
-                    _ => (wish.kind.clone(), wish.target.clone()),
+                    Some(to) => (to.kind().to_owned(), to.target()),
+                    None => (wish.kind.clone(), wish.target.clone()),
                 };
                 let created = Event::Created { id: id.clone(), kind, target, at: clock::now() };
                 if !self.record(&created).await {
@@ -321,7 +320,7 @@ impl Shared {
                 tracing::info!(delivery = %id, kind = before.kind, target = before.target, attempt, "delivered");
                 Event::Delivered { id: id.clone(), detail: truncate(&detail, DETAIL_CHARS), at }
             }
-            Outcome::Never(detail) => self.dead(id, &before, detail),
+            Outcome::Never(detail) => Self::dead(id, &before, &detail),
             Outcome::Again { detail, after } => {
                 let age = Duration::try_from(at.duration_since(before.since)).unwrap_or_default();
                 match self.patience.pause(attempt - before.spent, age, after, chance()) {
@@ -332,16 +331,16 @@ impl Shared {
                         let next_at = at.checked_add(pause).unwrap_or(Timestamp::MAX);
                         Event::Failed { id: id.clone(), detail: truncate(&detail, DETAIL_CHARS), at, next_at }
                     }
-                    None => self.dead(id, &before, format!("given up after {attempt} attempts: {detail}")),
+                    None => Self::dead(id, &before, &format!("given up after {attempt} attempts: {detail}")),
                 }
             }
         };
         self.change(event).await;
     }
 
-    fn dead(&self, id: &DeliveryId, before: &Sending, detail: String) -> Event {
+    fn dead(id: &DeliveryId, before: &Sending, detail: &str) -> Event {
         tracing::error!(delivery = %id, kind = before.kind, target = before.target, detail, "a delivery was given up");
-        Event::Dead { id: id.clone(), detail: truncate(&detail, DETAIL_CHARS), at: clock::now() }
+        Event::Dead { id: id.clone(), detail: truncate(detail, DETAIL_CHARS), at: clock::now() }
     }
 
     async fn send(&self, id: &DeliveryId, before: &Sending, task: &Arc<Task>) -> Outcome {
@@ -355,7 +354,9 @@ impl Shared {
         let ended = task.completed_at.unwrap_or(before.since);
         let age = before.since.duration_since(ended);
         if before.spent == 0 && Duration::try_from(age).is_ok_and(|age| age > self.patience.age) {
-            return Outcome::Never("it ended too long ago; ask for it again if it is still of use".to_owned());
+            return Outcome::Never(
+                "it ended too long ago; ask for it again if it is still of use".to_owned(),
+            );
         }
         self.courier.send(id, before.attempts, task, wish, &delivery.to).await
     }
@@ -410,14 +411,16 @@ impl Shared {
 }
 
 impl Table {
-    /// Queues what an earlier process did not bring to an end. An attempt it had begun counts.
-    fn resume(&mut self) {
+    /// Takes what an earlier process did not bring to an end, and with `queue` has it sent. An attempt it had begun counts.
+    fn take_over(&mut self, queue: bool) {
         for (id, delivery) in &mut self.deliveries {
             if delivery.is_over() {
                 continue;
             }
             delivery.status = DeliveryStatus::Pending;
-            self.due.insert((delivery.next_at.unwrap_or(delivery.at), id.clone()));
+            if queue {
+                self.due.insert((delivery.next_at.unwrap_or(delivery.at), id.clone()));
+            }
         }
     }
 

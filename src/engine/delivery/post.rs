@@ -13,7 +13,8 @@ use crate::{
 
 /// A request that posts `body` as JSON.
 pub(super) fn json(url: String, body: &Value) -> Request {
-    Request::post(url, body.to_string()).header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
+    Request::post(url, body.to_string())
+        .header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
 }
 
 /// Sends it, and tells what came back when that was a success.
@@ -59,21 +60,21 @@ mod tests {
     #[test]
     fn what_may_pass_is_tried_again() {
         #[track_caller]
-        fn check(status: u16, retry_after: &str, expected: Option<Outcome>) {
+        fn check(status: u16, retry_after: &str, expected: Option<&Outcome>) {
             let mut headers = HeaderMap::new();
             headers.insert(header::RETRY_AFTER, HeaderValue::from_str(retry_after).unwrap());
-            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers), expected);
+            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), &headers).as_ref(), expected);
         }
         let again = |status: u16, after: Option<u64>| {
             let after = after.map(Duration::from_secs);
             Some(Outcome::Again { detail: format!("HTTP {status}"), after })
         };
         check(204, "", None);
-        check(302, "", Some(Outcome::Never("HTTP 302: redirects are not followed".to_owned())));
-        check(404, "5", Some(Outcome::Never("HTTP 404".to_owned())));
-        check(408, "", again(408, None));
-        check(429, "7", again(429, Some(7)));
-        check(503, "Fri, 01 Jan 2021 00:00:00 GMT", again(503, Some(0)));
-        check(503, "soon", again(503, None));
+        check(302, "", Some(&Outcome::Never("HTTP 302: redirects are not followed".to_owned())));
+        check(404, "5", Some(&Outcome::Never("HTTP 404".to_owned())));
+        check(408, "", again(408, None).as_ref());
+        check(429, "7", again(429, Some(7)).as_ref());
+        check(503, "Fri, 01 Jan 2021 00:00:00 GMT", again(503, Some(0)).as_ref());
+        check(503, "soon", again(503, None).as_ref());
     }
 }

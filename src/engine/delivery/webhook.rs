@@ -87,9 +87,9 @@ fn body(message: &Message) -> Map<String, Value> {
 /// `v1,` and the digest of `id.timestamp.body`. A secret that begins with `whsec_` is Base64, any other is its bytes.
 fn sign(secret: &str, id: &str, at: i64, body: &str) -> Result<String, String> {
     let key = match secret.trim().strip_prefix("whsec_") {
-        Some(encoded) => {
-            STANDARD.decode(encoded).map_err(|_| "what follows `whsec_` in the secret is no Base64".to_owned())?
-        }
+        Some(encoded) => STANDARD
+            .decode(encoded)
+            .map_err(|_| "what follows `whsec_` in the secret is no Base64".to_owned())?,
         None => secret.trim().as_bytes().to_vec(),
     };
     let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("a key of any length fits HMAC");

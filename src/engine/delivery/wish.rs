@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::Snapshot,
-    defs::{Delivery, Destination, Told},
+    defs::{Delivery, Destination, Span, Told},
     tasks::{NewTask, Status, Task},
 };
 
@@ -103,7 +103,7 @@ impl Wish {
                 return Err(UnknownDestination { name: name.clone(), near: near.map(str::to_owned) });
             }
             let delivery =
-                Delivery { to: Destination::Named(name.clone()), only: Vec::new(), span: Default::default() };
+                Delivery { to: Destination::Named(name.clone()), only: Vec::new(), span: Span::default() };
             Ok(Self::new(From::Caller, index, &delivery))
         };
         names.iter().enumerate().map(wish).collect()
@@ -124,7 +124,7 @@ impl Wish {
             }
         }
         if !all.is_empty() {
-            let value = serde_json::to_value(all).expect("texts and numbers always become JSON");
+            let value = serde_json::to_value(all).unwrap_or_default();
             task.options.insert(DELIVER.to_owned(), value);
         }
     }
@@ -151,9 +151,8 @@ impl Wish {
             return definitions.destinations.get(&self.target);
         }
         let list = self.list(definitions);
-        let same = |delivery: &&&Delivery| {
-            delivery.to.kind() == self.kind && delivery.to.target() == self.target
-        };
+        let same =
+            |delivery: &&&Delivery| delivery.to.kind() == self.kind && delivery.to.target() == self.target;
         let there = list.get(self.index);
         let found = there.filter(same).or_else(|| list.iter().find(same));
         let found = found.or_else(|| there.filter(|delivery| delivery.to.kind() == self.kind)).copied()?;
@@ -167,9 +166,9 @@ impl Wish {
         match &self.from {
             From::Caller => Vec::new(),
             From::Pipeline(name) => {
-                definitions.pipeline(name).map(|entry| entry.pipeline.deliver.iter().collect())
+                { definitions.pipeline(name).map(|entry| entry.pipeline.deliver.iter().collect()) }
+                    .unwrap_or_default()
             }
-            .unwrap_or_default(),
             From::Webhook => {
                 let routes = definitions.webhook.iter().flat_map(|webhook| &webhook.routes);
                 routes.flat_map(|route| &route.deliver).collect()

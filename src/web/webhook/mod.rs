@@ -21,7 +21,10 @@ use serde_json::{Value, json};
 pub use route::Config;
 
 use super::{Problem, State, body, run};
-use crate::{engine::Order, tasks::Trigger};
+use crate::{
+    engine::{Order, delivery::Wish},
+    tasks::Trigger,
+};
 
 const EVENT: HeaderName = HeaderName::from_static("x-github-event");
 const DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
@@ -62,7 +65,8 @@ pub(super) async fn github(
         caller: Some("github".to_owned()),
         idempotency_key: Some(format!("github:{delivery}")),
     };
-    let new = state.runs.plan(order).await?;
+    let mut new = state.runs.plan(order).await?;
+    Wish::add(config.wishes(route, &payload), &mut new);
     let submitted = state.tasks.submit(new).await?;
     Ok(run::ack(&state, submitted))
 }

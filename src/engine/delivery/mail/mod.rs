@@ -13,15 +13,15 @@ use lettre::{
     },
 };
 
-pub use self::settings::{Fault, Mail, Parts};
 use self::settings::Tls;
+pub use self::settings::{Fault, Mail, Parts};
 use super::courier::{Courier, Outcome, Parcel};
 use crate::defs::{EnvText, Subject};
 
 /// What one command of the conversation may take.
 const COMMAND: Duration = Duration::from_secs(20);
 /// What all of it may take.
-const WHOLE: Duration = Duration::from_secs(60);
+const WHOLE: Duration = Duration::from_mins(1);
 
 /// Sends the mail.
 pub(super) async fn send(

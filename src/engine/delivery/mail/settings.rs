@@ -136,7 +136,8 @@ mod tests {
         check(parts(Some("465"), None), Ok((465, Tls::Implicit)));
         check(parts(Some("2465"), Some("implicit")), Ok((2465, Tls::Implicit)));
         for port in ["abc", "0", "70000", "-1", "58 7"] {
-            let told = format!("SMTP_PORT is `{port}`; a port is a number from 1 to 65535, usually 587 or 465");
+            let told =
+                format!("SMTP_PORT is `{port}`; a port is a number from 1 to 65535, usually 587 or 465");
             check(parts(Some(port), None), Err(&told));
         }
         check(parts(None, Some("ssl")), Err("SMTP_TLS is `ssl`; it is `starttls`, `implicit` or `none`"));
