@@ -7,6 +7,7 @@
 )]
 #![allow(unreachable_pub, reason = "the harness is a module here, and reads as a library")]
 
+mod again;
 mod approvals;
 mod backup;
 mod cli;
@@ -15,6 +16,7 @@ mod deliveries;
 mod durability;
 mod floors;
 mod mcp;
+mod measures;
 mod models;
 mod pipelines;
 mod schemas;

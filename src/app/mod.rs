@@ -3,6 +3,7 @@
 pub mod backup;
 mod config;
 mod library;
+mod measures;
 mod news;
 mod office;
 mod pipes;
@@ -16,7 +17,7 @@ mod stdio;
 mod telemetry;
 
 pub use config::{Environment, Settings, TokenError};
-pub use office::{DELIVERIES, Journal, open};
+pub use office::{DELIVERIES, Journal, journal, open};
 pub use post::Post;
 pub use project::ConfigError;
 pub use serve::{Bind, Serve, Started, serve};

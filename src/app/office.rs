@@ -24,6 +24,11 @@ pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 /// Where it is kept what became of deliveries, relative to the root of a project.
 pub const DELIVERIES: &str = ".crew/deliveries.jsonl";
 
+/// Where the tasks of the project at `root` are kept.
+pub fn journal(root: &Path) -> PathBuf {
+    root.join(JOURNAL)
+}
+
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Journal {

@@ -6,12 +6,12 @@ use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::Environment;
+use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
     defs::{SecretRef, WebhookConfig},
-    engine::{Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
-    tasks::NewTask,
+    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
+    tasks::{NewTask, Task},
     tools,
     web::{self, webhook},
 };
@@ -21,6 +21,7 @@ pub(super) struct Runs {
     crew: Arc<Crew>,
     scheduler: Option<Arc<Scheduler>>,
     secrets: Secrets,
+    measures: Measures,
     webhook: Mutex<Option<(Arc<WebhookConfig>, Arc<webhook::Config>)>>,
 }
 
@@ -41,8 +42,13 @@ impl Secrets {
 }
 
 impl Runs {
-    pub(super) fn new(crew: Arc<Crew>, scheduler: Option<Arc<Scheduler>>, secrets: Secrets) -> Self {
-        Self { crew, scheduler, secrets, webhook: Mutex::new(None) }
+    pub(super) fn new(
+        crew: Arc<Crew>,
+        scheduler: Option<Arc<Scheduler>>,
+        secrets: Secrets,
+        measures: Measures,
+    ) -> Self {
+        Self { crew, scheduler, secrets, measures, webhook: Mutex::new(None) }
     }
 }
 
@@ -54,6 +60,15 @@ impl web::Runs for Runs {
     fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error> {
         let definitions = self.crew.catalog().snapshot();
         Wish::named(destinations, &definitions).map_err(|error| tools::Error::Arguments(error.to_string()))
+    }
+
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
+        Box::pin(async move { Ok(self.crew.again(task, how, changes).await?) })
     }
 
     /// Made anew only when the file was read again.
@@ -70,6 +85,10 @@ impl web::Runs for Runs {
         let config = Arc::new(webhook::Config { secret, routes: read.routes.clone() });
         *known = Some((Arc::clone(read), Arc::clone(&config)));
         Some(config)
+    }
+
+    fn measures(&self) -> String {
+        self.measures.render()
     }
 
     fn cron_status(&self) -> Value {

@@ -7,7 +7,9 @@ use axum::{Router, serve::ListenerExt as _};
 use tokio::net::TcpListener;
 
 use super::{
-    Environment, Journal, Settings, config, office,
+    Environment, Journal, Settings, config,
+    measures::Measures,
+    office,
     runs::{Runs, Secrets},
     sample, served,
 };
@@ -120,6 +122,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         None
     };
     let secrets = secrets(&office, env, address).await;
+    let measures = Measures::start(tasks.clone(), &tracker)?;
     started(report(&office, address, &serve, token.is_some(), &secrets).await);
 
     let state = web::State {
@@ -130,7 +133,7 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         token,
         resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
-        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets)),
+        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets, measures)),
     };
     let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
     let host = served::host(&office, &serve.toolsets, &tracker)?;

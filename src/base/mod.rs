@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod hosts;
+pub mod metric;
 pub mod reach;
 mod secret;
 pub mod text;

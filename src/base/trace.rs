@@ -1,19 +1,27 @@
-//! One id per request, in its log lines, its answer and its errors.
+//! One id for all that a request sets in motion: its log lines, its answer, its errors, and the tasks it starts.
 
-use std::{fmt, future::Future};
+use std::{fmt, future::Future, str::FromStr};
 
 tokio::task_local! {
     static CURRENT: TraceId;
 }
 
-/// The id of a request: 16 hexadecimal digits by chance. The caller gets it, the log explains it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TraceId(u64);
+/// The id of a request or of a task: 32 hexadecimal digits, not all of them zero. The caller gets it, the log explains
+/// it, and other programs that trace by W3C's rules use the same.
+///
+/// Source: <https://www.w3.org/TR/trace-context/#trace-id>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(u128);
 
 impl TraceId {
-    /// The id of the request being served; a new one outside of any.
+    /// The id of what is being done; a new one outside of anything.
     pub fn current() -> Self {
-        CURRENT.try_with(|id| *id).unwrap_or_else(|_| Self::generate())
+        Self::known().unwrap_or_else(Self::generate)
+    }
+
+    /// The id of what is being done, if it has one.
+    pub(super) fn known() -> Option<Self> {
+        CURRENT.try_with(|id| *id).ok()
     }
 
     /// Runs `work` under this id.
@@ -21,15 +29,70 @@ impl TraceId {
         CURRENT.scope(self, work).await
     }
 
-    /// A new id; zero on a machine without a source of chance, as an id that explains nothing is no reason to refuse a
-    /// request.
+    /// A new id; on a machine without a source of chance always the same, as an id that explains nothing is no reason
+    /// to refuse a request.
     pub fn generate() -> Self {
-        Self(getrandom::u64().unwrap_or_default())
+        let mut bytes = [0; 16];
+        let _ = getrandom::fill(&mut bytes);
+        Self(u128::from_be_bytes(bytes).max(1))
+    }
+
+    /// The id in a `traceparent` header, `00-<trace-id>-<parent-id>-<flags>`; later versions may have more behind that.
+    pub fn of_traceparent(header: &str) -> Option<Self> {
+        let mut parts = header.trim().split('-');
+        let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let lengths = version.len() == 2 && parent.len() == 16 && flags.len() >= 2;
+        let fits = lengths && version != "ff" && (version != "00" || parts.next().is_none());
+        trace.parse().ok().filter(|_| fits)
+    }
+}
+
+/// A text that is no trace id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a trace id is 32 hexadecimal digits, not all zero")]
+pub struct NotATraceId;
+
+impl FromStr for TraceId {
+    type Err = NotATraceId;
+
+    fn from_str(text: &str) -> Result<Self, NotATraceId> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let number = (text.len() == 32 && text.bytes().all(digit))
+            .then(|| u128::from_str_radix(text, 16).ok())
+            .flatten()
+            .filter(|number| *number != 0);
+        number.map(Self).ok_or(NotATraceId)
     }
 }
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(header: &str, expected: Option<&str>) {
+        let found = TraceId::of_traceparent(header).map(|id| id.to_string());
+        assert_eq!(found.as_deref(), expected, "{header}");
+    }
+
+    #[test]
+    fn a_trace_goes_on_under_its_id() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        check(&format!("00-{id}-00f067aa0ba902b7-01"), Some(id));
+        check(&format!("cc-{id}-00f067aa0ba902b7-01-what-is-to-come"), Some(id));
+        check(&format!("00-{id}-00f067aa0ba902b7-01-more"), None);
+        check(&format!("ff-{id}-00f067aa0ba902b7-01"), None);
+        check(&format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()), None);
+        check("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);
+        check("00-+bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", None);
+        for bad in ["", "00", "00-1-2-3", "\u{1F600}", &"-".repeat(1000)] {
+            check(bad, None);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::future::Future;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::TraceId;
+
 /// Spawns futures that shutdown can ask to stop and wait for. Clones share one set.
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
@@ -18,13 +20,16 @@ impl Tracker {
         Self::default()
     }
 
-    /// Runs `future` in the background. It should end soon after [`Tracker::stopping`] fires.
+    /// Runs `future` in the background, under the trace of whoever spawns it. It should end soon after [`Tracker::stopping`] fires.
     pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.tasks.spawn(future)
+        match TraceId::known() {
+            Some(id) => self.tasks.spawn(id.scope(future)),
+            None => self.tasks.spawn(future),
+        }
     }
 
     /// Fires once [`Tracker::stop`] was called.

@@ -70,7 +70,7 @@ pub(super) enum Command {
     Run(RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
-    /// Approve or refuse what a task waits for
+    /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
     /// List where results went, and send them once more
     Deliveries(super::deliveries::DeliveriesArgs),
@@ -370,6 +370,22 @@ pub(super) enum PipelineCommand {
     },
     /// Print the prompts of a pipeline, or with --execute run it
     Run(PipelineRunArgs),
+    /// Pipelines that did not come to their end
+    Checkpoint(CheckpointArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckpointArgs {
+    #[command(subcommand)]
+    pub(super) command: CheckpointCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CheckpointCommand {
+    /// List the pipelines that did not come to their end
+    List,
+    /// Go on with one of them; the same as `task resume`
+    Resume(super::task::ResumeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -475,7 +491,7 @@ impl From<ResultForm> for OutputFormat {
     }
 }
 
-fn named_value(text: &str) -> Result<(String, String), String> {
+pub(super) fn named_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE".to_owned()),

@@ -1,6 +1,9 @@
 //! Why a crew cannot do what it is asked.
 
-use crate::{llm, tasks::Failure};
+use crate::{
+    llm,
+    tasks::{Failure, TaskId},
+};
 
 /// What stops a run before or while it works.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +79,28 @@ pub enum Error {
         /// How long it may take.
         seconds: u64,
     },
+    /// What a task works on is no longer what it was when the task began.
+    #[error(
+        "{what} `{name}` was changed since task `{task}` began; say `force` to go on with it as it is now"
+    )]
+    DefinitionChanged {
+        /// What kind of thing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// The task.
+        task: TaskId,
+    },
+    /// An ended task never came to a step of that name.
+    #[error("`{step}` names no one step of task `{task}`; {}", there_is(known))]
+    UnknownStep {
+        /// The task.
+        task: TaskId,
+        /// What was asked for.
+        step: String,
+        /// The steps it came to, in order.
+        known: Vec<String>,
+    },
     /// No discussion goes by that name.
     #[error("no discussion is called `{name}`")]
     UnknownDiscussion {
@@ -145,6 +170,14 @@ impl Error {
             other => other,
         }
     }
+}
+
+fn there_is(known: &[String]) -> String {
+    if known.is_empty() {
+        return "it came to none".to_owned();
+    }
+    let quoted: Vec<_> = known.iter().map(|name| format!("`{name}`")).collect();
+    format!("it came to {}", quoted.join(", "))
 }
 
 fn list(missing: &[Missing]) -> String {

@@ -3,6 +3,7 @@
 //! Runs are written once, as bodies of durable tasks; whoever starts one (a tool, the web, the clock, the command
 //! line) only submits a task.
 
+mod again;
 pub mod author;
 mod clean;
 mod crew;
@@ -32,6 +33,7 @@ use std::{future::Future, sync::Arc};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+pub use again::{Again, Anew, Changes};
 pub use crew::Crew;
 pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 pub use error::{Error, Missing};

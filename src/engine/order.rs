@@ -32,13 +32,12 @@ impl Order {
     pub(super) fn into_task(self, kind: Kind, target: String, mut options: Map<String, Value>) -> NewTask {
         options.extend(self.model.map(|model| ("model".to_owned(), Value::String(model))));
         NewTask {
-            kind,
-            target,
             args: self.args,
             options,
             trigger: self.trigger,
             caller: self.caller,
             idempotency_key: self.idempotency_key,
+            ..NewTask::new(kind, target)
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Crew, Error, Job, prompt::Given};
-use crate::tasks::{Failure, Steps, Task};
+use crate::tasks::{Code, Failure, Steps, Task};
 
 /// The option of a run of an employee that has it say its answer while it comes in.
 pub const STREAM: &str = "stream";
@@ -77,6 +77,14 @@ pub(crate) fn option<'t>(task: &'t Task, name: &str) -> Option<&'t str> {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        let (code, transient) = match &error {
+            Error::Step(failure) => return failure.clone(),
+            Error::TimedOut { .. } => (Some(Code::MODEL), true),
+            Error::Model(error) => (Some(Code::MODEL), error.is_transient()),
+            Error::Refused { .. } => (Some(Code::MODEL), false),
+            Error::DefinitionChanged { .. } => (Some(Code::DEFINITION_CHANGED), false),
+            _ => (None, false),
+        };
         // The chain is told in one line: it becomes the `error` of a task.
         let mut message = error.to_string();
         let mut source = std::error::Error::source(&error);
@@ -85,7 +93,7 @@ impl From<Error> for Failure {
             message.push_str(&cause.to_string());
             source = cause.source();
         }
-        Self::new(message)
+        Self { code, transient, ..Self::new(message) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
-use super::{Error, Usage};
+use super::{Error, Usage, measure};
 use crate::base::clock::Stopwatch;
 
 /// Samples kept per latency series; older ones are forgotten.
@@ -165,7 +165,8 @@ impl Meter {
 
     /// Counts one call.
     pub fn record(&self, call: &Call<'_>) {
-        self.counts.lock().add(call);
+        let account = self.counts.lock().add(call);
+        measure::call(call, &account);
     }
 
     /// The accounts as they stand. Samples are copied under the lock and sorted outside it.
@@ -200,7 +201,8 @@ impl Meter {
 }
 
 impl Counts {
-    fn add(&mut self, call: &Call<'_>) {
+    /// Counts one call, and says under which account.
+    fn add(&mut self, call: &Call<'_>) -> String {
         let usage = call.outcome.unwrap_or_default();
         let provider = self.by_provider.entry(call.provider.to_owned()).or_default();
         self.calls.total += 1;
@@ -229,11 +231,17 @@ impl Counts {
             keep(&mut self.latency, latency);
             keep(self.latency_by_provider.entry(call.provider.to_owned()).or_default(), latency);
         }
+        self.account_name(call.account).to_owned()
     }
 
     fn account(&mut self, name: &str) -> &mut Account {
+        let name = self.account_name(name).to_owned();
+        self.by_employee.entry(name).or_default()
+    }
+
+    fn account_name<'n>(&self, name: &'n str) -> &'n str {
         let known = self.by_employee.contains_key(name) || self.by_employee.len() < ACCOUNTS;
-        self.by_employee.entry(if known { name } else { OTHER }.to_owned()).or_default()
+        if known { name } else { OTHER }
     }
 }
 

@@ -3,6 +3,7 @@
 mod client;
 mod echo;
 mod error;
+mod measure;
 mod meter;
 mod prices;
 mod provider;

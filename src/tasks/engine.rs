@@ -241,6 +241,11 @@ impl Engine {
         }
     }
 
+    /// How long the oldest task has waited to be begun; `None` when none waits.
+    pub fn queue_age(&self) -> Option<Duration> {
+        self.shared.table.lock().queue_age()
+    }
+
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
         self.shared.table.lock().counts()
@@ -256,6 +261,12 @@ impl Shared {
     async fn accept(&self, new: NewTask) -> Result<Submitted, Error> {
         if !self.bodies.contains_key(&new.kind) {
             return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
+        }
+        if let Some(origin) = &new.origin
+            && let Some(task) = self.table.lock().get(&origin.id)
+            && !task.status.is_final()
+        {
+            return Err(Error::NotEnded { id: origin.id.clone(), status: task.status });
         }
         if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });

@@ -48,6 +48,22 @@ pub enum Error {
         /// How it ended.
         status: Status,
     },
+    /// Only a task that failed or was cancelled goes on when it is told to.
+    #[error("task `{id}` is {}; only one that failed or was cancelled can be resumed", told(*status))]
+    NotResumable {
+        /// The task.
+        id: TaskId,
+        /// How it stands.
+        status: Status,
+    },
+    /// Only an ended task can be done again.
+    #[error("task `{id}` has not ended: it is {}", told(*status))]
+    NotEnded {
+        /// The task.
+        id: TaskId,
+        /// How it stands.
+        status: Status,
+    },
     /// That was decided before; the first decision counts.
     #[error("`{step}` of task `{id}` was decided already")]
     Decided {
@@ -87,6 +103,11 @@ pub enum Error {
     /// The program is shutting down, and the request cannot outlive it.
     #[error("shutting down")]
     Stopping,
+}
+
+/// A status in a sentence.
+fn told(status: Status) -> String {
+    status.as_str().replace('_', " ")
 }
 
 fn waits_for(steps: &[String]) -> String {

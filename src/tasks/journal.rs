@@ -6,7 +6,8 @@
 //! {"event":"step","task_id":"…","step":"review","output":…,"at":"…","duration_ms":5210}
 //! {"event":"waiting","task_id":"…","step":"approval-2:deploy","question":"Ship it?","since":"…"}
 //! {"event":"parked","task_id":"…","steps":["approval-2:deploy"]}
-//! {"event":"finished","task_id":"…","status":"completed","result":…,"at":"…"}
+//! {"event":"finished","task_id":"…","status":"failed","error":"…","code":"budget-reached","at":"…"}
+//! {"event":"resumed","task_id":"…","steps":["0:build"],"options":{…},"by":"…","at":"…"}
 //! ```
 //!
 //! What a person decided is the output of a step, `approval-2:deploy` here. Every output is written once. A `created` task may carry any state: it is the task as of that line.
@@ -15,9 +16,9 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Failure, Status, StepRecord, Task, TaskId, Waiting};
+use super::{Code, Failure, Status, StepRecord, Task, TaskId, Waiting};
 use crate::base::clock;
 
 /// The most levels of arrays and objects in a value that is kept. The JSON reader stops at 128, and a value that
@@ -53,6 +54,26 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         ending: Cow<'a, Ending>,
     },
+    /// It goes on after all, with what these steps gave; others are done again. Void when it was completed.
+    Resumed {
+        task_id: TaskId,
+        #[serde(flatten)]
+        again: Cow<'a, Again>,
+    },
+}
+
+/// How an ended task goes on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Again {
+    /// Names of the steps it keeps.
+    pub(super) steps: Vec<String>,
+    /// Its settings from then on.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(super) options: Map<String, Value>,
+    /// Who asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    pub(super) at: Timestamp,
 }
 
 /// How a task ended.
@@ -63,6 +84,8 @@ pub(super) struct Ending {
     pub(super) result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<Code>,
     pub(super) at: Timestamp,
 }
 
@@ -79,7 +102,8 @@ impl Event<'_> {
             | Self::Step { task_id, .. }
             | Self::Waiting { task_id, .. }
             | Self::Parked { task_id, .. }
-            | Self::Finished { task_id, .. } => task_id,
+            | Self::Finished { task_id, .. }
+            | Self::Resumed { task_id, .. } => task_id,
         }
     }
 }
@@ -87,28 +111,29 @@ impl Event<'_> {
 impl Ending {
     /// The ending that follows from what a body answered.
     pub(super) fn of(outcome: Result<Value, Failure>) -> Self {
-        let (status, result, error) = match outcome {
-            Ok(result) if nests_deeper_than(&result, MAX_DEPTH) => (
-                Status::Failed,
-                None,
-                Some(format!("the result nests deeper than {MAX_DEPTH} levels and cannot be kept")),
-            ),
-            Ok(result) => (Status::Completed, Some(result), None),
-            Err(Failure { message, partial }) => (
-                Status::Failed,
-                partial.filter(|partial| !nests_deeper_than(partial, MAX_DEPTH)),
-                Some(message),
-            ),
-        };
-        Self { status, result, error, at: clock::now() }
-    }
-
-    pub(super) fn failed(message: impl Into<String>) -> Self {
-        Self::of(Err(Failure::new(message)))
+        match outcome {
+            Ok(result) if nests_deeper_than(&result, MAX_DEPTH) => {
+                let message = format!("the result nests deeper than {MAX_DEPTH} levels and cannot be kept");
+                Self { error: Some(message), ..Self::with(Status::Failed) }
+            }
+            Ok(result) => Self { result: Some(result), ..Self::with(Status::Completed) },
+            Err(Failure { message, code, partial, .. }) => Self {
+                result: partial
+                    .map(|partial| *partial)
+                    .filter(|partial| !nests_deeper_than(partial, MAX_DEPTH)),
+                error: Some(message),
+                code,
+                ..Self::with(Status::Failed)
+            },
+        }
     }
 
     pub(super) fn cancelled() -> Self {
-        Self { status: Status::Cancelled, result: None, error: None, at: clock::now() }
+        Self::with(Status::Cancelled)
+    }
+
+    fn with(status: Status) -> Self {
+        Self { status, result: None, error: None, code: None, at: clock::now() }
     }
 }
 
@@ -138,9 +163,27 @@ impl Task {
             self.status = ending.status;
             self.result = ending.result;
             self.error = ending.error;
+            self.code = ending.code;
             self.completed_at = Some(ending.at);
             self.waiting.clear();
         }
+    }
+
+    /// It goes on after all. What is completed is done.
+    pub(super) fn resume(&mut self, again: Again) {
+        if self.status == Status::Completed {
+            return;
+        }
+        self.status = Status::Pending;
+        self.resumed += 1;
+        self.options = again.options;
+        self.steps.retain(|done| again.steps.contains(&done.step));
+        (self.completed_at, self.result, self.error, self.code) = (None, None, None, None);
+    }
+
+    /// Whether it ended without being done.
+    pub(super) fn can_resume(&self) -> bool {
+        matches!(self.status, Status::Failed | Status::Cancelled)
     }
 }
 

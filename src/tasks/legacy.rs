@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
-use super::{Failure, Kind, Status, Task, TaskId, Trigger, journal::Ending};
+use super::{Code, Failure, Kind, Status, Task, TaskId, Trigger, journal::Ending};
 
 /// Waiting tasks older than this are not begun.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -90,14 +90,18 @@ impl Record {
             options: Map::new(),
             caller: self.owner,
             idempotency_key: None,
+            trace_id: None,
+            origin: None,
             created_at: self.created_at,
             started_at: None,
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
+            resumed: 0,
             steps: Vec::new(),
             waiting: Vec::new(),
             result: self.result,
             error: self.error,
+            code: None,
         };
         (task, Old { state: self.status, checkpoint: self.checkpoint })
     }
@@ -106,9 +110,10 @@ impl Record {
 impl Old {
     /// Decides about a task that has not ended; the module says how and why.
     pub(super) fn settle(&self, task: &Task, kinds: &HashSet<Kind>, now: Timestamp) -> Settled {
-        let fail = |why: String, partial| {
+        let fail = |why: String, partial: Option<Value>| {
             let message = format!("interrupted before the upgrade: {why}; start it again");
-            Settled::End(Ending::of(Err(Failure { message, partial })))
+            let partial = partial.map(Box::new);
+            Settled::End(Ending::of(Err(Failure { partial, ..Failure::coded(Code::INTERRUPTED, message) })))
         };
         match self.state {
             State::Pending if !matches!(task.target_type.as_str(), "employee" | "pipeline") => {

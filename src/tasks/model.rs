@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Waiting;
-use crate::base::clock;
+use super::{Code, Waiting};
+use crate::base::{TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
@@ -121,6 +121,8 @@ impl Trigger {
     pub const TOOL: Self = Self(std::borrow::Cow::Borrowed("tool"));
     /// An ended task that somebody wants done again.
     pub const REPLAY: Self = Self(std::borrow::Cow::Borrowed("replay"));
+    /// An ended task that somebody wants done again from a step on.
+    pub const FORK: Self = Self(std::borrow::Cow::Borrowed("fork"));
     /// The command line.
     pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
 
@@ -154,6 +156,16 @@ pub enum Status {
 }
 
 impl Status {
+    /// All there are.
+    pub const ALL: [Self; 6] = [
+        Self::Pending,
+        Self::Running,
+        Self::AwaitingApproval,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
     /// The name as recorded.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -194,6 +206,44 @@ pub struct NewTask {
     pub caller: Option<String>,
     /// Work already accepted under this key is not accepted twice.
     pub idempotency_key: Option<String>,
+    /// The ended task it does again, wholly or in part.
+    pub origin: Option<Origin>,
+}
+
+impl NewTask {
+    /// Work of this kind on the thing of this name, with no values and started by a direct call.
+    pub fn new(kind: Kind, target: impl Into<String>) -> Self {
+        Self {
+            kind,
+            target: target.into(),
+            args: IndexMap::new(),
+            options: Map::new(),
+            trigger: Trigger::DIRECT,
+            caller: None,
+            idempotency_key: None,
+            origin: None,
+        }
+    }
+}
+
+/// Where a task comes from that does an ended one again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// The ended task.
+    pub id: TaskId,
+    /// What it had finished and need not be done again.
+    pub steps: Vec<StepRecord>,
+}
+
+/// What changes when an ended task goes on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resumption {
+    /// Its settings from now on.
+    pub options: Map<String, Value>,
+    /// Names of recorded steps that are to be done again all the same.
+    pub again: Vec<String>,
+    /// Who asked for it.
+    pub by: Option<String>,
 }
 
 /// A finished step.
@@ -247,6 +297,12 @@ pub struct Task {
     /// The key it was accepted under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The ended task it does again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<TaskId>,
+    /// The trace of the request that started it, under which its own log lines stand too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// When it was accepted.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
@@ -258,6 +314,9 @@ pub struct Task {
     pub completed_at: Option<Timestamp>,
     /// How often work on it began: once more for each time it was interrupted, or went on after an approval.
     pub attempts: u32,
+    /// How often it was told to go on after it had ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resumed: u32,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
     /// What it waits for a person to decide.
@@ -267,11 +326,20 @@ pub struct Task {
     pub result: Option<Value>,
     /// Why it failed.
     pub error: Option<String>,
+    /// Why it failed, for a program: `budget-reached`, `definition-changed`, `deadline`, `interrupted`, and others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl Task {
     /// A task as it is accepted: pending, under a new id.
     pub(super) fn accept(new: NewTask) -> Self {
+        let (origin, steps) = new.origin.map(|origin| (origin.id, origin.steps)).unzip();
         Self {
             task_id: TaskId::generate(),
             status: Status::Pending,
@@ -283,32 +351,19 @@ impl Task {
             options: new.options,
             caller: new.caller,
             idempotency_key: new.idempotency_key,
+            origin,
+            trace_id: Some(TraceId::current().to_string()),
             created_at: clock::now(),
             started_at: None,
             completed_at: None,
             attempts: 0,
-            steps: Vec::new(),
+            resumed: 0,
+            steps: steps.unwrap_or_default(),
             waiting: Vec::new(),
             result: None,
             error: None,
+            code: None,
         }
-    }
-}
-
-/// Why a body or a step gave up.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{message}")]
-pub struct Failure {
-    /// For a person.
-    pub message: String,
-    /// What was reached all the same; becomes the `result` of the failed task.
-    pub partial: Option<Value>,
-}
-
-impl Failure {
-    /// A failure with nothing to show.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), partial: None }
     }
 }
 

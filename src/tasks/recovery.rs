@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::HashSet, path::Path};
 use jiff::Timestamp;
 
 use super::{
-    Error, Kind, Status, Task, TaskId,
+    Code, Error, Failure, Kind, Status, Task, TaskId,
     journal::Ending,
     legacy::Settled,
     replay::{Known, Replay},
@@ -126,7 +126,7 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
     }
     if fruitless >= MAX_FRUITLESS {
         let message = format!("interrupted {fruitless} times without finishing a step; it was given up");
-        return (task, Fate::End(Ending::failed(message)));
+        return (task, Fate::End(Ending::of(Err(Failure::coded(Code::INTERRUPTED, message)))));
     }
     if !kinds.contains(&task.kind) {
         tracing::warn!(

@@ -115,6 +115,11 @@ impl Replay {
                 known.task.end(ending.into_owned());
                 known.old = None;
             }
+            Event::Resumed { again, .. } => {
+                known.task.resume(again.into_owned());
+                known.fruitless = 0;
+                self.finished.retain(|ended| *ended != id);
+            }
             // A step or a start that lost a race against the end.
             _ => {}
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Decision, Failure, StepRecord, Task, TaskId, Waiting, approval,
+    Code, Decision, Failure, StepRecord, Task, TaskId, Waiting, approval,
     engine::Shared,
     journal::{Event, MAX_DEPTH, nests_deeper_than},
 };
@@ -237,7 +237,7 @@ impl Steps {
     /// What a body is told when the program ends before something could be recorded.
     pub(super) fn interrupted(&self) -> Failure {
         self.run.state.lock().interrupted = true;
-        Failure::new("the program ended before the step could be recorded")
+        Failure::coded(Code::INTERRUPTED, "the program ended before the step could be recorded")
     }
 
     /// When nothing is being done and something is waited for: what, and a number that changes with every move.

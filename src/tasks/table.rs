@@ -3,13 +3,18 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
+use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter, feed::Feed};
+use super::{
+    Error, Kind, Status, StepRecord, Task, TaskId, Waiting, engine::Filter, feed::Feed, journal::Again,
+};
+use crate::base::{clock, metric};
 
 /// All live tasks and the newest finished ones. Every operation is short: O(log n) at most, except listing.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ struct Entry {
     claimed: bool,
     /// Steps whose decisions are being written.
     deciding: Vec<String>,
+    /// Whether it is being written that it goes on although it had ended.
+    resuming: bool,
     order: u64,
 }
 
@@ -177,6 +184,7 @@ impl Table {
             cancel: CancellationToken::new(),
             claimed: false,
             deciding: Vec::new(),
+            resuming: false,
             order: self.inserted,
         };
         self.entries.insert(id.clone(), entry);
@@ -292,6 +300,55 @@ impl Table {
         }
     }
 
+    /// Reserves an ended task to go on, and a place in the queue. It is yours until [`Table::end_resume`] or
+    /// [`Table::drop_resume`], and is not forgotten meanwhile.
+    pub(super) fn begin_resume(
+        &mut self,
+        id: &TaskId,
+        can_do: impl Fn(&Kind) -> bool,
+    ) -> Result<Arc<Task>, Error> {
+        let entry = self.entries.get_mut(id).ok_or_else(|| Error::NotFound { id: id.clone() })?;
+        let task = entry.task.borrow().clone();
+        // One that is on its way to go on is as good as waiting.
+        let status = if entry.resuming { Status::Pending } else { task.status };
+        // What an earlier process left, and this one was not to begin.
+        let left = task.status == Status::Pending && !entry.claimed && !self.queue.contains(id);
+        if entry.resuming || !(left || task.can_resume()) {
+            return Err(Error::NotResumable { id: id.clone(), status });
+        }
+        if !can_do(&task.kind) {
+            return Err(Error::UnknownKind { kind: task.kind.as_str().to_owned() });
+        }
+        if self.queue.len() + self.arriving >= self.limit {
+            return Err(Error::Full { limit: self.limit });
+        }
+        entry.resuming = true;
+        self.arriving += 1;
+        self.finished.retain(|ended| ended != id);
+        Ok(task)
+    }
+
+    /// It is on record that the task goes on: it waits for a worker.
+    pub(super) fn end_resume(&mut self, id: &TaskId, again: Again) -> Option<Arc<Task>> {
+        self.arriving -= 1;
+        let entry = self.entries.get_mut(id)?;
+        (entry.resuming, entry.claimed, entry.cancel) = (false, false, CancellationToken::new());
+        self.update(id, |task| task.resume(again));
+        self.queue.push_back(id.clone());
+        self.get(id)
+    }
+
+    /// It could not be recorded that the task goes on: it stays as it ended.
+    pub(super) fn drop_resume(&mut self, id: &TaskId) {
+        self.arriving -= 1;
+        if let Some(entry) = self.entries.get_mut(id) {
+            entry.resuming = false;
+            if entry.task.borrow().status.is_final() {
+                self.forget_after(id.clone());
+            }
+        }
+    }
+
     /// Changes a task and tells those who watch it.
     pub(super) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
         let Some(entry) = self.entries.get(id) else { return };
@@ -307,6 +364,7 @@ impl Table {
             if let Some(endings) = &self.endings {
                 endings.note(id);
             }
+            measure(&entry.task.borrow());
             self.forget_after(id.clone());
         }
     }
@@ -331,6 +389,12 @@ impl Table {
                 self.keys.remove(key);
             }
         }
+    }
+
+    /// How long the task has waited that is begun next.
+    pub(super) fn queue_age(&self) -> Option<Duration> {
+        let oldest = self.get(self.queue.front()?)?.created_at;
+        Some(Duration::try_from(clock::now().duration_since(oldest)).unwrap_or_default())
     }
 
     pub(super) fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
@@ -372,5 +436,15 @@ impl Table {
     /// How many tasks ask for a decision, parked or not.
     pub(super) fn asking(&self) -> usize {
         self.asking
+    }
+}
+
+/// Measures a task that has just ended. Only kinds that have a body come here.
+fn measure(task: &Task) {
+    let kind = task.kind.as_str().to_owned();
+    counter!(metric::TASKS_ENDED, "kind" => kind.clone(), "status" => task.status.as_str()).increment(1);
+    if let Some(ended) = task.completed_at {
+        let took = Duration::try_from(ended.duration_since(task.created_at)).unwrap_or_default();
+        histogram!(metric::TASK_SECONDS, "kind" => kind).record(took);
     }
 }

@@ -8,11 +8,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
-    Failure, Steps, Task, TaskId,
+    Code, Failure, Steps, Task, TaskId,
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
 };
-use crate::base::clock::{self, Stopwatch};
+use crate::base::{
+    TraceId,
+    clock::{self, Stopwatch},
+};
 
 impl Shared {
     /// One worker: runs until the program is told to stop.
@@ -23,13 +26,16 @@ impl Shared {
                 () = self.tracker.stopping().cancelled() => return,
                 next = self.next() => next,
             };
+            let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
+            let trace = trace.unwrap_or_else(TraceId::generate);
             let span = tracing::info_span!(
                 "task.run",
+                trace_id = %trace,
                 task.id = task.task_id.as_str(),
                 kind = task.kind.as_str(),
                 attempt = task.attempts + 1
             );
-            if self.run(task, cancel).instrument(span).await.is_err() {
+            if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
                 tracing::warn!("a task was interrupted; the next start continues it");
             }
         }
@@ -103,7 +109,7 @@ impl Shared {
         guarded.catch_unwind().await.unwrap_or_else(|panic| {
             let message = format!("the task panicked: {}", panic_text(panic.as_ref()));
             tracing::error!(error = message, "a body panicked");
-            Outcome::Answered(Err(Failure::new(message)))
+            Outcome::Answered(Err(Failure::coded(Code::PANICKED, message)))
         })
     }
 

@@ -3,6 +3,7 @@
 //! A tool is written once, as a [`Tool`], and listed once, in [`all`]. Every surface (MCP, REST, a model's tool
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
+mod again;
 mod bench;
 mod ctx;
 mod detached;
@@ -17,6 +18,7 @@ mod registry;
 mod task;
 mod toolset;
 
+pub use again::begin;
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
@@ -48,5 +50,9 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
     tools.add(task::ApproveTask(office.clone()));
+    tools.add(task::CancelTask(office.clone()));
+    tools.add(task::ResumeTask(office.clone()));
+    tools.add(task::ReplayTask(office.clone()));
+    tools.add(task::ForkTask(office.clone()));
     tools
 }

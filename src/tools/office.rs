@@ -230,7 +230,9 @@ impl From<engine::Error> for Error {
             engine::Error::MissingArguments { ref missing, .. } => {
                 Self::NeedInput(Box::new(Inquiry::arguments(error.to_string(), missing)))
             }
+            engine::Error::DefinitionChanged { .. } => Self::Conflict(error.to_string()),
             engine::Error::Discussion(_)
+            | engine::Error::UnknownStep { .. }
             | engine::Error::StepArguments { .. }
             | engine::Error::TooManyPositionals { .. } => Self::Arguments(error.to_string()),
             engine::Error::Model(error) => error.into(),
@@ -280,6 +282,9 @@ impl From<tasks::Error> for Error {
                 Self::NotFound { what: "task", name: id.to_string(), hint: None }
             }
             tasks::Error::Final { .. }
+            | tasks::Error::NotResumable { .. }
+            | tasks::Error::NotEnded { .. }
+            | tasks::Error::UnknownKind { .. }
             | tasks::Error::Decided { .. }
             | tasks::Error::NotWaiting { .. }
             | tasks::Error::Ambiguous { .. } => Self::Conflict(message),

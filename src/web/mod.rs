@@ -3,6 +3,7 @@
 //! A thin translator: it verifies, has the rest of the program plan the work, submits it as a task, and answers.
 //! [`router()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
 
+mod again;
 mod approve;
 mod auth;
 mod body;

@@ -93,7 +93,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
 }
 
 /// Scalars become text, as an argument is text; `null` is an argument that is not given.
-fn texts(args: Map<String, Value>) -> Result<IndexMap<String, String>, Problem> {
+pub(super) fn texts(args: Map<String, Value>) -> Result<IndexMap<String, String>, Problem> {
     let mut texts = IndexMap::with_capacity(args.len());
     for (name, value) in args {
         let text = match value {

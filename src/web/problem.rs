@@ -36,6 +36,12 @@ impl Problem {
         Self { status, code, text: text.into(), header: None }
     }
 
+    /// What it says.
+    #[cfg(test)]
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// 400: the request cannot be read.
     pub(super) fn unreadable(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid-request", text)
@@ -113,6 +119,9 @@ impl From<tasks::Error> for Problem {
             tasks::Error::Full { .. } | tasks::Error::Stopping => Self::unavailable(error.to_string(), None),
             tasks::Error::NotFound { .. } => Self::not_found("task not found"),
             tasks::Error::Final { .. }
+            | tasks::Error::NotResumable { .. }
+            | tasks::Error::NotEnded { .. }
+            | tasks::Error::UnknownKind { .. }
             | tasks::Error::Decided { .. }
             | tasks::Error::NotWaiting { .. }
             | tasks::Error::Ambiguous { .. } => Self::conflict(error.to_string()),
@@ -122,7 +131,6 @@ impl From<tasks::Error> for Problem {
                 let _ = Self::internal(&error);
                 Self::unavailable("tasks cannot be recorded now", Some(Duration::from_secs(5)))
             }
-            tasks::Error::UnknownKind { .. } => Self::internal(&error),
         }
     }
 }

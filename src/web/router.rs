@@ -9,7 +9,9 @@ use axum::{
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{State, approve, auth, delivery, origin, problem, resource, run, status, task, trace, webhook};
+use super::{
+    State, again, approve, auth, delivery, origin, problem, resource, run, status, task, trace, webhook,
+};
 
 /// The bridge, with `mounted` (the routes of other surfaces, for instance `/mcp`) behind the same layers.
 ///
@@ -33,6 +35,7 @@ pub fn router(state: State, mounted: Router) -> Router {
     Router::new()
         .route("/health", get(status::health))
         .route("/metrics", get(status::metrics))
+        .route("/metrics/prometheus", get(status::prometheus))
         .route("/cron/status", get(status::cron))
         .route("/run/employee/{name}", post(run::employee))
         .route("/run/pipeline/{name}", post(run::pipeline))
@@ -41,6 +44,10 @@ pub fn router(state: State, mounted: Router) -> Router {
         .route("/tasks/{id}/approve", post(approve::approve))
         .route("/deliveries", get(delivery::list))
         .route("/deliveries/{id}/redeliver", post(delivery::redeliver))
+        .route("/tasks/{id}/cancel", post(again::cancel))
+        .route("/tasks/{id}/resume", post(again::resume))
+        .route("/tasks/{id}/replay", post(again::replay))
+        .route("/tasks/{id}/fork", post(again::fork))
         .route("/webhook/github", post(webhook::github))
         .with_state(state)
         .merge(metadata.unwrap_or_default())

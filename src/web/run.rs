@@ -17,7 +17,7 @@ use crate::{
     tools::Caller,
 };
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Most characters of a key that a client makes up.
 const KEY_CHARS: usize = 128;
 

@@ -9,11 +9,11 @@ use super::{Resource, webhook};
 use crate::{
     base::{HostNames, Secret},
     engine::{
-        Live, Order,
+        Again, Anew, Changes, Live, Order,
         delivery::{Outbox, Wish},
     },
     llm::Meter,
-    tasks::{Engine, NewTask},
+    tasks::{Engine, NewTask, Task},
     tools,
 };
 
@@ -33,11 +33,26 @@ pub trait Runs: Send + Sync {
     /// [`tools::Error::Arguments`] when there is none of such a name.
     fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error>;
 
+    /// Plans how an ended task is done again.
+    ///
+    /// # Errors
+    /// As [`Runs::plan`]; [`tools::Error::Conflict`] when what it works on was changed, [`tools::Error::Arguments`] when it
+    /// has no step of that name.
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>>;
+
     /// What GitHub's deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
 
     /// How the schedules stand, as `GET /cron/status` shows it.
     fn cron_status(&self) -> Value;
+
+    /// What is measured, in the text form of Prometheus.
+    fn measures(&self) -> String;
 }
 
 /// What every handler may use. Clones share it.

@@ -3,12 +3,11 @@
 use axum::{
     Json,
     extract::State as Shared,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 
 use super::State;
-use crate::llm::Snapshot;
 
 /// The very bytes that probes have always compared with.
 const HEALTHY: &str = r#"{"status":"ok","service":"crew-webhook"}"#;
@@ -18,9 +17,35 @@ pub(super) async fn health() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], HEALTHY).into_response()
 }
 
-/// `GET /metrics`.
-pub(super) async fn metrics(Shared(state): Shared<State>) -> Json<Snapshot> {
-    Json(state.meter.snapshot())
+/// The type of the text form, see <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /metrics`: JSON, or what Prometheus reads for whoever asks for text.
+pub(super) async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) -> Response {
+    if wants_text(&headers) {
+        prometheus(Shared(state)).await
+    } else {
+        Json(state.meter.snapshot()).into_response()
+    }
+}
+
+/// `GET /metrics/prometheus`.
+pub(super) async fn prometheus(Shared(state): Shared<State>) -> Response {
+    ([(header::CONTENT_TYPE, PROMETHEUS)], state.runs.measures()).into_response()
+}
+
+/// Whether text is asked for before JSON. `*/*` asks for nothing in particular, and gets what it always got.
+fn wants_text(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let first = accepted.flat_map(|value| value.split(',')).find_map(|range| {
+        let name = range.split(';').next().unwrap_or_default().trim();
+        match name {
+            "text/plain" | "text/*" | "application/openmetrics-text" => Some(true),
+            "application/json" | "application/*" => Some(false),
+            _ => None,
+        }
+    });
+    first.unwrap_or(false)
 }
 
 /// `GET /cron/status`.

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, State, delivery::WithDeliveries};
-use crate::tasks::{Filter, Status, Task, TaskId, Trigger};
+use crate::tasks::{Code, Filter, Status, Task, TaskId, Trigger};
 
 /// Most tasks one request lists.
 const LIMIT: usize = 200;
@@ -47,6 +47,10 @@ struct Row {
     created_at: Timestamp,
     completed_at: Option<Timestamp>,
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<TaskId>,
 }
 
 impl From<&Task> for Row {
@@ -60,6 +64,8 @@ impl From<&Task> for Row {
             created_at: task.created_at,
             completed_at: task.completed_at,
             error: task.error.clone(),
+            code: task.code.clone(),
+            origin: task.origin.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ mod show;
 use serde_json::json;
 
 use super::{
-    args::{Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
+    args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
     deliveries,
     exit::{Error, Outcome},
     render,
@@ -36,6 +36,10 @@ pub(super) async fn pipeline(
         PipelineCommand::Show { name } => show::show(global, &office, name).await,
         PipelineCommand::Graph { name } => graph(global, &office, name).await,
         PipelineCommand::Run(args) => run(global, &office, args, env).await,
+        PipelineCommand::Checkpoint(args) => match &args.command {
+            CheckpointCommand::List => task::checkpoints(global),
+            CheckpointCommand::Resume(args) => task::resume(global, args, env).await,
+        },
     }
 }
 
@@ -120,7 +124,7 @@ async fn run(
         keeping = None;
     }
     let office = keeping.as_ref().unwrap_or(office);
-    let tasks = office.tasks().await.map_err(task::elsewhere)?;
+    let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
     let outcome = task::see_through(global, tasks, &id).await?;
     deliveries::see_off(office, &id).await;

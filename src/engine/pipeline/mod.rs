@@ -1,6 +1,7 @@
 //! A pipeline at work: its steps in order, groups side by side, ways taken and loops gone round, each finished step
 //! kept.
 
+mod places;
 mod preview;
 mod run;
 mod step;
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+pub(crate) use places::places;
 pub(crate) use run::run;
 
 use super::{
@@ -179,6 +181,12 @@ fn check_args(pipeline: &Pipeline, given: &Args) -> Result<(), Error> {
 /// What the run asks for goes before what the step asks for.
 fn asked<'m>(run: Option<&'m str>, step: &'m Step) -> Option<&'m str> {
     run.or(step.model.as_deref())
+}
+
+/// What a step is recorded under. The index makes the name unique; the id makes it readable.
+fn name(step: &Step, index: usize, round: Option<u32>) -> String {
+    let round = round.map(|round| format!("@{round}")).unwrap_or_default();
+    format!("{index}:{}{round}", step.id.as_deref().unwrap_or(&step.employee))
 }
 
 fn blank(step: &Step, index: usize) -> StepRun {

@@ -23,7 +23,7 @@ use crate::{
         run::option,
         wiring::{Gave, Outputs},
     },
-    tasks::{Failure, Steps, Task},
+    tasks::{Code, Failure, Steps, Task},
 };
 
 /// How many members of a group work at the same time.
@@ -37,10 +37,11 @@ const GROUP_WIDTH: usize = 8;
 pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Result<Value, Failure> {
     let pipeline = crew.pipeline(&task.target_name).await?;
     if steps.attempt() > 1 && option(&task, "definition").is_some_and(|then| then != fingerprint(&pipeline)) {
-        return Err(Failure::new(format!(
-            "pipeline `{}` was changed while this run was interrupted or waited; start it again",
+        let message = format!(
+            "pipeline `{}` was changed while this run was interrupted or waited; start it again, or resume it with `force`",
             pipeline.name
-        )));
+        );
+        return Err(Failure::coded(Code::DEFINITION_CHANGED, message));
     }
     let definitions = crew.definitions().await;
     let args = pipeline.complete(task.args.clone());
@@ -65,12 +66,12 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
     let walked = run.items().await;
     let result = run.result;
     match walked {
-        Ok(()) => conclude(&pipeline, &result),
-        Err(failure) => Err(Failure { message: failure.message, partial: Some(value(&result)?) }),
+        Ok(()) => conclude(&pipeline, &result, run.one.ending.cause()),
+        Err(failure) => Err(failure.with_partial(value(&result)?)),
     }
 }
 
-fn conclude(pipeline: &Pipeline, result: &PipelineRun) -> Result<Value, Failure> {
+fn conclude(pipeline: &Pipeline, result: &PipelineRun, cause: Option<&Failure>) -> Result<Value, Failure> {
     let failed = result.step_runs().find(|run| run.error);
     let any_good = result.step_runs().any(|run| !run.error);
     let value = value(result)?;
@@ -80,7 +81,8 @@ fn conclude(pipeline: &Pipeline, result: &PipelineRun) -> Result<Value, Failure>
             let branch = failed.branch.as_deref().map(|branch| format!(", {branch}")).unwrap_or_default();
             let message =
                 format!("step {} (`{name}`{branch}) failed: {}", failed.step_index, failed.error_message);
-            Err(Failure { message, partial: Some(value) })
+            let cause = cause.cloned().unwrap_or_else(|| Failure::new(""));
+            Err(Failure { message, ..cause }.with_partial(value))
         }
         _ => Ok(value),
     }
@@ -121,7 +123,7 @@ impl Run<'_> {
                 }
             }
             if let Some(refusal) = self.one.ending.refusal() {
-                return Err(Failure::new(refusal));
+                return Err(Failure::coded(Code::REFUSED, refusal));
             }
             if self.is_over() {
                 break;

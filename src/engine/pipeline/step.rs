@@ -1,7 +1,6 @@
 //! One step of a pipeline: whether it runs and may run, how often it is tried, how long it may take.
 
 use std::{
-    fmt::Write as _,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -17,7 +16,7 @@ use super::{
         prompt::Given,
         wiring::{Outputs, Unwired},
     },
-    StepRun, asked, blank,
+    StepRun, asked, blank, name,
 };
 use crate::{
     base::{clock::Stopwatch, text::truncate},
@@ -51,12 +50,19 @@ pub(super) struct Ending {
     /// Nobody need be asked for an approval any more.
     over: CancellationToken,
     refusal: OnceLock<String>,
+    /// How the first step failed that did.
+    cause: OnceLock<Failure>,
 }
 
 impl Ending {
     /// Which step was refused, and by whom.
     pub(super) fn refusal(&self) -> Option<&str> {
         self.refusal.get().map(String::as_str)
+    }
+
+    /// How the first step failed that did.
+    pub(super) fn cause(&self) -> Option<&Failure> {
+        self.cause.get()
     }
 }
 
@@ -74,16 +80,11 @@ impl OneRun<'_> {
     /// only if the run goes on in spite of it.
     pub(super) async fn step(&self, step: &Step, index: usize, way: &Way, outputs: &Outputs) -> StepRun {
         let watch = Stopwatch::start();
-        // The index makes the name unique; the id makes it readable.
-        let mut name = format!("{index}:{}", step.id.as_deref().unwrap_or(&step.employee));
-        if let Some(round) = way.round {
-            let _ = write!(name, "@{round}");
-        }
-        let failed = |failure: Failure| StepRun {
-            error: true,
-            error_message: truncate(&failure.message, ERROR_LIMIT),
-            duration_ms: watch.elapsed_ms(),
-            ..blank(step, index)
+        let name = name(step, index, way.round);
+        let failed = |failure: Failure| {
+            let error_message = truncate(&failure.message, ERROR_LIMIT);
+            let _ = self.ending.cause.set(failure);
+            StepRun { error: true, error_message, duration_ms: watch.elapsed_ms(), ..blank(step, index) }
         };
         let work = || async {
             let _place = self.width.acquire().await;

@@ -145,7 +145,7 @@ async fn a_failure_keeps_what_was_reached() {
         steps
             .run::<i32, _, _>("two", || async { Err(Failure::new("no money")) })
             .await
-            .map_err(|failure| Failure { partial: Some(json!(steps.finished().len())), ..failure })?;
+            .map_err(|failure| failure.with_partial(json!(steps.finished().len())))?;
         Ok(Value::Null)
     });
     let (engine, _tracker) = open(memory(), vec![body]).await;

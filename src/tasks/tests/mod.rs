@@ -3,6 +3,7 @@ mod crashes;
 mod engine;
 mod faults;
 mod legacy;
+mod resume;
 
 use std::{
     collections::HashMap,
@@ -80,13 +81,8 @@ fn three_steps(gate: &Arc<Semaphore>, begun: &Arc<[AtomicUsize; 3]>) -> Bodies {
 
 fn new(kind: Kind, target: &str) -> NewTask {
     NewTask {
-        kind,
-        target: target.to_owned(),
         args: IndexMap::from([("目标".to_owned(), "代码\u{2028}审查".to_owned())]),
-        options: Map::new(),
-        trigger: Trigger::DIRECT,
-        caller: None,
-        idempotency_key: None,
+        ..NewTask::new(kind, target)
     }
 }
 

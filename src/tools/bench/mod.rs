@@ -16,10 +16,20 @@ use crate::{
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work nor write itself other rights, and it runs others
-/// by handing work on.
-const NEVER: [&str; 6] =
-    ["approve_task", "create_employee", "update_employee", "run_employee", "run_pipeline", "run_discussion"];
+/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, nor write itself other
+/// rights, and it runs others by handing work on.
+const NEVER: [&str; 10] = [
+    "approve_task",
+    "cancel_task",
+    "resume_task",
+    "replay_task",
+    "fork_task",
+    "create_employee",
+    "update_employee",
+    "run_employee",
+    "run_pipeline",
+    "run_discussion",
+];
 
 const DELEGATE: &str = "delegate";
 const DELEGATE_ASYNC: &str = "delegate_async";

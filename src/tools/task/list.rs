@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    tasks::{Filter, Status, Task, TaskId, Trigger},
+    tasks::{Code, Filter, Status, Task, TaskId, Trigger},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -58,6 +58,12 @@ struct Row {
     steps: usize,
     /// Why it failed.
     error: Option<String>,
+    /// Why it failed, for a program: `budget-reached`, `definition-changed`, `deadline`, and others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<Code>,
+    /// The task it does again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<TaskId>,
 }
 
 impl From<&Task> for Row {
@@ -72,6 +78,8 @@ impl From<&Task> for Row {
             completed_at: task.completed_at,
             steps: task.steps.len(),
             error: task.error.clone(),
+            code: task.code.clone(),
+            origin: task.origin.clone(),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     base::{HostNames, Secret, Tracker},
     catalog::Snapshot,
     defs::{Route, Span, Target, TargetKind},
-    engine::{Live, Order, delivery::Wish},
+    engine::{Again, Anew, Changes, Live, Order, delivery::Wish},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -42,6 +42,24 @@ impl Runs for Pretence {
         Box::pin(async move { plan(order) })
     }
 
+    fn again<'r>(
+        &'r self,
+        task: &'r Task,
+        how: &'r Again,
+        changes: Changes,
+    ) -> BoxFuture<'r, Result<Anew, tools::Error>> {
+        Box::pin(async move {
+            if *how == Again::Resume {
+                return Ok(Anew::Same(tasks::Resumption::default()));
+            }
+            let origin = Some(tasks::Origin { id: task.task_id.clone(), steps: Vec::new() });
+            let mut args = task.args.clone();
+            args.extend(changes.args);
+            let new = NewTask::new(task.kind.clone(), task.target_name.clone());
+            Ok(Anew::New(NewTask { args, origin, idempotency_key: changes.idempotency_key, ..new }))
+        })
+    }
+
     fn webhook(&self) -> Option<Arc<webhook::Config>> {
         self.webhook.clone()
     }
@@ -53,6 +71,10 @@ impl Runs for Pretence {
 
     fn cron_status(&self) -> Value {
         json!({"enabled": false, "schedules": []})
+    }
+
+    fn measures(&self) -> String {
+        "crew_tasks{status=\"pending\"} 0\n".to_owned()
     }
 }
 
@@ -77,13 +99,12 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     }
     let model = order.model.map(|model| ("model".to_owned(), Value::String(model)));
     Ok(NewTask {
-        kind,
-        target: order.target,
         args: order.args,
         options: model.into_iter().collect::<Map<_, _>>(),
         trigger: order.trigger,
         caller: order.caller,
         idempotency_key: order.idempotency_key,
+        ..NewTask::new(kind, order.target)
     })
 }
 
@@ -137,7 +158,7 @@ impl Answer {
         let body = self.json();
         assert_eq!((self.status.as_u16(), body["code"].as_str()), (status, Some(code)), "{body}");
         assert_eq!(body["trace_id"], self.header("x-trace-id"));
-        assert_eq!(self.header("x-trace-id").len(), 16);
+        assert_eq!(self.header("x-trace-id").len(), 32);
         let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["error", "code", "trace_id"]);
         body["error"].as_str().unwrap().to_owned()

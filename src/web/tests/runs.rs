@@ -210,3 +210,19 @@ async fn tasks_are_listed_and_found() {
         assert_eq!(text, "task not found");
     }
 }
+
+#[tokio::test]
+async fn a_repeated_request_replays_once() {
+    let stage = Stage::new().await;
+    let done = stage.post(ECHO, r#"{"args":{"target":"main"},"sync":true}"#).await.json();
+    let id = done["task_id"].as_str().unwrap();
+    let again = async |what: &str, body: &'static str| {
+        let path = format!("/tasks/{id}/{what}");
+        stage.send(request("POST", &path, &[BEARER, JSON, ("idempotency-key", "k")], body)).await
+    };
+    let first = again("replay", "").await;
+    let second = again("replay", "{}").await;
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 200));
+    assert_eq!(first.json()["task_id"], second.json()["task_id"]);
+    again("fork", r#"{"step":"0:a","args":{"target":"other"}}"#).await.problem(409, "conflict");
+}

@@ -257,13 +257,9 @@ async fn what_no_call_began_is_seen_by_all_and_stopped_by_none() {
     let stage = Stage::new();
     let tasks = stage.office.tasks().await.unwrap();
     let order = tasks::NewTask {
-        kind: engine::EMPLOYEE_RUN,
-        target: "poet".to_owned(),
         args: [("topic".to_owned(), "rain".to_owned())].into_iter().collect(),
-        options: serde_json::Map::default(),
         trigger: Trigger::CRON,
-        caller: None,
-        idempotency_key: None,
+        ..tasks::NewTask::new(engine::EMPLOYEE_RUN, "poet")
     };
     let id = tasks.submit(order).await.unwrap().id;
     assert_eq!(stage.get(id.as_str()).await["status"], "working");

@@ -1,8 +1,13 @@
 //! `knowlyr-crew task`, and what a command says of a task that came to rest.
 
+mod again;
+mod list;
+
 use std::fmt::Write as _;
 
+pub(super) use again::{ResumeArgs, resume};
 use clap::{Args, Subcommand};
+pub(super) use list::checkpoints;
 use serde_json::json;
 
 use super::{
@@ -28,6 +33,27 @@ pub(super) struct TaskArgs {
 enum TaskCommand {
     /// Let a task go on that waits for an approval, and see it through
     Approve(ApproveArgs),
+    /// List tasks, the newest first
+    List(list::ListArgs),
+    /// Show one task: how far it is, and what came of it
+    Show {
+        /// Id of the task
+        id: String,
+    },
+    /// Stop a task; what it has finished is kept
+    Cancel {
+        /// Id of the task
+        id: String,
+    },
+    /// Go on with a task that failed, was cancelled or was cut off, and see it through: finished steps are not done again
+    Resume(ResumeArgs),
+    /// Do an ended task once more from its beginning, as a new task, and see it through
+    Replay {
+        /// Id of the task
+        id: String,
+    },
+    /// Do an ended task again from one of its steps on, as a new task, and see it through
+    Fork(again::ForkArgs),
 }
 
 #[derive(Debug, Args)]
@@ -46,13 +72,27 @@ struct ApproveArgs {
 }
 
 pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) -> Result<Outcome, Error> {
-    let TaskCommand::Approve(args) = &args.command;
-    let id: TaskId = args
-        .id
-        .parse()
-        .map_err(|_| tools::Error::Arguments(format!("`{}` is no id of a task", args.id.escape_debug())))?;
+    match &args.command {
+        TaskCommand::Approve(args) => approve(global, args, env).await,
+        TaskCommand::List(args) => list::list(global, args),
+        TaskCommand::Show { id } => list::show(global, id),
+        TaskCommand::Cancel { id } => again::cancel(global, id, env).await,
+        TaskCommand::Resume(args) => resume(global, args, env).await,
+        TaskCommand::Replay { id } => again::replay(global, id, env).await,
+        TaskCommand::Fork(args) => again::fork(global, args, env).await,
+    }
+}
+
+/// An id as it was typed.
+fn id(text: &str) -> Result<TaskId, Error> {
+    let told = |_| tools::Error::Arguments(format!("`{}` is no id of a task", text.escape_debug()));
+    Ok(text.parse().map_err(told)?)
+}
+
+async fn approve(global: &Global, args: &ApproveArgs, env: &Environment) -> Result<Outcome, Error> {
+    let id = id(&args.id)?;
     let office = kept(global, env)?;
-    let tasks = office.tasks().await.map_err(elsewhere)?;
+    let tasks = office.tasks().await.map_err(|error| elsewhere(error, "POST /tasks/<id>/approve"))?;
     let approved = !args.refuse;
     let decision = Decision { approved, comment: args.comment.clone(), by: Some("cli".to_owned()) };
     tasks.decide(&id, args.step.as_deref(), decision).await?;
@@ -64,13 +104,11 @@ pub(super) fn kept(global: &Global, env: &Environment) -> Result<Office, Error> 
     run::open(global, env, Journal::Own)
 }
 
-/// Says where the tasks are, when another process keeps them.
-pub(super) fn elsewhere(error: tasks::Error) -> Error {
+/// Says where the tasks are, when another process keeps them, and what to ask its server for.
+pub(super) fn elsewhere(error: tasks::Error, request: &str) -> Error {
     match error {
         tasks::Error::Owned { .. } => tools::Error::Unavailable {
-            message: format!(
-                "{error}; ask its server instead: `POST /run/pipeline/<name>`, `POST /tasks/<id>/approve`"
-            ),
+            message: format!("{error}; nothing was done; ask its server instead: `{request}`"),
             retry_after: None,
         }
         .into(),

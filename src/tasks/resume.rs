@@ -1,0 +1,46 @@
+//! Going on with a task that failed or was cancelled, from what it had finished.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{
+    Engine, Error, Resumption, Task, TaskId,
+    engine::{Shared, joined},
+    journal::{Again, Event, MAX_DEPTH, nests_deeper_than},
+};
+use crate::base::clock;
+
+impl Engine {
+    /// Lets a task that failed or was cancelled go on, or one that an earlier process left and this one was not to begin: it waits for a worker again, and finds what it had finished. It is
+    /// on the disk once this returns the task as it stands then. Of two that ask at the same time one wins.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NotResumable`] when it is done, has not ended, or goes on already; [`Error::Full`],
+    /// [`Error::UnknownKind`], [`Error::TooDeep`]; [`Error::Store`] when it cannot be recorded and stays as it ended.
+    pub async fn resume(&self, id: &TaskId, how: Resumption) -> Result<Arc<Task>, Error> {
+        // In a future of its own: a caller that goes away must not leave a task that goes on in the journal alone.
+        let (shared, id) = (Arc::clone(&self.shared), id.clone());
+        joined(self.shared.tracker.spawn(async move { shared.resume(&id, how).await }).await)
+    }
+}
+
+impl Shared {
+    async fn resume(&self, id: &TaskId, how: Resumption) -> Result<Arc<Task>, Error> {
+        if how.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
+            return Err(Error::TooDeep { limit: MAX_DEPTH });
+        }
+        let task = self.table.lock().begin_resume(id, |kind| self.bodies.contains_key(kind))?;
+        let Resumption { options, again, by } = how;
+        let names = task.steps.iter().map(|done| &done.step);
+        let steps = names.filter(|name| !again.contains(name)).cloned().collect();
+        let again = Again { steps, options, by, at: clock::now() };
+        let event = Event::Resumed { task_id: id.clone(), again: Cow::Borrowed(&again) };
+        if let Err(error) = self.append(event.line()).await {
+            self.table.lock().drop_resume(id);
+            return Err(error.into());
+        }
+        let task = self.table.lock().end_resume(id, again);
+        self.ready.notify_one();
+        tracing::info!(task.id = id.as_str(), "an ended task goes on");
+        task.ok_or_else(|| Error::NotFound { id: id.clone() })
+    }
+}
