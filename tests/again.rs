@@ -206,3 +206,24 @@ async fn the_command_line_tells_of_tasks_and_does_them_again() {
     assert_eq!(project.run(["task", "show", "nobody"]).code, Some(1));
     assert!(project.run(["task", "list", "--status", "failed"]).stderr.contains("no such tasks"));
 }
+
+#[tokio::test]
+async fn a_run_that_takes_longer_than_it_may_fails_with_a_code() {
+    let mut fake = FakeModel::held(|_| Ok("x".to_owned())).await;
+    let project = project();
+    project.write(".crew/config.yaml", "tasks: {workers: 1, queue: 1}\n");
+    let server = Server::start(&project, &[], &fake.env());
+    let body = json!({"args": {"topic": "tea"}, "timeout_seconds": 1});
+    let id = server.accepted("/run/employee/writer", &body).await;
+    fake.asked().await;
+    let waiting = server.accepted("/run/employee/writer", &topic("waits")).await;
+    // One works, one waits: that is all there may be here.
+    server.post("/run/employee/writer", &topic("no place")).await.problem(503, "unavailable");
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["code"]), (&json!("failed"), &json!("deadline")), "{task}");
+    fake.given_up().await;
+    fake.release(100);
+    assert_eq!(server.ended(&waiting).await["status"], "completed");
+    let refused = server.post("/run/employee/writer", &json!({"timeout_seconds": 0})).await;
+    assert!(refused.problem(422, "invalid-arguments").contains("1 to 604800"));
+}

@@ -12,8 +12,8 @@ use std::{
 
 use crew::defs::{
     self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_config, parse_cron,
-    parse_discussion, parse_employee, parse_employee_dir, parse_organization, parse_pipeline, parse_recipe,
-    parse_skill, parse_webhook,
+    parse_discussion, parse_employee, parse_employee_dir, parse_mcp_servers, parse_organization,
+    parse_pipeline, parse_recipe, parse_skill, parse_tokens, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -84,13 +84,15 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "discussion" => show(parse_discussion(&source(path), &stem(path))),
         "organization" => show(parse_organization(&source(path))),
         "webhook" => show(parse_webhook(&source(path))),
+        "mcp-servers" => show(parse_mcp_servers(&source(path))),
         "cron" => show(parse_cron(&source(path))),
         "config" => show(parse_config(&source(path))),
+        "tokens" => show(parse_tokens(&source(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     "employee",
     "employee-dir",
     "skill",
@@ -101,7 +103,9 @@ const KINDS: [&str; 11] = [
     "organization",
     "webhook",
     "config",
+    "mcp-servers",
     "cron",
+    "tokens",
 ];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {

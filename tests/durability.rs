@@ -112,6 +112,7 @@ async fn a_member_of_a_group_that_finished_is_not_asked_again() {
 async fn every_task_that_was_accepted_is_done_after_a_crash() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
+    project.write(".crew/config.yaml", "tasks: {workers: 8}\n");
     let server = Server::start(&project, &[], &fake.env());
     let mut ids = Vec::new();
     for number in 0..30 {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Project;
 
 /// The kinds of files, each with the folders of its examples and whether an example is Markdown with front matter.
-const KINDS: [(&str, &[&str]); 7] = [
+const KINDS: [(&str, &[&str]); 9] = [
     ("employee", &["employee", "employee-dir"]),
     ("pipeline", &["pipeline"]),
     ("discussion", &["discussion"]),
@@ -15,6 +15,8 @@ const KINDS: [(&str, &[&str]); 7] = [
     ("cron", &["cron"]),
     ("organization", &["organization"]),
     ("config", &["config"]),
+    ("tokens", &["tokens"]),
+    ("mcp-servers", &["mcp-servers"]),
 ];
 
 fn root() -> &'static Path {
@@ -111,6 +113,10 @@ fn a_schema_refuses_what_is_wrong_in_shape() {
         ("config", "providers: {a: {base_url: x, models: [a]}}"),
         ("config", "providers: {a: {base_url: 'http://x', models: [a], api_key: sk-12345678}}"),
         ("config", "prices: {a: {input: 1}}"),
+        ("tokens", "tokens: [{name: a, sha256: secret, scopes: [read]}]"),
+        ("tokens", "tokens: [{name: a, token: secret, scopes: [read]}]"),
+        ("tokens", "tokens: [{name: a, token: '${A}', scopes: [all]}]"),
+        ("tokens", "tokens: [{name: a, token: '${A}'}]"),
     ];
     let project = Project::empty();
     for (name, text) in wrong {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{FakeModel, Project, Server, project::Finished};
 
 /// A project of an employee `clerk` with these settings, and one `poet`.
-fn project(settings: &str) -> Project {
+pub(crate) fn project(settings: &str) -> Project {
     let project = Project::empty();
     let employee = |name: &str, more: &str| {
         let text = format!(
@@ -21,13 +21,13 @@ fn project(settings: &str) -> Project {
     project
 }
 
-fn run(project: &Project, fake: &FakeModel) -> Finished {
+pub(crate) fn run(project: &Project, fake: &FakeModel) -> Finished {
     fake.release(100);
     project.run_in(&fake.env(), ["run", "clerk", "--execute", "--json"])
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so it reads better where it is called")]
-fn call(id: &str, tool: &str, input: Value) -> Value {
+pub(crate) fn call(id: &str, tool: &str, input: Value) -> Value {
     json!({"type": "tool_use", "id": id, "name": tool, "input": input})
 }
 
@@ -36,7 +36,7 @@ fn say(text: &str) -> Value {
 }
 
 /// What the tools gave, as the last turn of a conversation tells it: each text, and whether it was an error.
-fn results(body: &Value) -> Vec<(String, bool)> {
+pub(crate) fn results(body: &Value) -> Vec<(String, bool)> {
     let turns = body["messages"].as_array().unwrap();
     let blocks = turns.last().unwrap()["content"].as_array().cloned().unwrap_or_default();
     let result =
@@ -45,12 +45,22 @@ fn results(body: &Value) -> Vec<(String, bool)> {
 }
 
 /// A model that calls these tools at once, and then says what they gave.
-async fn calling(calls: Vec<Value>) -> FakeModel {
+pub(crate) async fn calling(calls: Vec<Value>) -> FakeModel {
     FakeModel::acting(move |body| match results(body).as_slice() {
         [] => Value::Array(calls.clone()),
         given => say(&given.iter().map(|(text, _)| text.as_str()).collect::<Vec<_>>().join("|")),
     })
     .await
+}
+
+#[tokio::test]
+async fn an_employee_does_not_have_itself_started_again() {
+    let fake = calling(vec![call("a", "add_schedule", json!({"name": "again"}))]).await;
+    let project = project("tools: [list_schedules, add_schedule, remove_schedule]");
+    let answer: Value = serde_json::from_str(&run(&project, &fake).success()).unwrap();
+    assert!(answer["output"].as_str().unwrap().contains("no tool `add_schedule`"), "{answer}");
+    let offered: Vec<_> = fake.bodies()[0]["tools"].as_array().unwrap().clone();
+    assert_eq!(offered.iter().map(|tool| &tool["name"]).collect::<Vec<_>>(), ["list_schedules"]);
 }
 
 #[tokio::test]

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::Config,
-    engine::Models,
+    engine::{Models, Still},
     llm::{self, Provider, Providers},
+    tasks,
 };
 
 /// The model of employees that name none, unless the environment or the project says otherwise.
@@ -37,6 +38,15 @@ impl Environment {
     /// A variable that is set and not blank.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.trim().is_empty())
+    }
+
+    /// The values of all variables whose names say that they are secret.
+    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            ["_KEY", "_TOKEN", "_SECRET", "_PASS", "_PASSWORD"].iter().any(|end| name.ends_with(end))
+        };
+        self.0.iter().filter(move |(name, _)| is_secret(name)).filter_map(|(_, value)| Secret::new(value))
     }
 
     /// The same as a secret.
@@ -62,6 +72,10 @@ pub struct Settings {
     pub outbound: Vec<Allowed>,
     /// How results are sent.
     pub post: Post,
+    /// How work is queued and remembered.
+    pub tasks: tasks::Options,
+    /// The moment that all work is done at; that of the clock when absent.
+    pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
 }
@@ -83,13 +97,21 @@ impl Settings {
     }
 
     fn with(env: &Environment, config: Config, post: Post) -> Self {
-        let known = Provider::known(|name| env.get(name).map(str::to_owned));
+        let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
+        project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
+        let tasks = project::tasks(&config);
+        let usual = llm::Settings::default();
         let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
         let keys = env.clone();
         Self {
-            llm: llm::Settings { providers, prices, ..llm::Settings::default() },
+            llm: llm::Settings {
+                providers,
+                prices,
+                max_concurrent: project::max_concurrent(&config, usual.max_concurrent),
+                ..usual
+            },
             models: Models {
                 default: model("CREW_DEFAULT_MODEL")
                     .or(config.default_model)
@@ -99,6 +121,8 @@ impl Settings {
             },
             outbound: project::allowed(&config.outbound),
             post,
+            tasks,
+            still: None,
             user_employees: user_employees(env),
         }
     }
@@ -192,6 +216,26 @@ mod tests {
             shown.as_ref().map(Option::as_deref).map_err(ToString::to_string),
             expected.map_err(str::to_owned)
         );
+    }
+
+    #[test]
+    fn the_known_providers_are_known_to_the_settings_too() {
+        assert!(Provider::known_ids().eq(crate::defs::KNOWN_PROVIDERS));
+    }
+
+    #[test]
+    fn calls_at_a_time_are_settled_for_all_and_for_each() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join(".crew")).unwrap();
+        let text = "max_concurrent: 8\nproviders:\n  anthropic: {max_concurrent: 2}\n  own: {base_url: http://x/v1, models: [own-], max_concurrent: 3}\n";
+        std::fs::write(folder.path().join(".crew/config.yaml"), text).unwrap();
+        let settings = Settings::read(&Environment::default(), folder.path()).unwrap().llm;
+        let of = |model: &str| settings.providers.of(model).unwrap().max_concurrent;
+        assert_eq!(
+            (settings.max_concurrent, of("claude-x"), of("gpt-4o"), of("own-1")),
+            (8, Some(2), None, Some(3))
+        );
+        assert!(settings.providers.of("claude-x").unwrap().endpoint.is_some(), "it is where it was");
     }
 
     #[test]

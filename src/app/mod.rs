@@ -2,24 +2,34 @@
 
 pub mod backup;
 mod config;
+mod http;
 mod library;
+mod limits;
 mod measures;
 mod news;
 mod office;
 mod pipes;
 mod post;
 mod project;
+mod recording;
 mod runs;
 mod sample;
 mod serve;
 mod served;
 mod stdio;
 mod telemetry;
+mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
-pub use office::{DELIVERIES, Journal, journal, open};
+pub use library::meeting::{
+    Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
+};
+pub use limits::{LimitError, Limiting};
+pub use office::{Journal, OUTBOX, journal, open};
 pub use post::Post;
 pub use project::ConfigError;
+pub use recording::{RECORDINGS, Recorded, folded};
 pub use serve::{Bind, Serve, Started, serve};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;
+pub use tokens::TokensError;

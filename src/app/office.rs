@@ -22,7 +22,7 @@ use crate::{
 pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 
 /// Where it is kept what became of deliveries, relative to the root of a project.
-pub const DELIVERIES: &str = ".crew/deliveries.jsonl";
+pub const OUTBOX: &str = ".crew/outbox.jsonl";
 
 /// Where the tasks of the project at `root` are kept.
 pub fn journal(root: &Path) -> PathBuf {
@@ -47,12 +47,16 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
-    let crew =
-        Arc::new(Crew::new(catalog, client, settings.models).with_outbound(Outbound::new(settings.outbound)));
+    let crew = Arc::new(
+        Crew::new(catalog, client, settings.models)
+            .with_outbound(Outbound::new(settings.outbound))
+            .standing(settings.still),
+    );
     let opener = Opener {
         root: root.to_owned(),
         post: settings.post,
         journal,
+        options: settings.tasks,
         crew: Arc::clone(&crew),
         tracker: tracker.clone(),
     };
@@ -66,6 +70,7 @@ struct Opener {
     root: PathBuf,
     post: Post,
     journal: Journal,
+    options: tasks::Options,
     crew: Arc<Crew>,
     tracker: Tracker,
 }
@@ -80,7 +85,7 @@ impl Opener {
     /// The outbox belongs to whoever keeps the tasks.
     async fn outbox(&self, tasks: &tasks::Engine) -> Result<Outbox, tasks::Error> {
         let options = delivery::Options {
-            log: tasks.is_durable().then(|| self.root.join(DELIVERIES)),
+            log: tasks.is_durable().then(|| self.root.join(OUTBOX)),
             resume: self.journal != Journal::Own,
             patience: self.post.patience,
         };
@@ -105,7 +110,7 @@ impl Opener {
         let options = tasks::Options {
             journal: kept.then(|| self.root.join(JOURNAL)),
             resume: self.journal != Journal::Own,
-            ..tasks::Options::default()
+            ..self.options.clone()
         };
         tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await
     }

@@ -1,12 +1,13 @@
 //! `.crew/config.yaml`: what a project settles for itself.
 
-use std::{io, path::Path};
+use std::{io, path::Path, time::Duration};
 
 use super::Environment;
 use crate::{
     base::reach::Allowed,
     defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
+    tasks,
 };
 
 /// Where the file is, relative to the root of the project.
@@ -36,7 +37,7 @@ pub enum ConfigError {
 }
 
 /// One line, and what to write instead.
-fn told(diagnostic: &Diagnostic) -> String {
+pub(super) fn told(diagnostic: &Diagnostic) -> String {
     let help = diagnostic.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
     format!("{diagnostic}{help}")
 }
@@ -59,6 +60,22 @@ pub(super) fn config(root: &Path) -> Result<Config, ConfigError> {
     config.ok_or(ConfigError::Invalid(diagnostics))
 }
 
+/// How work is queued and remembered in this project; kept nowhere yet.
+pub(super) fn tasks(config: &Config) -> tasks::Options {
+    let given = config.tasks;
+    let usual = tasks::Options::default();
+    let number = |given: Option<u32>, usual: usize| {
+        given.map_or(usual, |given| usize::try_from(given).unwrap_or(usual))
+    };
+    tasks::Options {
+        workers: number(given.workers, usual.workers),
+        queue: number(given.queue, usual.queue),
+        retain: number(given.retain_count, usual.retain),
+        retain_for: given.retain_days.map(|days| Duration::from_hours(24 * u64::from(days))),
+        ..usual
+    }
+}
+
 /// The providers that `config` adds, their keys from `env`.
 pub(super) fn providers(config: &Config, env: &Environment) -> Vec<Provider> {
     config.providers.iter().map(|(name, own)| provider(name, own, env)).collect()
@@ -78,7 +95,25 @@ fn provider(name: &str, own: &OwnProvider, env: &Environment) -> Provider {
     };
     let base_url_from = format!("`providers.{name}.base_url` of {FILE}");
     let endpoint = Endpoint { wire, base_url: own.base_url.clone(), base_url_from, key };
-    Provider::own(name, own.models.clone(), endpoint)
+    let mut provider = Provider::own(name, own.models.clone(), endpoint);
+    provider.max_concurrent = own.max_concurrent.map(count);
+    provider
+}
+
+fn count(calls: u32) -> usize {
+    usize::try_from(calls).unwrap_or(usize::MAX)
+}
+
+/// Sets how many calls at a time the known providers are sent in this project.
+pub(super) fn limit(config: &Config, known: &mut [Provider]) {
+    for provider in known {
+        provider.max_concurrent = config.limits.get(&*provider.id).copied().map(count);
+    }
+}
+
+/// What the project has for all providers in place of `usual`.
+pub(super) fn max_concurrent(config: &Config, usual: usize) -> usize {
+    config.max_concurrent.map_or(usual, count)
 }
 
 /// Where requests may go besides where everyone can.

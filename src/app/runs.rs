@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
-    defs::{SecretRef, WebhookConfig},
+    defs::{SecretRef, Severity, WebhookConfig},
     engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
     tasks::{NewTask, Task},
     tools,
-    web::{self, webhook},
+    web::{self, Readiness, webhook},
 };
 
 /// The crew, its schedules, and the secrets that deliveries are signed with.
@@ -34,9 +34,13 @@ pub(super) struct Secrets {
 
 impl Secrets {
     pub(super) fn resolve(&self, reference: &SecretRef) -> Option<Secret> {
+        self.find(reference).or_else(|| self.stand_in.clone())
+    }
+
+    fn find(&self, reference: &SecretRef) -> Option<Secret> {
         match reference {
             SecretRef::Literal(secret) => Some(secret.clone()),
-            SecretRef::Env(name) => self.env.secret(name).or_else(|| self.stand_in.clone()),
+            SecretRef::Env(name) => self.env.secret(name),
         }
     }
 }
@@ -82,13 +86,29 @@ impl web::Runs for Runs {
             return Some(Arc::clone(config));
         }
         let secret = read.github_secret.as_ref().and_then(|reference| self.secrets.resolve(reference));
-        let config = Arc::new(webhook::Config { secret, routes: read.routes.clone() });
+        // Nothing stands in for this one: without it there is still the token.
+        let generic_secret = read.webhook_secret.as_ref().and_then(|reference| self.secrets.find(reference));
+        let config = Arc::new(webhook::Config { secret, generic_secret, routes: read.routes.clone() });
         *known = Some((Arc::clone(read), Arc::clone(&config)));
         Some(config)
     }
 
     fn measures(&self) -> String {
         self.measures.render()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Readiness> {
+        Box::pin(async move {
+            let definitions = self.crew.definitions().await;
+            let broken =
+                definitions.findings.iter().filter(|found| found.diagnostic.severity == Severity::Error);
+            let definitions = broken.map(|found| found.diagnostic.to_string()).collect();
+            let journal = super::office::journal(self.crew.root());
+            let tried = tokio::task::spawn_blocking(move || {
+                std::fs::OpenOptions::new().append(true).open(journal).err().map(|error| error.to_string())
+            });
+            Readiness { tasks: tried.await.unwrap_or_else(|error| Some(error.to_string())), definitions }
+        })
     }
 
     fn cron_status(&self) -> Value {

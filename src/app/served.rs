@@ -27,6 +27,7 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 pub(super) fn host(
     office: &Office,
     toolsets: &[String],
+    scopes: mcp::Scopes,
     tracker: &Tracker,
 ) -> Result<Arc<mcp::Crew>, UnknownToolset> {
     let registry = Arc::new(tools::all(office).with_toolsets(toolsets)?);
@@ -49,7 +50,7 @@ pub(super) fn host(
     };
     let bus = Bus::new();
     let host = mcp::Crew::new(info, registry, Arc::clone(&library) as _);
-    let host = Arc::new(host.with_tasks(office.clone()).with_bus(bus.clone()));
+    let host = Arc::new(host.with_tasks(office.clone()).with_scopes(scopes).with_bus(bus.clone()));
     let news = News { office: office.clone(), library, host: Arc::clone(&host), bus };
     news.start(tracker);
     Ok(host)

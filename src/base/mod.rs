@@ -1,5 +1,6 @@
 //! Floor 0: small values every other floor may use; nothing here does I/O.
 
+mod breaker;
 pub mod clock;
 mod hosts;
 pub mod metric;
@@ -9,6 +10,7 @@ pub mod text;
 mod trace;
 mod tracker;
 
+pub use breaker::{Breaker, Pass};
 pub use hosts::HostNames;
 pub use secret::Secret;
 pub use trace::TraceId;

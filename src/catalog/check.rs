@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::text::closest,
     defs::{
-        Delivery, Destination, Diagnostic, Organization, Severity, Source, Step, StepMarks, Target,
+        Arg, Delivery, Destination, Diagnostic, Organization, Severity, Source, Step, StepMarks, Target,
         TargetKind,
     },
 };
@@ -181,29 +181,36 @@ pub(super) fn organization(
         .collect()
 }
 
-/// Checks that what a webhook or a schedule starts is there.
+/// Checks that what a webhook or a schedule starts is there, and is given what it needs.
 pub(super) fn targets<'t>(
-    targets: impl Iterator<Item = &'t Target>,
+    targets: impl Iterator<Item = (&'t Target, Vec<&'t str>)>,
     source: &Source,
     snapshot: &Snapshot,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for target in targets {
-        let (known, near) = match target.kind {
-            TargetKind::Employee => {
-                (snapshot.employee(&target.name).is_some(), snapshot.closest_employee(&target.name))
-            }
-            TargetKind::Pipeline => {
-                (snapshot.pipeline(&target.name).is_some(), snapshot.closest_pipeline(&target.name))
-            }
-        };
-        if known {
+    for (target, given) in targets {
+        let note =
+            |code, severity, message| Diagnostic::new(code, severity, source, Some(target.span), message);
+        let Some((needed, taken)) = arguments(target, snapshot) else {
+            let near = match target.kind {
+                TargetKind::Employee => snapshot.closest_employee(&target.name),
+                TargetKind::Pipeline => snapshot.closest_pipeline(&target.name),
+                TargetKind::Discussion => snapshot.closest_discussion(&target.name),
+            };
+            let message = format!("there is no usable {} `{}`", target.kind, target.name);
+            found.push(with_suggestion(note(codes::UNKNOWN_TARGET, Severity::Error, message), near));
             continue;
+        };
+        for name in needed.iter().filter(|name| !given.contains(&name.as_str())) {
+            let message = format!("the {} `{}` needs the argument `{name}`", target.kind, target.name);
+            let help = format!("add `{name}: …` under `args`");
+            found.push(note(codes::MISSING_ARG, Severity::Error, message).with_help(help));
         }
-        let message = format!("there is no usable {} `{}`", target.kind, target.name);
-        let diagnostic =
-            Diagnostic::new(codes::UNKNOWN_TARGET, Severity::Error, source, Some(target.span), message);
-        found.push(with_suggestion(diagnostic, near));
+        for name in given.iter().filter(|name| !taken.iter().any(|taken| taken == *name)) {
+            let message = format!("the {} `{}` takes no argument `{name}`", target.kind, target.name);
+            let near = closest(name, taken.iter().map(String::as_str));
+            found.push(with_suggestion(note(codes::UNKNOWN_ARG, Severity::Warning, message), near));
+        }
     }
     found
 }
@@ -225,6 +232,31 @@ pub(super) fn deliveries<'d>(
         with_suggestion(diagnostic, closest(name, snapshot.destinations.keys().map(String::as_str)))
     };
     deliveries.filter_map(missing).map(tell).collect()
+}
+
+/// What `target` cannot do without, and all that it takes; `None` when it is not there.
+fn arguments(target: &Target, snapshot: &Snapshot) -> Option<(Vec<String>, Vec<String>)> {
+    let names = |args: &[Arg]| args.iter().map(|arg| arg.name.clone()).collect::<Vec<_>>();
+    match target.kind {
+        TargetKind::Employee => {
+            let args = &snapshot.employee(&target.name)?.employee.args;
+            let needed = args.iter().filter(|arg| arg.required && arg.default.is_none());
+            Some((needed.map(|arg| arg.name.clone()).collect(), names(args)))
+        }
+        TargetKind::Pipeline => {
+            let pipeline = &snapshot.pipeline(&target.name)?.pipeline;
+            let needed: Vec<String> = pipeline.required_args().into_iter().collect();
+            Some((needed.clone(), names(&pipeline.args).into_iter().chain(needed).collect()))
+        }
+        TargetKind::Discussion => {
+            let discussion = &snapshot.discussion(&target.name)?.discussion;
+            let needed: Vec<String> = discussion.required_args().into_iter().collect();
+            // The instructions of those who take part are filled in as well.
+            let theirs = discussion.participants.iter().filter_map(|who| snapshot.employee(&who.employee));
+            let theirs = theirs.flat_map(|entry| names(&entry.employee.args));
+            Some((needed.clone(), needed.into_iter().chain(theirs).collect()))
+        }
+    }
 }
 
 fn with_suggestion(diagnostic: Diagnostic, near: Option<&str>) -> Diagnostic {

@@ -9,7 +9,7 @@ use super::{
     load::{Draft, note},
     snapshot::{DiscussionEntry, Finding, PipelineEntry, Snapshot},
 };
-use crate::defs::{self, Diagnostic, FileKind, Severity, Source};
+use crate::defs::{self, Diagnostic, FileKind, Route, Schedule, Severity, Source};
 
 /// How deep a folder is searched.
 const DEEPEST: u32 = 8;
@@ -110,13 +110,13 @@ impl Search<'_> {
             }
             Some(FileKind::Webhook) => {
                 let (found, mut told) = defs::parse_webhook(source);
-                let targets = found.iter().flat_map(|config| &config.routes).map(|route| &route.target);
+                let targets = found.iter().flat_map(|config| &config.routes).map(Route::starts);
                 told.extend(check::targets(targets, source, self.definitions));
                 told
             }
             Some(FileKind::Cron) => {
                 let (found, mut told) = defs::parse_cron(source);
-                let targets = found.iter().flat_map(|config| &config.schedules).map(|one| &one.target);
+                let targets = found.iter().flat_map(|config| &config.schedules).map(Schedule::starts);
                 told.extend(check::targets(targets, source, self.definitions));
                 told
             }
@@ -128,6 +128,8 @@ impl Search<'_> {
                 told
             }
             Some(FileKind::Config) => defs::parse_config(source).1,
+            Some(FileKind::Tokens) => defs::parse_tokens(source).1,
+            Some(FileKind::McpServers) => defs::parse_mcp_servers(source).1,
             None => unrecognised(source, stem),
         }
     }

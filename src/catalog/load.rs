@@ -13,6 +13,7 @@ use super::{
     files::Files,
     places, project,
     snapshot::{Finding, PipelineEntry, Snapshot},
+    triggers::Triggers,
 };
 use crate::defs::{self, Diagnostic, Pipeline, PipelineMarks, Severity, Source};
 
@@ -24,8 +25,14 @@ pub(super) struct Draft {
 }
 
 /// Reads everything below `root` and the employees in `user`, taking from `before` what has not changed. Whatever is
-/// wrong with one file leaves the others as they are.
-pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snapshot, Cache) {
+/// wrong with one file leaves the others as they are; what is wrong with the files of webhooks and schedules leaves these as
+/// they were in `last`.
+pub(super) fn load(
+    root: &Path,
+    user: Option<&PathBuf>,
+    before: &Cache,
+    last: Option<&Snapshot>,
+) -> (Snapshot, Cache) {
     let Read { employees, mut conflicts, findings, cache } =
         employees::read(root, &places::all(user), before);
     let mut files = Files::new(root);
@@ -33,10 +40,10 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
     let aliases = check::aliases(&employees, &mut files.findings, &mut conflicts);
     let mut loader = Loader { files };
     let drafts = loader.pipelines();
-    let webhook = loader.config(".crew/webhook.yaml", defs::parse_webhook);
-    let cron = loader.config(".crew/cron.yaml", defs::parse_cron);
+    let triggers = Triggers::read(&mut loader);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
     let config = loader.config(".crew/config.yaml", defs::parse_config);
+    let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
     let discussions = loader.discussions();
     let organization = loader.organization();
     let project = project::detect_in(&loader.files);
@@ -47,6 +54,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
         aliases,
         findings: loader.files.findings,
         destinations: config.map(|(config, _)| Arc::new(config.destinations)).unwrap_or_default(),
+        mcp_servers: servers.map(|(servers, _)| Arc::new(servers)).unwrap_or_default(),
         ..Snapshot::default()
     };
     for (name, draft) in drafts {
@@ -65,23 +73,7 @@ pub(super) fn load(root: &Path, user: Option<&PathBuf>, before: &Cache) -> (Snap
         note(&mut snapshot.findings, found, &source);
         snapshot.organization = Arc::new(organization);
     }
-    if let Some((config, source)) = webhook {
-        let found = check::targets(config.routes.iter().map(|route| &route.target), &source, &snapshot);
-        note(&mut snapshot.findings, found, &source);
-        let deliveries = config.routes.iter().flat_map(|route| &route.deliver);
-        let found = check::deliveries(deliveries, &source, &snapshot);
-        note(&mut snapshot.findings, found, &source);
-        snapshot.webhook = Some(Arc::new(config));
-    }
-    if let Some((config, source)) = cron {
-        let targets = config.schedules.iter().map(|schedule| &schedule.target);
-        let found = check::targets(targets, &source, &snapshot);
-        note(&mut snapshot.findings, found, &source);
-        let deliveries = config.schedules.iter().flat_map(|schedule| &schedule.delivery);
-        let found = check::deliveries(deliveries, &source, &snapshot);
-        note(&mut snapshot.findings, found, &source);
-        snapshot.cron = Some(Arc::new(config));
-    }
+    triggers.settle(&mut snapshot, last);
     sort(&mut snapshot.findings);
     (snapshot, cache)
 }

@@ -17,6 +17,7 @@ mod stamp;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod triggers;
 mod watch;
 
 use std::{
@@ -25,7 +26,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as watch_channel};
 
 pub use employees::{Checked, Valid, validate};
 pub use files::Identity;
@@ -48,6 +49,8 @@ pub struct Catalog {
     current: ArcSwapOption<Snapshot>,
     /// Held while files are read, so that they are read once.
     known: Mutex<Known>,
+    /// Told when they were read.
+    read: watch_channel::Sender<()>,
 }
 
 /// What is known of the files from the last time they were read.
@@ -62,7 +65,13 @@ struct Known {
 impl Catalog {
     /// A catalog of the project in `root`; reads nothing yet.
     pub fn open(root: PathBuf) -> Self {
-        Self { root, user: None, current: ArcSwapOption::empty(), known: Mutex::default() }
+        Self {
+            root,
+            user: None,
+            current: ArcSwapOption::empty(),
+            known: Mutex::default(),
+            read: watch_channel::Sender::new(()),
+        }
     }
 
     /// The same with the employees in the folder `user`, which every project of a person has.
@@ -85,6 +94,11 @@ impl Catalog {
     /// The definitions last read, if they ever were. Costs nothing.
     pub fn loaded(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
+    }
+
+    /// Tells whenever the definitions were read again.
+    pub fn watch(&self) -> watch_channel::Receiver<()> {
+        self.read.subscribe()
     }
 
     /// The definitions last read, reading them if they never were.
@@ -116,14 +130,16 @@ impl Catalog {
 
     async fn reload(&self, known: &mut Known) {
         let (root, user, before) = (self.root.clone(), self.user.clone(), Arc::clone(&known.cache));
+        let last = self.loaded();
         let read = blocking(move || {
             // Before reading: a change in between is then noticed the next time.
             let stamp = Stamp::take(&root, user.as_ref());
-            (stamp, load::load(&root, user.as_ref(), &before))
+            (stamp, load::load(&root, user.as_ref(), &before, last.as_deref()))
         });
         if let Some((seen, (snapshot, cache))) = read.await {
             *known = Known { stamp: Some(seen), cache: Arc::new(cache) };
             self.current.store(Some(Arc::new(snapshot)));
+            self.read.send_replace(());
         }
     }
 }

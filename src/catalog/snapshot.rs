@@ -10,8 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        CronConfig, Delivery, Diagnostic, Discussion, Employee, Organization, Pipeline, Severity, Source,
-        WebhookConfig,
+        CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity,
+        Source, WebhookConfig,
     },
 };
 
@@ -26,12 +26,16 @@ pub struct Snapshot {
     pub discussions: IndexMap<String, DiscussionEntry>,
     /// `organization.yaml`; empty when there is none.
     pub organization: Arc<Organization>,
-    /// `.crew/webhook.yaml`, when it is there and has no errors.
+    /// `.crew/webhook.yaml`, when it is there; one that has errors counts as it was read last without.
     pub webhook: Option<Arc<WebhookConfig>>,
-    /// `.crew/cron.yaml`, when it is there and has no errors.
+    /// `.crew/mcp_servers.yaml`; none when it is not there or has errors.
+    pub mcp_servers: Arc<McpServers>,
+    /// `.crew/cron.yaml` and the schedules that were added while a server ran, likewise.
     pub cron: Option<Arc<CronConfig>>,
     /// Where results may go by a name: `destinations` of `.crew/config.yaml`, when that has no errors.
     pub destinations: Arc<IndexMap<String, Delivery>>,
+    /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.
+    pub unusable: Vec<String>,
     /// What kind of project it is.
     pub project: Project,
     /// Everything wrong, by file and place.

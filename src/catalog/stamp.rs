@@ -12,10 +12,12 @@ const FOLDERS: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
 /// How deep the definitions of employees may lie: below their layer, their own folder, and the folders in that.
 const DEEPEST: u32 = 2 + tree::DEEPEST;
 /// Single files with definitions.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     ".crew/webhook.yaml",
     ".crew/cron.yaml",
+    ".crew/schedules.json",
     ".crew/config.yaml",
+    ".crew/mcp_servers.yaml",
     "private/organization.yaml",
     ".crew/organization.yaml",
 ];

@@ -26,7 +26,7 @@ impl Sample {
     }
 
     fn load(&self) -> Snapshot {
-        load::load(self.0.path(), None, &Cache::default()).0
+        load::load(self.0.path(), None, &Cache::default(), None).0
     }
 }
 
@@ -44,7 +44,7 @@ fn lines(snapshot: &Snapshot) -> String {
 
 #[test]
 fn the_sample_crew_is_in_order() {
-    let snapshot = load::load(Path::new(env!("CARGO_MANIFEST_DIR")), None, &Cache::default()).0;
+    let snapshot = load::load(Path::new(env!("CARGO_MANIFEST_DIR")), None, &Cache::default(), None).0;
     assert_eq!(lines(&snapshot), "");
     assert!(snapshot.employees.len() >= 4 && snapshot.pipelines.len() >= 2);
     assert!(snapshot.webhook.is_some() && snapshot.cron.is_some());
@@ -57,7 +57,7 @@ fn the_sample_crew_is_in_order() {
 
 #[test]
 fn nothing_there_is_nothing_wrong() {
-    let snapshot = load::load(Path::new("/no/such/folder"), None, &Cache::default()).0;
+    let snapshot = load::load(Path::new("/no/such/folder"), None, &Cache::default(), None).0;
     assert_eq!(lines(&snapshot), "");
     assert!(snapshot.employees.is_empty());
     assert_eq!(snapshot.project.display_label(), "unknown");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{catalog::Layer, defs::OutputFormat};
+use super::{access::Access, discuss::DiscussArgs};
+use crate::catalog::Layer;
 
 /// Crews of AI employees: defined in YAML and Markdown, served over MCP and HTTP.
 #[derive(Debug, Parser)]
@@ -67,14 +68,24 @@ pub(super) enum Command {
     /// Show one employee
     Show(ShowArgs),
     /// Print the prompt of an employee, or with --execute have its model do the work
-    Run(RunArgs),
+    Run(super::run::RunArgs),
     /// List, show and run pipelines
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
     /// List where results went, and send them once more
     Deliveries(super::deliveries::DeliveriesArgs),
-    /// List and show discussions, and print their prompts
+    /// Play recorded runs with the network off, and tell what differs
+    Test(super::test::TestArgs),
+    /// List schedules, print when they run next, or run one now
+    Cron(super::cron::CronArgs),
+    /// List and show what came of runs
+    Session(super::session::SessionArgs),
+    /// Tell what a run would do and cost, before it is done
+    Plan(super::plan::PlanArgs),
+    /// Tell what finished work has cost
+    Cost(super::cost::CostArgs),
+    /// List and show discussions, print their prompts, or hold them
     Discuss(DiscussArgs),
     /// Check pipelines, discussions and other definitions wherever they lie
     Lint {
@@ -83,7 +94,7 @@ pub(super) enum Command {
     },
     /// Print the JSON Schema of a kind of file, or the list of tools
     Schema {
-        /// employee, pipeline, discussion, webhook, cron, organization or tools
+        /// employee, pipeline, discussion, webhook, cron, organization, config, tokens or tools
         name: String,
     },
     /// Check every definition of the project
@@ -259,24 +270,6 @@ pub(super) struct ServeArgs {
     pub(super) no_cron: bool,
 }
 
-/// Who may call a server.
-#[derive(Debug, Args)]
-pub(super) struct Access {
-    /// Bearer token that callers must bring. Other users of this machine can read it from the process list: prefer
-    /// `CREW_API_TOKEN` or --token-file
-    #[arg(long, alias = "api-token", value_name = "TOKEN")]
-    pub(super) token: Option<String>,
-    /// File that holds the bearer token
-    #[arg(long, value_name = "FILE")]
-    pub(super) token_file: Option<PathBuf>,
-    /// Host names under which browsers and MCP clients may reach this server, besides localhost
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub(super) allow_host: Vec<String>,
-    /// Allow an address that others can reach without a token
-    #[arg(long)]
-    pub(super) insecure: bool,
-}
-
 #[derive(Debug, Args)]
 pub(super) struct McpArgs {
     /// How clients talk to it
@@ -320,32 +313,6 @@ pub(super) struct ListArgs {
 pub(super) struct ShowArgs {
     /// Name or trigger
     pub(super) name: String,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct RunArgs {
-    /// Name or trigger
-    pub(super) name: String,
-    /// Values for its arguments, in their order
-    pub(super) args: Vec<String>,
-    /// A value by name: --arg target=src/main.rs
-    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
-    pub(super) named: Vec<(String, String)>,
-    /// Print the instructions alone, without the heading that says who the employee is
-    #[arg(long, conflicts_with = "execute")]
-    pub(super) raw: bool,
-    /// File to write the prompt or the answer to, in place of printing it
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Call the model
-    #[arg(short = 'x', long)]
-    pub(super) execute: bool,
-    /// With --execute: print the answer when it is complete, not while it comes in
-    #[arg(long)]
-    pub(super) no_stream: bool,
-    /// Model to use in place of the employee's own
-    #[arg(long)]
-    pub(super) model: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -401,6 +368,11 @@ pub(super) struct PipelineRunArgs {
     /// Model to use in place of every other choice
     #[arg(long)]
     pub(super) model: Option<String>,
+    #[command(flatten)]
+    pub(super) limits: super::budget::Limits,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(super) record: Option<PathBuf>,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {
@@ -408,89 +380,7 @@ fn layer(text: &str) -> Result<Layer, String> {
     known.ok_or_else(|| format!("there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
 }
 
-#[derive(Debug, Args)]
-pub(super) struct DiscussArgs {
-    #[command(subcommand)]
-    pub(super) command: DiscussCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum DiscussCommand {
-    /// List the discussions
-    List,
-    /// Show one discussion
-    Show {
-        /// Name
-        name: String,
-    },
-    /// Print the prompt of a discussion, or with --orchestrated its plan
-    Run(DiscussRunArgs),
-    /// Print the prompt of a discussion made up on the spot, or with --orchestrated its plan
-    Adhoc(AdHocArgs),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DiscussRunArgs {
-    /// Name
-    pub(super) name: String,
-    /// A value by name: --arg target=src
-    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
-    pub(super) named: Vec<(String, String)>,
-    /// Print a plan as JSON: a prompt for each participant in each round
-    #[arg(long)]
-    pub(super) orchestrated: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AdHocArgs {
-    /// Who talks, by name or trigger, with commas between; the first leads
-    #[arg(short, long, required = true, value_name = "NAMES", value_delimiter = ',')]
-    pub(super) employees: Vec<String>,
-    /// What they talk about
-    #[arg(short, long)]
-    pub(super) topic: String,
-    /// What is to come out of it
-    #[arg(short, long)]
-    pub(super) goal: Option<String>,
-    /// How many rounds; two, unless given
-    #[arg(short, long, conflicts_with = "round_template")]
-    pub(super) rounds: Option<u32>,
-    /// A template in place of a number: standard, brainstorm-to-decision, adversarial, deep-adversarial,
-    /// discuss-then-execute
-    #[arg(long, value_name = "TEMPLATE")]
-    pub(super) round_template: Option<String>,
-    /// What comes out of it
-    #[arg(long, value_enum, default_value_t = ResultForm::Summary)]
-    pub(super) output_format: ResultForm,
-    /// A value for the instructions of the employees: --arg target=src
-    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
-    pub(super) named: Vec<(String, String)>,
-    /// Print a plan as JSON: a prompt for each participant in each round
-    #[arg(long)]
-    pub(super) orchestrated: bool,
-}
-
-/// What comes out of a discussion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum ResultForm {
-    /// Decisions, and who does what.
-    Decision,
-    /// All that was said.
-    Transcript,
-    /// What matters of it.
-    Summary,
-}
-
-impl From<ResultForm> for OutputFormat {
-    fn from(form: ResultForm) -> Self {
-        match form {
-            ResultForm::Decision => Self::Decision,
-            ResultForm::Transcript => Self::Transcript,
-            ResultForm::Summary => Self::Summary,
-        }
-    }
-}
-
+/// `NAME=VALUE`.
 pub(super) fn named_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),

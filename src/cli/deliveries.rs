@@ -91,7 +91,7 @@ pub(super) async fn deliveries(
 
 /// What the log says, whoever writes it.
 async fn recorded(global: &Global) -> Result<Vec<Sending>, Error> {
-    let path = global.root().join(app::DELIVERIES);
+    let path = global.root().join(app::OUTBOX);
     let read = tokio::task::spawn_blocking(move || delivery::history(&path)).await;
     let read = read.map_err(anyhow::Error::from)?;
     Ok(read.context("the deliveries of this project cannot be read")?)

@@ -10,6 +10,8 @@ pub(super) const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 /// Waiting for approval.
 const WAITING: u8 = 3;
+/// The budget is reached.
+const BUDGET: u8 = 4;
 /// Ended from the keyboard.
 const INTERRUPTED: u8 = 130;
 
@@ -22,6 +24,8 @@ pub(super) enum Outcome {
     Failed,
     /// A task waits for a person's approval, which was told.
     Waiting,
+    /// What a run may take is spent, which was told.
+    Budget,
     /// Ended from the keyboard.
     Interrupted,
 }
@@ -59,6 +63,7 @@ pub(super) fn code(ended: Result<Outcome, Error>) -> ExitCode {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Failed) => FAILED,
         Ok(Outcome::Waiting) => WAITING,
+        Ok(Outcome::Budget) => BUDGET,
         Ok(Outcome::Interrupted) => INTERRUPTED,
         // Whoever reads our output has seen enough.
         Err(Error::Other(error)) if is_broken_pipe(&error) => 0,

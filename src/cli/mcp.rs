@@ -3,7 +3,7 @@
 use super::{
     args::{Global, McpArgs, Transport},
     exit::{Error, Outcome},
-    serve::bind,
+    serve::{bind, limiting},
 };
 use crate::app::{self, Environment, Journal, Serve};
 
@@ -17,6 +17,8 @@ pub(super) async fn mcp(global: &Global, args: &McpArgs, env: &Environment) -> R
         bind: bind(&args.host, args.port, &args.access),
         token: args.access.token.clone(),
         token_file: args.access.token_file.clone(),
+        tokens_file: args.access.tokens_file.clone(),
+        limiting: limiting(&args.access),
         allowed_hosts: args.access.allow_host.clone(),
         toolsets: args.toolsets.clone(),
         cron: false,

@@ -1,9 +1,13 @@
 //! Floor 7: the command line: arguments in, text and an exit code out.
 
+mod access;
 mod args;
 mod author;
 mod backup;
+mod budget;
 mod check;
+mod cost;
+mod cron;
 mod deliveries;
 mod discuss;
 mod exit;
@@ -12,12 +16,15 @@ mod lint;
 mod list;
 mod mcp;
 mod pipeline;
+mod plan;
 mod render;
 mod run;
 mod schema;
 mod serve;
+mod session;
 mod show;
 mod task;
+mod test;
 mod validate;
 
 use std::{io, process::ExitCode};
@@ -77,6 +84,11 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Deliveries(args) => deliveries::deliveries(&cli.global, args, env).await,
+            Command::Session(args) => session::session(&cli.global, args),
+            Command::Plan(args) => plan::plan(&cli.global, args, env).await,
+            Command::Cost(args) => cost::cost(&cli.global, args, env).await,
+            Command::Cron(args) => cron::cron(&cli.global, args, env).await,
+            Command::Test(args) => test::test(&cli.global, args, env).await,
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),

@@ -7,20 +7,54 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clap::Args;
 
 use super::{
-    args::{Form, Global, RunArgs},
+    args::{Form, Global, named_value},
+    budget::{self, Limits},
     exit::{Error, Outcome},
     render,
+    test::{Recording, record},
 };
 use crate::{
-    app::{self, Environment, Journal, Settings},
+    app::{self, Environment, Journal, Recorded, Settings},
     base::{Tracker, text::closest},
     defs::Employee,
     engine::{Answer, Given, Job},
     store::document::Replacement,
     tools::Office,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Name or trigger
+    pub(super) name: String,
+    /// Values for its arguments, in their order
+    pub(super) args: Vec<String>,
+    /// A value by name: --arg target=src/main.rs
+    #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
+    pub(super) named: Vec<(String, String)>,
+    /// Print the instructions alone, without the heading that says who the employee is
+    #[arg(long, conflicts_with = "execute")]
+    pub(super) raw: bool,
+    /// File to write the prompt or the answer to, in place of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Call the model
+    #[arg(short = 'x', long)]
+    pub(super) execute: bool,
+    /// With --execute: print the answer when it is complete, not while it comes in
+    #[arg(long)]
+    pub(super) no_stream: bool,
+    /// Model to use in place of the employee's own
+    #[arg(long)]
+    pub(super) model: Option<String>,
+    #[command(flatten)]
+    pub(super) limits: Limits,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(super) record: Option<PathBuf>,
+}
 
 /// The project as a command sees it that asks no model: settings that cannot be used do not hide the rest.
 pub(super) fn crew(global: &Global, env: &Environment) -> Office {
@@ -40,7 +74,19 @@ pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Resu
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
     // What it runs is over when it ends, so no task is kept.
-    let office = if args.execute { open(global, env, Journal::None)? } else { crew(global, env) };
+    let mut recording = None;
+    let office = match &args.record {
+        Some(folder) => {
+            let mut run = Recorded::new(&global.root(), "employee", &args.name);
+            run.args = args.named.iter().cloned().collect();
+            (run.positional, run.model) = (args.args.clone(), args.model.clone());
+            let (office, begun) = record(global, env, folder, run)?;
+            recording = Some(begun);
+            office
+        }
+        None if args.execute => open(global, env, Journal::None)?,
+        None => crew(global, env),
+    };
     let employee = office.crew.employee(&args.name).await?;
     for (name, _) in &args.named {
         warn_of_stranger(&employee, name);
@@ -63,6 +109,22 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         return Ok(Outcome::Done);
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
+    let limits = args.limits.budget();
+    if limits.is_limited() {
+        let order = (&*employee, &given, args.model.as_deref());
+        let ended = budget::run(global, env, order, limits, aloud).await?;
+        let Some(answer) = ended.answer else { return Ok(ended.outcome) };
+        match (file, global.form()) {
+            (Some(file), _) => file.end(&answer.output)?,
+            (None, Form::Json) => render::json(&answer)?,
+            (None, Form::Text) if aloud => {}
+            (None, Form::Text) => render::answer(&answer.output)?,
+        }
+        if global.form() == Form::Text {
+            render::note(&account(&answer));
+        }
+        return Ok(ended.outcome);
+    }
     let work = async {
         let job = Job::new(&employee, &given).on(args.model.as_deref());
         if aloud {
@@ -78,6 +140,8 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     };
     tokio::select! {
         answer = work => {
+            // A failure is recorded, too.
+            recording.map(Recording::end).transpose()?;
             let answer = answer?;
             if global.form() == Form::Text {
                 render::note(&account(&answer));

@@ -1,11 +1,12 @@
 //! `knowlyr-crew serve`.
 
 use super::{
-    args::{Access, Global, ServeArgs},
+    access::Access,
+    args::{Global, ServeArgs},
     exit::{Error, Outcome},
     render,
 };
-use crate::app::{self, Bind, Environment, Journal, Serve};
+use crate::app::{self, Bind, Environment, Journal, Limiting, Serve};
 
 pub(super) async fn serve(global: &Global, args: &ServeArgs, env: &Environment) -> Result<Outcome, Error> {
     let serve = Serve {
@@ -13,6 +14,8 @@ pub(super) async fn serve(global: &Global, args: &ServeArgs, env: &Environment) 
         bind: bind(&args.host, args.port, &args.access),
         token: args.access.token.clone(),
         token_file: args.access.token_file.clone(),
+        tokens_file: args.access.tokens_file.clone(),
+        limiting: limiting(&args.access),
         allowed_hosts: args.access.allow_host.clone(),
         toolsets: Vec::new(),
         cron: !args.no_cron,
@@ -34,4 +37,15 @@ pub(super) async fn run(serve: Serve, env: &Environment) -> Result<Outcome, Erro
 
 pub(super) fn bind(host: &str, port: u16, access: &Access) -> Bind {
     Bind { host: host.to_owned(), port, insecure: access.insecure }
+}
+
+pub(super) fn limiting(access: &Access) -> Limiting {
+    let args = &access.limiting;
+    let trim = |texts: &[String]| texts.iter().map(|text| text.trim().to_owned()).collect();
+    Limiting {
+        rate_limit: args.rate_limit,
+        trusted_proxies: trim(&args.trusted_proxy),
+        cors_origins: trim(&args.cors_origins),
+        max_body_bytes: args.max_body_bytes,
+    }
 }

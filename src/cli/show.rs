@@ -65,6 +65,7 @@ fn rows(employee: &Employee) -> Vec<(&'static str, String)> {
         ("its key", optional(&employee.fallback_api_key)),
         ("temperature", number(employee.temperature.map(|value| value.to_string()))),
         ("max tokens", number(employee.max_tokens.map(|value| value.to_string()))),
+        ("thinking", number(employee.thinking.map(|value| value.to_string()))),
         ("agent id", optional(&employee.agent_id)),
         ("status", status.to_owned()),
         ("remembers", if employee.auto_memory { "by itself".to_owned() } else { String::new() }),

@@ -105,12 +105,20 @@ codes! {
     INVALID_SECRET = "invalid-secret";
     /// A `{{` without its `}}`.
     UNCLOSED_TEMPLATE = "unclosed-template";
+    /// A place in a template that cannot be read.
+    INVALID_TEMPLATE = "invalid-template";
     /// A cron expression that cannot be read, or never comes due.
     INVALID_CRON = "invalid-cron";
+    /// A cron expression that may be meant in another way.
+    ODD_CRON = "odd-cron";
     /// A time zone nobody knows.
     UNKNOWN_TIMEZONE = "unknown-timezone";
     /// Two schedules share a name.
     DUPLICATE_SCHEDULE = "duplicate-schedule";
+
+    // Tokens.
+    /// Two tokens share a name.
+    DUPLICATE_TOKEN = "duplicate-token";
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ pub struct Config {
     pub default_model: Option<String>,
     /// The model to ask when another does not answer and has no stand-in of its own.
     pub fallback_model: Option<String>,
+    /// Calls at a time to each provider that settles nothing else.
+    pub max_concurrent: Option<u32>,
+    /// Calls at a time to providers that crew knows of itself, by their names.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub limits: IndexMap<String, u32>,
     /// Where models are served, by the name of the provider. One with the name of a known provider replaces it.
     pub providers: IndexMap<String, OwnProvider>,
     /// What models cost, by name, in US dollars per million tokens.
@@ -31,6 +37,22 @@ pub struct Config {
     pub destinations: IndexMap<String, Delivery>,
     /// Where requests may go that a model or a definition asks for.
     pub outbound: OwnOutbound,
+    /// How work is queued and remembered.
+    pub tasks: OwnTasks,
+}
+
+/// How work is queued and remembered; what is not given stays as it is without a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct OwnTasks {
+    /// How many tasks are worked on at the same time.
+    pub workers: Option<u32>,
+    /// How many tasks may wait.
+    pub queue: Option<u32>,
+    /// How many finished tasks are remembered.
+    pub retain_count: Option<u32>,
+    /// For how many days finished tasks are remembered.
+    pub retain_days: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.
@@ -52,6 +74,8 @@ pub struct OwnProvider {
     pub api_key: Option<String>,
     /// What the names of its models begin with.
     pub models: Vec<String>,
+    /// Calls at a time.
+    pub max_concurrent: Option<u32>,
 }
 
 /// How a provider is spoken to.
@@ -86,6 +110,13 @@ const DIALECTS: [(&str, Dialect); 4] = [
     ("gemini", Dialect::Gemini),
 ];
 
+/// The providers that crew knows of itself.
+pub const KNOWN_PROVIDERS: [&str; 10] =
+    ["anthropic", "openai", "deepseek", "moonshot", "zhipu", "qwen", "gemini", "ollama", "vllm", "lmstudio"];
+
+/// More calls than one machine keeps sockets for.
+const MOST_CONCURRENT: u32 = 10_000;
+
 /// More than any model costs; what is above was meant per thousand or is a slip.
 const MOST_DOLLARS: f64 = 10_000.0;
 
@@ -112,13 +143,24 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
             );
         }
     }
+    let mut limits = IndexMap::new();
     let config = Config {
+        max_concurrent: max_concurrent(&mut fields, report),
         default_model: fields.optional("default_model", report),
         fallback_model: fields.optional("fallback_model", report),
-        providers: named(&mut fields, "providers", report, provider),
-        prices: named(&mut fields, "prices", report, price),
+        providers: named(&mut fields, "providers", report, |name, node, report| {
+            if is_limit(name, node) {
+                let mut fields = Fields::of(node, "a provider", report)?;
+                limits.insert(name.to_owned(), max_concurrent(&mut fields, report)?);
+                return None;
+            }
+            provider(node, report)
+        }),
+        prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
+        limits,
         destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
+        tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
@@ -134,7 +176,9 @@ fn destinations(fields: &mut Fields<'_>, report: &mut Report<'_>) -> IndexMap<St
                 .help("a name has lower-case letters, digits and `-`");
         }
     }
-    named(fields, "destinations", report, |node, report| delivery::one(node, delivery::Place::Config, report))
+    named(fields, "destinations", report, |_, node, report| {
+        delivery::one(node, delivery::Place::Config, report)
+    })
 }
 
 /// The names in a map, and where they stand.
@@ -152,13 +196,24 @@ fn named<T>(
     fields: &mut Fields<'_>,
     key: &'static str,
     report: &mut Report<'_>,
-    read: impl Fn(&Node, &mut Report<'_>) -> Option<T>,
+    mut read: impl FnMut(&str, &Node, &mut Report<'_>) -> Option<T>,
 ) -> IndexMap<String, T> {
     let Some(entries) = fields.get(key).and_then(|node| Fields::of(node, key, report)) else {
         return IndexMap::new();
     };
-    let read = |(name, node): (&str, &Node)| Some((name.trim().to_owned(), read(node, report)?));
+    let read = |(name, node): (&str, &Node)| Some((name.trim().to_owned(), read(name.trim(), node, report)?));
     entries.entries().filter_map(read).collect()
+}
+
+/// Whether the entry of a known provider says `max_concurrent` alone: then it stays where it is.
+fn is_limit(name: &str, node: &Node) -> bool {
+    let Value::Map(pairs) = &node.value else { return false };
+    let is_limit = |(key, _): &(Node, Node)| matches!(&key.value, Value::Scalar { text, .. } if text.trim() == "max_concurrent");
+    !pairs.is_empty() && pairs.iter().all(is_limit) && KNOWN_PROVIDERS.contains(&name)
+}
+
+fn max_concurrent(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<u32> {
+    fields.whole("max_concurrent", 1..=MOST_CONCURRENT, report)
 }
 
 fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
@@ -179,8 +234,21 @@ fn provider(node: &Node, report: &mut Report<'_>) -> Option<OwnProvider> {
             .error(codes::MISSING_FIELD, fields.place(), "a provider needs `models`")
             .help("list what the names of its models begin with: `models: [llama, qwen2.5-coder]`");
     }
+    let max_concurrent = max_concurrent(&mut fields, report);
     fields.finish(Unknown::Refused, &[], report);
-    Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models })
+    Some(OwnProvider { wire, base_url: base_url?.value.trim().to_owned(), api_key, models, max_concurrent })
+}
+
+fn tasks(node: &Node, report: &mut Report<'_>) -> Option<OwnTasks> {
+    let mut fields = Fields::of(node, "`tasks`", report)?;
+    let tasks = OwnTasks {
+        workers: fields.whole("workers", 1..=1024, report),
+        queue: fields.whole("queue", 1..=100_000, report),
+        retain_count: fields.whole("retain_count", 1..=1_000_000, report),
+        retain_days: fields.whole("retain_days", 1..=3650, report),
+    };
+    fields.finish(Unknown::Refused, &[], report);
+    Some(tasks)
 }
 
 fn outbound(node: &Node, report: &mut Report<'_>) -> Option<OwnOutbound> {

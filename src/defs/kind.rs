@@ -5,8 +5,10 @@ use super::{
     cron::parse_cron,
     diagnostic::{Diagnostic, Source},
     discussion::parse_discussion,
+    mcp_servers::parse_mcp_servers,
     organization::parse_organization,
     pipeline::parse_pipeline,
+    tokens::parse_tokens,
     webhook::parse_webhook,
     yaml::{self, Value},
 };
@@ -26,11 +28,15 @@ pub enum FileKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// A file of tokens.
+    Tokens,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 14] = [
+    const SIGNS: [(&'static str, Self); 16] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -40,19 +46,23 @@ impl FileKind {
         ("authority", Self::Organization),
         ("routing_templates", Self::Organization),
         ("model_defaults", Self::Organization),
+        ("tokens", Self::Tokens),
         ("providers", Self::Config),
         ("prices", Self::Config),
         ("destinations", Self::Config),
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
+        ("servers", Self::McpServers),
     ];
 
     /// Names of files that tell it where the keys do not.
-    const NAMES: [(&'static str, Self); 4] = [
+    const NAMES: [(&'static str, Self); 6] = [
         ("webhook.yaml", Self::Webhook),
         ("cron.yaml", Self::Cron),
         ("organization.yaml", Self::Organization),
         ("config.yaml", Self::Config),
+        ("tokens.yaml", Self::Tokens),
+        ("mcp_servers.yaml", Self::McpServers),
     ];
 
     /// What `source` defines, if its keys or else its name tell that.
@@ -84,6 +94,8 @@ impl FileKind {
             Self::Cron => told(parse_cron(source)),
             Self::Organization => told(parse_organization(source)),
             Self::Config => told(parse_config(source)),
+            Self::Tokens => told(parse_tokens(source)),
+            Self::McpServers => told(parse_mcp_servers(source)),
         }
     }
 
@@ -96,6 +108,8 @@ impl FileKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::Tokens => "tokens",
+            Self::McpServers => "mcp-servers",
         }
     }
 }

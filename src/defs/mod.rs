@@ -13,6 +13,7 @@ mod emit;
 mod employee;
 mod front_matter;
 mod kind;
+mod mcp_servers;
 mod organization;
 mod pipeline;
 mod reader;
@@ -20,11 +21,12 @@ mod report;
 mod schema;
 mod target;
 pub(crate) mod template;
+mod tokens;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, OwnOutbound, OwnPrice, OwnProvider, parse_config};
-pub use cron::{CronConfig, CronFault, Schedule, cron_expression, parse_cron};
+pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
+pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;
 pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
@@ -40,6 +42,7 @@ pub use employee::{
     variable_name,
 };
 pub use kind::FileKind;
+pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
     parse_organization,
@@ -50,4 +53,5 @@ pub use pipeline::{
 };
 pub use schema::SchemaKind;
 pub use target::{Target, TargetKind};
-pub use webhook::{Route, SecretRef, WebhookConfig, parse_webhook};
+pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
+pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     codes,
@@ -12,10 +12,10 @@ use super::{
     report::Report,
 };
 
-/// An employee or a pipeline, by name.
+/// An employee, a pipeline or a discussion, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Target {
-    /// Which of the two.
+    /// Which of the three.
     #[serde(rename = "type")]
     pub kind: TargetKind,
     /// Its name.
@@ -25,22 +25,35 @@ pub struct Target {
     pub span: Span,
 }
 
-/// Whether it is an employee or a pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+/// Whether it is an employee, a pipeline or a discussion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TargetKind {
     /// One employee.
     Employee,
     /// A whole pipeline.
     Pipeline,
+    /// A discussion, held to its end.
+    Discussion,
 }
 
 impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TargetKind {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Employee, Self::Pipeline, Self::Discussion];
+
+    /// The word for it in files and addresses.
+    pub fn as_str(self) -> &'static str {
+        match self {
             Self::Employee => "employee",
             Self::Pipeline => "pipeline",
-        })
+            Self::Discussion => "discussion",
+        }
     }
 }
 
@@ -57,14 +70,12 @@ pub(super) fn read(
 }
 
 fn read_kind(text: &Text, report: &mut Report<'_>) -> Option<TargetKind> {
-    match text.value.trim() {
-        "employee" => Some(TargetKind::Employee),
-        "pipeline" => Some(TargetKind::Pipeline),
-        other => {
-            report
-                .error(codes::INVALID_VALUE, text.span, format!("there is no type of target `{other}`"))
-                .suggest(other, ["employee", "pipeline"]);
-            None
-        }
+    let word = text.value.trim();
+    let known = TargetKind::ALL.into_iter().find(|kind| kind.as_str() == word);
+    if known.is_none() {
+        report
+            .error(codes::INVALID_VALUE, text.span, format!("there is no type of target `{word}`"))
+            .suggest(word, TargetKind::ALL.map(TargetKind::as_str));
     }
+    known
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Args, Crew, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, pipeline, run::option};
 use crate::{
     defs::TargetKind,
-    tasks::{NewTask, Origin, Resumption, StepRecord, Task, Trigger},
+    tasks::{Budget, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
 };
 
 /// The option that holds the fingerprint of what a task works on.
@@ -18,6 +18,8 @@ pub struct Changes {
     pub args: Args,
     /// A model in place of every other choice.
     pub model: Option<String>,
+    /// How much it may take in all, in place of the limits it had.
+    pub budget: Budget,
     /// Go on even if what it works on was changed since it began.
     pub force: bool,
     /// Who asks.
@@ -93,7 +95,7 @@ impl Crew {
 
     /// A new task for what `task` did.
     async fn anew(&self, task: &Task, changes: Changes, trigger: Trigger) -> Result<NewTask, Error> {
-        let mut args = task.args.clone();
+        let (mut args, budget) = (task.args.clone(), changes.budget);
         args.extend(changes.args);
         let model = changes.model.or_else(|| option(task, "model").map(str::to_owned));
         let kind = if task.kind == EMPLOYEE_RUN {
@@ -127,7 +129,9 @@ impl Crew {
         options.remove(DEFINITION);
         options.extend(std::mem::take(&mut new.options));
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
+        budget.put(&mut options);
         new.options = options;
+        new.timeout_seconds = task.timeout_seconds;
         new.origin = Some(Origin { id: task.task_id.clone(), steps: Vec::new() });
         Ok(new)
     }

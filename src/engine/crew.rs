@@ -15,10 +15,10 @@ use super::{
     outbound::Outbound,
     pipeline,
     prompt::{self, Given},
-    surroundings::{Language, Surroundings, git_branch},
+    surroundings::{Language, Still, Surroundings, git_branch},
 };
 use crate::{
-    base::clock,
+    base::{Secret, clock},
     catalog::{Catalog, Project, Snapshot},
     defs::{Employee, Pipeline, TargetKind},
     llm,
@@ -32,6 +32,7 @@ pub struct Crew {
     pub(super) models: Models,
     live: Live,
     outbound: Outbound,
+    still: Option<Still>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -48,13 +49,19 @@ impl Crew {
     /// A crew of the employees in `catalog`, which run on `models` unless they have their own.
     pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
         let (live, outbound) = (Live::default(), Outbound::new(Vec::new()));
-        Self { catalog, llm, models, live, outbound, toolbox: OnceLock::new() }
+        Self { catalog, llm, models, live, outbound, still: None, toolbox: OnceLock::new() }
     }
 
     /// The same with another way out to the web than to where everyone can go.
     #[must_use]
     pub fn with_outbound(self, outbound: Outbound) -> Self {
         Self { outbound, ..self }
+    }
+
+    /// The same at a time that does not go on, if one is given.
+    #[must_use]
+    pub fn standing(self, still: Option<Still>) -> Self {
+        Self { still, ..self }
     }
 
     /// Gives employees at work their tools; only the first toolbox counts.
@@ -69,6 +76,11 @@ impl Crew {
     /// What employees at work have said so far.
     pub fn live(&self) -> &Live {
         &self.live
+    }
+
+    /// The value of a variable that a definition may name: none of those that hold secrets of crew itself.
+    pub fn variable(&self, name: &str) -> Option<Secret> {
+        (self.models.variable)(name)
     }
 
     /// The way out to places on the web that a model or a definition names.
@@ -140,6 +152,9 @@ impl Crew {
 
     async fn surroundings(&self, employee: &Employee) -> Surroundings {
         let root = self.catalog.root();
+        if let Some(Still { now, git_branch }) = self.still.clone() {
+            return Surroundings { root: root.to_owned(), project: self.project().await, now, git_branch };
+        }
         let texts = || std::iter::once(&employee.body).chain(employee.adaptors.iter().map(|a| &a.body));
         let git_branch = if texts().any(|text| text.contains("{git_branch}")) {
             let root = root.to_owned();
@@ -181,6 +196,7 @@ impl Crew {
                 Wish::add(Wish::all(&from, &pipeline.deliver), &mut task);
                 Ok(task)
             }
+            TargetKind::Discussion => self.plan_holding(order).await,
         }
     }
 

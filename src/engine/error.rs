@@ -2,7 +2,7 @@
 
 use crate::{
     llm,
-    tasks::{Failure, TaskId},
+    tasks::{Failure, Reached, TaskId},
 };
 
 /// What stops a run before or while it works.
@@ -136,6 +136,15 @@ pub enum Error {
         /// How many it called.
         calls: usize,
     },
+    /// No session goes by that id.
+    #[error("there is no session `{id}`; `session list` tells which there are")]
+    UnknownSession {
+        /// What was asked for.
+        id: String,
+    },
+    /// A call of a model could have taken more than the run may.
+    #[error(transparent)]
+    Budget(#[from] Reached),
     /// What was done could not be recorded, or was stopped.
     #[error(transparent)]
     Step(#[from] Failure),

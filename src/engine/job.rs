@@ -4,6 +4,7 @@ use std::{borrow::Cow, ops::ControlFlow};
 
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::{
     Answer, Crew, Error, Gave,
@@ -15,15 +16,18 @@ use crate::{
     base::{clock::Stopwatch, text::truncate},
     defs::Employee,
     llm::{Event, Finish, Message, Reply, Request, Said, ToolCall, ToolResult, Usage},
-    tasks::{Failure, Steps},
+    tasks::{Estimate, Failure, Reservation, Spent, Steps},
 };
 
 /// What starts the conversation; the prompt itself is the system's part of it.
 const BEGIN: &str = "Begin the task described above.";
 /// How often a model is asked before it has to have answered.
-const MOST_TURNS: usize = 16;
+pub(super) const MOST_TURNS: usize = 16;
 /// How many tools it may call in all.
 const MOST_CALLS: usize = 64;
+/// Most tokens of an answer when a budget has to be kept and the employee sets no limit: what has no limit cannot be
+/// estimated.
+pub(super) const BUDGETED_TOKENS: u32 = 8192;
 /// Most characters that are kept of what a tool gave.
 const RESULT_CHARS: usize = 10_000;
 
@@ -38,6 +42,10 @@ pub struct Job<'j> {
     pub model: Option<&'j str>,
     /// What is said to begin with, when it is not the prompt alone that says what to do.
     pub task: Option<&'j str>,
+    /// What its model is told to begin with, in place of the prompt of the employee.
+    pub system: Option<&'j str>,
+    /// What was said before `task`, the oldest first.
+    pub before: &'j [Message],
     /// How many employees have handed it on so far.
     pub depth: u8,
     /// Where the turns of a conversation with tools are recorded.
@@ -50,7 +58,7 @@ impl<'j> Job<'j> {
     /// The work of `employee` with these values, recorded nowhere.
     pub fn new(employee: &'j Employee, given: &'j Given) -> Self {
         let (steps, name) = (Steps::ephemeral(), Cow::Borrowed("answer"));
-        Self { employee, given, model: None, task: None, depth: 0, steps, name }
+        Self { employee, given, model: None, task: None, system: None, before: &[], depth: 0, steps, name }
     }
 
     /// The same on the model that is asked for, if one is.
@@ -142,14 +150,14 @@ impl Crew {
         say: &mut Option<Say<'_>>,
     ) -> Result<Reply, Error> {
         if request.tools.is_empty() {
-            let reply = self.turn(request, say).await?;
+            let reply = self.turn(job, request, say).await?;
             account.add(&reply);
             return Ok(reply);
         }
         for turn in 1..=MOST_TURNS {
             let name = format!("{}/turn-{turn}", job.name);
             // Boxed, as the stack has other uses for what a call of a model takes.
-            let said = Box::pin(self.turn(request, say));
+            let said = Box::pin(self.turn(job, request, say));
             // The last turn is the answer, which whoever asked for the work records.
             let reply = once(&job.steps, &name, |reply| !reply.said.calls.is_empty(), said).await?;
             account.add(&reply);
@@ -195,14 +203,48 @@ impl Crew {
             format!("Your answer cannot be used: {fault}. Answer again, with the JSON document alone.");
         request.messages.extend([Message::Assistant(said), Message::User(again)]);
         request.tools.clear();
-        let reply = self.turn(&request, &mut None).await?;
+        let reply = self.turn(job, &request, &mut None).await?;
         account.add(&reply);
         shape.check(&for_readers(&reply)?).map_err(|fault| Error::Shape { employee: job.who(), fault })
     }
 
-    /// Asks once.
-    async fn turn(&self, request: &Request, say: &mut Option<Say<'_>>) -> Result<Reply, Error> {
-        let reply = match say {
+    /// Asks once, if the budget of the run allows it, and puts down what that took.
+    async fn turn(
+        &self,
+        job: &Job<'_>,
+        request: &Request,
+        say: &mut Option<Say<'_>>,
+    ) -> Result<Reply, Error> {
+        let reserved = self.reserve(job, request).await?;
+        let reply = self.ask(request, say).await?;
+        let spent = Spent {
+            by: job.who(),
+            model: reply.model.clone(),
+            calls: 1,
+            input_tokens: reply.usage.input_tokens,
+            cached_input_tokens: reply.usage.cached_input_tokens,
+            output_tokens: reply.usage.output_tokens,
+            cost_usd: reply.cost_usd,
+        };
+        job.steps.spend(spent, reserved).await?;
+        if reply.finish == Finish::Refused {
+            return Err(Error::Refused { model: reply.model });
+        }
+        Ok(reply)
+    }
+
+    async fn reserve(&self, job: &Job<'_>, request: &Request) -> Result<Reservation, Error> {
+        let mut next = Estimate { by: job.who(), model: String::new(), tokens: 0, cost_usd: Some(0.0) };
+        if job.steps.budget().is_limited() {
+            let most = self.llm().estimate(request);
+            next.tokens = most.usage.input_tokens.saturating_add(most.usage.output_tokens);
+            (next.model, next.cost_usd) = (most.model, most.cost_usd);
+        }
+        Ok(job.steps.reserve(&next).await?)
+    }
+
+    async fn ask(&self, request: &Request, say: &mut Option<Say<'_>>) -> Result<Reply, Error> {
+        Ok(match say {
             None => self.llm().complete(request).await?,
             Some(say) => {
                 let mut telling = self.llm().stream(request);
@@ -222,40 +264,59 @@ impl Crew {
                     }
                 }
             }
-        };
-        if reply.finish == Finish::Refused {
-            return Err(Error::Refused { model: reply.model });
-        }
-        Ok(reply)
+        })
     }
 
     /// Calls one tool, as a step. A tool that is not offered is not called.
     async fn use_tool(&self, job: &Job<'_>, request: &Request, call: &ToolCall) -> Result<Used, Error> {
         let offered = request.tools.iter().any(|tool| tool.name == call.name);
         let work = async {
-            let given = match self.toolbox() {
-                Some(toolbox) if offered => toolbox.call(job, call).await,
+            let tape = self.llm().tape();
+            // What an employee does to whom work is handed has exchanges of its own.
+            let tape = tape.filter(|_| !self.toolbox().is_some_and(|toolbox| toolbox.hands_on(&call.name)));
+            let asked = || json!({"tool": call.name, "arguments": call.arguments});
+            let given = match (tape.filter(|tape| tape.plays()), self.toolbox()) {
+                (Some(tape), _) => played(tape.play(&request.account, asked())),
+                (None, Some(toolbox)) if offered => toolbox.call(job, call).await,
                 _ => Err(format!("there is no tool `{}`", call.name)),
             };
+            // The model must not be told of it, as it cannot do better.
+            if let (true, Some(reached)) = (given.is_err(), job.steps.reached()) {
+                return Err(reached.into());
+            }
             let is_error = given.is_err();
             let Gave { text, usage, cost_usd } = given.unwrap_or_else(Gave::from);
             let text = truncate(&text, RESULT_CHARS);
+            if let Some(tape) = tape.filter(|tape| !tape.plays()) {
+                tape.record(&request.account, asked(), json!({"text": text, "is_error": is_error}));
+            }
             let result = ToolResult { id: call.id.clone(), name: call.name.clone(), text, is_error };
             Ok(Used { result, usage, cost_usd })
         };
         once(&job.steps, &job.name, |_| true, work).await
     }
 
-    async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
+    pub(super) async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
+        let system = match job.system {
+            Some(system) => system.to_owned(),
+            None => self.render(employee, job.given).await?,
+        };
+        let last = Message::user(job.task.unwrap_or(BEGIN));
+        let limited = job.steps.budget().is_limited();
+        let tools = match self.toolbox() {
+            Some(toolbox) => toolbox.offered(job).await,
+            None => Vec::new(),
+        };
         Ok(Request {
             model: self.model(&definitions, job.model, employee),
-            system: self.render(employee, job.given).await?,
-            messages: vec![Message::user(job.task.unwrap_or(BEGIN))],
-            tools: self.toolbox().map(|toolbox| toolbox.offered(job)).unwrap_or_default(),
-            max_tokens: employee.max_tokens,
+            system,
+            messages: job.before.iter().cloned().chain([last]).collect(),
+            tools,
+            max_tokens: employee.max_tokens.or(limited.then_some(BUDGETED_TOKENS)),
             temperature: employee.temperature,
+            thinking: employee.thinking,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
         })
@@ -272,6 +333,13 @@ fn for_readers(reply: &Reply) -> Result<String, Error> {
         return Err(Error::Thoughts { model: reply.model.clone(), cut: reply.finish == Finish::Length });
     }
     Ok(text)
+}
+
+/// What a tool gave when it was recorded.
+fn played(given: Option<Value>) -> Result<Gave, String> {
+    let given = given.ok_or("the call is not recorded")?;
+    let text = given.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+    if given.get("is_error") == Some(&Value::Bool(true)) { Err(text) } else { Ok(text.into()) }
 }
 
 /// Does `work` as a step that is recorded if `keep` says so, unless that was done before, and keeps the kind of its error.
@@ -312,6 +380,7 @@ fn conclude(job: &Job<'_>, reply: Reply, account: &Account, watch: Stopwatch) ->
         output: reply.said.text,
         model: reply.model,
         input_tokens: account.usage.input_tokens,
+        cached_input_tokens: account.usage.cached_input_tokens,
         output_tokens: account.usage.output_tokens,
         cost_usd: account.cost_usd,
         tool_calls: account.calls,

@@ -6,11 +6,13 @@
 mod again;
 pub mod author;
 mod clean;
+mod cost;
 mod crew;
 pub mod delivery;
 mod discussion;
 mod error;
 mod exchange;
+mod forecast;
 mod graph;
 mod ground;
 mod job;
@@ -22,6 +24,7 @@ mod pipeline;
 mod prompt;
 mod run;
 mod schedule;
+mod session;
 mod structured;
 mod surroundings;
 pub mod template_files;
@@ -34,10 +37,17 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use again::{Again, Anew, Changes};
+pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
-pub use discussion::{DiscussionPlan, ParticipantPrompt, PlannedRound};
+pub use discussion::{
+    Action, ActionPlan, Attendee, Ballot, Choice, DiscussionPlan, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, ParticipantPrompt, Phase, PlannedRound,
+    Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnCost, TurnOrder, Verdict, Vote,
+    VoteOutcome, measure, pipeline_of,
+};
 pub use error::{Error, Missing};
 pub use exchange::{Exchange, Exchanged, Outcome};
+pub use forecast::{Forecast, ForecastCost, ForecastModel, ForecastStep, Range};
 pub use graph::mermaid;
 pub use ground::Refusal;
 pub use job::Job;
@@ -47,7 +57,9 @@ pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, STREAM};
-pub use schedule::{RowStatus, ScheduleStatus, Scheduler};
+pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
+pub use session::{SessionFilter, SessionRow, session, sessions};
+pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};
 
 use crate::tasks::{Body, Failure, Kind, Steps, Task};
@@ -58,11 +70,15 @@ pub const EMPLOYEE_RUN: Kind = Kind::new("employee.run");
 /// A task that runs a pipeline.
 pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 
+/// A task that holds a discussion.
+pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
+
 /// The bodies of the tasks a crew can be given.
-pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 2] {
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
     [
         (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
         (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
+        (DISCUSSION_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: discussion::run })),
     ]
 }
 
@@ -78,6 +94,12 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
-        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+        let crew = Arc::clone(&self.crew);
+        let work = (self.run)(Arc::clone(&crew), Arc::clone(&task), steps.clone());
+        Box::pin(async move {
+            let ended = work.await;
+            session::record(&crew, &task, &steps, &ended).await;
+            ended
+        })
     }
 }

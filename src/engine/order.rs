@@ -11,7 +11,7 @@ use crate::{
 /// A run that is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// Whether `target` is an employee or a pipeline.
+    /// What kind of thing `target` is.
     pub kind: TargetKind,
     /// Its name or, for an employee, a trigger of it.
     pub target: String,

@@ -27,6 +27,9 @@ pub struct Answer {
     pub model: String,
     /// Tokens read.
     pub input_tokens: u64,
+    /// Those among them that the provider had in its cache.
+    #[serde(default, skip_serializing_if = "is_none_read")]
+    pub cached_input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
     /// What it cost in US dollars; absent when the price of the model is not known.
@@ -37,6 +40,11 @@ pub struct Answer {
     pub tool_calls: usize,
     /// How long it took.
     pub duration_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+pub(super) fn is_none_read(count: &u64) -> bool {
+    *count == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
@@ -82,6 +90,7 @@ impl From<Error> for Failure {
             Error::TimedOut { .. } => (Some(Code::MODEL), true),
             Error::Model(error) => (Some(Code::MODEL), error.is_transient()),
             Error::Refused { .. } => (Some(Code::MODEL), false),
+            Error::Budget(_) => (Some(Code::BUDGET_REACHED), false),
             Error::DefinitionChanged { .. } => (Some(Code::DEFINITION_CHANGED), false),
             _ => (None, false),
         };

@@ -23,6 +23,15 @@ pub(crate) struct Surroundings {
     pub(crate) git_branch: Option<String>,
 }
 
+/// A moment that prompts are rendered at again and again.
+#[derive(Debug, Clone)]
+pub struct Still {
+    /// The time.
+    pub now: Zoned,
+    /// The branch that was checked out.
+    pub git_branch: Option<String>,
+}
+
 /// The value of the place `{word}`; `None` when there is no such place.
 pub(crate) fn word(word: &str, name: &str, language: Language, around: &Surroundings) -> Option<String> {
     let project = &around.project;
@@ -61,7 +70,7 @@ pub(crate) fn is_word(word: &str) -> bool {
 /// The branch that is checked out at `root`, read from git's own files without starting git; `HEAD` when detached.
 ///
 /// Blocking: reads up to three small files.
-pub(crate) fn git_branch(root: &Path) -> Option<String> {
+pub fn git_branch(root: &Path) -> Option<String> {
     let dot_git =
         root.ancestors().map(|folder| folder.join(".git")).find(|path| path.try_exists().unwrap_or(false))?;
     let folder = if dot_git.is_dir() {

@@ -25,7 +25,10 @@ impl From<String> for Gave {
 /// The tools that employees at work may call. What they are and what they do is nothing the engine knows.
 pub trait Toolbox: Send + Sync {
     /// The tools `job`'s employee has declared and may use, for its model to choose from.
-    fn offered(&self, job: &Job<'_>) -> Vec<ToolSpec>;
+    fn offered<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, Vec<ToolSpec>>;
+
+    /// Whether a tool has another employee work here and now: that work has exchanges of its own.
+    fn hands_on(&self, name: &str) -> bool;
 
     /// Calls a tool. What it gives is for the model: so is what goes wrong, told in a way that it can do better.
     ///

@@ -71,6 +71,7 @@ mod tests {
             tools: Vec::new(),
             max_tokens: None,
             temperature: None,
+            thinking: None,
             fallback: None,
             account: "test".to_owned(),
         };

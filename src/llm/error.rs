@@ -2,6 +2,19 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+/// What a refusal of a provider is about, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The conversation is longer than the model reads.
+    ContextLength,
+    /// A filter of the provider holds back the question or the answer.
+    ContentFilter,
+    /// The account has run out of money or of what it may use; asking again does not help.
+    Quota,
+    /// Anything else.
+    Other,
+}
+
 /// A call that gave no answer. Texts never hold a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +64,8 @@ pub enum Error {
         provider: Arc<str>,
         /// HTTP status; for a failure in the middle of an answer, the one that fits what was said.
         status: u16,
+        /// What it is about.
+        cause: Cause,
         /// Its explanation, at most 500 characters.
         message: String,
         /// When it wants to be asked again.
@@ -102,6 +117,18 @@ pub enum Error {
         /// How long it is still left alone.
         wait: Duration,
     },
+    /// The run is played from a recording, in which the call failed.
+    #[error("{message}")]
+    Recorded {
+        /// What it failed with then.
+        message: String,
+    },
+    /// The run is played from a recording that does not hold the call; nothing was sent.
+    #[error("employee `{who}` asks what is not recorded")]
+    Unrecorded {
+        /// Who asks.
+        who: String,
+    },
     /// Neither the model nor the one that was to stand in for it answered.
     #[error("{}; the fallback `{model}` failed too: {}", Told(primary), Told(fallback))]
     Both {
@@ -130,19 +157,23 @@ impl fmt::Display for Told<'_> {
 }
 
 impl Error {
-    /// A name from a closed set, for metrics: `HTTP_<status>`, `timeout`, `connection`, `malformed`, `missing_key`,
-    /// `invalid_key`, `address`, `unknown_model`, `resting`. Of two errors, that of the model asked for first.
+    /// A name from a closed set, for metrics: `context_length`, `content_filter`, `quota` and otherwise `HTTP_<status>`,
+    /// `timeout`, `connection`, `malformed`, `missing_key`, `invalid_key`, `address`, `unknown_model`, `resting`, `recorded`. Of two errors, that of the model asked for first.
     pub fn class(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "unknown_model".to_owned(),
             Self::Address { .. } => "address".to_owned(),
             Self::InvalidKey { .. } => "invalid_key".to_owned(),
             Self::MissingKey { .. } => "missing_key".to_owned(),
-            Self::Status { status, .. } => format!("HTTP_{status}"),
+            Self::Status { cause: Cause::ContextLength, .. } => "context_length".to_owned(),
+            Self::Status { cause: Cause::ContentFilter, .. } => "content_filter".to_owned(),
+            Self::Status { cause: Cause::Quota, .. } => "quota".to_owned(),
+            Self::Status { status, cause: Cause::Other, .. } => format!("HTTP_{status}"),
             Self::Connection { .. } => "connection".to_owned(),
             Self::Timeout { .. } | Self::Stalled { .. } => "timeout".to_owned(),
             Self::Malformed { .. } => "malformed".to_owned(),
             Self::Resting { .. } => "resting".to_owned(),
+            Self::Recorded { .. } | Self::Unrecorded { .. } => "recorded".to_owned(),
             Self::Both { primary, .. } => primary.class(),
         }
     }
@@ -150,7 +181,9 @@ impl Error {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
+            Self::Status { status, cause, .. } => {
+                *cause == Cause::Other && matches!(status, 408 | 429 | 500..=599)
+            }
             Self::Connection { .. } | Self::Timeout { .. } | Self::Stalled { .. } | Self::Resting { .. } => {
                 true
             }

@@ -29,6 +29,8 @@ pub struct Call<'a> {
     pub provider: &'a str,
     /// The tokens it took, or why it failed.
     pub outcome: Result<Usage, &'a Error>,
+    /// Requests that were sent for it.
+    pub attempts: u32,
     /// How long it took, retries included; absent when nothing was sent.
     pub latency: Option<Duration>,
     /// How long it took until the first text was there, when it was told while it came in.
@@ -40,7 +42,15 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call that was refused before anything was sent.
     pub(super) fn refused(account: &'a str, provider: &'a str, error: &'a Error) -> Self {
-        Self { account, provider, outcome: Err(error), latency: None, first_token: None, cost_usd: None }
+        Self {
+            account,
+            provider,
+            outcome: Err(error),
+            attempts: 0,
+            latency: None,
+            first_token: None,
+            cost_usd: None,
+        }
     }
 }
 
@@ -103,6 +113,8 @@ pub struct ByProvider {
     pub failed: u64,
     /// Failures by [`Error::class`].
     pub errors: BTreeMap<String, u64>,
+    /// Requests that were sent for them, retries among them.
+    pub attempts: u64,
 }
 
 /// How long calls took, over the last 10 000 samples of a series. Milliseconds, rounded to a tenth.
@@ -143,8 +155,7 @@ pub struct Snapshot {
     pub latency: Latency,
     /// The same by provider.
     pub latency_by_provider: BTreeMap<String, Latency>,
-    /// Until the first text of calls that were told while they came in. Not part of the format.
-    #[serde(skip)]
+    /// Until the first text of calls that were told while they came in.
     pub first_token: Latency,
     /// US dollars in all, as far as prices are known. Not part of the format.
     #[serde(skip)]
@@ -207,6 +218,7 @@ impl Counts {
         let provider = self.by_provider.entry(call.provider.to_owned()).or_default();
         self.calls.total += 1;
         provider.calls += 1;
+        provider.attempts += u64::from(call.attempts);
         match call.outcome {
             Ok(_) => {
                 self.calls.success += 1;
@@ -289,7 +301,7 @@ mod tests {
         let json = serde_json::to_string(&Meter::new().snapshot()).unwrap();
         assert_eq!(
             json,
-            r#"{"uptime_seconds":0,"calls":{"total":0,"success":0,"failed":0},"tokens":{"input":0,"output":0},"by_employee":{},"by_provider":{},"latency":{"count":0,"mean_ms":0,"p50_ms":0,"p95_ms":0,"max_ms":0},"latency_by_provider":{}}"#
+            r#"{"uptime_seconds":0,"calls":{"total":0,"success":0,"failed":0},"tokens":{"input":0,"output":0},"by_employee":{},"by_provider":{},"latency":{"count":0,"mean_ms":0,"p50_ms":0,"p95_ms":0,"max_ms":0},"latency_by_provider":{},"first_token":{"count":0,"mean_ms":0,"p50_ms":0,"p95_ms":0,"max_ms":0}}"#
         );
     }
 
@@ -315,6 +327,7 @@ mod tests {
             account: "a",
             provider: "openai",
             outcome: Ok(usage),
+            attempts: 3,
             latency,
             first_token,
             cost_usd,
@@ -338,13 +351,14 @@ mod tests {
                 "tokens": {"input": 12, "output": 7},
                 "by_employee": {"a": {"calls": 2, "tokens": 19}, "b": {"calls": 1, "tokens": 0}},
                 "by_provider": {
-                    "openai": {"calls": 2, "success": 1, "failed": 1, "errors": {"timeout": 1}},
-                    "unknown": {"calls": 1, "success": 0, "failed": 1, "errors": {"unknown_model": 1}},
+                    "openai": {"calls": 2, "success": 1, "failed": 1, "errors": {"timeout": 1}, "attempts": 3},
+                    "unknown": {"calls": 1, "success": 0, "failed": 1, "errors": {"unknown_model": 1}, "attempts": 0},
                 },
                 "latency": {"count": 2, "mean_ms": 10.0, "p50_ms": 10.0, "p95_ms": 10.0, "max_ms": 10.0},
                 "latency_by_provider": {
                     "openai": {"count": 2, "mean_ms": 10.0, "p50_ms": 10.0, "p95_ms": 10.0, "max_ms": 10.0},
                 },
+                "first_token": {"count": 1, "mean_ms": 3.0, "p50_ms": 3.0, "p95_ms": 3.0, "max_ms": 3.0},
             })
         );
     }
@@ -359,6 +373,7 @@ mod tests {
                 account: &account,
                 provider: "echo",
                 outcome: Ok(Usage::default()),
+                attempts: 1,
                 latency,
                 first_token: latency,
                 cost_usd: None,

@@ -3,18 +3,21 @@
 mod client;
 mod echo;
 mod error;
+mod estimate;
 mod measure;
 mod meter;
 mod prices;
 mod provider;
+mod tape;
 mod types;
 mod wire;
 
-pub use client::{Client, Settings};
-pub use error::Error;
+pub use client::{Client, Estimate, Served, Settings};
+pub use error::{Cause, Error};
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};
 pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};
+pub use tape::{Difference, Exchange, Tape};
 pub use types::{
     Choice, Event, Finish, Message, Reply, Request, Said, Thoughts, ToolCall, ToolResult, ToolSpec, Usage,
 };

@@ -67,6 +67,10 @@ pub struct Provider {
     pub endpoint: Option<Endpoint>,
     /// Whether this installation has added it; the prices known to the program are not those of such a provider.
     pub is_own: bool,
+    /// Calls at a time; as many as to any other when absent.
+    pub max_concurrent: Option<usize>,
+    /// Whether a prefix is for telling the provider alone, and no part of the name the model has there.
+    cuts_prefix: bool,
     /// Or its models are called one of these, alone or followed by `-…`: `o1` and `o1-mini`, but not `o10`.
     stems: &'static [&'static str],
 }
@@ -79,18 +83,21 @@ struct Known {
     stems: &'static [&'static str],
     /// The first that is set holds the key.
     key_variables: &'static [&'static str],
+    /// Whether it is a program on one's own machine: it may want no key, and gives models any name.
+    is_local: bool,
     base_url_variable: &'static str,
     /// No slash at the end.
     base_url: &'static str,
 }
 
-static KNOWN: [Known; 7] = [
+static KNOWN: [Known; 10] = [
     Known {
         id: "anthropic",
         wire: Wire::Anthropic,
         prefixes: &["claude-"],
         stems: &[],
         key_variables: &["ANTHROPIC_API_KEY"],
+        is_local: false,
         base_url_variable: "ANTHROPIC_BASE_URL",
         base_url: "https://api.anthropic.com",
     },
@@ -100,6 +107,7 @@ static KNOWN: [Known; 7] = [
         prefixes: &["gpt-", "chatgpt-"],
         stems: &["o1", "o3", "o4"],
         key_variables: &["OPENAI_API_KEY"],
+        is_local: false,
         base_url_variable: "OPENAI_BASE_URL",
         base_url: "https://api.openai.com/v1",
     },
@@ -109,6 +117,7 @@ static KNOWN: [Known; 7] = [
         prefixes: &["deepseek-"],
         stems: &[],
         key_variables: &["DEEPSEEK_API_KEY"],
+        is_local: false,
         base_url_variable: "DEEPSEEK_BASE_URL",
         base_url: "https://api.deepseek.com",
     },
@@ -118,6 +127,7 @@ static KNOWN: [Known; 7] = [
         prefixes: &["moonshot-", "kimi-"],
         stems: &[],
         key_variables: &["MOONSHOT_API_KEY"],
+        is_local: false,
         base_url_variable: "MOONSHOT_BASE_URL",
         base_url: "https://api.moonshot.cn/v1",
     },
@@ -127,6 +137,7 @@ static KNOWN: [Known; 7] = [
         prefixes: &["glm-"],
         stems: &[],
         key_variables: &["ZHIPUAI_API_KEY"],
+        is_local: false,
         base_url_variable: "ZHIPUAI_BASE_URL",
         base_url: "https://open.bigmodel.cn/api/paas/v4",
     },
@@ -134,9 +145,10 @@ static KNOWN: [Known; 7] = [
         id: "qwen",
         wire: Wire::OpenAi,
         // No dash: `qwen-turbo`, `qwen2.5-72b-instruct` and `qwen3-max` are all of this family.
-        prefixes: &["qwen"],
+        prefixes: &["qwen", "qwq-", "qvq-"],
         stems: &[],
         key_variables: &["DASHSCOPE_API_KEY"],
+        is_local: false,
         base_url_variable: "DASHSCOPE_BASE_URL",
         base_url: "https://dashscope.aliyuncs.com/compatible-mode/v1",
     },
@@ -146,17 +158,42 @@ static KNOWN: [Known; 7] = [
         prefixes: &["gemini-"],
         stems: &[],
         key_variables: &["GOOGLE_API_KEY", "GEMINI_API_KEY"],
+        is_local: false,
         base_url_variable: "GEMINI_BASE_URL",
         base_url: "https://generativelanguage.googleapis.com",
     },
+    local("ollama", &["ollama/"], &["OLLAMA_API_KEY"], "OLLAMA_BASE_URL", "http://127.0.0.1:11434/v1"),
+    local("vllm", &["vllm/"], &["VLLM_API_KEY"], "VLLM_BASE_URL", "http://127.0.0.1:8000/v1"),
+    local("lmstudio", &["lmstudio/"], &["LMSTUDIO_API_KEY"], "LMSTUDIO_BASE_URL", "http://127.0.0.1:1234/v1"),
 ];
+
+/// A server for models of one's own, which all speak as `OpenAI` does.
+const fn local(
+    id: &'static str,
+    prefixes: &'static [&'static str],
+    key_variables: &'static [&'static str],
+    base_url_variable: &'static str,
+    base_url: &'static str,
+) -> Known {
+    Known {
+        id,
+        wire: Wire::OpenAi,
+        prefixes,
+        stems: &[],
+        key_variables,
+        is_local: true,
+        base_url_variable,
+        base_url,
+    }
+}
 
 impl Known {
     fn provider(&self, variable: &impl Fn(&str) -> Option<String>) -> Provider {
         let set = self.key_variables.iter().find_map(|name| Some((*name, Secret::new(&variable(name)?)?)));
-        let (from, secret) = match set {
-            Some((name, secret)) => (name.to_owned(), Some(secret)),
-            None => (self.key_variables.join(" or "), None),
+        let key = match set {
+            Some((name, secret)) => Key::Needed { from: name.to_owned(), secret: Some(secret) },
+            None if self.is_local => Key::None,
+            None => Key::Needed { from: self.key_variables.join(" or "), secret: None },
         };
         Provider {
             id: self.id.into(),
@@ -165,9 +202,11 @@ impl Known {
                 wire: self.wire,
                 base_url: variable(self.base_url_variable).unwrap_or_else(|| self.base_url.to_owned()),
                 base_url_from: self.base_url_variable.to_owned(),
-                key: Key::Needed { from, secret },
+                key,
             }),
             is_own: false,
+            max_concurrent: None,
+            cuts_prefix: self.is_local,
             stems: self.stems,
         }
     }
@@ -179,15 +218,49 @@ impl Provider {
         KNOWN.iter().map(|known| known.provider(&variable)).collect()
     }
 
+    /// The names of the providers the program knows of itself.
+    pub fn known_ids() -> impl Iterator<Item = &'static str> {
+        KNOWN.iter().map(|known| known.id)
+    }
+
     /// A provider that this installation adds.
     pub fn own(id: &str, prefixes: Vec<String>, endpoint: Endpoint) -> Self {
-        Self { id: id.into(), prefixes, endpoint: Some(endpoint), is_own: true, stems: &[] }
+        Self {
+            id: id.into(),
+            prefixes,
+            endpoint: Some(endpoint),
+            is_own: true,
+            max_concurrent: None,
+            cuts_prefix: false,
+            stems: &[],
+        }
     }
 
     /// The program itself.
     fn offline() -> Self {
-        let stems = &[];
-        Self { id: ECHO.into(), prefixes: Vec::new(), endpoint: None, is_own: false, stems }
+        Self {
+            id: ECHO.into(),
+            prefixes: Vec::new(),
+            endpoint: None,
+            is_own: false,
+            max_concurrent: None,
+            cuts_prefix: false,
+            stems: &[],
+        }
+    }
+
+    /// Its key, when it is set.
+    pub fn secret(&self) -> Option<&Secret> {
+        match &self.endpoint.as_ref()?.key {
+            Key::Needed { secret, .. } => secret.as_ref(),
+            Key::None => None,
+        }
+    }
+
+    /// The name `model` has at the provider.
+    pub(super) fn name_there<'m>(&self, model: &'m str) -> &'m str {
+        let cut = || self.prefixes.iter().find_map(|prefix| strip_prefix(model, prefix));
+        if self.cuts_prefix { cut().unwrap_or(model) } else { model }
     }
 
     /// How it is spoken to about `model`. Some of `OpenAI`'s models answer to responses only.
@@ -326,6 +399,10 @@ mod tests {
         check("qwen2.5-72b-instruct", "qwen");
         check("qwen3-max", "qwen");
         check("gemini-2.0-flash", "gemini");
+        check("qwq-plus", "qwen");
+        check("ollama/llama3.2:3b", "ollama");
+        check("vllm/Qwen/Qwen3-8B", "vllm");
+        check("LMStudio/gpt-oss-20b", "lmstudio");
         check("echo", "echo");
     }
 
@@ -369,9 +446,23 @@ mod tests {
     }
 
     #[test]
+    fn servers_of_ones_own_need_no_key_and_are_told_the_name_alone() {
+        let bare = Providers::default();
+        let ollama = bare.of("ollama/library/llama3").unwrap();
+        assert!(matches!(ollama.endpoint.as_ref().unwrap().key, Key::None));
+        assert_eq!(ollama.name_there("Ollama/library/llama3"), "library/llama3");
+        assert_eq!(bare.of("qwen3-max").unwrap().name_there("qwen3-max"), "qwen3-max");
+        let keyed = Provider::known(|name| (name == "VLLM_API_KEY").then(|| "token-abc".to_owned()));
+        let providers = Providers::new(Vec::new(), keyed);
+        let key = &providers.of("vllm/x").unwrap().endpoint.as_ref().unwrap().key;
+        assert!(matches!(key, Key::Needed { secret: Some(_), .. }));
+    }
+
+    #[test]
     fn base_urls_end_without_a_slash() {
         for known in &KNOWN {
-            assert!(!known.base_url.ends_with('/') && known.base_url.starts_with("https://"), "{}", known.id);
+            let scheme = if known.is_local { "http://127.0.0.1:" } else { "https://" };
+            assert!(!known.base_url.ends_with('/') && known.base_url.starts_with(scheme), "{}", known.id);
         }
     }
 }

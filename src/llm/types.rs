@@ -134,6 +134,8 @@ pub struct Request {
     pub max_tokens: Option<u32>,
     /// 0 to 2, a provider's default when absent.
     pub temperature: Option<f32>,
+    /// Whether it is to think before it answers, where that can be chosen; the model's own way when absent.
+    pub thinking: Option<bool>,
     /// A model to ask once when `model` does not answer, with its own provider and key.
     pub fallback: Option<Choice>,
     /// Whom the call is charged to in the accounts: a name from a small closed set.

@@ -14,7 +14,7 @@ mod stdio;
 #[cfg(test)]
 mod testing;
 
-pub use host::{Crew, Library};
+pub use host::{Crew, Library, Scopes};
 pub use http::{Options, router, router_with_sse};
 pub use stdio::serve_stdio;
 

@@ -100,7 +100,12 @@ impl Engine {
 }
 
 impl Shared {
-    async fn decide(&self, id: &TaskId, step: Option<&str>, decision: &Decision) -> Result<Arc<Task>, Error> {
+    async fn decide(
+        self: &Arc<Self>,
+        id: &TaskId,
+        step: Option<&str>,
+        decision: &Decision,
+    ) -> Result<Arc<Task>, Error> {
         let waiting = self.table.lock().begin_decision(id, step)?;
         let at = clock::now();
         let took = at.duration_since(waiting.since).as_millis();
@@ -122,7 +127,7 @@ impl Shared {
                 );
                 let task = table.end_decision(id, record, |kind| self.bodies.contains_key(kind))?;
                 drop(table);
-                self.ready.notify_one();
+                self.stir();
                 Ok(task)
             }
             Err(error) => {

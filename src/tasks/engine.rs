@@ -3,7 +3,7 @@
 use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     feed::Feed,
     journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
     recovery::{self, Recovered},
-    table::{Cancelling, Place, Table},
+    table::{Cancelling, Place, Retain, Table},
 };
 use crate::{
     base::Tracker,
@@ -23,12 +23,15 @@ use crate::{
 pub struct Options {
     /// The file that remembers tasks, usually `.crew/tasks.jsonl`; `None` keeps them in memory alone.
     pub journal: Option<PathBuf>,
-    /// How many tasks are worked on at the same time. With 0, tasks are accepted and wait.
+    /// How many tasks are worked on at the same time; a worker is there only while it has something to do. With 0, tasks
+    /// are accepted and wait.
     pub workers: usize,
     /// How many tasks may wait; beyond that [`Engine::submit`] refuses.
     pub queue: usize,
     /// How many finished tasks are remembered, the newest.
     pub retain: usize,
+    /// For how long finished tasks are remembered; for ever, when it is not said.
+    pub retain_for: Option<Duration>,
     /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails.
     pub parked: usize,
     /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
@@ -37,7 +40,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { journal: None, workers: 8, queue: 1000, retain: 5000, parked: 1000, resume: true }
+        Self {
+            journal: None,
+            workers: 128,
+            queue: 1000,
+            retain: 5000,
+            retain_for: None,
+            parked: 1000,
+            resume: true,
+        }
     }
 }
 
@@ -98,8 +109,8 @@ pub(super) struct Shared {
     pub(super) bodies: HashMap<Kind, Arc<dyn Body>>,
     log: Option<Log>,
     pub(super) table: Mutex<Table>,
-    /// Woken when a task waits.
-    pub(super) ready: Notify,
+    /// The most workers.
+    workers: usize,
     pub(super) tracker: Tracker,
     queue: usize,
     pub(super) parked: usize,
@@ -123,8 +134,8 @@ impl Engine {
         let recovered = match options.journal.clone() {
             Some(path) => {
                 let kinds = bodies.keys().cloned().collect();
-                let reading =
-                    tokio::task::spawn_blocking(move || Ok(recovery::open(&path, options.retain, &kinds)?));
+                let retain = Retain { count: options.retain, age: options.retain_for };
+                let reading = tokio::task::spawn_blocking(move || Ok(recovery::open(&path, retain, &kinds)?));
                 Some(joined(reading.await)?)
             }
             None => None,
@@ -139,16 +150,16 @@ impl Engine {
         bodies: HashMap<Kind, Arc<dyn Body>>,
         tracker: Tracker,
     ) -> Self {
-        let mut table = Table::new(options.queue, options.retain);
+        let mut table = Table::new(options.queue, Retain { count: options.retain, age: options.retain_for });
         let log = match recovered {
             Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
         };
         let table = Mutex::new(table);
-        let Options { queue, parked, .. } = *options;
-        let shared = Arc::new(Shared { bodies, log, table, ready: Notify::new(), tracker, queue, parked });
-        for _ in 0..options.workers {
-            shared.tracker.spawn(Arc::clone(&shared).work());
+        let Options { queue, parked, workers, .. } = *options;
+        let shared = Arc::new(Shared { bodies, log, table, workers, tracker, queue, parked });
+        for _ in 0..workers {
+            shared.stir();
         }
         Self { shared }
     }
@@ -258,7 +269,7 @@ impl Engine {
 }
 
 impl Shared {
-    async fn accept(&self, new: NewTask) -> Result<Submitted, Error> {
+    async fn accept(self: &Arc<Self>, new: NewTask) -> Result<Submitted, Error> {
         if !self.bodies.contains_key(&new.kind) {
             return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
         }
@@ -291,12 +302,12 @@ impl Shared {
             return Err(error.into());
         }
         self.table.lock().accept(task);
-        self.ready.notify_one();
+        self.stir();
         Ok(Submitted { id, fresh: true })
     }
 
     /// Ends a waiting task, or tells the worker that has it. The answer is where its end will show.
-    async fn cancel(&self, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+    async fn cancel(self: &Arc<Self>, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
         let (cancelling, watch) = {
             let mut table = self.table.lock();
             (table.cancel(id), table.watch(id))
@@ -310,7 +321,7 @@ impl Shared {
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
                 if let Err(error) = self.append(event.line()).await {
                     self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
-                    self.ready.notify_one();
+                    self.stir();
                     return Err(error.into());
                 }
                 self.table.lock().update(id, |task| task.end(ending));
@@ -320,7 +331,7 @@ impl Shared {
     }
 
     /// Stops a task when `given_up` fires, unless it ends first, comes to wait for decisions, or the program has to end.
-    async fn stop_when(&self, given_up: CancellationToken, id: &TaskId) {
+    async fn stop_when(self: &Arc<Self>, given_up: CancellationToken, id: &TaskId) {
         let Some(mut watch) = self.table.lock().watch(id) else { return };
         tokio::select! {
             biased;
@@ -331,6 +342,13 @@ impl Shared {
         if let Err(error) = self.cancel(id).await {
             // It ended by itself just now, or it waits on because its end cannot be recorded.
             tracing::debug!(task.id = id.as_str(), %error, "a task whose caller has gone was not stopped");
+        }
+    }
+
+    /// Has one more worker begin, if a task waits and there may be one more.
+    pub(super) fn stir(self: &Arc<Self>) {
+        if !self.tracker.stopping().is_cancelled() && self.table.lock().hire(self.workers) {
+            self.tracker.spawn(Arc::clone(self).work());
         }
     }
 

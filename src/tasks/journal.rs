@@ -4,6 +4,7 @@
 //! {"event":"created","task":{"task_id":"…","status":"pending","kind":"pipeline.run",…}}
 //! {"event":"started","task_id":"…","attempt":1,"at":"2026-11-23T10:00:00Z"}
 //! {"event":"step","task_id":"…","step":"review","output":…,"at":"…","duration_ms":5210}
+//! {"event":"spent","task_id":"…","by":"reviewer","model":"…","calls":1,"input_tokens":900,"output_tokens":80,"cost_usd":0.0039}
 //! {"event":"waiting","task_id":"…","step":"approval-2:deploy","question":"Ship it?","since":"…"}
 //! {"event":"parked","task_id":"…","steps":["approval-2:deploy"]}
 //! {"event":"finished","task_id":"…","status":"failed","error":"…","code":"budget-reached","at":"…"}
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Failure, Status, StepRecord, Task, TaskId, Waiting};
+use super::{Code, Failure, Spent, Status, StepRecord, Task, TaskId, Waiting, model::deadline};
 use crate::base::clock;
 
 /// The most levels of arrays and objects in a value that is kept. The JSON reader stops at 128, and a value that
@@ -39,6 +40,12 @@ pub(super) enum Event<'a> {
         task_id: TaskId,
         #[serde(flatten)]
         record: Cow<'a, StepRecord>,
+    },
+    /// A call of a model was made for it.
+    Spent {
+        task_id: TaskId,
+        #[serde(flatten)]
+        spent: Cow<'a, Spent>,
     },
     /// It asks for a decision.
     Waiting {
@@ -100,6 +107,7 @@ impl Event<'_> {
             Self::Created { task } => &task.task_id,
             Self::Started { task_id, .. }
             | Self::Step { task_id, .. }
+            | Self::Spent { task_id, .. }
             | Self::Waiting { task_id, .. }
             | Self::Parked { task_id, .. }
             | Self::Finished { task_id, .. }
@@ -176,6 +184,7 @@ impl Task {
         }
         self.status = Status::Pending;
         self.resumed += 1;
+        self.deadline = deadline(self.timeout_seconds, again.at);
         self.options = again.options;
         self.steps.retain(|done| again.steps.contains(&done.step));
         (self.completed_at, self.result, self.error, self.code) = (None, None, None, None);

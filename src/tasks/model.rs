@@ -3,12 +3,12 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use indexmap::IndexMap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Code, Waiting};
+use super::{Code, Spent, Waiting};
 use crate::base::{TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
@@ -208,6 +208,8 @@ pub struct NewTask {
     pub idempotency_key: Option<String>,
     /// The ended task it does again, wholly or in part.
     pub origin: Option<Origin>,
+    /// How long it may take from now on, waiting included.
+    pub timeout_seconds: Option<u32>,
 }
 
 impl NewTask {
@@ -222,6 +224,7 @@ impl NewTask {
             caller: None,
             idempotency_key: None,
             origin: None,
+            timeout_seconds: None,
         }
     }
 }
@@ -306,6 +309,13 @@ pub struct Task {
     /// When it was accepted.
     #[schemars(with = "String")]
     pub created_at: Timestamp,
+    /// How long it may take since it was accepted or went on, waiting included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+    /// When it fails unless it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub deadline: Option<Timestamp>,
     /// When work on it last began.
     #[schemars(with = "Option<String>")]
     pub started_at: Option<Timestamp>,
@@ -319,6 +329,9 @@ pub struct Task {
     pub resumed: u32,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
+    /// What its calls of models have taken so far, by employee and model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
     /// What it waits for a person to decide.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<Waiting>,
@@ -331,6 +344,11 @@ pub struct Task {
     pub code: Option<Code>,
 }
 
+/// The moment so many seconds after `from`.
+pub(super) fn deadline(seconds: Option<u32>, from: Timestamp) -> Option<Timestamp> {
+    from.checked_add(SignedDuration::from_secs(seconds?.into())).ok()
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_zero(count: &u32) -> bool {
     *count == 0
@@ -339,6 +357,7 @@ fn is_zero(count: &u32) -> bool {
 impl Task {
     /// A task as it is accepted: pending, under a new id.
     pub(super) fn accept(new: NewTask) -> Self {
+        let now = clock::now();
         let (origin, steps) = new.origin.map(|origin| (origin.id, origin.steps)).unzip();
         Self {
             task_id: TaskId::generate(),
@@ -353,12 +372,15 @@ impl Task {
             idempotency_key: new.idempotency_key,
             origin,
             trace_id: Some(TraceId::current().to_string()),
-            created_at: clock::now(),
+            created_at: now,
+            timeout_seconds: new.timeout_seconds,
+            deadline: deadline(new.timeout_seconds, now),
             started_at: None,
             completed_at: None,
             attempts: 0,
             resumed: 0,
             steps: steps.unwrap_or_default(),
+            spent: Vec::new(),
             waiting: Vec::new(),
             result: None,
             error: None,

@@ -9,6 +9,7 @@ use super::{
     journal::Ending,
     legacy::Settled,
     replay::{Known, Replay},
+    table::Retain,
 };
 use crate::{
     base::clock,
@@ -37,23 +38,24 @@ pub(super) struct Recovered {
 }
 
 /// Owns and reads the journal at `path`; rewrites it when that pays. Blocks.
-pub(super) fn open(path: &Path, retain: usize, kinds: &HashSet<Kind>) -> Result<Recovered, store::Error> {
+pub(super) fn open(path: &Path, retain: Retain, kinds: &HashSet<Kind>) -> Result<Recovered, store::Error> {
     open_compacting(path, retain, kinds, COMPACT_FROM)
 }
 
 /// As [`open`]; journals of more than `compact_from` bytes are rewritten when more than half of them is dead.
 pub(super) fn open_compacting(
     path: &Path,
-    retain: usize,
+    retain: Retain,
     kinds: &HashSet<Kind>,
     compact_from: u64,
 ) -> Result<Recovered, store::Error> {
     let claim = Claim::take(path)?;
-    let mut replay = Replay::new(retain);
+    let mut replay = Replay::new();
     claim.read(|line| replay.read(line))?;
+    let now = clock::now();
+    replay.forget(retain, now);
     compact(path, &claim, &replay, compact_from)?;
 
-    let now = clock::now();
     let (mut tasks, mut queued, mut ended) = (Vec::new(), Vec::new(), Vec::new());
     for known in replay.into_tasks() {
         let (mut task, fate) = decide(known, kinds, now);
@@ -142,7 +144,7 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
 /// The tasks in a journal as its lines tell them, the newest first; for a look while another process works on it.
 /// Blocks.
 pub fn history(journal: &Path) -> Result<Vec<Task>, Error> {
-    let mut replay = Replay::new(usize::MAX);
+    let mut replay = Replay::new();
     log::read(journal, |line| replay.read(line))?;
     let mut tasks: Vec<_> = replay.into_tasks().into_iter().map(|known| known.task).collect();
     tasks.sort_by_key(|task| Reverse(task.created_at));

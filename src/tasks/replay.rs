@@ -2,16 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     Task, TaskId,
     journal::Event,
     legacy::{Old, Record},
+    table::Retain,
 };
 use crate::store::log::Line;
 
-/// The state of all tasks after the lines read so far; remembers the newest `retain` finished ones.
+/// The state of all tasks after the lines read so far.
 #[derive(Debug)]
 pub(super) struct Replay {
     known: HashMap<TaskId, Known>,
@@ -20,7 +22,6 @@ pub(super) struct Replay {
     lines: Vec<LineNote>,
     /// For every task there ever was: whether it is still remembered.
     slots: Vec<bool>,
-    retain: usize,
 }
 
 /// A task as read.
@@ -53,14 +54,8 @@ enum Need {
 }
 
 impl Replay {
-    pub(super) fn new(retain: usize) -> Self {
-        Self {
-            known: HashMap::new(),
-            finished: VecDeque::new(),
-            lines: Vec::new(),
-            slots: Vec::new(),
-            retain,
-        }
+    pub(super) fn new() -> Self {
+        Self { known: HashMap::new(), finished: VecDeque::new(), lines: Vec::new(), slots: Vec::new() }
     }
 
     /// Applies the next line.
@@ -104,6 +99,8 @@ impl Replay {
                 known.task.step(record.into_owned());
                 known.fruitless = 0;
             }
+            // The money is gone, however the task ended.
+            Event::Spent { spent, .. } => known.task.spend(spent.into_owned()),
             Event::Waiting { waiting, .. } if !was_final => {
                 known.task.ask(waiting.into_owned());
                 known.fruitless = 0;
@@ -127,7 +124,7 @@ impl Replay {
         let slot = known.slot;
         self.note(Need::Of(slot));
         if ended {
-            self.retire(id);
+            self.finished.push_back(id);
         }
     }
 
@@ -154,7 +151,7 @@ impl Replay {
         self.known.insert(id.clone(), Known { task, old, fruitless: 0, slot, snapshot });
         self.note(Need::Of(slot));
         if ended {
-            self.retire(id);
+            self.finished.push_back(id);
         }
     }
 
@@ -164,13 +161,17 @@ impl Replay {
         }
     }
 
-    /// Notes that a task ended and forgets the one that ended first, when there are too many.
-    fn retire(&mut self, id: TaskId) {
-        self.finished.push_back(id);
-        while self.finished.len() > self.retain {
-            let Some(oldest) = self.finished.pop_front() else { return };
-            if self.known.get(&oldest).is_some_and(|known| known.task.status.is_final())
-                && let Some(known) = self.known.remove(&oldest)
+    /// Forgets finished tasks, those that ended first before others. Only once all is read: one that ended may have gone on
+    /// later.
+    pub(super) fn forget(&mut self, retain: Retain, now: Timestamp) {
+        while let Some(oldest) = self.finished.front() {
+            let count = self.finished.len();
+            let keeps = |known: &Known| !retain.is_over(count, &known.task, now);
+            if self.known.get(oldest).is_some_and(keeps) {
+                return;
+            }
+            let known = self.finished.pop_front().and_then(|oldest| self.known.remove(&oldest));
+            if let Some(known) = known
                 && let Some(remembered) = self.slots.get_mut(known.slot)
             {
                 *remembered = false;

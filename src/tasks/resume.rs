@@ -24,7 +24,7 @@ impl Engine {
 }
 
 impl Shared {
-    async fn resume(&self, id: &TaskId, how: Resumption) -> Result<Arc<Task>, Error> {
+    async fn resume(self: &Arc<Self>, id: &TaskId, how: Resumption) -> Result<Arc<Task>, Error> {
         if how.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
@@ -39,7 +39,7 @@ impl Shared {
             return Err(error.into());
         }
         let task = self.table.lock().end_resume(id, again);
-        self.ready.notify_one();
+        self.stir();
         tracing::info!(task.id = id.as_str(), "an ended task goes on");
         task.ok_or_else(|| Error::NotFound { id: id.clone() })
     }

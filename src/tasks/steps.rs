@@ -11,6 +11,7 @@ use super::{
     Code, Decision, Failure, StepRecord, Task, TaskId, Waiting, approval,
     engine::Shared,
     journal::{Event, MAX_DEPTH, nests_deeper_than},
+    ledger::Ledger,
 };
 use crate::base::clock::{self, Stopwatch};
 
@@ -25,6 +26,7 @@ struct Run {
     recorder: Option<(Arc<Shared>, TaskId)>,
     cancel: CancellationToken,
     attempt: u32,
+    ledger: Arc<Ledger>,
     state: Mutex<State>,
 }
 
@@ -47,7 +49,8 @@ impl Steps {
     pub(super) fn of(shared: Arc<Shared>, task: &Task, attempt: u32, cancel: CancellationToken) -> Self {
         let state = State { finished: task.steps.clone(), ..State::default() };
         let recorder = Some((shared, task.task_id.clone()));
-        Self { run: Arc::new(Run { recorder, cancel, attempt, state: Mutex::new(state) }) }
+        let ledger = Arc::new(Ledger::of(task));
+        Self { run: Arc::new(Run { recorder, cancel, attempt, ledger, state: Mutex::new(state) }) }
     }
 
     /// Steps that are recorded nowhere: for work outside any task, where the caller waits and can start again.
@@ -57,8 +60,8 @@ impl Steps {
 
     /// Like [`Steps::ephemeral`]; `cancel` stops the work.
     pub fn ephemeral_under(cancel: CancellationToken) -> Self {
-        let state = Mutex::new(State::default());
-        Self { run: Arc::new(Run { recorder: None, cancel, attempt: 1, state }) }
+        let (ledger, state) = (Arc::default(), Mutex::default());
+        Self { run: Arc::new(Run { recorder: None, cancel, attempt: 1, ledger, state }) }
     }
 
     /// Does `work` as the step of this name, once: if the step finished in an earlier attempt, `work` is not
@@ -217,6 +220,15 @@ impl Steps {
     /// Fires when the task is cancelled. Work that outlives its future (a child process, a thread) must heed it.
     pub fn cancelled(&self) -> &CancellationToken {
         &self.run.cancel
+    }
+
+    pub(super) fn ledger(&self) -> &Arc<Ledger> {
+        &self.run.ledger
+    }
+
+    /// Who records what happens, and for which task.
+    pub(super) fn recorder(&self) -> Option<&(Arc<Shared>, TaskId)> {
+        self.run.recorder.as_ref()
     }
 
     /// The task these are steps of, if they are recorded at all.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,29 @@ pub(super) struct Table {
     arriving: usize,
     inserted: u64,
     limit: usize,
-    retain: usize,
+    retain: Retain,
+    /// How many workers there are.
+    working: usize,
+}
+
+/// Which finished tasks are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retain {
+    /// At most this many, the newest.
+    pub(super) count: usize,
+    /// None that ended longer ago than this.
+    pub(super) age: Option<Duration>,
+}
+
+impl Retain {
+    /// Whether the oldest of `count` finished tasks is to be forgotten.
+    pub(super) fn is_over(self, count: usize, oldest: &Task, now: Timestamp) -> bool {
+        let age = oldest.completed_at.map(|at| now.duration_since(at));
+        let is_old = |age: SignedDuration| {
+            self.age.is_some_and(|most| age > SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX))
+        };
+        count > self.count || age.is_some_and(is_old)
+    }
 }
 
 #[derive(Debug)]
@@ -114,7 +136,7 @@ pub(super) enum Cancelling {
 }
 
 impl Table {
-    pub(super) fn new(limit: usize, retain: usize) -> Self {
+    pub(super) fn new(limit: usize, retain: Retain) -> Self {
         Self {
             entries: HashMap::new(),
             by_age: BTreeMap::new(),
@@ -129,6 +151,7 @@ impl Table {
             inserted: 0,
             limit,
             retain,
+            working: 0,
         }
     }
 
@@ -206,8 +229,16 @@ impl Table {
         Some((entry.task.borrow().clone(), entry.cancel.clone()))
     }
 
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+    /// Counts one more worker, if something waits and there may be more than there are.
+    pub(super) fn hire(&mut self, most: usize) -> bool {
+        let needed = !self.queue.is_empty() && self.working < most;
+        self.working += usize::from(needed);
+        needed
+    }
+
+    /// Counts one worker less.
+    pub(super) fn let_go(&mut self) {
+        self.working -= 1;
     }
 
     /// Takes a task in order to cancel it, or tells the worker that has it.
@@ -300,6 +331,15 @@ impl Table {
         }
     }
 
+    /// Changes what nobody waits for: those who watch the task see it with its next change.
+    pub(super) fn amend(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(entry) = self.entries.get(id) else { return };
+        entry.task.send_if_modified(|task| {
+            change(Arc::make_mut(task));
+            false
+        });
+    }
+
     /// Reserves an ended task to go on, and a place in the queue. It is yours until [`Table::end_resume`] or
     /// [`Table::drop_resume`], and is not forgotten meanwhile.
     pub(super) fn begin_resume(
@@ -372,7 +412,13 @@ impl Table {
     /// Notes a finished task and forgets the oldest beyond those to retain.
     fn forget_after(&mut self, id: TaskId) {
         self.finished.push_back(id);
-        while self.finished.len() > self.retain {
+        let now = clock::now();
+        while let Some(oldest) = self.finished.front() {
+            let count = self.finished.len();
+            let keeps = |entry: &Entry| !self.retain.is_over(count, &entry.task.borrow(), now);
+            if self.entries.get(oldest).is_some_and(keeps) {
+                return;
+            }
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
             self.feed.forget(&oldest);

@@ -1,8 +1,16 @@
 //! Workers: each takes the task that has waited longest, and has its body run.
 
-use std::{any::Any, borrow::Cow, future::poll_fn, panic::AssertUnwindSafe, sync::Arc, task::Poll};
+use std::{
+    any::Any,
+    borrow::Cow,
+    future::{pending, poll_fn},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    task::Poll,
+};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -18,14 +26,9 @@ use crate::base::{
 };
 
 impl Shared {
-    /// One worker: runs until the program is told to stop.
+    /// One worker: runs until nothing waits or the program is told to stop.
     pub(super) async fn work(self: Arc<Self>) {
-        loop {
-            let (task, cancel) = tokio::select! {
-                biased;
-                () = self.tracker.stopping().cancelled() => return,
-                next = self.next() => next,
-            };
+        while let Some((task, cancel)) = self.next() {
             let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
             let trace = trace.unwrap_or_else(TraceId::generate);
             let span = tracing::info_span!(
@@ -41,22 +44,14 @@ impl Shared {
         }
     }
 
-    /// The task that has waited longest, as soon as there is one. Taking it never awaits, so none is lost.
-    async fn next(&self) -> (Arc<Task>, CancellationToken) {
-        loop {
-            let woken = self.ready.notified();
-            {
-                let mut table = self.table.lock();
-                if let Some(next) = table.claim() {
-                    // One call may stand for several tasks: pass it on.
-                    if table.is_waiting() {
-                        self.ready.notify_one();
-                    }
-                    return next;
-                }
-            }
-            woken.await;
+    /// The task that has waited longest. Without one the worker is let go, so that whoever brings the next hires another.
+    fn next(&self) -> Option<(Arc<Task>, CancellationToken)> {
+        let mut table = self.table.lock();
+        let next = if self.tracker.stopping().is_cancelled() { None } else { table.claim() };
+        if next.is_none() {
+            table.let_go();
         }
+        next
     }
 
     /// Does one task, from its start to its end or until it is parked, each on record.
@@ -99,10 +94,15 @@ impl Shared {
         // All of it is inside: a body may panic while it is made, polled or dropped.
         let guarded = AssertUnwindSafe(async move {
             let id = task.task_id.clone();
+            let deadline = task.deadline;
             let body = body.run(task, steps.clone());
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Outcome::Cancelled,
+                () = passed(deadline) => {
+                    let message = "it took longer than the time it may take";
+                    Outcome::Answered(Err(Failure::coded(Code::DEADLINE, message)))
+                }
                 outcome = self.follow(&id, body, &steps) => outcome,
             }
         });
@@ -158,6 +158,13 @@ enum Outcome {
     Cancelled,
     /// It goes on in another attempt, once somebody decided.
     Parked,
+}
+
+/// Returns once that moment is over; never, when there is none.
+async fn passed(deadline: Option<Timestamp>) {
+    let Some(deadline) = deadline else { return pending().await };
+    let left = deadline.duration_since(clock::now());
+    tokio::time::sleep(left.try_into().unwrap_or_default()).await;
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -5,26 +5,53 @@ use std::{fmt, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answers, Error};
-use crate::engine::Args;
+use crate::{defs::Scope, engine::Args};
 
-/// Who is calling, as far as the surface could tell.
+/// Who is calling, as far as the surface could tell, and what they may do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Caller(Arc<str>);
+pub struct Caller {
+    name: Arc<str>,
+    scope: Scope,
+}
 
 impl Caller {
-    /// A caller known by `name`, for instance `token`, `stdio` or `cli`.
+    /// A caller known by `name`, for instance `token`, `stdio` or `cli`, who may do everything.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self(name.into())
+        Self { name: name.into(), scope: Scope::Admin }
+    }
+
+    /// The same who may do so much.
+    #[must_use]
+    pub fn with_scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// The name, for those who keep it.
     pub fn shared(&self) -> Arc<str> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.name)
     }
 
     /// The name, as it is recorded with the work this caller starts.
     pub fn name(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// What they may do.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Refuses who may not do what needs `scope`.
+    ///
+    /// # Errors
+    /// [`Error::Denied`], naming what is needed.
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
+        if self.scope >= scope {
+            return Ok(());
+        }
+        let (needed, has) = (scope.as_str(), self.scope.as_str());
+        Err(Error::Denied(format!("this needs a token with the scope `{needed}`; this one has `{has}`")))
     }
 }
 

@@ -5,16 +5,19 @@
 
 mod again;
 mod bench;
+mod cost;
 mod ctx;
 mod detached;
 mod discussion;
 mod employee;
 mod error;
+mod forecast;
 mod office;
 mod pipeline;
 mod project;
 mod question;
 mod registry;
+mod schedule;
 mod task;
 mod toolset;
 
@@ -45,7 +48,10 @@ pub fn all(office: &Office) -> Registry {
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
-    tools.add(discussion::RunDiscussion(office.clone()));
+    tools.add_detached(discussion::RunDiscussion(office.clone()));
+    tools.add(schedule::ListSchedules(office.clone()));
+    tools.add(schedule::AddSchedule(office.clone()));
+    tools.add(schedule::RemoveSchedule(office.clone()));
     tools.add(project::DetectProject(office.clone()));
     tools.add(task::GetTask(office.clone()));
     tools.add(task::ListTasks(office.clone()));
@@ -54,5 +60,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::ResumeTask(office.clone()));
     tools.add(task::ReplayTask(office.clone()));
     tools.add(task::ForkTask(office.clone()));
+    tools.add(forecast::PlanRun(office.clone()));
+    tools.add(cost::GetCostSummary(office.clone()));
     tools
 }

@@ -227,6 +227,9 @@ impl From<engine::Error> for Error {
             engine::Error::UnknownDiscussion { name, near: n } => {
                 Self::NotFound { what: "discussion", name, hint: near(n) }
             }
+            engine::Error::UnknownSession { id } => {
+                Self::NotFound { what: "session", name: id, hint: Some("see `session list`".to_owned()) }
+            }
             engine::Error::MissingArguments { ref missing, .. } => {
                 Self::NeedInput(Box::new(Inquiry::arguments(error.to_string(), missing)))
             }

@@ -16,7 +16,10 @@ use super::{
     Ctx, Error,
     detached::{Begun, Detached, Start},
 };
-use crate::tasks::{Kind, Task};
+use crate::{
+    defs::Scope,
+    tasks::{Kind, Task},
+};
 
 /// Something a crew can be asked to do.
 pub trait Tool: Send + Sync + 'static {
@@ -33,6 +36,8 @@ pub trait Tool: Send + Sync + 'static {
     const SUMMARY: &'static str;
     /// What calling it may do.
     const ANNOTATIONS: Annotations;
+    /// What its caller must be allowed to: to look, if it only looks, else to start work.
+    const NEEDS: Scope = if Self::ANNOTATIONS.read_only_hint { Scope::Read } else { Scope::Run };
 
     /// Does it.
     fn call(&self, ctx: Ctx, args: Self::Args) -> impl Future<Output = Result<Self::Output, Error>> + Send;
@@ -104,6 +109,7 @@ type Begin = Box<dyn Fn(Ctx, &RawValue) -> BoxFuture<'static, Result<Begun, Erro
 struct Entry {
     /// Its schemas take longer to make than a server takes to start, and a client that greets does not ask for them.
     spec: LazyLock<Spec>,
+    needs: Scope,
     call: Call,
     detached: Option<Work>,
 }
@@ -163,7 +169,9 @@ impl Registry {
             let args = arguments::<T>(args);
             Box::pin(async move { written::<T>(&tool.call(ctx, args?).await?) })
         });
-        let before = self.entries.insert(T::NAME, Entry { spec: LazyLock::new(spec::<T>), call, detached });
+        let before = self
+            .entries
+            .insert(T::NAME, Entry { spec: LazyLock::new(spec::<T>), needs: T::NEEDS, call, detached });
         assert!(before.is_none(), "two tools are called `{}`", T::NAME);
     }
 
@@ -190,11 +198,14 @@ impl Registry {
     /// Calls the tool `name` with `args`, a JSON object.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such tool, [`Error::Arguments`] when `args` do not fit it, else what the
+    /// [`Error::NotFound`] when there is no such tool, [`Error::Denied`] to who may not call it, [`Error::Arguments`] when `args` do not fit it, else what the
     /// tool answers; [`Error::NeedInput`] only for a caller who can be asked.
     pub fn call(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Output, Error>> {
         match self.entries.get(name) {
             Some(entry) => {
+                if let Err(denied) = ctx.caller().require(entry.needs) {
+                    return Box::pin(std::future::ready(Err(denied)));
+                }
                 let call = (entry.call)(ctx.clone(), args);
                 Box::pin(async move { ctx.settle(call.await) })
             }
@@ -210,7 +221,12 @@ impl Registry {
     /// # Errors
     /// As [`Registry::call`]; what goes wrong in the task is told by [`Registry::conclude`].
     pub fn begin(&self, name: &str, ctx: Ctx, args: &RawValue) -> BoxFuture<'static, Result<Begun, Error>> {
-        if let Some(work) = self.entries.get(name).and_then(|entry| entry.detached.as_ref()) {
+        if let Some((needs, work)) =
+            self.entries.get(name).and_then(|entry| Some((entry.needs, entry.detached.as_ref()?)))
+        {
+            if let Err(denied) = ctx.caller().require(needs) {
+                return Box::pin(std::future::ready(Err(denied)));
+            }
             let begin = (work.begin)(ctx.clone(), args);
             return Box::pin(async move { ctx.settle(begin.await) });
         }

@@ -4,7 +4,7 @@ use super::Registry;
 use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
-pub const TOOLSETS: [(&str, &[&str]); 5] = [
+pub const TOOLSETS: [(&str, &[&str]); 6] = [
     (
         "employees",
         &[
@@ -19,10 +19,21 @@ pub const TOOLSETS: [(&str, &[&str]); 5] = [
     ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("discussions", &["list_discussions", "run_discussion"]),
+    ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
     ("project", &["detect_project"]),
     (
         "tasks",
-        &["get_task", "list_tasks", "approve_task", "cancel_task", "resume_task", "replay_task", "fork_task"],
+        &[
+            "plan_run",
+            "get_cost_summary",
+            "get_task",
+            "list_tasks",
+            "approve_task",
+            "cancel_task",
+            "resume_task",
+            "replay_task",
+            "fork_task",
+        ],
     ),
 ];
 

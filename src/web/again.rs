@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::{
     Problem, State,
     body::{self, a_kind},
-    order::texts,
+    order::{is_dollars, texts},
     run::{IDEMPOTENCY_KEY, ack, visible},
 };
 use crate::{
@@ -55,7 +55,8 @@ pub(super) async fn resume(
     body: Body,
 ) -> Result<Response, Problem> {
     let task = find(&state, id)?;
-    let wish = Wish::parse(body::object(&headers, body).await?, &["force", "model"])?;
+    let wish =
+        Wish::parse(body::object(&headers, body).await?, &["force", "model", "max_cost_usd", "max_tokens"])?;
     begin(&state, &task, &Again::Resume, wish.changes, &caller, &HeaderMap::new()).await
 }
 
@@ -81,7 +82,10 @@ pub(super) async fn fork(
     body: Body,
 ) -> Result<Response, Problem> {
     let task = find(&state, id)?;
-    let wish = Wish::parse(body::object(&headers, body).await?, &["step", "args", "force", "model"])?;
+    let wish = Wish::parse(
+        body::object(&headers, body).await?,
+        &["step", "args", "force", "model", "max_cost_usd", "max_tokens"],
+    )?;
     let step = wish.step.ok_or_else(|| {
         Problem::unfit(
             "say `step`: the first step to do anew, one of the `steps` that `GET /tasks/{id}` shows",
@@ -139,6 +143,12 @@ impl Wish {
                 ("force", Value::Bool(force)) => wish.changes.force = force,
                 ("args", Value::Object(args)) => wish.changes.args = texts(args)?,
                 ("step", Value::String(step)) => wish.step = Some(step),
+                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
+                    wish.changes.budget.max_cost_usd = most.as_f64();
+                }
+                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
+                    wish.changes.budget.max_tokens = most.as_u64();
+                }
                 ("model", Value::String(model)) if !model.trim().is_empty() => {
                     wish.changes.model = Some(model);
                 }
@@ -146,6 +156,8 @@ impl Wish {
                     let wanted = match key {
                         "force" => "`true` or `false`",
                         "args" => "an object",
+                        "max_cost_usd" => "a number of US dollars, more than 0",
+                        "max_tokens" => "a whole number, more than 0",
                         _ => "a text that is not blank",
                     };
                     let kind = a_kind(&value);

@@ -1,57 +1,109 @@
-//! The bearer token (RFC 6750), asked for on every path but two.
+//! The bearer token (RFC 6750), asked for on every path but a few.
 
 use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{Problem, Resource, resource};
-use crate::{base::Secret, tools::Caller};
+use super::{Access, Problem, Resource, brake::Brake, rate, resource, trace, webhook};
+use crate::{defs::Scope, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
-const OPEN: [&str; 2] = ["/health", "/webhook/github"];
+const OPEN: [&str; 5] = ["/health", "/healthz", "/readyz", "/docs", "/webhook/github"];
 
 /// Who may pass, and what the others are told.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    token: Option<Arc<Secret>>,
+    access: Access,
     challenge: HeaderValue,
+    brake: Arc<Brake>,
 }
 
 impl Guard {
-    /// Lets pass who has `token`; everybody when there is none.
-    pub(super) fn new(token: Option<Secret>, resource: Option<&Resource>) -> Self {
+    /// Lets pass whom `access` knows.
+    pub(super) fn new(access: Access, resource: Option<&Resource>) -> Self {
         let challenge = resource.and_then(Resource::challenge);
         let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer realm=\"crew\""));
-        Self { token: token.map(Arc::new), challenge }
+        Self { access, challenge, brake: Arc::new(Brake::new()) }
+    }
+
+    /// Who sends `request`.
+    ///
+    /// # Errors
+    /// 401 without a token that is known, 403 with one that does not allow it, and 429 to an address that has brought
+    /// too many wrong ones: its tokens are not looked at for a while.
+    fn caller(&self, request: &Request) -> Result<Caller, Problem> {
+        let path = request.uri().path();
+        if !self.access.is_guarded() {
+            return Ok(Caller::new("anonymous"));
+        }
+        // Of a signed delivery its handler verifies the signature.
+        if is_open(path) || webhook::is_signed(path, request.headers()) {
+            return Ok(Caller::new("anonymous").with_scope(Scope::Read));
+        }
+        let Some(offered) = token(request.headers()) else { return Err(self.unauthorized()) };
+        let client = request.extensions().get().map(|rate::Client(address)| *address);
+        if let Some(wait) = client.and_then(|client| self.brake.blocks(client)) {
+            return Err(rate::too_many("rate limit exceeded: too many wrong tokens from this address", wait));
+        }
+        let Some(caller) = self.access.holder(offered) else {
+            client.inspect(|client| self.brake.failed(*client));
+            return Err(self.unauthorized());
+        };
+        let scope = needed(request.method(), path);
+        caller.require(scope).map_err(|denied| {
+            let challenge =
+                format!(r#"Bearer realm="crew", error="insufficient_scope", scope="{}""#, scope.as_str());
+            let challenge = HeaderValue::from_str(&challenge).expect("a scope is a word");
+            Problem::from(denied).with(header::WWW_AUTHENTICATE, challenge)
+        })?;
+        Ok(caller)
+    }
+
+    fn unauthorized(&self) -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "unauthorized")
+            .with(header::WWW_AUTHENTICATE, self.challenge.clone())
     }
 }
 
 /// Refuses a request without the token; else tells the handlers who calls, as a [`Caller`] extension.
 pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    let caller = match &guard.token {
-        Some(_) if is_open(request.uri().path()) => "anonymous",
-        Some(token) if carries(request.headers(), token) => "token",
-        Some(_) => return unauthorized(guard.challenge).into_response(),
-        None => "anonymous",
-    };
-    request.extensions_mut().insert(Caller::new(caller));
-    next.run(request).await
+    match guard.caller(&request) {
+        Ok(caller) => {
+            trace::note_caller(caller.name());
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
 }
 
-/// Whether there is exactly one `Authorization` header and it holds the token. Two could mean different things to
-/// a proxy and to us.
-fn carries(headers: &HeaderMap, token: &Secret) -> bool {
+/// What a request needs before its handler has looked at it. Which tool is called, and what that needs, stands in the
+/// body: the tools see to it themselves.
+fn needed(method: &Method, path: &str) -> Scope {
+    let of_tools = ["/mcp", "/sse"].contains(&path)
+        || ["/messages", "/api/tools/"].iter().any(|own| path.starts_with(own));
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => Scope::Read,
+        _ if of_tools => Scope::Read,
+        Method::POST if path.starts_with("/tasks/") && path.ends_with("/approve") => Scope::Admin,
+        Method::POST => Scope::Run,
+        _ => Scope::Admin,
+    }
+}
+
+/// The token in the one `Authorization` header. Two could mean different things to a proxy and to us.
+fn token(headers: &HeaderMap) -> Option<&[u8]> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
     let value = value.as_bytes().trim_ascii();
-    let Some(space) = value.iter().position(|byte| *byte == b' ') else { return false };
-    let (scheme, offered) = value.split_at(space);
-    scheme.eq_ignore_ascii_case(b"Bearer") && token.matches(offered.trim_ascii())
+    let (scheme, offered) = value.split_at(value.iter().position(|byte| *byte == b' ')?);
+    let offered = offered.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer") && !offered.is_empty()).then_some(offered)
 }
 
 /// Whether `path` is served to anybody: a client that has no token yet must be able to find out where to get one.
@@ -59,9 +111,9 @@ pub(super) fn is_open(path: &str) -> bool {
     OPEN.contains(&path) || path.strip_prefix(resource::PATH).is_some_and(|rest| matches!(rest, "" | "/mcp"))
 }
 
-fn unauthorized(challenge: HeaderValue) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "unauthorized")
-        .with(header::WWW_AUTHENTICATE, challenge)
+/// Whether `path` takes deliveries, which are signed and have a budget of their own.
+pub(super) fn is_delivery(path: &str) -> bool {
+    is_open(path) && path.starts_with("/webhook/")
 }
 
 #[cfg(test)]
@@ -69,14 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_token_passes() {
-        let token = Secret::new("tök-123").unwrap();
+    fn only_a_bearer_token_is_one() {
         let check = |values: &[&[u8]], expected: bool| {
             let mut headers = HeaderMap::new();
             for value in values {
                 headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
             }
-            assert_eq!(carries(&headers, &token), expected, "{headers:?}");
+            let found = token(&headers) == Some("tök-123".as_bytes());
+            assert_eq!(found, expected, "{headers:?}");
         };
         check(&["Bearer tök-123".as_bytes()], true);
         check(&["bearer tök-123".as_bytes()], true);
@@ -92,5 +144,23 @@ mod tests {
         check(&[b"Bearer \xe4\xbd\xa0"], false);
         check(&[b"Bearer \xff\xfe"], false);
         check(&["Bearer tök-123".as_bytes(), b"Bearer other"], false);
+    }
+
+    #[test]
+    fn to_look_to_start_and_to_decide_are_three_things() {
+        #[track_caller]
+        fn check(method: &Method, path: &str, expected: Scope) {
+            assert_eq!(needed(method, path), expected, "{method} {path}");
+        }
+        check(&Method::GET, "/tasks", Scope::Read);
+        check(&Method::HEAD, "/tasks/x/approve", Scope::Read);
+        check(&Method::POST, "/run/employee/approve", Scope::Run);
+        check(&Method::POST, "/tasks/x/cancel", Scope::Run);
+        check(&Method::POST, "/tasks/x/approve", Scope::Admin);
+        check(&Method::DELETE, "/tasks/x", Scope::Admin);
+        check(&Method::POST, "/mcp", Scope::Read);
+        check(&Method::DELETE, "/mcp", Scope::Read);
+        check(&Method::POST, "/mcp/x", Scope::Run);
+        check(&Method::POST, "/api/tools/run_pipeline", Scope::Read);
     }
 }

@@ -1,7 +1,5 @@
 //! Bodies, bounded and read as JSON objects.
 
-use std::time::Duration;
-
 use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, StatusCode, header},
@@ -9,47 +7,23 @@ use axum::{
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
-use super::Problem;
+use super::{Problem, load::Broken};
 
-/// Most bytes of a body; one more is refused.
-pub(super) const LIMIT: usize = 1_048_576;
-/// Longest time a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The whole body, counted as it arrives: a declared length is believed only when it is too large.
+/// The whole body. The layers see to it that it ends.
 ///
 /// # Errors
-/// 413 beyond [`LIMIT`], 408 when it takes longer than 30 s, 400 when the connection breaks.
-pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > LIMIT as u64) {
-        return Err(too_large());
-    }
-    tokio::time::timeout(PATIENCE, collect(body)).await.unwrap_or_else(|_| {
-        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "request-timeout", "the body took too long to arrive"))
-    })
-}
-
-async fn collect(body: Body) -> Result<Bytes, Problem> {
+/// 413 when it is too large, 408 when it takes too long, 400 when the connection breaks.
+pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Problem::unreadable("the body broke off"))?;
-        if bytes.len() + chunk.len() > LIMIT {
-            return Err(too_large());
-        }
+        let chunk = chunk.map_err(|error| match error.into_inner().downcast::<Broken>() {
+            Ok(broken) => Problem::from(*broken),
+            Err(_) => Problem::unreadable("the body broke off"),
+        })?;
         bytes.extend_from_slice(&chunk);
     }
     Ok(bytes.into())
-}
-
-fn too_large() -> Problem {
-    Problem::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        "too-large",
-        format!("request too large: a body has at most {LIMIT} bytes"),
-    )
 }
 
 /// The body as a JSON object; an empty one is an empty object.
@@ -57,7 +31,14 @@ fn too_large() -> Problem {
 /// # Errors
 /// 415 for a declared type other than JSON or a compressed body, 400 for what is no JSON object.
 pub(super) async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, Problem> {
-    let bytes = read(headers, body).await?;
+    json(headers, &read(body).await?)
+}
+
+/// The same of a body that was read.
+///
+/// # Errors
+/// As [`object`].
+pub(super) fn json(headers: &HeaderMap, bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -69,7 +50,7 @@ pub(super) async fn object(headers: &HeaderMap, body: Body) -> Result<Map<String
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(unsupported("send the body without `content-encoding`"));
     }
-    parse(&bytes)
+    parse(bytes)
 }
 
 /// `bytes` as a JSON object.

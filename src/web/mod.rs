@@ -3,14 +3,25 @@
 //! A thin translator: it verifies, has the rest of the program plan the work, submits it as a task, and answers.
 //! [`router()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
 
+mod address;
 mod again;
 mod approve;
 mod auth;
 mod body;
+mod brake;
+mod cors;
+mod cost;
 mod delivery;
+mod events;
+mod ledger;
+mod limits;
+mod load;
+mod openapi;
 mod order;
 mod origin;
 mod problem;
+mod rate;
+mod ready;
 mod resource;
 mod router;
 mod run;
@@ -20,10 +31,17 @@ mod stream;
 mod task;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod tools;
 mod trace;
 pub mod webhook;
 
+pub use address::{NotARange, Peer, Proxies};
+pub use cors::check_origin;
+pub use limits::Limits;
 pub use problem::Problem;
+pub use ready::Readiness;
 pub use resource::Resource;
 pub use router::router;
 pub use state::{Runs, State};
+pub use tokens::{Access, Tokens};

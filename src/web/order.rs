@@ -4,9 +4,22 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{Problem, body::a_kind};
-use crate::base::text;
+use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 6] = ["args", "sync", "model", "stream", "agent_id", "deliver"];
+const KEYS: [&str; 10] = [
+    "args",
+    "sync",
+    "model",
+    "stream",
+    "timeout_seconds",
+    "deadline_seconds",
+    "agent_id",
+    "max_cost_usd",
+    "max_tokens",
+    "deliver",
+];
+/// The longest time a run may be given: a week.
+const LONGEST: u64 = 7 * 24 * 3600;
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -21,6 +34,10 @@ pub(super) struct RunRequest {
     pub(super) model: Option<String>,
     /// The destinations its result goes to, by their names.
     pub(super) deliver: Vec<String>,
+    /// How long it may take, waiting included.
+    pub(super) timeout_seconds: Option<u32>,
+    /// How much it may take.
+    pub(super) budget: Budget,
 }
 
 impl RunRequest {
@@ -42,6 +59,15 @@ impl RunRequest {
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
                 ("deliver", value) if names(&value).is_some() => {
                     request.deliver = names(&value).unwrap_or_default();
+                }
+                ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
+                    request.timeout_seconds = seconds(&value);
+                }
+                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
+                    request.budget.max_cost_usd = most.as_f64();
+                }
+                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
+                    request.budget.max_tokens = most.as_u64();
                 }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
@@ -65,6 +91,16 @@ fn names(value: &Value) -> Option<Vec<String>> {
     Some(names)
 }
 
+/// A time that a run may be given.
+fn seconds(value: &Value) -> Option<u32> {
+    value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds))?.try_into().ok()
+}
+
+/// Whether it is an amount that can be spent.
+pub(super) fn is_dollars(number: &serde_json::Number) -> bool {
+    number.as_f64().is_some_and(|dollars| dollars.is_finite() && dollars > 0.0)
+}
+
 /// Digits only: the id becomes part of an address elsewhere.
 fn is_agent_id(value: &Value) -> bool {
     match value {
@@ -81,8 +117,11 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "args" => "an object",
         "sync" | "stream" => "`true` or `false`",
         "model" => "a text that is not blank",
+        "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
         "deliver" => "a list of at most 20 names of destinations",
+        "max_cost_usd" => "a number of US dollars, more than 0",
+        "max_tokens" => "a whole number, more than 0",
         _ => {
             let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
             let key = text::truncate(key, 100);

@@ -9,7 +9,13 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{base::TraceId, tasks, tools};
+use crate::{
+    base::{TraceId, text},
+    tasks, tools,
+};
+
+/// Most characters of an error.
+const MOST_CHARS: usize = 2_000;
 
 /// When to come back, if nobody knows better.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -64,10 +70,14 @@ impl Problem {
 
     /// 503, with `Retry-After` in whole seconds.
     pub(super) fn unavailable(text: impl Into<String>, retry_after: Option<Duration>) -> Self {
-        let seconds = retry_after.unwrap_or(RETRY_AFTER).as_millis().div_ceil(1000).max(1);
-        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text)
-            .with(header::RETRY_AFTER, HeaderValue::from(seconds))
+        let seconds = Self::seconds(retry_after.unwrap_or(RETRY_AFTER));
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", text).with(header::RETRY_AFTER, seconds)
+    }
+
+    /// `wait` as `Retry-After` has it: whole seconds, at least one.
+    pub(super) fn seconds(wait: Duration) -> HeaderValue {
+        let seconds = wait.as_millis().div_ceil(1000).max(1);
+        HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX))
     }
 
     /// 500: `cause` is logged under the trace id; the caller gets the id alone.
@@ -92,7 +102,9 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let trace_id = TraceId::current().to_string();
-        let body = Form { error: &self.text, code: self.code, trace_id };
+        // A name that does not exist may be as long as a path.
+        let error = text::truncate(&self.text, MOST_CHARS);
+        let body = Form { error: &error, code: self.code, trace_id };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().extend(self.header);
         response

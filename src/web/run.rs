@@ -52,6 +52,17 @@ pub(super) async fn pipeline(
     start(&state, TargetKind::Pipeline, &caller, name, &headers, body).await
 }
 
+/// `POST /run/discussion/{name}`.
+pub(super) async fn discussion(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    name: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    start(&state, TargetKind::Discussion, &caller, name, &headers, body).await
+}
+
 /// Plans, submits, and answers at once or, with `sync`, at the end, or with `stream` all the while. A client that goes away while it waits does not
 /// cancel the work.
 async fn start(
@@ -63,9 +74,9 @@ async fn start(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
-    let key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
+    let key = idempotency_key(headers)?;
     let request = RunRequest::parse(body::object(headers, body).await?)?;
-    if request.stream && kind == TargetKind::Pipeline {
+    if request.stream && kind != TargetKind::Employee {
         return Err(Problem::unfit("only employees can be streamed; use `sync` or follow `/tasks/{id}`"));
     }
     let order = Order {
@@ -80,6 +91,8 @@ async fn start(
     let wishes = state.runs.wishes(&request.deliver)?;
     let mut new = state.runs.plan(order).await?;
     Wish::add(wishes, &mut new);
+    new.timeout_seconds = request.timeout_seconds;
+    request.budget.put(&mut new.options);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }
@@ -90,16 +103,28 @@ async fn start(
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
 
+/// The key under which a client has the same work done only once.
+///
+/// # Errors
+/// 400, see [`visible`].
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    Ok(visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}")))
+}
+
 /// Submits `new`. A key that was used for something else is refused, not answered with the other's result. Options
 /// are not compared: a plan may put the state of a definition there, which a repetition must not trip over.
-async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
+pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
     let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
     let submitted = state.tasks.submit(new).await?;
     if !submitted.fresh
         && let Some(task) = state.tasks.get(&submitted.id)
         && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
     {
-        return Err(Problem::conflict("this `Idempotency-Key` was used for a different request"));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency-key-reused",
+            "this `Idempotency-Key` was used for a different request",
+        ));
     }
     Ok(submitted)
 }
@@ -121,8 +146,11 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
 
 /// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled. One
 /// that waits for an approval is answered with 202: nobody is kept waiting for a person.
-async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
-    let task = state.tasks.settled(id).await.ok_or_else(|| Problem::not_found("task not found"))?;
+pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
+    let settled = tokio::time::timeout(state.limits.request_time, state.tasks.settled(id)).await;
+    // What takes longer than a request may goes on without its caller.
+    let task = settled.unwrap_or_else(|_| state.tasks.get(id));
+    let task = task.ok_or_else(|| Problem::not_found("task not found"))?;
     let status = match task.status {
         Status::Completed => StatusCode::OK,
         Status::Failed => StatusCode::BAD_GATEWAY,

@@ -4,10 +4,12 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::{Resource, webhook};
+use super::{Access, Limits, Readiness, Resource, webhook};
 use crate::{
-    base::{HostNames, Secret},
+    base::HostNames,
     engine::{
         Again, Anew, Changes, Live, Order,
         delivery::{Outbox, Wish},
@@ -45,8 +47,11 @@ pub trait Runs: Send + Sync {
         changes: Changes,
     ) -> BoxFuture<'r, Result<Anew, tools::Error>>;
 
-    /// What GitHub's deliveries start; `None` when nothing is configured.
+    /// What deliveries start; `None` when nothing is configured.
     fn webhook(&self) -> Option<Arc<webhook::Config>>;
+
+    /// Whether work can be accepted, and what is in its way.
+    fn readiness(&self) -> BoxFuture<'_, Readiness>;
 
     /// How the schedules stand, as `GET /cron/status` shows it.
     fn cron_status(&self) -> Value;
@@ -64,10 +69,20 @@ pub struct State {
     pub outbox: Option<Outbox>,
     /// What employees at work have said so far.
     pub live: Live,
+    /// Which deliveries have started something.
+    pub deliveries: Arc<webhook::Deliveries>,
     /// The accounts of model calls.
     pub meter: Arc<Meter>,
-    /// The bearer token; without one everybody may call.
-    pub token: Option<Secret>,
+    /// Who may call.
+    pub access: Access,
+    /// What can be called by name.
+    pub tools: Arc<tools::Registry>,
+    /// Places for streams of events.
+    pub streams: Arc<Semaphore>,
+    /// Fires when the program is to end.
+    pub stopping: CancellationToken,
+    /// How much is accepted.
+    pub limits: Arc<Limits>,
     /// Who issues tokens for this server, for clients to find out.
     pub resource: Option<Resource>,
     /// The names this server goes by; they are asked for when there is no token.
@@ -78,6 +93,6 @@ pub struct State {
 
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State").field("token", &self.token).finish_non_exhaustive()
+        f.debug_struct("State").field("access", &self.access).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! `GET /tasks` and `GET /tasks/{id}`: what became of work.
 
+use std::{fmt, sync::Arc};
+
 use axum::{
     Json,
     extract::{
@@ -7,6 +9,7 @@ use axum::{
         rejection::{PathRejection, QueryRejection},
     },
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -26,14 +29,65 @@ pub(super) struct Which {
     status: Option<Status>,
     /// Only those for this employee or pipeline.
     target: Option<String>,
+    /// Only those that work on this kind of thing, for instance `pipeline`.
+    #[serde(rename = "type")]
+    target_type: Option<String>,
+    /// Only those that this started, for instance `cron`.
+    trigger: Option<String>,
+    /// Only those of this caller.
+    caller: Option<String>,
     /// At most this many, 1 to 200.
     limit: Option<usize>,
+    /// Only those after this place in the list: the `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl Which {
+    fn fits(&self, task: &Task) -> bool {
+        let is = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted == has);
+        is(&self.target_type, &task.target_type)
+            && is(&self.trigger, task.trigger.as_str())
+            && is(&self.caller, task.caller.as_deref().unwrap_or_default())
+    }
+}
+
+/// A place in the list: the task that was last shown. It may be forgotten meanwhile; the place stays.
+#[derive(Debug, PartialEq, Eq)]
+struct Cursor {
+    at: Timestamp,
+    id: TaskId,
+}
+
+impl Cursor {
+    fn of(task: &Task) -> Self {
+        Self { at: task.created_at, id: task.task_id.clone() }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (at, id) = text.split_once(' ')?;
+        Some(Self { at: at.parse().ok()?, id: id.parse().ok()? })
+    }
+
+    /// Whether `task` comes after it in a list that begins with the newest.
+    fn is_before(&self, task: &Task) -> bool {
+        (task.created_at, &task.task_id) < (self.at, &self.id)
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode(format!("{} {}", self.at, self.id)))
+    }
 }
 
 /// Tasks in brief, the newest first.
 #[derive(Debug, Serialize)]
 pub(super) struct List {
     tasks: Vec<Row>,
+    /// Asks for the page after this one; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
 }
 
 /// A task in brief: neither arguments nor results, which may be long.
@@ -70,7 +124,7 @@ impl From<&Task> for Row {
     }
 }
 
-/// `GET /tasks?status=&target=&limit=`.
+/// `GET /tasks?status=&target=&type=&trigger=&caller=&limit=&cursor=`.
 pub(super) async fn list(
     Shared(state): Shared<State>,
     which: Result<Query<Which>, QueryRejection>,
@@ -80,10 +134,17 @@ pub(super) async fn list(
     if !(1..=LIMIT).contains(&limit) {
         return Err(Problem::unfit(format!("`limit` is 1 to {LIMIT}, not {limit}")));
     }
-    let filter =
-        Filter { status: which.status, target: which.target, limit: Some(limit), ..Filter::default() };
-    let tasks = state.tasks.list(&filter).iter().map(|task| Row::from(&**task)).collect();
-    Ok(Json(List { tasks }))
+    let unknown = || Problem::unfit("`cursor` is not the `next_cursor` of a page");
+    let cursor = which.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(unknown)).transpose()?;
+    let filter = Filter { status: which.status, target: which.target.clone(), ..Filter::default() };
+    let listed = state.tasks.list(&filter);
+    let after = |task: &Task| cursor.as_ref().is_none_or(|cursor| cursor.is_before(task));
+    let mut rest =
+        listed.iter().map(|task| &**task).filter(|task| after(task) && which.fits(task)).peekable();
+    let page: Vec<&Task> = rest.by_ref().take(limit).collect();
+    let next_cursor = rest.peek().and(page.last()).map(|task| Cursor::of(task).to_string());
+    let tasks = page.into_iter().map(Row::from).collect();
+    Ok(Json(List { tasks, next_cursor }))
 }
 
 /// `GET /tasks/{id}`: the full record.
@@ -91,9 +152,14 @@ pub(super) async fn get(
     Shared(state): Shared<State>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<WithDeliveries>, Problem> {
-    // What cannot be an id is not there either; which of the two it was helps nobody.
+    find(&state, id).map(|task| Json(WithDeliveries::of(&state, task)))
+}
+
+/// The task of this id.
+///
+/// # Errors
+/// 404. What cannot be an id is not there either; which of the two it was helps nobody.
+pub(super) fn find(state: &State, id: Result<Path<String>, PathRejection>) -> Result<Arc<Task>, Problem> {
     let id = id.ok().and_then(|Path(id)| id.parse::<TaskId>().ok());
-    let task = id.and_then(|id| state.tasks.get(&id));
-    let task = task.map(|task| Json(WithDeliveries::of(&state, task)));
-    task.ok_or_else(|| Problem::not_found("task not found"))
+    id.and_then(|id| state.tasks.get(&id)).ok_or_else(|| Problem::not_found("task not found"))
 }

@@ -130,7 +130,7 @@ async fn a_crash_between_the_end_of_a_task_and_its_delivery_loses_nothing() {
     assert_eq!(delivery(&server, &task, "sending").await["attempts"], 1);
     server.kill();
     // As if it had died before the delivery was recorded.
-    std::fs::remove_file(project.path().join(".crew/deliveries.jsonl")).unwrap();
+    std::fs::remove_file(project.path().join(".crew/outbox.jsonl")).unwrap();
     let server = Server::start(&project, &[], &ENV);
     receiver.arrival().await;
     server.kill();
@@ -146,7 +146,7 @@ async fn a_crash_between_the_end_of_a_task_and_its_delivery_loses_nothing() {
     assert_eq!((receiver.received().len(), ids.len()), (3, 1));
     // A torn line is no reason not to start.
     server.kill();
-    let path = project.path().join(".crew/deliveries.jsonl");
+    let path = project.path().join(".crew/outbox.jsonl");
     let mut log = std::fs::read(&path).unwrap();
     log.extend_from_slice(b"{\"event\":\"cre");
     std::fs::write(&path, log).unwrap();
@@ -262,5 +262,5 @@ async fn nothing_to_deliver_leaves_nothing() {
     let task = server.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
     assert_eq!(server.ended(&task).await.get("deliveries"), None);
     assert_eq!(server.get("/deliveries").await.status(200), json!({"deliveries": []}));
-    assert!(!project.path().join(".crew/deliveries.jsonl").try_exists().unwrap());
+    assert!(!project.path().join(".crew/outbox.jsonl").try_exists().unwrap());
 }

@@ -1,10 +1,11 @@
 //! What the predecessor got wrong in reading and rendering, one test each; the numbers are those of the list that was
-//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, C5: the command line).
+//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, B2: webhooks, B3: schedules, C5: the command line).
 
 mod discussions;
 mod employees;
 mod pipelines;
 mod prompts;
+mod triggers;
 
 use serde_json::Value;
 

@@ -15,8 +15,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
-pub(super) use self::{records::FOLDERS as RECORDS, shelves::Shelves};
 use self::{records::Records, segment::decoded};
+pub(super) use self::{
+    records::{FOLDERS as RECORDS, meeting},
+    shelves::Shelves,
+};
 use crate::{
     defs::Employee,
     engine::Given,

@@ -48,7 +48,7 @@ impl Sample {
         // The files are looked at when a test says so, and not else.
         let still = Tracker::new();
         still.stop();
-        let host = served::host(&office, &[], &still).unwrap();
+        let host = served::host(&office, &[], crate::mcp::Scopes::default(), &still).unwrap();
         Self { folder, office, host }
     }
 

@@ -1,13 +1,15 @@
 //! `knowlyr-crew discuss`.
 
+mod args;
+mod held;
 mod show;
-
-use std::sync::Arc;
 
 use serde_json::json;
 
+use self::args::{AdHocArgs, DiscussCommand, HowToDiscuss};
+pub(super) use self::{args::DiscussArgs, held::ended};
 use super::{
-    args::{AdHocArgs, DiscussArgs, DiscussCommand, Form, Global},
+    args::{Form, Global},
     exit::{Error, Outcome},
     render,
     run::crew,
@@ -24,17 +26,29 @@ pub(super) async fn discuss(
     args: &DiscussArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let office = crew(global, env);
     match &args.command {
-        DiscussCommand::List => list(global, &office).await,
-        DiscussCommand::Show { name } => show::show(global, &office, name).await,
+        DiscussCommand::Run(args) if args.how.execute => {
+            held::run(global, env, held::What::Named(&args.name), &args.named, &args.how).await
+        }
+        DiscussCommand::Adhoc(args) if args.how.execute => {
+            held::run(global, env, held::What::MadeUp(wanted(args)), &args.named, &args.how).await
+        }
+        DiscussCommand::List => list(global, &crew(global, env)).await,
+        DiscussCommand::Show { name } => show::show(global, &crew(global, env), name).await,
+        DiscussCommand::History { limit, keyword } => held::history(global, *limit, keyword.as_deref()),
+        DiscussCommand::PlanToPipeline { id, output } => {
+            held::plan(global, &crew(global, env), id, output.as_deref()).await
+        }
+        DiscussCommand::View { id } => held::view(global, id),
         DiscussCommand::Run(args) => {
+            let office = crew(global, env);
             let discussion = office.crew.discussion(&args.name).await?;
-            told(global, &office, &discussion, &args.named, args.orchestrated).await
+            told(global, &office, &discussion, &args.named, &args.how).await
         }
         DiscussCommand::Adhoc(args) => {
-            let discussion = Arc::new(made_up(args)?);
-            told(global, &office, &discussion, &args.named, args.orchestrated).await
+            let discussion = wanted(args).discussion();
+            let discussion = discussion.map_err(|message| Error::Tool(tools::Error::Arguments(message)))?;
+            told(global, &crew(global, env), &discussion, &args.named, &args.how).await
         }
     }
 }
@@ -82,16 +96,15 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-fn made_up(args: &AdHocArgs) -> Result<Discussion, Error> {
-    let wanted = AdHoc {
+fn wanted(args: &AdHocArgs) -> AdHoc {
+    AdHoc {
         employees: args.employees.clone(),
         topic: args.topic.clone(),
         goal: args.goal.clone().unwrap_or_default(),
         rounds: args.rounds,
         round_template: args.round_template.clone(),
         output_format: args.output_format.into(),
-    };
-    wanted.discussion().map_err(|message| Error::Tool(tools::Error::Arguments(message)))
+    }
 }
 
 async fn told(
@@ -99,10 +112,10 @@ async fn told(
     office: &Office,
     discussion: &Discussion,
     named: &[(String, String)],
-    orchestrated: bool,
+    how: &HowToDiscuss,
 ) -> Result<Outcome, Error> {
     let args: Args = named.iter().cloned().collect();
-    if orchestrated {
+    if how.orchestrated {
         // A plan is for a program, whichever form is asked for.
         render::json(&office.crew.plan_discussion(discussion, &args).await?)?;
         return Ok(Outcome::Done);

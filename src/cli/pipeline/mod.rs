@@ -6,18 +6,19 @@ use serde_json::json;
 
 use super::{
     args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
-    deliveries,
+    budget, deliveries,
     exit::{Error, Outcome},
     render,
     run::{crew, open},
     task,
+    test::record,
 };
 use crate::{
-    app::{Environment, Journal},
+    app::{Environment, Journal, Recorded},
     defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
     tasks::{self, Status, Task, Trigger},
-    tools::Office,
+    tools::{self, Office},
 };
 
 pub(super) async fn pipeline(
@@ -28,7 +29,15 @@ pub(super) async fn pipeline(
     if let PipelineCommand::Run(args) = &args.command
         && args.execute
     {
-        return run(global, &open(global, env, Journal::None)?, args, env).await;
+        let Some(folder) = &args.record else {
+            return run(global, &open(global, env, Journal::None)?, args, env).await;
+        };
+        let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
+        (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
+        let (office, recording) = record(global, env, folder, recorded)?;
+        let outcome = run(global, &office, args, env).await?;
+        recording.end()?;
+        return Ok(outcome);
     }
     let office = crew(global, env);
     match &args.command {
@@ -111,14 +120,22 @@ async fn run(
         caller: Some("cli".to_owned()),
         idempotency_key: None,
     };
-    let new = office.crew.plan(order).await?;
+    let mut new = office.crew.plan(order).await?;
+    let budget = args.limits.budget();
+    budget.put(&mut new.options);
     let pipeline = office.crew.pipeline(&args.name).await?;
     let asks = pipeline.steps().any(|step| step.approval.is_some());
+    if asks && args.record.is_some() {
+        let message = "a pipeline that asks for approvals cannot be recorded";
+        return Err(tools::Error::Arguments(message.to_owned()).into());
+    }
+    // What may have to wait for a person or for money must outlive this process, and so must what is to be sent; all else
+    // is over when it ends.
+    let waits = asks || budget.is_limited();
     let sends = !pipeline.deliver.is_empty();
-    // What may have to wait for a person must outlive this process; all else is over when it ends.
-    let mut keeping = (asks || sends).then(|| task::kept(global, env)).transpose()?;
+    let mut keeping = (waits || sends).then(|| task::kept(global, env)).transpose()?;
     // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
-    if let (Some(kept), false) = (&keeping, asks)
+    if let (Some(kept), false) = (&keeping, waits)
         && matches!(kept.tasks().await, Err(tasks::Error::Owned { .. }))
     {
         keeping = None;
@@ -139,6 +156,9 @@ pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
     }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
+    }
+    if budget::is_reached(task) {
+        return Ok(budget::told(task));
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

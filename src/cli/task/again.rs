@@ -5,6 +5,7 @@ use clap::Args;
 use super::{
     super::{
         args::{Form, Global, named_value},
+        budget::Limits,
         exit::{Error, Outcome},
         render,
     },
@@ -22,6 +23,8 @@ pub(in crate::cli) struct ResumeArgs {
     /// Model to go on with, in place of every other choice
     #[arg(long)]
     model: Option<String>,
+    #[command(flatten)]
+    limits: Limits,
     /// Go on even if the pipeline was changed since the task began
     #[arg(long)]
     force: bool,
@@ -66,7 +69,8 @@ pub(in crate::cli) async fn resume(
     args: &ResumeArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    let changes = Changes { model: args.model.clone(), force: args.force, ..Changes::default() };
+    let budget = args.limits.budget();
+    let changes = Changes { model: args.model.clone(), budget, force: args.force, ..Changes::default() };
     again(global, &args.id, ("resume", &Again::Resume), changes, env).await
 }
 

@@ -12,12 +12,13 @@ use serde_json::json;
 
 use super::{
     args::{Form, Global},
+    budget, discuss,
     exit::{Error, Outcome},
     pipeline, render, run,
 };
 use crate::{
     app::{Environment, Journal},
-    engine::PIPELINE_RUN,
+    engine::{DISCUSSION_RUN, PIPELINE_RUN},
     tasks::{self, Decision, Engine, Task, TaskId},
     tools::{self, Office},
 };
@@ -122,6 +123,7 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
         task = tasks.settled(id) => match task {
             Some(task) if !task.waiting.is_empty() => waits(global, &task),
             Some(task) if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
+            Some(task) if task.kind == DISCUSSION_RUN => discuss::ended(global, &task),
             Some(task) => other(global, &task),
             None => Ok(Outcome::Failed),
         },
@@ -137,7 +139,7 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
 }
 
 /// Cancels the task and says so: a server would else go on with it, unasked. A second interruption does not wait for that.
-async fn stop(tasks: &Engine, id: &TaskId) {
+pub(super) async fn stop(tasks: &Engine, id: &TaskId) {
     let stopped = tokio::select! {
         stopped = tasks.cancel(id) => stopped,
         _ = tokio::signal::ctrl_c() => {
@@ -174,10 +176,15 @@ fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
 }
 
 fn other(global: &Global, task: &Task) -> Result<Outcome, Error> {
+    let output = task.result.as_ref().and_then(|result| result.get("output")?.as_str());
     match (&task.error, global.form()) {
         (Some(error), _) => render::error(error, std::iter::empty()),
         (None, Form::Json) => render::json(&task.result)?,
+        (None, Form::Text) if output.is_some() => render::answer(output.unwrap_or_default())?,
         (None, Form::Text) => render::note(&format!("task {} is {}", task.task_id, task.status.as_str())),
+    }
+    if budget::is_reached(task) {
+        return Ok(budget::told(task));
     }
     Ok(if task.status == tasks::Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

@@ -1,5 +1,7 @@
 //! Discussions that are made up on the spot.
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Background, Discussion, ExecutionRole, Mode, OutputFormat, Participant, ROUND_TEMPLATES, Role, Rounds,
     parse::MOST_ROUNDS, rounds,
@@ -7,7 +9,7 @@ use super::{
 use crate::base::text::{closest, is_chinese, truncate};
 
 /// What somebody wants to have discussed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AdHoc {
     /// Names or triggers; the first leads when there is more than one.
     pub employees: Vec<String>,

@@ -90,6 +90,8 @@ pub struct Employee {
     pub temperature: Option<f32>,
     /// Most tokens of an answer.
     pub max_tokens: Option<u32>,
+    /// Whether its model is to think before it answers, where that can be chosen.
+    pub thinking: Option<bool>,
     /// Its id at the identity service: a number, or something like `AI3050`.
     pub agent_id: Option<String>,
     /// Whether it is at work.
@@ -142,6 +144,7 @@ impl Default for Employee {
             fallback_api_key: None,
             temperature: None,
             max_tokens: None,
+            thinking: None,
             agent_id: None,
             agent_status: AgentStatus::Active,
             auto_memory: false,

@@ -130,6 +130,7 @@ fn employee() -> impl Strategy<Value = Employee> {
         fallback_model: how.0,
         temperature: how.1,
         max_tokens: how.2,
+        thinking: how.4.then_some(rest.4),
         agent_id: how.3,
         auto_memory: how.4,
         extra: how.5,

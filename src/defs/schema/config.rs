@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Destination,
-    piece::{FullText, Text, Texts, Variable},
+    piece::{FullText, Text, Texts, Variable, Whole},
 };
 use crate::defs::Dialect;
 
@@ -19,14 +19,37 @@ pub(super) struct Config {
     default_model: Option<Text>,
     /// The model to ask when another does not answer and has no stand-in of its own.
     fallback_model: Option<Text>,
-    /// Where models are served, by the name of the provider. One with the name of a known provider replaces it.
-    providers: Option<IndexMap<String, Provider>>,
+    /// Calls at a time to each provider that settles nothing else; 256, unless given.
+    max_concurrent: Option<Whole<1, 10_000>>,
+    /// Where models are served, by the name of the provider. One with the name of a known provider replaces it, unless it
+    /// says `max_concurrent` alone.
+    providers: Option<IndexMap<String, OneProvider>>,
     /// What models cost, by name, in US dollars per million tokens.
     prices: Option<IndexMap<String, Price>>,
     /// Where results may go, by the name that schedules, routes, pipelines and callers use.
     destinations: Option<IndexMap<String, Destination>>,
     /// Where requests may go that a model or a definition asks for.
     outbound: Option<Outbound>,
+    /// How work is queued and remembered.
+    tasks: Option<Tasks>,
+}
+
+/// How work is queued and remembered.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Tasks {
+    /// How many tasks are worked on at the same time; 128, unless given.
+    #[schemars(range(min = 1, max = 1024))]
+    workers: Option<u32>,
+    /// How many tasks may wait; 1000, unless given.
+    #[schemars(range(min = 1, max = 100_000))]
+    queue: Option<u32>,
+    /// How many finished tasks are remembered; 5000, unless given.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    retain_count: Option<u32>,
+    /// For how many days finished tasks are remembered; for ever, unless given.
+    #[schemars(range(min = 1, max = 3650))]
+    retain_days: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.
@@ -35,6 +58,22 @@ pub(super) struct Config {
 struct Outbound {
     /// Hosts (`wiki.example.com`, `*.example.com`) and ranges of addresses (`10.1.0.0/16`) that not everyone can reach.
     allow: Option<Texts>,
+}
+
+/// A provider: one that the project adds, or how many calls at a time a known one is sent.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum OneProvider {
+    Own(Provider),
+    Known(Limit),
+}
+
+/// How many calls at a time a known provider is sent.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Limit {
+    /// Calls at a time.
+    max_concurrent: Whole<1, 10_000>,
 }
 
 /// A provider that the project adds.
@@ -51,6 +90,8 @@ struct Provider {
     /// What the names of its models begin with.
     #[schemars(length(min = 1))]
     models: Vec<FullText>,
+    /// Calls at a time; those of the project, unless given.
+    max_concurrent: Option<Whole<1, 10_000>>,
 }
 
 /// US dollars per million tokens.

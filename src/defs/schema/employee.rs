@@ -65,6 +65,8 @@ pub(super) struct Employee {
     temperature: Option<Temperature>,
     /// Most tokens of an answer.
     max_tokens: Option<Whole<1, { u32::MAX }>>,
+    /// Whether its model is to think before it answers, where that can be chosen.
+    thinking: Option<Flag>,
     /// Its id at the identity service: a number, or something like `AI3050`.
     agent_id: Option<Text>,
     /// Whether it is at work.

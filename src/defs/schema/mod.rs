@@ -7,12 +7,14 @@ mod config;
 mod delivery;
 mod discussion;
 mod employee;
+mod mcp_servers;
 mod organization;
 mod piece;
 mod pipeline;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value};
@@ -34,11 +36,15 @@ pub enum SchemaKind {
     Organization,
     /// `.crew/config.yaml`.
     Config,
+    /// A file of tokens.
+    Tokens,
+    /// `.crew/mcp_servers.yaml`.
+    McpServers,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Employee,
         Self::Pipeline,
         Self::Discussion,
@@ -46,6 +52,8 @@ impl SchemaKind {
         Self::Cron,
         Self::Organization,
         Self::Config,
+        Self::Tokens,
+        Self::McpServers,
     ];
 
     /// The word it is asked for by.
@@ -58,6 +66,8 @@ impl SchemaKind {
             Self::Cron => "cron",
             Self::Organization => "organization",
             Self::Config => "config",
+            Self::Tokens => "tokens",
+            Self::McpServers => "mcp-servers",
         }
     }
 
@@ -81,6 +91,8 @@ impl SchemaKind {
             Self::Cron => of::<settings::Cron>("Schedules"),
             Self::Organization => of::<organization::Organization>("Organization"),
             Self::Config => of::<config::Config>("Configuration"),
+            Self::Tokens => of::<tokens::Tokens>("Tokens"),
+            Self::McpServers => of::<mcp_servers::McpServers>("MCP servers"),
         }
     }
 }

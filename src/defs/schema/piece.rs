@@ -39,6 +39,8 @@ pieces! {
     Description = {"type": ["string", "number", "boolean"], "minLength": 1, "pattern": "\\S"};
     /// A yes-or-no value.
     Flag = {"anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "yes", "no", "on", "off"]}]};
+    /// The name of an event of GitHub, or a pattern of them.
+    Event = {"type": "string", "pattern": "^\\s*!?[a-z_*?]+\\s*$"};
     /// The variable of the environment that holds a key.
     Variable = {"type": "string", "pattern": "^\\s*(\\$\\{[A-Za-z0-9_]+\\})?\\s*$"};
     /// A secret, better the variable that holds it.

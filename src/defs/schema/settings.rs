@@ -7,16 +7,18 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Delivery,
-    piece::{Flag, FullText, Secret, Text, Texts},
+    piece::{Event, Flag, FullText, Secret, Text, Texts, Whole},
 };
-use crate::defs::TargetKind;
+use crate::defs::{Misfire, OnMissing, Overlap, TargetKind};
 
-/// What deliveries from GitHub start: `.crew/webhook.yaml`.
+/// What deliveries start: `.crew/webhook.yaml`.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct Webhook {
-    /// What deliveries are signed with; better `${NAME}`, the variable that holds it.
+    /// What deliveries of GitHub are signed with; better `${NAME}`, the variable that holds it.
     github_secret: Option<Secret>,
+    /// What calls of `/webhook` may be signed with in place of a token (Standard Webhooks, `whsec_…`); better `${NAME}`.
+    webhook_secret: Option<Secret>,
     /// The first that fits a delivery is taken.
     routes: Option<Vec<Route>>,
 }
@@ -25,27 +27,39 @@ pub(super) struct Webhook {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Route {
-    /// Name of the event, for instance `pull_request`; `*` for all.
-    #[schemars(regex(pattern = r"^\s*(\*|[a-z_]+)\s*$"))]
-    event: String,
+    /// Name of the event, for instance `pull_request`; `*` for all but `ping`.
+    event: Events,
     /// Values of the delivery's `action` it is for; all, unless given.
-    action: Option<Actions>,
-    /// `owner/name` of the only repository it is for.
-    #[schemars(regex(pattern = r"^\s*[^\s/]+/[^\s/]+\s*$"))]
-    repository: Option<String>,
-    /// The only branch it is for.
-    branch: Option<Text>,
+    action: Option<OneOrMore>,
+    /// The repositories it is for, `owner/name` or `owner/*`.
+    repository: Option<OneOrMore>,
+    /// The branches it is for, `main` or `release/**`.
+    branch: Option<OneOrMore>,
+    /// The logins whose doings it is for; `!*[bot]` keeps robots out.
+    sender: Option<OneOrMore>,
+    /// A newer delivery about the same pull request, issue or branch takes the place of older ones that are not done.
+    supersede: Option<Flag>,
+    /// What becomes of a delivery that lacks a value; `error`, unless given.
+    on_missing: Option<OnMissing>,
     /// What is started.
     target: Target,
     /// Where the result goes.
     deliver: Option<Vec<Delivery>>,
 }
 
-/// One action or several.
+/// One event or several.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
-enum Actions {
-    One(String),
+enum Events {
+    One(Event),
+    Several(Vec<Event>),
+}
+
+/// One pattern or several: `*` stands for anything but `/`, `**` for anything, and `!` keeps out.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum OneOrMore {
+    One(Text),
     Several(Texts),
 }
 
@@ -53,12 +67,12 @@ enum Actions {
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Target {
-    /// Which of the two.
+    /// What kind of thing it is.
     #[schemars(rename = "type")]
     kind: TargetKind,
     /// Its name.
     name: FullText,
-    /// Values for it, with `{{path.in.the.delivery}}` filled in.
+    /// Values for it, with `{{path.in.the.delivery}}` and `{{path | default("…")}}` filled in.
     args: Option<IndexMap<String, Option<Text>>>,
 }
 
@@ -78,18 +92,29 @@ pub(super) struct Cron {
 struct Schedule {
     /// Unique in the file.
     name: FullText,
-    /// Minute, hour, day of month, month, day of week, as in `0 9 * * MON-FRI`; or a word such as `@daily`.
+    /// Minute, hour, day of month, month, day of week, as in `0 9 * * MON-FRI`; or a word such as `@daily`. A sixth field
+    /// is seconds, a seventh the year.
     cron: FullText,
     /// The time zone its fields are meant in.
     timezone: Option<Text>,
     /// Whether it runs at all; it does, unless this says no.
     enabled: Option<Flag>,
-    /// Which of the two is started.
+    /// What kind of thing is started.
     target_type: TargetKind,
     /// Its name.
     target_name: FullText,
     /// Values for it.
     args: Option<IndexMap<String, Option<Text>>>,
+    /// Model to use in place of every other choice.
+    model: Option<Text>,
+    /// What becomes of moments that went by while no server ran; `skip`, unless given.
+    misfire: Option<Misfire>,
+    /// What becomes of a moment that comes while the run before goes on; `skip`, unless given.
+    overlap: Option<Overlap>,
+    /// Each run begins up to this many seconds later, by chance.
+    jitter_seconds: Option<Whole<0, 3600>>,
+    /// How long a run may take; it fails then.
+    timeout_seconds: Option<Whole<1, 86_400>>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
 }

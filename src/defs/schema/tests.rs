@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::SchemaKind;
 use crate::defs::{
-    Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_organization, parse_pipeline,
-    parse_webhook,
+    Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_mcp_servers,
+    parse_organization, parse_pipeline, parse_tokens, parse_webhook,
     reader::asked::{self, Asked},
 };
 
@@ -32,7 +32,10 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}, outbound: {}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}, outbound: {}}";
+const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
+
+const MCP_SERVERS: &str = "servers: {a: {command: x}}";
 
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
@@ -45,6 +48,8 @@ fn asked(kind: SchemaKind) -> Asked {
         SchemaKind::Cron => parse_cron(&Source::new("x", CRON)).1,
         SchemaKind::Organization => parse_organization(&Source::new("x", ORGANIZATION)).1,
         SchemaKind::Config => parse_config(&Source::new("x", CONFIG)).1,
+        SchemaKind::Tokens => parse_tokens(&Source::new("x", TOKENS)).1,
+        SchemaKind::McpServers => parse_mcp_servers(&Source::new("x", MCP_SERVERS)).1,
     };
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     asked::take()
@@ -56,7 +61,7 @@ type Named = (&'static str, &'static [&'static str]);
 const DELIVERY: Named = ("a delivery", &["Webhook", "Email", "Feishu", "Slack", "GithubComment"]);
 
 /// Where in a schema stands what a parser calls so.
-const PLACES: [(SchemaKind, &[Named]); 7] = [
+const PLACES: [(SchemaKind, &[Named]); 9] = [
     (
         SchemaKind::Employee,
         &[
@@ -114,8 +119,11 @@ const PLACES: [(SchemaKind, &[Named]); 7] = [
             ("a price", &["Price"]),
             ("`outbound`", &["Outbound"]),
             DELIVERY,
+            ("`tasks`", &["Tasks"]),
         ],
     ),
+    (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),
+    (SchemaKind::McpServers, &[("`mcp_servers.yaml`", &[""]), ("a server", &["McpServer"])]),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {

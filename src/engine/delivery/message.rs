@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::wish::{From, Wish};
 use crate::{
     base::text::{is_chinese, truncate},
-    engine::{Answer, ItemRun, PIPELINE_RUN, PipelineRun, StepRun},
+    engine::{Answer, DISCUSSION_RUN, ItemRun, Meeting, PIPELINE_RUN, PipelineRun, StepRun},
     tasks::{Status, Task},
 };
 
@@ -76,6 +76,13 @@ pub(super) struct Words {
     pub(super) error: &'static str,
     pub(super) task: &'static str,
     pub(super) nothing: &'static str,
+    round: &'static str,
+    agreements: &'static str,
+    objections: &'static str,
+    leading: &'static str,
+    dissent: &'static str,
+    comma: &'static str,
+    colon: &'static str,
     pub(super) open: &'static str,
     pub(super) close: &'static str,
     cut: &'static str,
@@ -90,6 +97,13 @@ const ENGLISH: Words = Words {
     error: "Error",
     task: "Task",
     nothing: "It gave no text.",
+    round: "Round",
+    agreements: "agreements",
+    objections: "objections",
+    leading: "leading",
+    dissent: "Dissent",
+    comma: ", ",
+    colon: ": ",
     open: " (",
     close: ")",
     cut: "cut here; the whole is in the task",
@@ -104,6 +118,13 @@ const CHINESE: Words = Words {
     error: "错误",
     task: "任务",
     nothing: "没有文字输出。",
+    round: "轮次",
+    agreements: "赞同",
+    objections: "反对",
+    leading: "领先方案",
+    dissent: "少数意见",
+    comma: "，",
+    colon: "：",
     open: "（",
     close: "）",
     cut: "以下从略，全文见任务",
@@ -118,7 +139,9 @@ impl Message {
         };
         let run = task.result.as_ref().filter(|_| task.kind == PIPELINE_RUN);
         let run: Option<PipelineRun> = run.and_then(|result| serde_json::from_value(result.clone()).ok());
-        let answer = task.result.as_ref().filter(|_| run.is_none());
+        let meeting = task.result.as_ref().filter(|_| task.kind == DISCUSSION_RUN);
+        let meeting: Option<Meeting> = meeting.and_then(|result| serde_json::from_value(result.clone()).ok());
+        let answer = task.result.as_ref().filter(|_| run.is_none() && meeting.is_none());
         let answer: Option<Answer> = answer.and_then(|result| serde_json::from_value(result.clone()).ok());
         let runs = || run.iter().flat_map(PipelineRun::step_runs);
         // A pipeline that goes on after failed steps is done even if nothing of it was.
@@ -129,17 +152,19 @@ impl Message {
             let first = runs().find(|step| step.error).filter(|_| !done)?;
             Some(first.error_message.clone())
         });
-        let output = match (&run, &answer) {
-            (Some(run), _) => last_output(run),
-            (None, Some(answer)) => answer.output.clone(),
-            (None, None) => task.result.as_ref().map(plain).unwrap_or_default(),
+        let output = match (&run, &meeting, &answer) {
+            (Some(run), ..) => last_output(run),
+            (_, Some(meeting), _) => told_meeting(meeting),
+            (.., Some(answer)) => answer.output.clone(),
+            _ => task.result.as_ref().map(plain).unwrap_or_default(),
         };
-        let account = match (&run, &answer) {
-            (Some(run), _) => format!("{} · {}", task.target_name, seconds(run.total_duration_ms)),
-            (None, Some(answer)) => {
+        let account = match (&run, &meeting, &answer) {
+            (Some(run), ..) => format!("{} · {}", task.target_name, seconds(run.total_duration_ms)),
+            (_, Some(meeting), _) => format!("{} · {}", task.target_name, seconds(meeting.cost.duration_ms)),
+            (.., Some(answer)) => {
                 format!("{} · {} · {}", answer.employee, answer.model, seconds(answer.duration_ms))
             }
-            (None, None) => task.target_name.clone(),
+            _ => task.target_name.clone(),
         };
         let chinese = is_chinese(&name) || is_chinese(&output) || error.as_deref().is_some_and(is_chinese);
         let at = task.completed_at.unwrap_or(task.created_at).to_zoned(jiff::tz::TimeZone::system());
@@ -283,6 +308,29 @@ fn last_output(run: &PipelineRun) -> String {
         }
     }
     String::new()
+}
+
+/// What a discussion came to, and below it what was counted: each round, what leads in each vote, who kept dissenting.
+fn told_meeting(meeting: &Meeting) -> String {
+    let words = if is_chinese(&meeting.synthesis) { &CHINESE } else { &ENGLISH };
+    let (comma, colon) = (words.comma, words.colon);
+    let mut text = format!("{}\n", meeting.synthesis.trim());
+    for round in &meeting.measures.rounds {
+        let _ = write!(
+            text,
+            "\n- {} {}{colon}{} {}{comma}{} {}",
+            words.round, round.round, words.agreements, round.agreements, words.objections, round.objections
+        );
+        let votes = meeting.measures.votes.iter().filter(|vote| vote.round == round.round);
+        for vote in votes.filter(|vote| !vote.leading.is_empty()) {
+            let _ = write!(text, "{comma}{} {}", words.leading, vote.leading.join(comma));
+        }
+    }
+    for dissent in &meeting.measures.minority {
+        let why = truncate(dissent.why.trim(), EXCERPT);
+        let _ = write!(text, "\n- {}{colon}{}{colon}{why}", words.dissent, dissent.employee);
+    }
+    text
 }
 
 fn plain(result: &Value) -> String {

@@ -19,7 +19,7 @@ mod wish;
 pub use courier::{Courier, Github, Outcome};
 pub use log::history;
 pub use mail::{Fault as MailFault, Mail, Parts as MailParts};
-pub use outbox::{Options, Outbox, Refused, Which, newest};
+pub use outbox::{Options, Outbox, Refused, Standing, Which, newest};
 pub use patience::Patience;
 pub use record::{DeliveryId, DeliveryStatus, NotADeliveryId, Sending};
 pub use wish::{DELIVER, From, UnknownDestination, Wish};

@@ -25,7 +25,7 @@ use super::{
     wish::Wish,
 };
 use crate::{
-    base::{Tracker, clock, text::truncate},
+    base::{Tracker, clock, metric, text::truncate},
     defs::Destination,
     engine::Crew,
     store,
@@ -41,7 +41,7 @@ const DETAIL_CHARS: usize = 500;
 /// How an outbox is set up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Options {
-    /// The file that remembers deliveries, usually `.crew/deliveries.jsonl`; `None` keeps them in memory alone.
+    /// The file that remembers deliveries, usually `.crew/outbox.jsonl`; `None` keeps them in memory alone.
     pub log: Option<PathBuf>,
     /// Whether what an earlier process left is sent now; else it waits for one that does.
     pub resume: bool,
@@ -60,6 +60,21 @@ pub struct Which {
     pub kind: Option<String>,
     /// At most this many, the newest.
     pub limit: Option<usize>,
+}
+
+/// How many deliveries there are, by status, and how long the oldest has waited that is not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Those that wait for an attempt.
+    pub pending: usize,
+    /// Those on their way.
+    pub sending: usize,
+    /// Those that were taken.
+    pub delivered: usize,
+    /// Those that were given up.
+    pub dead: usize,
+    /// Since when the oldest waits of those that are not over.
+    pub age: Duration,
 }
 
 /// Why a delivery is not made again.
@@ -153,6 +168,28 @@ impl Outbox {
     pub fn list(&self, which: &Which) -> Vec<Sending> {
         let table = self.shared.table.lock();
         newest(table.deliveries.values().cloned(), which)
+    }
+
+    /// How many there are and how long they have waited.
+    pub fn standing(&self) -> Standing {
+        let table = self.shared.table.lock();
+        let mut standing = Standing::default();
+        let mut oldest = None;
+        for delivery in table.deliveries.values() {
+            let count = match delivery.status {
+                DeliveryStatus::Pending => &mut standing.pending,
+                DeliveryStatus::Sending => &mut standing.sending,
+                DeliveryStatus::Delivered => &mut standing.delivered,
+                DeliveryStatus::Dead => &mut standing.dead,
+            };
+            *count += 1;
+            if !delivery.is_over() {
+                oldest = Some(oldest.map_or(delivery.since, |oldest: Timestamp| oldest.min(delivery.since)));
+            }
+        }
+        let age = oldest.and_then(|oldest| Duration::try_from(clock::now().duration_since(oldest)).ok());
+        standing.age = age.unwrap_or_default();
+        standing
     }
 
     /// A delivery as it stands.
@@ -317,6 +354,7 @@ impl Shared {
         let at = clock::now();
         let event = match outcome {
             Outcome::Delivered(detail) => {
+                count(&before.kind, "sent");
                 tracing::info!(delivery = %id, kind = before.kind, target = before.target, attempt, "delivered");
                 Event::Delivered { id: id.clone(), detail: truncate(&detail, DETAIL_CHARS), at }
             }
@@ -325,6 +363,7 @@ impl Shared {
                 let age = Duration::try_from(at.duration_since(before.since)).unwrap_or_default();
                 match self.patience.pause(attempt - before.spent, age, after, chance()) {
                     Some(pause) => {
+                        count(&before.kind, "retry");
                         let seconds = pause.as_secs();
                         tracing::warn!(delivery = %id, kind = before.kind, target = before.target, attempt, detail, "not delivered; tried again in {seconds} s");
                         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
@@ -339,6 +378,7 @@ impl Shared {
     }
 
     fn dead(id: &DeliveryId, before: &Sending, detail: &str) -> Event {
+        count(&before.kind, "dead");
         tracing::error!(delivery = %id, kind = before.kind, target = before.target, detail, "a delivery was given up");
         Event::Dead { id: id.clone(), detail: truncate(detail, DETAIL_CHARS), at: clock::now() }
     }
@@ -445,6 +485,11 @@ fn lane(delivery: &Sending) -> String {
         "email" | "github-comment" => delivery.kind.clone(),
         kind => format!("{kind} {}", delivery.target),
     }
+}
+
+/// Counts an attempt. A name that leads nowhere any more is the type `named`; all types are known beforehand.
+fn count(kind: &str, outcome: &'static str) {
+    metrics::counter!(metric::DELIVERIES, "type" => kind.to_owned(), "outcome" => outcome).increment(1);
 }
 
 /// A number from 0 to 1 by chance; 0.5 where the machine has none to give.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::{
     catalog::Snapshot,
-    defs::{ExecutionRole, Participant, Role},
+    defs::{Employee, ExecutionRole, Participant, Role},
     engine::{Args, Crew, Error, crew::find_employee, surroundings::Language},
 };
 
@@ -113,6 +113,11 @@ impl Member {
             self.tags.join(", ")
         )
     }
+}
+
+/// Whether such an employee can find something out before the discussion begins.
+pub(super) fn can_research(employee: &Employee) -> bool {
+    !employee.tools.is_empty() || !employee.research_instructions.is_empty()
 }
 
 /// A share below the whole, in per cent.

@@ -8,10 +8,7 @@ use crate::{defs::OutputFormat, engine::surroundings::Language};
 /// The section that says what the result looks like, what goes with it and where it is kept.
 pub(super) fn result(stage: &Stage) -> String {
     let language = stage.language;
-    let mut text = format!("## {}\n\n{}", language.pick("Result", "输出格式"), form(stage));
-    if stage.discussion.action_output {
-        let _ = write!(text, "\n\n{}", action_plan(stage));
-    }
+    let mut text = held(stage);
     if let Some(file) = &stage.file {
         let _ = write!(
             text,
@@ -21,6 +18,15 @@ pub(super) fn result(stage: &Stage) -> String {
                 .pick("When the discussion is over, write the whole result to", "讨论结束后，将完整结果写入"),
             language.pick(".", "。")
         );
+    }
+    text
+}
+
+/// The same without the file: whoever puts together what was held has none.
+pub(super) fn held(stage: &Stage) -> String {
+    let mut text = format!("## {}\n\n{}", stage.language.pick("Result", "输出格式"), form(stage));
+    if stage.discussion.action_output {
+        let _ = write!(text, "\n\n{}", action_plan(stage));
     }
     text
 }

@@ -1,7 +1,7 @@
-//! Discussions: one prompt for a single reader, or a plan whose prompts somebody runs in turn.
+//! Discussions: one prompt for a single reader, a plan whose prompts somebody runs in turn, or held here, see [`hold`].
 //!
-//! Nothing is recorded and no model is called: what is rendered is a preview until somebody acts on it. The prompts of
-//! a plan hold places that whoever runs it fills as it goes, and nobody else does:
+//! What is rendered is a preview: no model is called and nothing is recorded until one is held. The prompts of a plan
+//! hold places that whoever runs it fills as it goes, and nobody else does:
 //!
 //! | place | in | stands for |
 //! |---|---|---|
@@ -13,12 +13,20 @@ mod cast;
 mod files;
 mod filled;
 mod formats;
+mod hold;
 mod plan;
 mod prompt;
 mod words;
 
 use std::{fmt::Write as _, sync::Arc};
 
+pub(crate) use hold::run;
+pub use hold::{
+    Action, ActionPlan, Attendee, Ballot, Choice, Cost as TurnCost, Dissent, Earlier, HeldRound, Holding,
+    InRound, Measures, Meeting, OfMember, OfOption, OfRound, Outcome as VoteOutcome, Phase, Priority,
+    Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
+    pipeline_of,
+};
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
 use super::{Args, Crew, Error, surroundings::Language};

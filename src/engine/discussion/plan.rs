@@ -102,8 +102,7 @@ fn research(stage: &Stage) -> Option<PlannedRound> {
     if members.is_empty() {
         return None;
     }
-    let instruction = language
-        .pick("Collect real data before the discussion begins.", "在讨论开始前收集真实数据，不得编造。");
+    let instruction = instruction(language);
     Some(PlannedRound {
         round_number: 0,
         name: language.pick("Research", "调研").to_owned(),
@@ -114,6 +113,15 @@ fn research(stage: &Stage) -> Option<PlannedRound> {
             .map(|member| told(member, research_prompt(stage, member, instruction)))
             .collect(),
     })
+}
+
+fn instruction(language: Language) -> &'static str {
+    language.pick("Collect real data before the discussion begins.", "在讨论开始前收集真实数据，不得编造。")
+}
+
+/// What is asked of `member` before the discussion begins.
+pub(super) fn research_message(stage: &Stage, member: &Member) -> String {
+    research_prompt(stage, member, instruction(stage.language))
 }
 
 fn research_prompt(stage: &Stage, member: &Member, instruction: &str) -> String {
@@ -147,7 +155,7 @@ fn research_prompt(stage: &Stage, member: &Member, instruction: &str) -> String 
 }
 
 /// Who is asked.
-fn identity(stage: &Stage, member: &Member) -> String {
+pub(super) fn identity(stage: &Stage, member: &Member) -> String {
     let language = stage.language;
     let mut text = format!("## {}\n\n", language.pick("You", "你的身份"));
     let _ = match language {
@@ -194,7 +202,7 @@ fn turn(stage: &Stage, member: &Member, round: &Round, place: usize, count: usiz
     text
 }
 
-fn this_round(stage: &Stage, round: &Round, place: usize) -> String {
+pub(super) fn this_round(stage: &Stage, round: &Round, place: usize) -> String {
     let language = stage.language;
     let mut text = format!(
         "\n## {}{}{}\n\n",
@@ -235,7 +243,7 @@ fn said_before(member: &Member, place: usize, language: Language) -> String {
     text
 }
 
-fn asked_for(round: &Round, place: usize, language: Language) -> String {
+pub(super) fn asked_for(round: &Round, place: usize, language: Language) -> String {
     let pick = |english, chinese| language.pick(english, chinese);
     let mut lines =
         vec![pick("Speak as yourself, not for others.", "只以自己的身份发言，不要代替他人。").to_owned()];

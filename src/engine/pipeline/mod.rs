@@ -17,6 +17,7 @@ use super::{
     Args, Crew, Error, Missing, Order,
     crew::find_employee,
     prompt::{self, Given},
+    run::is_none_read,
     wiring,
 };
 use crate::{
@@ -54,8 +55,14 @@ pub struct StepRun {
     pub model: String,
     /// Tokens read.
     pub input_tokens: u64,
+    /// Those among them that the provider had in its cache.
+    #[serde(default, skip_serializing_if = "is_none_read")]
+    pub cached_input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
+    /// What it cost in US dollars; absent when the price of a model is not known, or nothing was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
     /// How long it took.
     pub duration_ms: u64,
 }
@@ -95,6 +102,12 @@ pub struct PipelineRun {
     pub total_input_tokens: u64,
     /// Tokens written in all.
     pub total_output_tokens: u64,
+    /// What the steps cost in US dollars, as far as prices are known.
+    #[serde(default)]
+    pub total_cost_usd: f64,
+    /// The models whose prices are not known: what they took comes on top.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpriced_models: Vec<String>,
 }
 
 impl PipelineRun {
@@ -106,6 +119,8 @@ impl PipelineRun {
             total_duration_ms: 0,
             total_input_tokens: 0,
             total_output_tokens: 0,
+            total_cost_usd: 0.0,
+            unpriced_models: Vec::new(),
         }
     }
 
@@ -115,6 +130,15 @@ impl PipelineRun {
         self.total_duration_ms += runs.iter().map(|run| run.duration_ms).max().unwrap_or(0);
         self.total_input_tokens += runs.iter().map(|run| run.input_tokens).sum::<u64>();
         self.total_output_tokens += runs.iter().map(|run| run.output_tokens).sum::<u64>();
+        for run in runs.iter().filter(|run| !run.model.is_empty()) {
+            match run.cost_usd {
+                Some(cost) => self.total_cost_usd += cost,
+                None if self.unpriced_models.contains(&run.model) => {}
+                None => self.unpriced_models.push(run.model.clone()),
+            }
+        }
+        // Sums of dollars go wrong far behind the point, where nothing costs anything.
+        self.total_cost_usd = (self.total_cost_usd * 1e9).round() / 1e9;
     }
 
     /// Adds what an item ran. A group stays a list of one; what a condition or a loop ran only once does not.
@@ -203,7 +227,9 @@ fn blank(step: &Step, index: usize) -> StepRun {
         error_message: String::new(),
         model: String::new(),
         input_tokens: 0,
+        cached_input_tokens: 0,
         output_tokens: 0,
+        cost_usd: None,
         duration_ms: 0,
     }
 }

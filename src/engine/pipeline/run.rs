@@ -19,7 +19,7 @@ use super::{
 use crate::{
     defs::{Condition, Item, Loop, Pipeline, Test, Work},
     engine::{
-        Crew,
+        Crew, Error,
         run::option,
         wiring::{Gave, Outputs},
     },
@@ -65,6 +65,9 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
     };
     let walked = run.items().await;
     let result = run.result;
+    if let Some(reached) = steps.reached() {
+        return Err(Failure::from(Error::from(reached)).with_partial(value(&result)?));
+    }
     match walked {
         Ok(()) => conclude(&pipeline, &result, run.one.ending.cause()),
         Err(failure) => Err(failure.with_partial(value(&result)?)),
@@ -134,7 +137,8 @@ impl Run<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.one.ending.refusal().is_some() || (self.has_failed && self.pipeline.fail_fast)
+        let ended = self.one.ending.refusal().is_some() || self.one.steps.reached().is_some();
+        ended || (self.has_failed && self.pipeline.fail_fast)
     }
 
     async fn condition(

@@ -89,7 +89,10 @@ impl OneRun<'_> {
         let work = || async {
             let _place = self.width.acquire().await;
             match self.work(step, index, outputs, &name).await {
-                Err(failure) if !self.pipeline.fail_fast => Ok(failed(failure)),
+                // With a higher limit the step can be done, so it must not count as done.
+                Err(failure) if !self.pipeline.fail_fast && self.steps.reached().is_none() => {
+                    Ok(failed(failure))
+                }
                 ended => ended,
             }
         };
@@ -102,7 +105,7 @@ impl OneRun<'_> {
             self.steps.run(&name, work).await
         };
         let mut run = ran.await.unwrap_or_else(&failed);
-        if run.error && self.pipeline.fail_fast {
+        if run.error && (self.pipeline.fail_fast || self.steps.reached().is_some()) {
             self.ending.over.cancel();
         }
         run.branch.clone_from(&way.branch);
@@ -180,7 +183,9 @@ impl OneRun<'_> {
             output: answer.output,
             model: answer.model,
             input_tokens: answer.input_tokens,
+            cached_input_tokens: answer.cached_input_tokens,
             output_tokens: answer.output_tokens,
+            cost_usd: answer.cost_usd,
             duration_ms: answer.duration_ms,
             ..blank(step, index)
         })

@@ -1,6 +1,5 @@
 //! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
-mod breaker;
 mod lane;
 mod retry;
 mod telling;
@@ -15,15 +14,15 @@ use tracing::{Instrument, Span, field};
 
 pub(super) use self::telling::Teller;
 use self::{
-    lane::Lanes,
+    lane::{Lanes, Sent},
     telling::Telling,
     transport::{Limits, Target, Transport},
 };
 use super::{
-    Choice, Error, Event, Reply, Request,
+    Choice, Error, Event, Reply, Request, Tape, Usage, estimate,
     meter::{Call, Meter, NO_PROVIDER},
     prices::Prices,
-    provider::Providers,
+    provider::{Key, Providers},
 };
 use crate::base::clock::Stopwatch;
 
@@ -34,17 +33,20 @@ pub struct Settings {
     pub providers: Providers,
     /// What models cost.
     pub prices: Prices,
+    /// What calls are recorded on or played from; none in ordinary work.
+    pub tape: Option<Tape>,
     /// For one connection, TLS included. 10 s.
     pub connect_timeout: Duration,
     /// Until the first bytes of an answer that is told while it comes in. 60 s.
     pub first_byte_timeout: Duration,
     /// Between two pieces of such an answer. 60 s.
     pub idle_timeout: Duration,
-    /// For one call, retries and the pauses between them included. 300 s. Waiting for one of `max_in_flight`
+    /// For one call, retries and the pauses between them included. 300 s. Waiting for one of `max_concurrent`
     /// turns is not counted: the provider has no part in it.
     pub total_timeout: Duration,
-    /// Calls at a time to one provider; further ones wait for their turn. 16, at least 1.
-    pub max_in_flight: usize,
+    /// Calls at a time to one provider that settles nothing else; further ones wait for their turn, the first that came
+    /// goes first. 256, at least 1.
+    pub max_concurrent: usize,
     /// Bytes of an answer; a longer one is [`Error::Malformed`]. 8 MiB.
     pub max_answer_bytes: usize,
     /// The first pause before a retry, doubled for the next. 0.5 s.
@@ -58,16 +60,39 @@ impl Default for Settings {
         Self {
             providers: Providers::default(),
             prices: Prices::default(),
+            tape: None,
             connect_timeout: Duration::from_secs(10),
             first_byte_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(1),
             total_timeout: Duration::from_mins(5),
-            max_in_flight: 16,
+            max_concurrent: 256,
             max_answer_bytes: 8 * 1024 * 1024,
             retry_pause: Duration::from_millis(500),
             rest: Duration::from_secs(30),
         }
     }
+}
+
+/// Where a model is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// Who serves it.
+    pub provider: String,
+    /// Where; `None` for the program itself.
+    pub address: Option<String>,
+    /// The variable its key is in, and whether that is set; `None` when it wants none.
+    pub key: Option<(String, bool)>,
+}
+
+/// The most that a call may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// Tokens read and written.
+    pub usage: Usage,
+    /// The model that takes it: of those that may answer, the dearest.
+    pub model: String,
+    /// What it costs then, in US dollars; `None` when the price is not known.
+    pub cost_usd: Option<f64>,
 }
 
 /// Asks models. Clones share connections, turns and accounts.
@@ -107,13 +132,61 @@ impl Client {
         &self.0.meter
     }
 
+    /// What calls are recorded on or played from.
+    pub fn tape(&self) -> Option<&Tape> {
+        self.0.settings.tape.as_ref()
+    }
+
     /// Whether a call of `model` could be sent: it is served, and its key and address are set and usable.
     /// Sends and counts nothing.
     ///
     /// # Errors
     /// The error [`Client::complete`] would fail with before sending anything.
     pub fn check(&self, choice: &Choice) -> Result<(), Error> {
+        if self.tape().is_some_and(Tape::plays) {
+            return Ok(());
+        }
         Target::of(&*self.0.settings.providers.chosen(choice)?, &choice.model).map(drop)
+    }
+
+    /// The most that a call may take, whichever of its models answers. A request without a limit to its answer has none.
+    pub fn estimate(&self, request: &Request) -> Estimate {
+        let input_tokens = estimate::input_tokens(request);
+        let usage = |output_tokens| Usage { input_tokens, cached_input_tokens: 0, output_tokens };
+        let usage = usage(request.max_tokens.map_or(u64::MAX, u64::from));
+        let mut dearest = Estimate { usage, model: request.model.model.clone(), cost_usd: Some(0.0) };
+        for choice in [Some(&request.model), request.fallback.as_ref()].into_iter().flatten() {
+            let cost_usd = self.cost(choice, usage);
+            if cost_usd.is_none() || cost_usd > dearest.cost_usd {
+                dearest = Estimate { usage, model: choice.model.clone(), cost_usd };
+            }
+            if cost_usd.is_none() {
+                break;
+            }
+        }
+        dearest
+    }
+
+    /// Where calls of `choice` go, and which key they bring; neither is looked at.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`].
+    pub fn served(&self, choice: &Choice) -> Result<Served, Error> {
+        let provider = self.0.settings.providers.chosen(choice)?;
+        let endpoint = provider.endpoint.as_ref();
+        let key = endpoint.and_then(|endpoint| match &endpoint.key {
+            Key::None => None,
+            Key::Needed { from, secret } => Some((from.clone(), secret.is_some())),
+        });
+        let address = endpoint.map(|endpoint| endpoint.base_url.clone());
+        Ok(Served { provider: provider.id.to_string(), address, key })
+    }
+
+    /// What a call of `choice` costs in US dollars that takes `usage`; `None` when its price is not known.
+    pub fn cost(&self, choice: &Choice, usage: Usage) -> Option<f64> {
+        let settings = &self.0.settings;
+        let is_own = settings.providers.chosen(choice).is_ok_and(|provider| provider.is_own);
+        settings.prices.cost(&choice.model, is_own, usage)
     }
 
     /// Asks the model of `request` and waits for its whole answer.
@@ -145,8 +218,23 @@ impl Client {
 }
 
 impl Inner {
+    /// Asks as [`Inner::send`] does, or plays what is recorded: then nothing leaves the machine.
+    async fn ask(&self, request: &Request, teller: Option<&mut Teller>) -> Result<Reply, Error> {
+        let Some(tape) = &self.settings.tape else { return self.send(request, teller).await };
+        if !tape.plays() {
+            let outcome = self.send(request, teller).await;
+            tape.record_call(request, &outcome);
+            return outcome;
+        }
+        let reply = tape.play_call(request)?;
+        if let Some(teller) = teller {
+            teller.tell(reply.said.text.clone()).await;
+        }
+        Ok(reply)
+    }
+
     /// Asks the model of `request` and then, if need be, its fallback.
-    async fn ask(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
+    async fn send(&self, request: &Request, mut teller: Option<&mut Teller>) -> Result<Reply, Error> {
         let error = match self.charge(request, teller.as_deref_mut()).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,
@@ -182,24 +270,27 @@ impl Inner {
             tokens.in = field::Empty,
             tokens.out = field::Empty,
             cost_usd = field::Empty,
+            attempts = field::Empty,
             latency_ms = field::Empty,
             first_token_ms = field::Empty,
         );
         async {
             let target = Target::of(&provider, model);
-            let (mut outcome, latency) = match target {
+            let (mut outcome, sent) = match target {
                 Ok(target) => self.call(&lane, target, request, teller.as_deref_mut()).await,
-                Err(error) => (Err(error), None),
+                Err(error) => (Err(error), Sent::default()),
             };
+            let Sent { attempts, latency } = sent;
             if let Ok(reply) = &mut outcome {
                 reply.cost_usd = self.settings.prices.cost(model, provider.is_own, reply.usage);
             }
             let first_token = teller.and_then(|teller| teller.first());
-            note(&outcome, latency, first_token);
+            note(&outcome, &sent, first_token);
             self.meter.record(&Call {
                 account,
                 provider: &provider.id,
                 outcome: outcome.as_ref().map(|reply| reply.usage),
+                attempts,
                 latency,
                 first_token,
                 cost_usd: outcome.as_ref().ok().and_then(|reply| reply.cost_usd),
@@ -212,10 +303,11 @@ impl Inner {
 }
 
 /// Completes the span of a call and logs how it ended. Neither prompt nor answer is shown.
-fn note(outcome: &Result<Reply, Error>, latency: Option<Duration>, first_token: Option<Duration>) {
+fn note(outcome: &Result<Reply, Error>, sent: &Sent, first_token: Option<Duration>) {
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let span = Span::current();
-    span.record("latency_ms", ms(latency.unwrap_or_default()));
+    span.record("attempts", sent.attempts);
+    span.record("latency_ms", ms(sent.latency.unwrap_or_default()));
     span.record("first_token_ms", first_token.map(ms));
     match outcome {
         Ok(reply) => {

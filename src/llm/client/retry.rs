@@ -43,13 +43,20 @@ pub(super) fn chance() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::Cause;
 
     const FIRST: Duration = Duration::from_millis(500);
     const LONG: Duration = Duration::from_mins(5);
 
     fn status(status: u16, retry_after: Option<u64>) -> Error {
         let retry_after = retry_after.map(Duration::from_secs);
-        Error::Status { provider: "openai".into(), status, message: String::new(), retry_after }
+        Error::Status {
+            provider: "openai".into(),
+            status,
+            cause: Cause::Other,
+            message: String::new(),
+            retry_after,
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use reqwest::{Url, redirect};
 
 use super::telling::Teller;
 use crate::{
-    base::{Secret, clock},
+    base::{Secret, clock, text::truncate},
     llm::{
         Error, Reply,
         provider::{Endpoint, Key, Provider, Wire},
@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Target {
     pub(super) provider: Arc<str>,
     pub(super) wire: Wire,
+    /// The name the model has there.
+    pub(super) model: String,
     pub(super) key: Option<Secret>,
     /// Where the key is set, for messages about it.
     pub(super) key_from: String,
@@ -57,7 +59,8 @@ impl Target {
             return Err(Error::InvalidKey { provider: id(), from: key_from });
         }
         let wire = provider.wire(endpoint, model);
-        Ok(Some(Self { provider: id(), wire, key, key_from, base_url, local }))
+        let model = provider.name_there(model).to_owned();
+        Ok(Some(Self { provider: id(), wire, model, key, key_from, base_url, local }))
     }
 
     /// `error` without the key, should the provider have repeated it. A key of under 8 characters is a
@@ -102,6 +105,13 @@ fn is_local(url: &Url) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
+
+/// Most bytes that are read of why there is no answer.
+const EXPLANATION: usize = 64 * 1024;
+/// How long the end of a body is waited for after the end of the answer in it.
+const END: Duration = Duration::from_millis(50);
+/// How long nothing may come in before it is asked whether the other side is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// How patient and how frugal the transport is.
 #[derive(Debug, Clone, Copy)]
@@ -169,6 +179,8 @@ impl Transport {
             teller.tell(decoder.take()).await;
             pushed.map_err(fault)?;
             if decoder.is_over() {
+                // The connection can be used again only when the end of the body has been read, too.
+                let _ = tokio::time::timeout(END, self.chunk(target, &mut response)).await;
                 break;
             }
             let next = tokio::time::timeout(self.limits.idle, self.chunk(target, &mut response));
@@ -190,7 +202,17 @@ impl Transport {
             .post(format!("{}{}", target.base_url, parts.path))
             .headers(parts.headers.clone())
             .body(parts.body.clone());
-        request.send().await.map_err(failed)
+        let response = request.send().await.map_err(failed)?;
+        // None was asked for, and what is not expected is not unpacked: a few bytes may become any number.
+        let encoding = response.headers().get(http::header::CONTENT_ENCODING);
+        match encoding.map(|encoding| String::from_utf8_lossy(encoding.as_bytes())) {
+            Some(encoding) if response.status().is_success() && encoding.trim() != "identity" => {
+                let reason =
+                    format!("it is compressed (`{}`), which was not asked for", truncate(&encoding, 40));
+                Err(Error::Malformed { provider: Arc::clone(&target.provider), reason })
+            }
+            _ => Ok(response),
+        }
     }
 
     async fn chunk(&self, target: &Target, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
@@ -199,7 +221,12 @@ impl Transport {
 
     async fn whole(&self, target: &Target, mut response: reqwest::Response) -> Result<Reply, Error> {
         let mut body = Vec::new();
+        let is_answer = response.status().is_success();
         while let Some(chunk) = self.chunk(target, &mut response).await? {
+            if !is_answer && body.len() + chunk.len() > EXPLANATION {
+                body.extend(chunk.iter().take(EXPLANATION.saturating_sub(body.len())));
+                break;
+            }
             self.check_length(target, body.len() + chunk.len())?;
             body.extend_from_slice(&chunk);
         }
@@ -233,6 +260,7 @@ impl Transport {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("knowlyr-crew/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(self.limits.connect)
+            .tcp_keepalive(KEEP_ALIVE)
             // A redirect would carry prompts, and maybe the key, to a place nobody chose.
             .redirect(redirect::Policy::none());
         if local {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header, object,
+    Form, HttpParts, headers, key_header, models, object,
     stream::{Fault, SoFar},
     to_json,
 };
@@ -15,9 +15,6 @@ use crate::{
     base::Secret,
     llm::{Finish, Message, Request, Said, ToolCall, ToolResult, ToolSpec, Usage, Wire},
 };
-
-/// The limit is a required field there, so absence here needs a number.
-const DEFAULT_MAX_TOKENS: u32 = 4096;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -30,6 +27,8 @@ struct Body<'a> {
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
 }
@@ -150,13 +149,19 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
         headers.insert(HeaderName::from_static("x-api-key"), key_header("", key)?);
     }
     headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+    let model = request.model.model.as_str();
+    let max_tokens = request.max_tokens.unwrap_or_else(|| models::claude_max_tokens(model));
+    let thinking = models::claude_thinking(model, request.thinking, max_tokens);
+    // Whoever thinks chooses its words by itself.
+    let free = thinking.is_none() && models::takes_temperature(model);
     let body = Body {
-        model: &request.model.model,
-        max_tokens: request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
+        model,
+        max_tokens,
         system: &request.system,
         messages: request.messages.iter().map(Turn::from).collect(),
         tools: request.tools.iter().map(Tool::from).collect(),
-        temperature: request.temperature,
+        temperature: request.temperature.filter(|_| free).map(|temperature| temperature.min(1.0)),
+        thinking,
         stream: form == Form::Stream,
     };
     Some(HttpParts { path: "/v1/messages".to_owned(), headers, body: to_json(&body) })
@@ -213,7 +218,7 @@ enum Event {
     },
     MessageStop,
     Error {
-        error: Failed,
+        error: Value,
     },
     #[serde(other)]
     Other,
@@ -247,14 +252,6 @@ struct Stop {
     stop_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Failed {
-    #[serde(rename = "type", default)]
-    kind: String,
-    #[serde(default)]
-    message: String,
-}
-
 /// Takes one event of a streamed answer.
 ///
 /// Source: <https://docs.anthropic.com/en/docs/build-with-claude/streaming>.
@@ -274,7 +271,8 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
         }
         Event::MessageStop => so_far.over = true,
         Event::Error { error } => {
-            return Err(Fault::Told { status: status(&error.kind), message: error.message });
+            let kind = error.get("type").and_then(Value::as_str).unwrap_or_default();
+            return Err(Fault::told(status(kind), &error));
         }
         Event::Other => {}
     }
@@ -367,6 +365,7 @@ mod tests {
             tools: Vec::new(),
             max_tokens: None,
             temperature: Some(0.7),
+            thinking: None,
             fallback: None,
             account: "code-reviewer".to_owned(),
         }
@@ -383,7 +382,7 @@ mod tests {
         let body = String::from_utf8(parts.body).unwrap();
         assert_eq!(
             body,
-            r#"{"model":"claude-sonnet-4-20250514","max_tokens":4096,"system":"你是审查员","messages":[{"role":"user","content":"go"}],"temperature":0.7}"#
+            r#"{"model":"claude-sonnet-4-20250514","max_tokens":16384,"system":"你是审查员","messages":[{"role":"user","content":"go"}],"temperature":0.7}"#
         );
     }
 

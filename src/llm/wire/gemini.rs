@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header, object,
+    Form, HttpParts, headers, key_header, models, object,
     stream::{Fault, SoFar},
     to_json,
 };
@@ -95,6 +95,8 @@ struct Generation {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_config: Option<Value>,
 }
 
 /// A whole answer, or one event of a streamed one: they have the same form.
@@ -106,7 +108,7 @@ struct Answered {
     prompt_feedback: Option<Feedback>,
     usage_metadata: Option<Tokens>,
     model_version: Option<String>,
-    error: Option<Failed>,
+    error: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -163,19 +165,20 @@ struct Tokens {
     cached_content_token_count: u64,
 }
 
-#[derive(Deserialize)]
-struct Failed {
-    code: Option<u16>,
-    message: Option<String>,
-}
-
 pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
     let mut headers = headers(form);
     if let Some(key) = key {
         headers.insert(HeaderName::from_static("x-goog-api-key"), key_header("", key)?);
     }
-    let generation = Generation { temperature: request.temperature, max_output_tokens: request.max_tokens };
-    let any = generation.temperature.is_some() || generation.max_output_tokens.is_some();
+    let model = request.model.model.as_str();
+    let generation = Generation {
+        temperature: request.temperature,
+        max_output_tokens: request.max_tokens,
+        thinking_config: request.thinking.and_then(|wish| models::gemini_thinking(model, wish)),
+    };
+    let any = generation.temperature.is_some()
+        || generation.max_output_tokens.is_some()
+        || generation.thinking_config.is_some();
     let body = Body {
         system_instruction: (!request.system.is_empty())
             .then(|| Content { role: None, parts: vec![json!({"text": request.system})] }),
@@ -186,7 +189,7 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
         generation_config: any.then_some(generation),
     };
     // The name becomes part of a path and must not lead out of it.
-    let model: String = form_urlencoded::byte_serialize(request.model.model.as_bytes()).collect();
+    let model: String = form_urlencoded::byte_serialize(model.as_bytes()).collect();
     let call = match form {
         Form::Whole => "generateContent",
         Form::Stream => "streamGenerateContent?alt=sse",
@@ -209,9 +212,10 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
 }
 
 fn take(answered: Answered, so_far: &mut SoFar) -> Result<(), Fault> {
-    if let Some(Failed { code, message }) = answered.error {
+    if let Some(error) = answered.error {
+        let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
         let status = code.filter(|code| (400..600).contains(code)).unwrap_or(500);
-        return Err(Fault::Told { status, message: message.unwrap_or_default() });
+        return Err(Fault::told(status, &error));
     }
     so_far.model = answered.model_version.unwrap_or_else(|| std::mem::take(&mut so_far.model));
     if let Some(tokens) = answered.usage_metadata {
@@ -287,6 +291,7 @@ mod tests {
             tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
+            thinking: None,
             fallback: None,
             account: "a".to_owned(),
         };

@@ -3,7 +3,9 @@
 //! Nothing here opens a socket or asks the time, so every rule of a provider can be tested from recorded bytes.
 
 mod anthropic;
+mod failure;
 mod gemini;
+mod models;
 mod openai;
 mod responses;
 mod sse;
@@ -11,7 +13,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
@@ -22,8 +24,6 @@ pub(super) use self::stream::{Decoder, Fault};
 use super::{Error, Reply, Request, provider::Wire};
 use crate::base::{Secret, text};
 
-/// Most characters kept of what a provider says about an error.
-const ERROR_TEXT_CHARS: usize = 500;
 /// Most characters kept of why an answer cannot be read.
 const REASON_CHARS: usize = 200;
 
@@ -78,11 +78,13 @@ pub(super) fn encode(wire: Wire, key: Option<&Secret>, request: &Request, form: 
 /// [`Error::Status`] for any status but 2xx, [`Error::Malformed`] for a success that holds no answer.
 pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
     if !(200..300).contains(&answer.status) {
+        let (cause, message) = failure::told(answer);
         return Err(Error::Status {
             provider: Arc::clone(answer.provider),
             status: answer.status,
-            message: error_message(answer),
-            retry_after: retry_after(answer.headers, answer.received),
+            cause,
+            message,
+            retry_after: failure::retry_after(answer.headers, answer.received),
         });
     }
     let mut so_far = SoFar::default();
@@ -103,8 +105,8 @@ pub(super) fn fault(provider: &Arc<str>, fault: Fault) -> Error {
         Fault::Unreadable(reason) => {
             Error::Malformed { provider, reason: text::truncate(&reason, REASON_CHARS) }
         }
-        Fault::Told { status, message } => {
-            Error::Status { provider, status, message: one_line(&message), retry_after: None }
+        Fault::Told { status, cause, message } => {
+            Error::Status { provider, status, cause, message: failure::one_line(&message), retry_after: None }
         }
     }
 }
@@ -137,33 +139,4 @@ fn object(arguments: &str) -> Value {
         Ok(object @ Value::Object(_)) => object,
         _ => serde_json::json!({ "unreadable": arguments }),
     }
-}
-
-/// What the provider says went wrong: `error.message`, `error` or `message` of a JSON body, else the body as text.
-fn error_message(answer: &Answer<'_>) -> String {
-    if (300..400).contains(&answer.status) {
-        return "it redirects, and redirects are not followed".to_owned();
-    }
-    let said = serde_json::from_slice::<Value>(answer.body).ok().and_then(|body| {
-        let places = [body.pointer("/error/message"), body.get("error"), body.get("message")];
-        places.into_iter().flatten().find_map(Value::as_str).map(str::to_owned)
-    });
-    let said = said.unwrap_or_else(|| String::from_utf8_lossy(answer.body).into_owned());
-    one_line(&said)
-}
-
-/// What a provider said, in one line of bounded length: it ends up in logs and task records.
-fn one_line(said: &str) -> String {
-    let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.is_empty() { "no explanation".to_owned() } else { text::truncate(&line, ERROR_TEXT_CHARS) }
-}
-
-/// The header `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3). A date that has passed means now.
-fn retry_after(headers: &HeaderMap, received: Timestamp) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(received)).unwrap_or(Duration::ZERO))
 }

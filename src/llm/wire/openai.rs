@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header,
+    Form, HttpParts, headers, key_header, models,
     stream::{Fault, SoFar},
     to_json,
 };
 use crate::{
     base::Secret,
-    llm::{Finish, Message, Request, Said, ToolCall, ToolSpec, Usage, Wire},
+    llm::{Cause, Finish, Message, Request, Said, ToolCall, ToolSpec, Usage, Wire},
 };
 
 #[derive(Serialize)]
@@ -28,6 +28,8 @@ struct Body<'a> {
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
+    #[serde(flatten)]
+    thinking: serde_json::Map<String, Value>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -211,28 +213,21 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     }
     let system = (!request.system.is_empty()).then(|| Turn::of("system", &request.system));
     let turns = request.messages.iter().flat_map(Turn::all);
-    let reasons = reasons(&request.model.model);
+    let model = request.model.model.as_str();
+    let reasons = models::reasons(model);
     let body = Body {
-        model: &request.model.model,
+        model,
         messages: system.into_iter().chain(turns).collect(),
         tools: request.tools.iter().map(Tool::from).collect(),
-        temperature: request.temperature.filter(|_| !reasons),
+        temperature: request.temperature.filter(|_| models::takes_temperature(model)),
         max_tokens: request.max_tokens.filter(|_| !reasons),
         max_completion_tokens: request.max_tokens.filter(|_| reasons),
+        thinking: models::thinking(model, request.thinking, form == Form::Whole),
         stream: form == Form::Stream,
         // Without this a stream does not tell what it cost.
         stream_options: (form == Form::Stream).then_some(StreamOptions { include_usage: true }),
     };
     Some(HttpParts { path: "/chat/completions".to_owned(), headers, body: to_json(&body) })
-}
-
-/// Whether `model` is one of `OpenAI`'s reasoning models, which refuse `max_tokens` and any `temperature`.
-pub(super) fn reasons(model: &str) -> bool {
-    let model = model.to_ascii_lowercase();
-    let series = ["o1", "o3", "o4"]
-        .iter()
-        .any(|stem| model.strip_prefix(stem).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
-    series || (model.starts_with("gpt-5") && !model.starts_with("gpt-5-chat"))
 }
 
 /// What calls are counted from that share a number with another.
@@ -249,7 +244,7 @@ pub(super) fn whole(body: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
         called.index = Some(number);
     }
     message.note(so_far)?;
-    so_far.finish = Some(finish(choice.finish_reason));
+    so_far.finish = Some(finish(choice.finish_reason)?);
     so_far.model = answered.model.unwrap_or_default();
     so_far.usage = answered.usage.unwrap_or_default().into();
     Ok(())
@@ -334,30 +329,50 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
             so_far.usage = usage.into();
         }
         if part.finish_reason.as_ref().is_some_and(|reason| !reason.is_empty()) {
-            so_far.finish = Some(finish(part.finish_reason));
+            so_far.finish = Some(finish(part.finish_reason)?);
         }
     }
     Ok(())
 }
 
-/// An error in the middle of an answer. Some servers give a status as its `code`.
+/// An error in the middle of an answer. Some servers give a status as its `code`, others a word.
 pub(super) fn told(error: &Value) -> Fault {
-    let code = error.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-    let status = code.filter(|code| (400..600).contains(code)).unwrap_or(500);
-    let message = error.get("message").unwrap_or(error);
-    let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
-    Fault::Told { status, message }
+    let code = error.get("code");
+    let status = code.and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let status = status.filter(|code| (400..600).contains(code)).unwrap_or_else(|| {
+        let words = [code, error.get("type")].into_iter().flatten().filter_map(Value::as_str);
+        // `1302` and `1305` are how Zhipu says that too much was asked of it.
+        let is_slow =
+            |word: &str| matches!(word, "rate_limit_exceeded" | "rate_limit_error" | "1302" | "1305");
+        let is_wrong = |word: &str| matches!(word, "invalid_request_error" | "context_length_exceeded");
+        let mut status = 500;
+        for word in words {
+            if is_slow(word) {
+                return 429;
+            }
+            if is_wrong(word) {
+                status = 400;
+            }
+        }
+        status
+    });
+    Fault::told(status, error)
 }
 
-fn finish(reason: Option<String>) -> Finish {
-    match reason.as_deref() {
+/// Why it stopped, unless the provider says so that it broke down: `DeepSeek` lacked machines, Zhipu its network.
+fn finish(reason: Option<String>) -> Result<Finish, Fault> {
+    Ok(match reason.as_deref() {
+        Some(word @ ("insufficient_system_resource" | "network_error")) => {
+            let message = format!("it stopped in the middle of the answer: {word}");
+            return Err(Fault::Told { status: 503, cause: Cause::Other, message });
+        }
         Some("stop") => Finish::Stop,
         Some("tool_calls" | "function_call") => Finish::ToolCalls,
-        Some("length") => Finish::Length,
+        Some("length" | "model_context_window_exceeded" | "model_length") => Finish::Length,
         // `sensitive` is how Zhipu names it.
         Some("content_filter" | "sensitive") => Finish::Refused,
         _ => Finish::Other(reason.unwrap_or_else(|| "unknown".to_owned())),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -387,6 +402,7 @@ mod tests {
             tools: Vec::new(),
             max_tokens: Some(100),
             temperature: Some(0.5),
+            thinking: None,
             fallback: None,
             account: "a".to_owned(),
         };

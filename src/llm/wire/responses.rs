@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header, openai,
+    Form, HttpParts, headers, key_header, models, openai,
     stream::{Fault, SoFar},
     to_json,
 };
@@ -31,11 +31,18 @@ struct Body<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning>,
     store: bool,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     include: &'static [&'static str],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stream: bool,
+}
+
+#[derive(Serialize)]
+struct Reasoning {
+    effort: &'static str,
 }
 
 #[derive(Serialize)]
@@ -60,14 +67,19 @@ pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Opt
     if let Some(key) = key {
         headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
     }
-    let reasons = openai::reasons(&request.model.model);
+    let model = request.model.model.as_str();
+    let reasons = models::reasons(model);
     let body = Body {
-        model: &request.model.model,
+        model,
         instructions: &request.system,
         input: request.messages.iter().flat_map(items).collect(),
         tools: request.tools.iter().map(Tool::from).collect(),
-        temperature: request.temperature.filter(|_| !reasons),
+        temperature: request.temperature.filter(|_| models::takes_temperature(model)),
         max_output_tokens: request.max_tokens,
+        reasoning: request
+            .thinking
+            .and_then(|wish| models::effort(model, wish))
+            .map(|effort| Reasoning { effort }),
         store: false,
         include: if reasons { &["reasoning.encrypted_content"] } else { &[] },
         stream: form == Form::Stream,
@@ -199,7 +211,7 @@ fn keep(item: Value, so_far: &mut SoFar) -> Result<(), Fault> {
 /// Takes what is said of the answer as a whole.
 fn conclude(answered: Answered, so_far: &mut SoFar) -> Result<(), Fault> {
     if let Some(error) = answered.error.filter(|error| !error.is_null()) {
-        return Err(failed(&error));
+        return Err(openai::told(&error));
     }
     so_far.model = answered.model;
     if let Some(tokens) = answered.usage {
@@ -218,17 +230,6 @@ fn conclude(answered: Answered, so_far: &mut SoFar) -> Result<(), Fault> {
         (status, reason) => Finish::Other(reason.unwrap_or(status).to_owned()),
     });
     Ok(())
-}
-
-/// An error in place of an answer. Its code is a word there.
-fn failed(error: &Value) -> Fault {
-    match error.get("code").and_then(Value::as_str) {
-        Some("rate_limit_exceeded") => match openai::told(error) {
-            Fault::Told { message, .. } => Fault::Told { status: 429, message },
-            fault @ Fault::Unreadable(_) => fault,
-        },
-        _ => openai::told(error),
-    }
 }
 
 /// One event of a streamed answer; kinds that are not named here say nothing that is needed.
@@ -269,7 +270,7 @@ pub(super) fn event(data: &[u8], so_far: &mut SoFar) -> Result<(), Fault> {
             conclude(response, so_far)?;
             so_far.over = true;
         }
-        Event::Error { error } => return Err(failed(error.get("error").unwrap_or(&error))),
+        Event::Error { error } => return Err(openai::told(error.get("error").unwrap_or(&error))),
         Event::Other => {}
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Wire, anthropic, gemini, openai, responses, sse::Events};
-use crate::llm::{Finish, Reply, Said, Thoughts, ToolCall, Usage};
+use super::{Wire, anthropic, failure, gemini, openai, responses, sse::Events};
+use crate::llm::{Cause, Finish, Reply, Said, Thoughts, ToolCall, Usage};
 
 /// Why a stream holds no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,9 +14,20 @@ pub(in crate::llm) enum Fault {
     Told {
         /// The HTTP status that fits.
         status: u16,
+        /// What that is about.
+        cause: Cause,
         /// What it said.
         message: String,
     },
+}
+
+impl Fault {
+    /// A failure of which the provider says `error`; `status` is the HTTP status that fits.
+    pub(super) fn told(status: u16, error: &Value) -> Self {
+        let message = error.get("message").unwrap_or(error);
+        let message = message.as_str().map_or_else(|| message.to_string(), str::to_owned);
+        Self::Told { status, cause: failure::cause(status, error, &message), message }
+    }
 }
 
 impl From<serde_json::Error> for Fault {

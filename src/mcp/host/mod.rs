@@ -12,6 +12,7 @@ use serde_json::{
 };
 
 use crate::{
+    defs::Scope,
     protocol::{
         Bus, Completer, Content, Context, Error, Host, Info, Outcome, SkillHost, TaskHost,
         prompt::{Arguments, Filled, Prompt},
@@ -67,18 +68,68 @@ pub struct Crew {
     tools: OnceLock<Arc<[Tool]>>,
     tasks: Option<Tasks>,
     bus: Option<Bus>,
+    scopes: Scopes,
+}
+
+/// What callers may do, by their names.
+#[derive(Clone)]
+pub struct Scopes(Arc<dyn Fn(&str) -> Scope + Send + Sync>);
+
+impl Scopes {
+    /// Asks `find` each time, so that what a caller may do can change.
+    pub fn new(find: impl Fn(&str) -> Scope + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+
+    /// Who asks, and what they may do.
+    fn caller(&self, context: &Context) -> Caller {
+        let name = context.caller();
+        Caller::new(Arc::clone(name)).with_scope((self.0)(name))
+    }
+}
+
+impl Default for Scopes {
+    /// Everybody may do everything.
+    fn default() -> Self {
+        Self::new(|_| Scope::Admin)
+    }
+}
+
+impl std::fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scopes").finish_non_exhaustive()
+    }
 }
 
 impl Crew {
     /// The crew that has these tools and this library.
     pub fn new(info: Info, registry: Arc<Registry>, library: Arc<dyn Library>) -> Self {
-        Self { info, registry, library, tools: OnceLock::new(), tasks: None, bus: None }
+        Self {
+            info,
+            registry,
+            library,
+            tools: OnceLock::new(),
+            tasks: None,
+            bus: None,
+            scopes: Scopes::default(),
+        }
     }
 
     /// The same, for which clients need not wait: long work goes on as a task of `office`.
     #[must_use]
     pub fn with_tasks(mut self, office: Office) -> Self {
-        self.tasks = Some(Tasks { office, registry: Arc::clone(&self.registry) });
+        let (registry, scopes) = (Arc::clone(&self.registry), self.scopes.clone());
+        self.tasks = Some(Tasks { office, registry, scopes });
+        self
+    }
+
+    /// The same, whose callers may do only what `scopes` says.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        if let Some(tasks) = &mut self.tasks {
+            tasks.scopes = scopes.clone();
+        }
+        self.scopes = scopes;
         self
     }
 
@@ -97,6 +148,23 @@ impl Crew {
             && self.registry.knows(task)
         {
             bus.task(task.task_id.as_str(), &tasks.show(task, false).notice());
+        }
+    }
+}
+
+impl Crew {
+    /// What a tool may know of the request behind `context`.
+    fn ctx(&self, context: &Context) -> Ctx {
+        let reporter = context.clone();
+        let ctx = Ctx::new(self.scopes.caller(context))
+            .with_cancel(context.cancelled().clone())
+            .with_progress(move |progress| {
+                let total = progress.total.map(f64::from);
+                reporter.progress(f64::from(progress.done), total, &progress.message);
+            });
+        match questions::answers(context) {
+            Some(answers) => ctx.with_answers(answers),
+            None => ctx,
         }
     }
 }
@@ -122,12 +190,12 @@ impl Host for Crew {
         arguments: &'a RawValue,
         context: &'a Context,
     ) -> BoxFuture<'a, Result<ToolOutcome, Error>> {
-        let ctx = ctx(context);
+        let ctx = self.ctx(context);
         if let Some(tasks) = self.tasks.as_ref().filter(|_| context.takes_tasks()) {
             let begin = self.registry.begin(name, ctx, arguments);
             return Box::pin(async move {
                 Ok(match begin.await {
-                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task, context.takes_forms())),
+                    Ok(Begun::Task(task)) => ToolOutcome::Task(tasks.show(&task, tasks.asks(context))),
                     Ok(Begun::Done(output)) => ToolOutcome::Complete(done(Ok(output))),
                     Err(error) => failed(error, context),
                 })
@@ -153,7 +221,7 @@ impl Host for Crew {
         context: &'a Context,
     ) -> BoxFuture<'a, Result<Outcome<Filled>, Error>> {
         Box::pin(async move {
-            let ctx = ctx(context);
+            let ctx = self.ctx(context);
             let mut values = arguments.into_iter().collect();
             ctx.complete(&mut values).map_err(|error| refusal(&error))?;
             let filled = self.library.get_prompt(name, values.into_iter().collect()).await;
@@ -202,21 +270,6 @@ impl Host for Crew {
 
     fn tasks(&self) -> Option<&dyn TaskHost> {
         self.tasks.as_ref().map(|tasks| tasks as _)
-    }
-}
-
-/// What a tool may know of the request behind `context`.
-fn ctx(context: &Context) -> Ctx {
-    let reporter = context.clone();
-    let ctx = Ctx::new(Caller::new(Arc::clone(context.caller())))
-        .with_cancel(context.cancelled().clone())
-        .with_progress(move |progress| {
-            let total = progress.total.map(f64::from);
-            reporter.progress(f64::from(progress.done), total, &progress.message);
-        });
-    match questions::answers(context) {
-        Some(answers) => ctx.with_answers(answers),
-        None => ctx,
     }
 }
 

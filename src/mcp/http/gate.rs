@@ -1,5 +1,7 @@
 //! What is checked of an HTTP request before its body is looked at: where it comes from, and in what form.
 
+use std::{task::Poll, time::Duration};
+
 use axum::{
     body::{Body, Bytes},
     response::{IntoResponse, Response},
@@ -111,8 +113,31 @@ fn accepts(headers: &HeaderMap, wanted: &str) -> bool {
     !said
 }
 
+/// How much of a body is taken, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyBounds {
+    /// Most bytes.
+    pub(super) bytes: usize,
+    /// Longest time for all of them.
+    pub(super) time: Duration,
+}
+
+/// Reads a body of bounded size in bounded time.
+pub(super) async fn read_body(headers: &HeaderMap, body: Body, bounds: BodyBounds) -> Result<Bytes, Refusal> {
+    let mut reading = std::pin::pin!(collect(headers, body, bounds.bytes));
+    // Nearly every body is there with its head, and needs no timer.
+    if let Poll::Ready(read) = futures_util::poll!(reading.as_mut()) {
+        return read;
+    }
+    tokio::time::timeout(bounds.time, reading).await.unwrap_or(Err(Refusal {
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: "request-timeout",
+        text: "the body took too long to arrive",
+    }))
+}
+
 /// Reads a body of at most `limit` bytes, counted as they come: a chunked body declares no length.
-pub(super) async fn read_body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Refusal> {
     let too_large = Refusal {
         status: StatusCode::PAYLOAD_TOO_LARGE,
         code: "too-large",

@@ -49,6 +49,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// Largest body, in bytes.
     pub max_body_bytes: usize,
+    /// Longest time a body may take to arrive.
+    pub body_time: Duration,
     /// Most requests that are answered at once; more are turned away.
     pub call_limit: usize,
     /// Most streams of changes that are open at once.
@@ -66,6 +68,7 @@ impl Default for Options {
         Self {
             allowed_hosts: Vec::new(),
             max_body_bytes: 1 << 20,
+            body_time: Duration::from_secs(30),
             call_limit: 1024,
             stream_limit: 1024,
             session_limit: 1024,
@@ -85,7 +88,7 @@ struct Endpoint<S = Streamable> {
     tracker: Tracker,
     keep_alive: Duration,
     names: HostNames,
-    max_body_bytes: usize,
+    body: gate::BodyBounds,
 }
 
 impl<S: sessions::Open> Endpoint<S> {
@@ -101,7 +104,7 @@ impl<S: sessions::Open> Endpoint<S> {
             tracker,
             keep_alive: options.keep_alive,
             names: HostNames::new(&options.allowed_hosts),
-            max_body_bytes: options.max_body_bytes,
+            body: gate::BodyBounds { bytes: options.max_body_bytes, time: options.body_time },
         }
     }
 
@@ -116,7 +119,7 @@ impl<S: sessions::Open> Endpoint<S> {
             tracker: self.tracker.clone(),
             keep_alive: self.keep_alive,
             names: HostNames::new(&options.allowed_hosts),
-            max_body_bytes: self.max_body_bytes,
+            body: self.body,
         }
     }
 
@@ -187,7 +190,7 @@ async fn handle(State(endpoint): State<Arc<Endpoint>>, request: Request) -> Resp
         _ => return method_not_allowed(),
     }
     let body = match gate::check_form(post.headers) {
-        Ok(()) => gate::read_body(post.headers, body, endpoint.max_body_bytes).await,
+        Ok(()) => gate::read_body(post.headers, body, endpoint.body).await,
         Err(refusal) => Err(refusal),
     };
     match body {

@@ -257,7 +257,7 @@ async fn a_task_killed_before_it_was_parked_goes_on_when_it_is_decided() {
 
 #[test]
 fn a_task_that_was_told_to_stop_is_not_parked() {
-    let (mut table, task) = (Table::new(10, 10), Task::accept(new(PIPELINE, "p")));
+    let (mut table, task) = (Table::new(10, retain(10)), Task::accept(new(PIPELINE, "p")));
     let (id, steps) = (task.task_id.clone(), ["approval-a".to_owned()]);
     let [step] = &steps;
     assert!(matches!(table.reserve(None), Place::Yours));

@@ -30,7 +30,7 @@ async fn written(path: &Path) -> Vec<u8> {
 /// The tasks that bytes add up to.
 fn tasks(path: &Path) -> Vec<Task> {
     let claim = Claim::take(path).unwrap();
-    let mut replay = Replay::new(usize::MAX);
+    let mut replay = Replay::new();
     let seen = claim.read(|line| replay.read(line)).unwrap();
     assert_eq!(seen.skipped, 0);
     let mut tasks: Vec<_> = replay.into_tasks().into_iter().map(|known| known.task).collect();

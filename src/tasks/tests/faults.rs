@@ -145,7 +145,7 @@ async fn a_smaller_journal_keeps_live_tasks_and_lines_nobody_understands() {
     fs::write(&copy, &journal).unwrap();
 
     let kinds = HashSet::from([EMPLOYEE, PIPELINE]);
-    let recovered = open_compacting(&copy, 3, &kinds, 1000).unwrap();
+    let recovered = open_compacting(&copy, retain(3), &kinds, 1000).unwrap();
     assert_eq!(recovered.tasks.len(), 5);
     assert_eq!(recovered.queued, [live.clone(), waiting]);
     drop(recovered);
@@ -155,7 +155,7 @@ async fn a_smaller_journal_keeps_live_tasks_and_lines_nobody_understands() {
     let kept: HashSet<_> = journal.split('\n').collect();
     assert!(smaller.split('\n').all(|line| kept.contains(line)), "no byte of a line changes");
 
-    let again = open_compacting(&copy, 3, &kinds, 1000).unwrap();
+    let again = open_compacting(&copy, retain(3), &kinds, 1000).unwrap();
     assert_eq!(again.tasks.len(), 5);
     let steps = again.tasks.iter().find(|task| task.task_id == live).unwrap().steps.len();
     assert_eq!(steps, 1);
@@ -163,7 +163,7 @@ async fn a_smaller_journal_keeps_live_tasks_and_lines_nobody_understands() {
 
 #[test]
 fn forgetting_never_touches_live_tasks() {
-    let mut table = Table::new(100, 0);
+    let mut table = Table::new(100, retain(0));
     let live = Task::accept(new(EMPLOYEE, "live"));
     table.insert(live.clone());
     for _ in 0..10 {

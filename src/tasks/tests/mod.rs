@@ -90,6 +90,10 @@ fn keyed(target: &str, key: &str) -> NewTask {
     NewTask { idempotency_key: Some(key.to_owned()), ..new(EMPLOYEE, target) }
 }
 
+fn retain(count: usize) -> table::Retain {
+    table::Retain { count, age: None }
+}
+
 fn options(journal: &Path) -> Options {
     Options { journal: Some(journal.to_owned()), workers: 2, ..Options::default() }
 }

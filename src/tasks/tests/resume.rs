@@ -166,3 +166,60 @@ async fn what_has_not_ended_is_not_done_again() {
     assert!(matches!(engine.submit(again).await, Err(Error::NotEnded { status: Status::Pending, .. })));
     close(engine, tracker).await;
 }
+
+#[tokio::test]
+async fn a_task_that_went_on_is_kept_when_less_is_remembered_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.jsonl");
+    let bodies = || {
+        let mut bodies = failing(&Arc::new(Semaphore::new(0)), &Arc::default());
+        bodies.extend(echo());
+        bodies
+    };
+    let (engine, tracker) = open(options(&path), bodies()).await;
+    let first = engine.submit(new(PIPELINE, "p")).await.unwrap().id;
+    engine.wait(&first).await.unwrap();
+    for number in 0..5 {
+        let id = engine.submit(new(EMPLOYEE, &number.to_string())).await.unwrap().id;
+        engine.wait(&id).await.unwrap();
+    }
+    close(engine, tracker).await;
+    let nobody = Options { workers: 0, ..options(&path) };
+    let (engine, tracker) = open(nobody.clone(), bodies()).await;
+    engine.resume(&first, Resumption::default()).await.unwrap();
+    close(engine, tracker).await;
+    let (engine, tracker) = open(Options { retain: 2, ..nobody }, bodies()).await;
+    assert_eq!(engine.get(&first).unwrap().status, Status::Pending);
+    assert_eq!(engine.counts(), Counts { pending: 1, completed: 2, ..Counts::default() });
+    close(engine, tracker).await;
+}
+
+#[tokio::test]
+async fn old_tasks_are_forgotten_by_their_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.jsonl");
+    let (engine, tracker) = open(options(&path), echo()).await;
+    let id = engine.submit(new(EMPLOYEE, "a")).await.unwrap().id;
+    engine.wait(&id).await.unwrap();
+    close(engine, tracker).await;
+    for (age, known) in [(Duration::from_hours(1), 1), (Duration::ZERO, 0)] {
+        let (engine, tracker) = open(Options { retain_for: Some(age), ..options(&path) }, echo()).await;
+        assert_eq!(engine.list(&Filter::default()).len(), known);
+        close(engine, tracker).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_takes_too_long_fails_with_a_code_and_may_go_on() {
+    let gate = Arc::new(Semaphore::new(0));
+    let (engine, tracker) = open(Options::default(), three_steps(&gate, &Arc::default())).await;
+    let slow = NewTask { timeout_seconds: Some(60), ..new(PIPELINE, "p") };
+    let id = engine.submit(slow).await.unwrap().id;
+    let task = engine.wait(&id).await.unwrap();
+    assert_eq!((task.status, task.code.clone()), (Status::Failed, Some(Code::DEADLINE)));
+    assert_eq!(task.steps.len(), 1);
+    gate.add_permits(1);
+    engine.resume(&id, Resumption::default()).await.unwrap();
+    assert_eq!(engine.wait(&id).await.unwrap().status, Status::Completed);
+    close(engine, tracker).await;
+}

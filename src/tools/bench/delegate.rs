@@ -39,7 +39,7 @@ pub(super) async fn delegate(crew: &Arc<Crew>, job: &Job<'_>, args: DelegateArgs
     let answer = crew.answer(&inner.recorded(&job.steps, job.name.clone())).await?;
     let usage = Usage {
         input_tokens: answer.input_tokens,
-        cached_input_tokens: 0,
+        cached_input_tokens: answer.cached_input_tokens,
         output_tokens: answer.output_tokens,
     };
     Ok(Gave { text: answer.output, usage, cost_usd: answer.cost_usd })
@@ -65,6 +65,10 @@ pub(super) async fn delegate_async(
         // What is done again after a crash must not be begun again.
         idempotency_key: job.steps.task_id().map(|id| format!("{id}/{}", job.name)),
     };
+    if job.steps.budget().is_limited() {
+        let message = "this run has a budget, which a task of its own would not be part of; use `delegate`";
+        return Err(Error::Conflict(message.to_owned()));
+    }
     let tasks = office.tasks().await?;
     if !tasks.is_durable() {
         let message = "nobody would go on with it when this ends; use `delegate`";

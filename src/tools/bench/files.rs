@@ -4,7 +4,7 @@
 //! followed, so nothing outside the project is read.
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Read as _},
     path::{Component, Path, PathBuf},
 };
@@ -50,6 +50,18 @@ pub(super) struct ReadArgs {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Text {
     text: String,
+}
+
+impl Text {
+    pub(super) fn new(text: String) -> Self {
+        Self { text }
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl Tool for FileRead {
@@ -167,7 +179,7 @@ impl Tool for Glob {
 }
 
 /// Does `work` where it keeps nothing else waiting.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Failed(error.to_string())))
@@ -194,7 +206,7 @@ fn inside(root: &Path, path: &str) -> Result<PathBuf, Error> {
     Ok(place)
 }
 
-fn is_open(name: &str) -> bool {
+pub(super) fn is_open(name: &str) -> bool {
     !name.starts_with('.') && name != "private"
 }
 

@@ -2,23 +2,31 @@
 //! should not.
 
 mod delegate;
+mod external;
 mod files;
+mod git;
 mod rights;
+mod web;
+
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use schemars::generate::SchemaSettings;
 use serde_json::value::{RawValue, to_raw_value};
 
-use self::delegate::{DEEPEST, DelegateArgs};
+use self::{
+    delegate::{DEEPEST, DelegateArgs},
+    external::{External, Home, Offer, PREFIX},
+};
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
     engine::{Gave, Job, Toolbox},
     llm::{ToolCall, ToolSpec},
 };
 
-/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, nor write itself other
-/// rights, and it runs others by handing work on.
-const NEVER: [&str; 10] = [
+/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
+/// rights nor have itself started again and again, and it runs others by handing work on.
+const NEVER: [&str; 12] = [
     "approve_task",
     "cancel_task",
     "resume_task",
@@ -29,6 +37,8 @@ const NEVER: [&str; 10] = [
     "run_employee",
     "run_pipeline",
     "run_discussion",
+    "add_schedule",
+    "remove_schedule",
 ];
 
 const DELEGATE: &str = "delegate";
@@ -37,12 +47,13 @@ const DELEGATE_ASYNC: &str = "delegate_async";
 /// The tools of employees at work.
 pub(super) struct Bench {
     office: Distant,
+    external: External,
 }
 
 impl Bench {
     /// The tools of the employees of `office`, which it does not keep alive.
     pub(super) fn new(office: &Office) -> Self {
-        Self { office: office.distant() }
+        Self { office: office.distant(), external: External::default() }
     }
 
     /// Has `job`'s employee use a tool.
@@ -51,6 +62,9 @@ impl Bench {
             || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
         let office = self.office.reach().ok_or_else(gone)?;
         tracing::info!(employee = job.employee.name, tool = call.name, "an employee uses a tool");
+        if call.name.starts_with(PREFIX) {
+            return self.use_external(&office, job, call).await;
+        }
         let args = RawValue::from_string(call.arguments.clone())
             .map_err(|error| Error::Arguments(format!("the arguments are no JSON: {error}")))?;
         let handed = || {
@@ -67,10 +81,23 @@ impl Bench {
             }
         }
     }
-}
 
-impl Toolbox for Bench {
-    fn offered(&self, job: &Job<'_>) -> Vec<ToolSpec> {
+    /// The same of a tool of somebody else's server.
+    async fn use_external(&self, office: &Office, job: &Job<'_>, call: &ToolCall) -> Result<Gave, Error> {
+        if !rights::may_use(job.employee, &call.name) {
+            return Err(Error::Denied(format!("`{}` may not use `{}`", job.employee.name, call.name)));
+        }
+        let defined = Arc::clone(&office.crew.definitions().await.mcp_servers);
+        let cancelled = job.steps.cancelled();
+        let home = home(office);
+        let given = self.external.call(&defined, &home, &call.name, &call.arguments);
+        tokio::select! {
+            () = cancelled.cancelled() => Err(Error::Failed("nobody waits for it any more".to_owned())),
+            given = given => Ok(given?.into()),
+        }
+    }
+
+    async fn offer(&self, job: &Job<'_>) -> Vec<ToolSpec> {
         if job.employee.tools.is_empty() {
             return Vec::new();
         }
@@ -83,12 +110,33 @@ impl Toolbox for Bench {
             name => tools.has(name),
         };
         let names = rights::usable(job.employee, is_here);
-        names.iter().filter_map(|name| spec(&tools, name)).collect()
+        let mut specs: Vec<_> = names.iter().filter_map(|name| spec(&tools, name)).collect();
+        let defined = Arc::clone(&office.crew.definitions().await.mcp_servers);
+        let wanted = |name: &str| rights::wants_server(job.employee, name);
+        let offers = self.external.offers(&defined, &home(&office), wanted).await;
+        let usable = offers.iter().filter(|offer| rights::may_use(job.employee, &offer.name));
+        specs.extend(usable.map(Offer::spec));
+        specs
+    }
+}
+
+impl Toolbox for Bench {
+    fn offered<'a>(&'a self, job: &'a Job<'a>) -> BoxFuture<'a, Vec<ToolSpec>> {
+        Box::pin(self.offer(job))
+    }
+
+    fn hands_on(&self, name: &str) -> bool {
+        name == DELEGATE
     }
 
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
         Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
     }
+}
+
+fn home(office: &Office) -> Home {
+    let crew = Arc::clone(&office.crew);
+    Home { root: crew.root().to_owned(), variable: Arc::new(move |name| crew.variable(name)) }
 }
 
 /// Everything but handing on.
@@ -98,6 +146,11 @@ fn tools(office: &Office) -> Registry {
     tools.add(files::FileRead(office.clone()));
     tools.add(files::Grep(office.clone()));
     tools.add(files::Glob(office.clone()));
+    tools.add(git::GitStatus(office.clone()));
+    tools.add(git::GitLog(office.clone()));
+    tools.add(git::GitDiff(office.clone()));
+    tools.add(git::GitShow(office.clone()));
+    tools.add(web::WebFetch(office.clone()));
     tools
 }
 

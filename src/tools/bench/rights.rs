@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::external::PREFIX;
 use crate::defs::Employee;
 
 /// Other names that tools go by in definitions, among them those of Claude Code.
@@ -50,6 +51,25 @@ pub(super) fn usable(employee: &Employee, is_here: impl Fn(&str) -> bool) -> Vec
         }
     }
     usable
+}
+
+/// Whether `employee` has a use for what a server of others is called `name` by: it declares tools of it.
+pub(super) fn wants_server(employee: &Employee, name: &str) -> bool {
+    let begin = plain(&format!("{PREFIX}{name}__"));
+    employee.tools.iter().map(|declared| plain(declared)).any(|declared| match declared.strip_suffix('*') {
+        Some(pattern) => {
+            pattern.starts_with(PREFIX) && (pattern.starts_with(&begin) || begin.starts_with(pattern))
+        }
+        None => declared.starts_with(&begin),
+    })
+}
+
+/// Whether `employee` may use the tool `name` of a server of others: it declares it, by its name or as `mcp__server__*`,
+/// and its permissions let it.
+pub(super) fn may_use(employee: &Employee, name: &str) -> bool {
+    let name = plain(name);
+    let declares = |declared: &String| plain(declared).starts_with(PREFIX) && fits(declared, &name);
+    employee.tools.iter().any(declares) && Policy::of(employee.permissions.as_ref()).allows(&name)
 }
 
 /// The name that a tool has here: `Read` and `file_read` are the same.

@@ -6,9 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    defs::{AdHoc, Discussion, OutputFormat},
-    engine::{self, DiscussionPlan},
-    tools::{Annotations, Ctx, Error, Inquiry, Tool, office::Office},
+    defs::{AdHoc, Discussion, OutputFormat, TargetKind},
+    engine::{self, Crew, DiscussionPlan, Meeting, Order},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
+    tools::{
+        Annotations, Ctx, Detached, Error, Inquiry, Start, Tool,
+        office::{self, Office},
+    },
 };
 
 /// Most discussions to choose from.
@@ -47,9 +51,18 @@ pub(in crate::tools) struct Args {
     /// Answer with a plan, a prompt for each participant in each round, in place of one prompt for you to play them all.
     #[serde(default)]
     orchestrated: bool,
+    /// Hold it: each participant's own model speaks in each round, and what was said is put together. Calls models.
+    #[serde(default)]
+    execute: bool,
+    /// With `execute`: answer with a task id at once instead of waiting; see `get_task`.
+    #[serde(default)]
+    background: bool,
+    /// With `execute`: a model to use in place of every other choice.
+    #[serde(default)]
+    model: Option<String>,
 }
 
-/// The prompt, or the plan.
+/// The prompt, or the plan, or what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::tools) struct Answer {
     /// Name of the discussion.
@@ -60,27 +73,58 @@ pub(in crate::tools) struct Answer {
     /// The prompts of each round; fill `{research_findings}`, `{previous_rounds}` and `{all_rounds}` as you go.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<DiscussionPlan>,
+    /// The task by which it is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task_id: Option<TaskId>,
+    /// How far that task is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    /// What was said, what was counted, and what came out of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meeting: Option<Box<Meeting>>,
+}
+
+impl Answer {
+    fn of(task: &Task, meeting: Option<Meeting>) -> Self {
+        Self {
+            discussion: task.target_name.clone(),
+            prompt: None,
+            plan: None,
+            task_id: Some(task.task_id.clone()),
+            status: Some(task.status),
+            meeting: meeting.map(Box::new),
+        }
+    }
 }
 
 impl RunDiscussion {
     /// The one that is named, or the one that is described.
     async fn chosen(&self, ctx: &Ctx, args: &Args) -> Result<Arc<Discussion>, Error> {
-        let topic = args.topic.as_deref().map(str::trim).filter(|topic| !topic.is_empty());
-        if let (false, Some(topic)) = (args.employees.is_empty(), topic) {
-            let wanted = AdHoc {
-                employees: args.employees.clone(),
-                topic: topic.to_owned(),
-                goal: args.goal.clone().unwrap_or_default(),
-                rounds: args.rounds,
-                round_template: args.round_template.clone(),
-                output_format: args.output_format.unwrap_or(OutputFormat::Summary),
-            };
+        if let Some(wanted) = made_up(args) {
             return wanted.discussion().map(Arc::new).map_err(Error::Arguments);
         }
         match args.name.as_deref().map(str::trim).filter(|name| !name.is_empty()) {
             Some(name) => Ok(self.0.crew.discussion(name).await?),
             None => self.picked(ctx).await,
         }
+    }
+
+    /// The task that holds `discussion`, which is the one that `args` ask for.
+    async fn plan(&self, ctx: &Ctx, discussion: &Discussion, args: Args) -> Result<NewTask, Error> {
+        let made_up = made_up(&args);
+        let order = Order {
+            kind: TargetKind::Discussion,
+            target: discussion.name.clone(),
+            args: args.args,
+            model: args.model,
+            trigger: Trigger::TOOL,
+            caller: Some(ctx.caller().name().to_owned()),
+            idempotency_key: None,
+        };
+        Ok(match made_up {
+            Some(made_up) => self.0.crew.plan_ad_hoc(made_up, order).await?,
+            None => self.0.crew.plan(order).await?,
+        })
     }
 
     /// The one that is picked by who is asked.
@@ -101,6 +145,37 @@ impl RunDiscussion {
     }
 }
 
+/// The one that is described, if one is.
+fn made_up(args: &Args) -> Option<AdHoc> {
+    let topic = args.topic.as_deref().map(str::trim).filter(|topic| !topic.is_empty())?;
+    (!args.employees.is_empty()).then(|| AdHoc {
+        employees: args.employees.clone(),
+        topic: topic.to_owned(),
+        goal: args.goal.clone().unwrap_or_default(),
+        rounds: args.rounds,
+        round_template: args.round_template.clone(),
+        output_format: args.output_format.unwrap_or(OutputFormat::Summary),
+    })
+}
+
+impl Detached for RunDiscussion {
+    const KIND: Kind = engine::DISCUSSION_RUN;
+
+    async fn start(&self, ctx: Ctx, mut args: Args) -> Result<Start<Answer>, Error> {
+        ctx.complete(&mut args.args)?;
+        if !args.execute || args.background {
+            return self.call(ctx, args).await.map(Start::Done);
+        }
+        let discussion = self.chosen(&ctx, &args).await?;
+        let new = self.plan(&ctx, &discussion, args).await?;
+        self.0.submit(new).await.map(Start::Task)
+    }
+
+    fn conclude(task: &Task) -> Result<Answer, Error> {
+        Ok(Answer::of(task, Some(office::result(task)?)))
+    }
+}
+
 impl Tool for RunDiscussion {
     type Args = Args;
     type Output = Answer;
@@ -108,22 +183,37 @@ impl Tool for RunDiscussion {
     const NAME: &'static str = "run_discussion";
     const TITLE: &'static str = "Run a discussion";
     const SUMMARY: &'static str = "Renders a discussion among employees for you to follow: one prompt by which you \
-        play them all, or, with `orchestrated`, a plan with a prompt for each participant in each round. Takes a \
-        discussion of the project by name, or `employees` and a `topic`. Calls no model and records nothing.";
-    const ANNOTATIONS: Annotations = Annotations::READS;
+        play them all, or, with `orchestrated`, a plan with a prompt for each participant in each round. With \
+        `execute` it is held: each participant's model speaks in turn, agreement, objections and votes are counted, \
+        and what came out of it is put together. Takes a discussion of the project by name, or `employees` and a \
+        `topic`.";
+    const ANNOTATIONS: Annotations = Annotations::WORKS;
 
     async fn call(&self, ctx: Ctx, mut args: Args) -> Result<Answer, Error> {
         ctx.complete(&mut args.args)?;
         let discussion = self.chosen(&ctx, &args).await?;
+        if args.execute {
+            let background = args.background;
+            let definitions = self.0.crew.definitions().await;
+            let total = Crew::steps_of_holding(&discussion, &definitions);
+            let new = self.plan(&ctx, &discussion, args).await?;
+            if background {
+                let task = self.0.submit(new).await?;
+                // It may have begun by now, but that is not what this call found.
+                return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
+            }
+            return Self::conclude(&*self.0.see_through(&ctx, new, Some(total)).await?);
+        }
         let (prompt, plan) = if args.orchestrated {
             (None, Some(self.0.crew.plan_discussion(&discussion, &args.args).await?))
         } else {
             (Some(self.0.crew.render_discussion(&discussion, &args.args).await?), None)
         };
-        Ok(Answer { discussion: discussion.name.clone(), prompt, plan })
+        let discussion = discussion.name.clone();
+        Ok(Answer { discussion, prompt, plan, task_id: None, status: None, meeting: None })
     }
 
     fn text(answer: &Answer) -> Option<String> {
-        answer.prompt.clone()
+        answer.prompt.clone().or_else(|| answer.meeting.as_ref().map(|meeting| meeting.summary()))
     }
 }

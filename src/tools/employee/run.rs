@@ -9,6 +9,7 @@ use crate::{
     tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
     tools::{
         Annotations, Ctx, Detached, Error, Start, Tool,
+        cost::budget,
         office::{self, Office},
     },
 };
@@ -32,6 +33,15 @@ pub(in crate::tools) struct Args {
     /// With `execute`: a model to use in place of the employee's own.
     #[serde(default)]
     model: Option<String>,
+    /// With `execute`: most US dollars to spend. A call of a model that could cost more is not made, the task fails with
+    /// the code `budget-reached`, and `resume_task` lets it go on with more.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// With `execute`: most tokens to use, read and written, in the same way.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 /// The prompt, or the answer of the model.
@@ -56,6 +66,7 @@ pub(in crate::tools) struct Answer {
 impl RunEmployee {
     /// The task that does what `args` ask for.
     async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
+        let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let order = Order {
             kind: TargetKind::Employee,
             target: args.name,
@@ -65,7 +76,9 @@ impl RunEmployee {
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        Ok(self.0.crew.plan(order).await?)
+        let mut new = self.0.crew.plan(order).await?;
+        budget.put(&mut new.options);
+        Ok(new)
     }
 
     async fn prompt(&self, args: Args) -> Result<Answer, Error> {

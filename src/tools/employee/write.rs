@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalog::Layer,
-    defs::Diagnostic,
+    defs::{Diagnostic, Scope},
     engine::author,
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
@@ -79,6 +79,7 @@ impl Tool for CreateEmployee {
     const SUMMARY: &'static str = "Writes the definition of a new employee into this project. A definition with errors \
         is refused with all of them; one that is there already is left as it is (see update_employee).";
     const ANNOTATIONS: Annotations = CREATES;
+    const NEEDS: Scope = Scope::Admin;
 
     async fn call(&self, _: Ctx, args: CreateArgs) -> Result<Answer, Error> {
         let layer = match args.layer {
@@ -99,6 +100,7 @@ impl Tool for UpdateEmployee {
     const SUMMARY: &'static str = "Replaces the definition of an employee of this project that is one Markdown file. A \
         definition with errors is refused with all of them, and the old one stays.";
     const ANNOTATIONS: Annotations = REPLACES;
+    const NEEDS: Scope = Scope::Admin;
 
     async fn call(&self, _: Ctx, args: UpdateArgs) -> Result<Answer, Error> {
         let name = self.0.crew.employee(&args.name).await?.name.clone();

@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    defs::TargetKind,
+    defs::{Scope, TargetKind},
     engine::{self, Order, PipelineRun},
     tasks::{self, Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
         Annotations, Answers, Ctx, Detached, Error, Inquiry, Reply, Start, Tool,
+        cost::budget,
         office::{self, Office},
         question::APPROVALS,
     },
@@ -35,6 +36,15 @@ pub(in crate::tools) struct Args {
     /// With `execute`: a model to use in place of every other choice.
     #[serde(default)]
     model: Option<String>,
+    /// With `execute`: most US dollars to spend. A call of a model that could cost more is not made, the task fails with
+    /// the code `budget-reached`, and `resume_task` lets it go on with more.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// With `execute`: most tokens to use, read and written, in the same way.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 /// The prompts, or what became of the run.
@@ -65,6 +75,7 @@ impl Answer {
 impl RunPipeline {
     /// The task that does what `args` ask for.
     async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
+        let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let order = Order {
             kind: TargetKind::Pipeline,
             target: args.name,
@@ -74,7 +85,9 @@ impl RunPipeline {
             caller: Some(ctx.caller().name().to_owned()),
             idempotency_key: None,
         };
-        Ok(self.0.crew.plan(order).await?)
+        let mut new = self.0.crew.plan(order).await?;
+        budget.put(&mut new.options);
+        Ok(new)
     }
 
     /// The task that this call began when it was made before and its caller was asked, if it is one of this pipeline.
@@ -88,6 +101,9 @@ impl RunPipeline {
 
     /// Hands the caller's decisions to the task that this call began.
     async fn decide(&self, ctx: &Ctx, task: &Task) -> Result<(), Error> {
+        if ctx.caller().require(Scope::Admin).is_err() {
+            return Ok(());
+        }
         let said = |step: &str| ctx.answers().and_then(|answers| answers.replies.get(step));
         let tasks = self.0.tasks().await?;
         for waiting in &task.waiting {
@@ -111,7 +127,9 @@ impl RunPipeline {
         let left_open = |answers: &&Answers| {
             task.waiting.iter().any(|waiting| answers.replies.get(&waiting.step) == Some(&Reply::Unanswered))
         };
-        match ctx.answers().filter(|answers| answers.rounds < APPROVALS && !left_open(answers)) {
+        let may_decide = ctx.caller().scope() >= Scope::Admin;
+        let asked = |answers: &&Answers| may_decide && answers.rounds < APPROVALS && !left_open(answers);
+        match ctx.answers().filter(asked) {
             Some(_) => {
                 let inquiry = Inquiry::approvals(task.task_id.clone(), &task.waiting);
                 Err(Error::NeedInput(Box::new(inquiry)))

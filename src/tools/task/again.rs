@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     engine::{Again, Changes},
     tasks::{Status, Task, TaskId},
-    tools::{Annotations, Ctx, Error, Tool, office::Office},
+    tools::{Annotations, Ctx, Error, Tool, cost::budget, office::Office},
 };
 
 pub(in crate::tools) struct ResumeTask(pub(in crate::tools) Office);
@@ -29,6 +29,14 @@ pub(in crate::tools) struct ResumeArgs {
     /// Model to go on with, in place of every other choice.
     #[serde(default)]
     model: Option<String>,
+    /// Most US dollars that it may cost in all, what it has spent included.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// Most tokens that it may use in all.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -86,7 +94,8 @@ impl Tool for ResumeTask {
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
     async fn call(&self, ctx: Ctx, args: ResumeArgs) -> Result<Answer, Error> {
-        let changes = Changes { model: args.model, force: args.force, ..by(&ctx) };
+        let budget = budget(args.max_cost_usd, args.max_tokens)?;
+        let changes = Changes { model: args.model, budget, force: args.force, ..by(&ctx) };
         Ok(self.0.again(&args.task_id, &Again::Resume, changes).await?.into())
     }
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    defs::Scope,
     tasks::{Decision, Status, TaskId, Waiting},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
@@ -49,6 +50,7 @@ impl Tool for ApproveTask {
         idempotent_hint: true,
         open_world_hint: true,
     };
+    const NEEDS: Scope = Scope::Admin;
 
     async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
         let task = self.0.task(&args.task_id).await?;

@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
     catalog::Snapshot,
-    defs::{Route, Span, Target, TargetKind},
+    defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
     engine::{Again, Anew, Changes, Live, Order, delivery::Wish},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
@@ -69,6 +69,10 @@ impl Runs for Pretence {
         Wish::named(destinations, &none).map_err(|error| tools::Error::Arguments(error.to_string()))
     }
 
+    fn readiness(&self) -> BoxFuture<'_, Readiness> {
+        Box::pin(async { Readiness::default() })
+    }
+
     fn cron_status(&self) -> Value {
         json!({"enabled": false, "schedules": []})
     }
@@ -82,6 +86,7 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
     let (kind, known) = match order.kind {
         TargetKind::Employee => (Kind::new("employee.run"), ["echo-bot", "failing-bot"].as_slice()),
         TargetKind::Pipeline => (Kind::new("pipeline.run"), ["two-step"].as_slice()),
+        TargetKind::Discussion => (Kind::new("discussion.run"), ["design"].as_slice()),
     };
     match order.target.as_str() {
         "busy" => return Err(tools::Error::Unavailable { message: "busy".to_owned(), retry_after: None }),
@@ -89,8 +94,7 @@ fn plan(order: Order) -> Result<NewTask, tools::Error> {
         "forbidden" => return Err(tools::Error::Denied("not you".to_owned())),
         "panicking" => panic!("at the disco"),
         name if !known.contains(&name) => {
-            let what = if order.kind == TargetKind::Employee { "employee" } else { "pipeline" };
-            return Err(tools::Error::not_found(what, name, known.iter().copied()));
+            return Err(tools::Error::not_found(order.kind.as_str(), name, known.iter().copied()));
         }
         "echo-bot" if !order.args.contains_key("target") => {
             return Err(tools::Error::Arguments("`echo-bot` needs `target`".to_owned()));
@@ -186,8 +190,17 @@ impl Stage {
             hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),
             live,
+            deliveries: Arc::new(webhook::Deliveries::in_memory()),
             meter: Arc::new(Meter::new()),
-            token: token.and_then(Secret::new),
+            access: token.map_or_else(Access::open, |token| {
+                let mut tokens = Tokens::default();
+                tokens.add(&Secret::new(token).unwrap(), "token", Scope::Admin);
+                Access::guarded(tokens)
+            }),
+            limits: Arc::default(),
+            tools: Arc::new(tools::Registry::new()),
+            streams: Arc::new(Semaphore::new(2)),
+            stopping: tokio_util::sync::CancellationToken::new(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
@@ -230,13 +243,9 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
 
 /// A route that takes everything of `event` to `two-step`.
 fn route(event: &str, args: &[(&str, &str)]) -> Route {
-    Route {
-        deliver: Vec::new(),
-        event: event.to_owned(),
-        actions: Vec::new(),
-        repository: None,
-        branch: None,
-        target: Target { kind: TargetKind::Pipeline, name: "two-step".to_owned(), span: Span::default() },
-        args: args.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<IndexMap<_, _>>(),
-    }
+    let args: IndexMap<_, _> = args.iter().copied().collect();
+    let target = json!({"type": "pipeline", "name": "two-step", "args": args});
+    let text = json!({"routes": [{"event": event, "target": target}]}).to_string();
+    let (config, found) = parse_webhook(&Source::new("webhook.yaml", text));
+    config.unwrap_or_else(|| panic!("{found:?}")).routes.remove(0)
 }

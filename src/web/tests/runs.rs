@@ -181,7 +181,7 @@ async fn a_repeated_key_is_the_same_run() {
     let again = send("k-1", r#"{"args":{"a":1}}"#).await;
     assert_eq!(again.status, 200);
     assert_eq!(again.json(), json!({"task_id": id, "status": "completed", "duplicate": true}));
-    send("k-1", r#"{"args":{"a":"2"}}"#).await.problem(409, "conflict");
+    send("k-1", r#"{"args":{"a":"2"}}"#).await.problem(422, "idempotency-key-reused");
     assert_ne!(send("k-2", r#"{"args":{"a":"1"}}"#).await.json()["task_id"], id);
     for key in ["", "a b", "ключ"] {
         send(key, "{}").await.problem(400, "invalid-request");

@@ -146,3 +146,25 @@ async fn a_client_without_a_token_learns_who_issues_one() {
     }
     Stage::new().await.get("/.well-known/oauth-protected-resource").await.problem(404, "not-found");
 }
+
+#[tokio::test]
+async fn what_is_described_is_what_there_is() {
+    let stage = Stage::new().await;
+    let mut described: Vec<(String, String)> = Vec::new();
+    for operation in openapi::OPERATIONS.iter().filter(|operation| operation.path != "/mcp") {
+        described.push((operation.path.to_owned(), operation.method.to_uppercase()));
+    }
+    let mut there = Vec::new();
+    for path in router::paths().into_iter().chain(["/health", "/healthz", "/readyz"]) {
+        let answer = stage.send(request("TRACE", &path.replace(['{', '}'], ""), &[BEARER], "")).await;
+        assert_eq!(answer.status, 405, "{path}");
+        let methods = answer.header("allow").split(',').filter(|method| *method != "HEAD");
+        there.extend(methods.map(|method| (path.to_owned(), method.to_owned())));
+    }
+    described.sort();
+    there.sort();
+    assert_eq!(described, there);
+    let document = stage.get("/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/tasks/{id}/approve"]["post"]["responses"]["default"].is_object());
+}

@@ -3,18 +3,19 @@
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::template;
 use crate::{
     base::Secret,
-    defs::{Destination, Route},
+    defs::{Destination, Places, Route},
     engine::delivery::{From, Wish},
 };
 
-/// What is known of GitHub's deliveries.
+/// What is known of those who call.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    /// What deliveries are signed with; without it every one is refused.
+    /// What deliveries of GitHub are signed with; without it every one is refused.
     pub secret: Option<Secret>,
+    /// What calls of the generic webhook may be signed with; without it a signed one is refused.
+    pub generic_secret: Option<Secret>,
     /// The first that fits a delivery is taken.
     pub routes: Vec<Route>,
 }
@@ -52,7 +53,9 @@ fn place(route: &Route, index: usize, payload: &Value) -> IndexMap<String, Strin
     {
         // What leads nowhere is no place; the delivery says so.
         let filled = |own: &Option<String>, event: Option<String>| match own {
-            Some(own) if own.contains("{{") => Some(template::fill(own, payload, &mut Vec::new())),
+            Some(own) if own.contains("{{") => {
+                Some(Places::parse(own).map(|own| own.fill(payload, &mut Vec::new())).unwrap_or_default())
+            }
             _ => event,
         };
         (repository, about) = (filled(own, repository), filled(number, about));
@@ -61,22 +64,18 @@ fn place(route: &Route, index: usize, payload: &Value) -> IndexMap<String, Strin
     values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// Whether all that `route` asks for holds. A condition that is absent fits every delivery; names of repositories are
-/// the same in any case.
+/// Whether all that `route` asks for holds. A condition that is absent fits every delivery.
 fn fits(route: &Route, event: &str, payload: &Value) -> bool {
-    let action = payload.get("action").and_then(Value::as_str);
-    let repository = payload.pointer("/repository/full_name").and_then(Value::as_str);
-    (route.event == "*" || route.event == event)
-        && (route.actions.is_empty() || route.actions.iter().any(|wanted| Some(wanted.as_str()) == action))
-        && route
-            .repository
-            .as_deref()
-            .is_none_or(|wanted| repository.is_some_and(|repository| repository.eq_ignore_ascii_case(wanted)))
-        && route.branch.as_deref().is_none_or(|wanted| branch(payload) == Some(wanted))
+    let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
+    route.events.fits(Some(event))
+        && route.actions.fits(text("/action"))
+        && route.repositories.fits(text("/repository/full_name"))
+        && route.branches.fits(branch(payload))
+        && route.senders.fits(text("/sender/login"))
 }
 
 /// The branch a delivery is about, if it is about one. A tag is none.
-fn branch(payload: &Value) -> Option<&str> {
+pub(super) fn branch(payload: &Value) -> Option<&str> {
     let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
     if let Some(reference) = text("/ref") {
         let created = text("/ref_type") == Some("branch");
@@ -93,47 +92,46 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::defs::{Span, Target, TargetKind};
+    use crate::defs::{Source, parse_webhook};
 
-    fn route(event: &str) -> Route {
-        Route {
-            event: event.to_owned(),
-            actions: Vec::new(),
-            repository: None,
-            branch: None,
-            target: Target { kind: TargetKind::Pipeline, name: "review".to_owned(), span: Span::default() },
-            args: IndexMap::new(),
-            deliver: Vec::new(),
-        }
+    fn routes(lines: &[&str]) -> Config {
+        let routes: Vec<_> =
+            lines.iter().map(|line| format!("- {{{line}, target: {{type: pipeline, name: p}}}}\n")).collect();
+        let (config, found) =
+            parse_webhook(&Source::new("webhook.yaml", format!("routes:\n{}", routes.concat())));
+        Config { routes: config.unwrap_or_else(|| panic!("{found:?}")).routes, ..Config::default() }
     }
 
     #[test]
     fn the_first_route_that_fits_is_taken() {
-        let config = Config { secret: None, routes: vec![route("push"), route("*"), route("issues")] };
-        let taken = |event| config.route(event, &json!({})).map(|route| route.event.as_str());
-        assert_eq!(taken("push"), Some("push"));
-        assert_eq!(taken("issues"), Some("*"));
-        assert_eq!(taken("Push"), Some("*"));
+        let config = routes(&["event: push", "event: 'pull_request*'", "event: '*'", "event: issues"]);
+        let taken = |event| {
+            let route = config.route(event, &json!({})).unwrap();
+            config.routes.iter().position(|other| std::ptr::eq(other, route)).unwrap()
+        };
+        assert_eq!(
+            [taken("push"), taken("pull_request_review"), taken("issues"), taken("Push")],
+            [0, 1, 2, 2]
+        );
         assert_eq!(Config::default().route("push", &json!({})), None);
     }
 
     #[test]
     fn conditions_must_all_hold() {
-        let check = |change: fn(&mut Route), payload: Value, expected: bool| {
-            let mut route = route("pull_request");
-            change(&mut route);
-            assert_eq!(fits(&route, "pull_request", &payload), expected, "{payload}");
+        let check = |line: &str, payload: Value, expected: bool| {
+            let config = routes(&[&format!("event: [push, pull_request], {line}")]);
+            assert_eq!(config.route("pull_request", &payload).is_some(), expected, "{line} {payload}");
         };
-        let opened: fn(&mut Route) = |route| route.actions = vec!["opened".to_owned(), "reopened".to_owned()];
+        let opened = "action: [opened, reopened]";
         check(opened, json!({"action": "reopened"}), true);
         check(opened, json!({"action": "closed"}), false);
         check(opened, json!({}), false);
         check(opened, json!({"action": 1}), false);
-        let repository: fn(&mut Route) = |route| route.repository = Some("Octo/Repo".to_owned());
+        let repository = "repository: Octo/*";
         check(repository, json!({"repository": {"full_name": "octo/repo"}}), true);
-        check(repository, json!({"repository": {"full_name": "octo/other"}}), false);
+        check(repository, json!({"repository": {"full_name": "hub/repo"}}), false);
         check(repository, json!({}), false);
-        let main: fn(&mut Route) = |route| route.branch = Some("main".to_owned());
+        let main = "branch: main";
         check(main, json!({"pull_request": {"base": {"ref": "main"}}}), true);
         check(main, json!({"ref": "refs/heads/main"}), true);
         check(main, json!({"ref": "refs/heads/feature/main"}), false);
@@ -142,5 +140,14 @@ mod tests {
         check(main, json!({"ref": "main", "ref_type": "tag"}), false);
         check(main, json!({"workflow_run": {"head_branch": "main"}}), true);
         check(main, json!({}), false);
+        check("branch: [main, 'release/**']", json!({"ref": "refs/heads/release/1/x"}), true);
+        let people = "sender: '!*[bot]'";
+        check(people, json!({"sender": {"login": "octocat"}}), true);
+        check(people, json!({"sender": {"login": "Dependabot[bot]"}}), false);
+        check(
+            &format!("{people}, {main}"),
+            json!({"ref": "refs/heads/main", "sender": {"login": "a[bot]"}}),
+            false,
+        );
     }
 }

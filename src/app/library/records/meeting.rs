@@ -18,35 +18,48 @@ const READ: u64 = 4 << 20;
 const KNOWN: usize = 1000;
 /// Most bytes of a text, from its end.
 const TEXT: u64 = 512 << 10;
+/// Most bytes of what was recorded.
+const RECORD: u64 = 64 << 20;
 
 /// A meeting, as it is listed. The values it was begun with are left out: they may hold secrets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::app::library) struct Record {
-    pub(in crate::app::library) meeting_id: String,
+pub struct Record {
+    /// Its id.
+    pub meeting_id: String,
+    /// Name of the discussion.
     #[serde(default)]
-    pub(in crate::app::library) name: String,
+    pub name: String,
+    /// What it was about.
     #[serde(default)]
-    pub(in crate::app::library) topic: String,
+    pub topic: String,
+    /// The employees who took part.
     #[serde(default)]
-    pub(in crate::app::library) participants: Vec<String>,
+    pub participants: Vec<String>,
+    /// `meeting` with one participant, else `discussion`.
     #[serde(default)]
-    pub(in crate::app::library) mode: String,
+    pub mode: String,
+    /// How many rounds it had.
     #[serde(default)]
-    pub(in crate::app::library) rounds: u64,
+    pub rounds: u64,
+    /// What came out of it.
     #[serde(default)]
-    pub(in crate::app::library) output_format: String,
+    pub output_format: String,
+    /// When it began.
     #[serde(default)]
-    pub(in crate::app::library) started_at: String,
+    pub started_at: String,
 }
 
 /// A meeting with its text.
 #[derive(Debug, Serialize)]
-pub(in crate::app::library) struct Meeting {
+pub struct Meeting {
+    /// As it is listed.
     #[serde(flatten)]
-    record: Record,
-    text: String,
+    pub record: Record,
+    /// Its text.
+    pub text: String,
+    /// What is to be said about that.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// The list of meetings.
@@ -85,8 +98,22 @@ impl Index {
     }
 }
 
+/// The meetings of the project at `root`, the newest first, and how many lines of their list are no records. Waits for
+/// the disk.
+pub fn list(root: &Path) -> (Vec<Record>, usize) {
+    let index = Folder::open(root, FOLDER).map(|folder| Index::read(&folder)).unwrap_or_default();
+    (index.records, index.broken)
+}
+
+/// All that was recorded of the meeting `id`; `None` when it was not held by this program. Waits for the disk.
+pub fn record(root: &Path, id: &str) -> Option<serde_json::Value> {
+    let folder = may_name(id).then(|| Folder::open(root, FOLDER)).flatten()?;
+    let whole = folder.tail(&format!("{id}.json"), RECORD).ok()?;
+    serde_json::from_str(&whole.text).ok()
+}
+
 /// Reads the meeting `id`; `None` when there is none. Waits for the disk.
-pub(in crate::app::library) fn read(root: &Path, id: &str) -> Option<Meeting> {
+pub fn read(root: &Path, id: &str) -> Option<Meeting> {
     if !may_name(id) {
         return None;
     }

@@ -1,7 +1,7 @@
 //! What the crew has written down: memories and meetings, as they were kept by earlier versions too.
 
 mod folder;
-pub(super) mod meeting;
+pub(in crate::app) mod meeting;
 pub(super) mod memory;
 
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The client against stand-ins for providers on this machine.
 
+mod faults;
 mod resilience;
 mod stream;
 mod whole;
@@ -132,6 +133,7 @@ fn request(model: &str) -> Request {
         tools: Vec::new(),
         max_tokens: None,
         temperature: None,
+        thinking: None,
         fallback: None,
         account: "tester".to_owned(),
     }

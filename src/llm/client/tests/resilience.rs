@@ -79,7 +79,7 @@ async fn both_failures_are_told_and_the_requests_are_bounded() {
         "openai answered 400: This model's maximum context length is 128000 tokens. However, your messages \
          resulted in 130001 tokens.; the fallback `deepseek-chat` failed too: deepseek answered 503: down"
     );
-    assert_eq!((error.class().as_str(), error.is_transient()), ("HTTP_400", true));
+    assert_eq!((error.class().as_str(), error.is_transient()), ("context_length", true));
     assert_eq!(stage.all_requests(), [1, 3]);
     let stage = stage_of_two([|_| answer(500, &[], ""), |_| answer(529, &[], "")], |_| ()).await;
     stage.ask_both().await.unwrap_err();

@@ -33,8 +33,8 @@ fn forever(first: &'static [u8]) -> Body {
 }
 
 /// The text that was told, and how it ended.
-async fn hear(stage: &Stage, request: &Request) -> (String, Result<Reply, Error>) {
-    let mut telling = stage.client.stream(request);
+pub(super) async fn hear(client: &Client, request: &Request) -> (String, Result<Reply, Error>) {
+    let mut telling = client.stream(request);
     let mut text = String::new();
     while let Some(event) = telling.next().await {
         match event {
@@ -54,7 +54,7 @@ async fn hear(stage: &Stage, request: &Request) -> (String, Result<Reply, Error>
 
 async fn told(script: Script) -> (String, Error, Stage) {
     let stage = stage(script, |_| ()).await;
-    let (text, outcome) = hear(&stage, &request("gpt-4o")).await;
+    let (text, outcome) = hear(&stage.client, &request("gpt-4o")).await;
     (text, outcome.unwrap_err(), stage)
 }
 
@@ -65,7 +65,7 @@ async fn text_comes_in_pieces_and_the_whole_at_the_end() {
         events(parts(vec![Ok(head), Ok(tail)]))
     };
     let stage = stage(script, |_| ()).await;
-    let (text, reply) = hear(&stage, &request("gpt-4o")).await;
+    let (text, reply) = hear(&stage.client, &request("gpt-4o")).await;
     let reply = reply.unwrap();
     assert_eq!((text.as_str(), reply.said.text.as_str(), reply.finish), (HELLO, HELLO, Finish::Stop));
     assert_eq!((reply.usage.input_tokens, reply.usage.cached_input_tokens), (19, 8));
@@ -80,7 +80,7 @@ async fn text_comes_in_pieces_and_the_whole_at_the_end() {
 async fn a_server_that_does_not_stream_is_understood() {
     let script: Script = |_| answer(200, &[("content-type", "application/json")], ANSWER);
     let stage = stage(script, |_| ()).await;
-    let (text, reply) = hear(&stage, &request("gpt-4o")).await;
+    let (text, reply) = hear(&stage.client, &request("gpt-4o")).await;
     assert_eq!(
         (text.as_str(), reply.unwrap().said.text.as_str()),
         ("Hello! How can I help?", "Hello! How can I help?")
@@ -95,7 +95,7 @@ async fn before_the_first_word_it_is_tried_again() {
         _ => events(STREAM),
     };
     let stage = stage(script, |_| ()).await;
-    let (text, reply) = hear(&stage, &request("gpt-4o")).await;
+    let (text, reply) = hear(&stage.client, &request("gpt-4o")).await;
     assert_eq!((text.as_str(), reply.unwrap().said.text.as_str(), stage.requests()), (HELLO, HELLO, 3));
     assert_eq!(stage.meter.snapshot().calls.total, 1);
 }
@@ -107,7 +107,7 @@ async fn what_was_said_is_not_said_again() {
     assert_eq!((text.as_str(), error.class().as_str(), stage.requests()), ("Hello，世界", "connection", 1));
     let stage = stage_of_two([cut, |_| events(STREAM)], |_| ()).await;
     let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
-    let (text, outcome) = hear(&stage, &request).await;
+    let (text, outcome) = hear(&stage.client, &request).await;
     assert_eq!((text.as_str(), stage.all_requests()), ("Hello，世界", [1, 0]));
     assert_eq!(outcome.unwrap_err().class(), "connection");
 }
@@ -116,7 +116,7 @@ async fn what_was_said_is_not_said_again() {
 async fn a_fallback_may_say_what_the_first_did_not() {
     let stage = stage_of_two([|_| answer(400, &[], "no"), |_| events(STREAM)], |_| ()).await;
     let request = Request { fallback: Some(Choice::of("deepseek-chat")), ..request("gpt-4o") };
-    let (text, reply) = hear(&stage, &request).await;
+    let (text, reply) = hear(&stage.client, &request).await;
     assert_eq!(
         (text.as_str(), reply.unwrap().said.text.as_str(), stage.all_requests()),
         (HELLO, HELLO, [1, 1])
@@ -159,7 +159,7 @@ async fn silence_is_given_up_wherever_it_falls() {
     const SHORT: Duration = Duration::from_millis(50);
     let check = async |script: Script, limit: fn(&mut Settings), heard: &str, said: &str, most: usize| {
         let stage = stage(script, limit).await;
-        let (text, outcome) = hear(&stage, &request("gpt-4o")).await;
+        let (text, outcome) = hear(&stage.client, &request("gpt-4o")).await;
         let error = outcome.unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
         // A busy machine may give a request up before it has arrived.
@@ -179,7 +179,7 @@ async fn silence_is_given_up_wherever_it_falls() {
 async fn a_stream_is_bounded() {
     let limit = |settings: &mut Settings| settings.max_answer_bytes = STREAM.len() - 1;
     let stage = stage(|_| events(STREAM), limit).await;
-    let error = hear(&stage, &request("gpt-4o")).await.1.unwrap_err();
+    let error = hear(&stage.client, &request("gpt-4o")).await.1.unwrap_err();
     assert!(error.to_string().contains("it is longer than"), "{error}");
 }
 
@@ -209,7 +209,7 @@ async fn dropping_it_closes_the_connection() {
     let router = Router::new().route("/v1/chat/completions", axum::routing::post(handler));
     let tracker = Tracker::new();
     tracker.spawn(async move { axum::serve(listener, router).await });
-    let settings = Settings { providers: providers(&url), max_in_flight: 1, ..Settings::default() };
+    let settings = Settings { providers: providers(&url), max_concurrent: 1, ..Settings::default() };
     let meter = Arc::new(Meter::new());
     let client = Client::new(settings, Arc::clone(&meter));
     let mut telling = client.stream(&request("gpt-4o"));

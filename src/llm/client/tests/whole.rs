@@ -109,7 +109,7 @@ async fn a_closed_port_and_a_broken_answer_are_connection_errors() {
 
 #[tokio::test]
 async fn one_provider_has_only_so_many_turns() {
-    let stage = stage(|_| answer(200, &[], ANSWER), |settings| settings.max_in_flight = 1).await;
+    let stage = stage(|_| answer(200, &[], ANSWER), |settings| settings.max_concurrent = 1).await;
     let lane = lane(&stage.client);
     let held = lane.turns.acquire().await.unwrap();
     let request = request("gpt-4o");

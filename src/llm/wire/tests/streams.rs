@@ -1,6 +1,6 @@
 //! Streamed answers, whole, cut and broken.
 
-use crate::llm::{Finish, Reply, Usage, provider::Wire, wire::*};
+use crate::llm::{Cause, Finish, Reply, Usage, provider::Wire, wire::*};
 
 const ANTHROPIC: &[u8] = include_bytes!("../../../../tests/fixtures/llm/anthropic-stream.sse");
 const OVERLOADED: &[u8] = include_bytes!("../../../../tests/fixtures/llm/anthropic-overloaded.sse");
@@ -14,7 +14,26 @@ const DEEPSEEK_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/dee
 const RESPONSES_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/responses-tools.sse");
 const GEMINI_TOOLS: &[u8] = include_bytes!("../../../../tests/fixtures/llm/gemini-tools.sse");
 
-const STREAMS: [(Wire, &[u8]); 9] = [
+const MOONSHOT: &[u8] = include_bytes!("../../../../tests/fixtures/llm/moonshot-stream.sse");
+const ZHIPU: &[u8] = include_bytes!("../../../../tests/fixtures/llm/zhipu-stream.sse");
+const QWEN: &[u8] = include_bytes!("../../../../tests/fixtures/llm/qwen-stream.sse");
+const OLLAMA: &[u8] = include_bytes!("../../../../tests/fixtures/llm/ollama-stream.sse");
+const VLLM: &[u8] = include_bytes!("../../../../tests/fixtures/llm/vllm-stream.sse");
+const LM_STUDIO: &[u8] = include_bytes!("../../../../tests/fixtures/llm/lmstudio-stream.sse");
+const THINKING: &[u8] = include_bytes!("../../../../tests/fixtures/llm/gemini-thinking.sse");
+
+/// Of every provider; those with tools that are only here are looked at among the tests of tools.
+const STREAMS: [(Wire, &[u8]); 19] = [
+    (Wire::OpenAi, MOONSHOT),
+    (Wire::OpenAi, ZHIPU),
+    (Wire::OpenAi, QWEN),
+    (Wire::OpenAi, OLLAMA),
+    (Wire::OpenAi, VLLM),
+    (Wire::OpenAi, LM_STUDIO),
+    (Wire::Gemini, THINKING),
+    (Wire::OpenAi, include_bytes!("../../../../tests/fixtures/llm/zhipu-tools.sse")),
+    (Wire::OpenAi, include_bytes!("../../../../tests/fixtures/llm/qwen-tools.sse")),
+    (Wire::OpenAi, include_bytes!("../../../../tests/fixtures/llm/ollama-tools.sse")),
     (Wire::Anthropic, ANTHROPIC),
     (Wire::Anthropic, ANTHROPIC_TOOLS),
     (Wire::OpenAi, OPENAI),
@@ -71,6 +90,14 @@ fn each_dialect_is_read_to_its_end() {
     check(Wire::OpenAi, OPENAI, hello, "gpt-4o-2024-08-06", [19, 8, 10], Finish::Stop);
     check(Wire::OpenAi, DEEPSEEK, "9.8 更大。", "deepseek-reasoner", [16, 12, 10], Finish::Length);
     check(Wire::OpenAiResponses, RESPONSES, hello, "gpt-5-2025-08-07", [36, 12, 87], Finish::Stop);
+    let bigger = "9.8 更大 🦀。";
+    check(Wire::OpenAi, MOONSHOT, bigger, "kimi-k2.5", [19, 10, 21], Finish::Stop);
+    check(Wire::OpenAi, ZHIPU, bigger, "glm-4.6", [17, 3, 30], Finish::Stop);
+    check(Wire::OpenAi, QWEN, bigger, "qwen3-max", [22, 16, 40], Finish::Stop);
+    check(Wire::OpenAi, OLLAMA, bigger, "llama3.2:3b", [31, 0, 9], Finish::Stop);
+    check(Wire::OpenAi, VLLM, bigger, "Qwen/Qwen3-8B", [24, 0, 20], Finish::Stop);
+    check(Wire::OpenAi, LM_STUDIO, bigger, "qwen2.5-7b-instruct", [26, 0, 8], Finish::Stop);
+    check(Wire::Gemini, THINKING, bigger, "gemini-2.5-flash", [14, 6, 27], Finish::Stop);
     check(Wire::Gemini, GEMINI, hello, "gemini-2.0-flash", [7, 0, 9], Finish::Stop);
 }
 
@@ -112,7 +139,7 @@ fn a_stream_that_breaks_off_is_never_taken_for_an_answer() {
 fn failures_in_the_middle_are_told_with_a_status() {
     let check = |wire, bytes: &[u8], status: u16, said: &str| {
         let (text, outcome) = read(wire, [bytes]);
-        let told = Fault::Told { status, message: said.to_owned() };
+        let told = Fault::Told { status, cause: Cause::Other, message: said.to_owned() };
         assert_eq!(outcome, Err(told));
         text
     };
@@ -124,6 +151,11 @@ fn failures_in_the_middle_are_told_with_a_status() {
     check(Wire::OpenAi, b"data: {\"error\":{\"message\":\"gone\",\"code\":503}}\n\n", 503, "gone");
     check(Wire::OpenAi, b"data: {\"error\":{\"message\":\"odd\",\"code\":\"oops\"}}\n\n", 500, "odd");
     check(Wire::OpenAi, b"data: {\"error\":\"plain\"}\n\n", 500, "plain");
+    let broken = br#"data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"insufficient_system_resource"}]}
+
+"#;
+    check(Wire::OpenAi, broken, 503, "it stopped in the middle of the answer: insufficient_system_resource");
+    check(Wire::OpenAi, b"data: {\"error\":{\"message\":\"slow\",\"code\":\"1302\"}}\n\n", 429, "slow");
     let gemini =
         b"data: {\"error\":{\"code\":503,\"message\":\"overloaded\",\"status\":\"UNAVAILABLE\"}}\n\n";
     check(Wire::Gemini, gemini, 503, "overloaded");

@@ -6,7 +6,7 @@ use serde_json::{Value, json, value::to_raw_value};
 
 use super::streams::read;
 use crate::llm::{
-    Choice, Finish, Message, Reply, Request, Said, Thoughts, ToolResult, ToolSpec, Wire, wire::*,
+    Cause, Choice, Finish, Message, Reply, Request, Said, Thoughts, ToolResult, ToolSpec, Wire, wire::*,
 };
 
 const WIRES: [Wire; 4] = [Wire::Anthropic, Wire::OpenAi, Wire::OpenAiResponses, Wire::Gemini];
@@ -69,6 +69,11 @@ fn calls_are_read_whole_and_in_pieces() {
     let reply = streamed(wire, fixture!("deepseek-tools.sse"));
     check(wire, reply, ids, "Looking.", Some(json!("先查天气。")));
 
+    let reply = streamed(wire, fixture!("zhipu-tools.sse"));
+    check(wire, reply, ids, "Looking.", Some(json!("先查天气。")));
+    check(wire, streamed(wire, fixture!("qwen-tools.sse")), ids, "Looking.", None);
+    check(wire, streamed(wire, fixture!("ollama-tools.sse")), ids, "Looking.", None);
+
     let wire = Wire::OpenAiResponses;
     let whole_answer: Value = serde_json::from_slice(fixture!("responses-tools.json")).unwrap();
     let items = &whole_answer["output"];
@@ -96,6 +101,7 @@ fn request(messages: Vec<Message>) -> Request {
         }],
         max_tokens: Some(10),
         temperature: None,
+        thinking: None,
         fallback: None,
         account: "a".to_owned(),
     }
@@ -286,8 +292,33 @@ fn responses_that_hold_no_answer_say_why() {
         r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"gone"}}}"#,
     ] {
         let outcome = read(wire, [format!("data: {told}\n\n").as_bytes()]).1;
-        assert_eq!(outcome, Err(Fault::Told { status: 500, message: "gone".to_owned() }), "{told}");
+        assert_eq!(
+            outcome,
+            Err(Fault::Told { status: 500, cause: Cause::Other, message: "gone".to_owned() }),
+            "{told}"
+        );
     }
+}
+
+#[test]
+fn a_wish_to_think_is_told_in_the_words_of_each_dialect() {
+    let body = |wire, model: &str, thinking| -> Value {
+        let mut request = request(vec![Message::user("go")]);
+        request.model = Choice::of(model);
+        (request.thinking, request.temperature, request.max_tokens) = (thinking, Some(0.5), Some(8000));
+        serde_json::from_slice(&encode(wire, None, &request, Form::Whole).unwrap().body).unwrap()
+    };
+    let claude = body(Wire::Anthropic, "claude-sonnet-4-5", Some(true));
+    assert_eq!(claude["thinking"], json!({"type": "enabled", "budget_tokens": 4000}));
+    assert!(claude.get("temperature").is_none(), "it is refused beside thinking");
+    assert_eq!(body(Wire::Anthropic, "claude-sonnet-4-5", None)["temperature"], 0.5);
+    assert!(body(Wire::Anthropic, "claude-opus-4-7", None).get("temperature").is_none());
+    assert_eq!(body(Wire::OpenAi, "glm-4.6", Some(false))["thinking"], json!({"type": "disabled"}));
+    let qwen = body(Wire::OpenAi, "qwen3-8b", None);
+    assert_eq!((&qwen["enable_thinking"], &qwen["temperature"]), (&json!(false), &json!(0.5)));
+    assert_eq!(body(Wire::OpenAiResponses, "o3-pro", Some(true))["reasoning"], json!({"effort": "medium"}));
+    let gemini = body(Wire::Gemini, "gemini-2.5-flash", Some(false));
+    assert_eq!(gemini.pointer("/generationConfig/thinkingConfig/thinkingBudget"), Some(&json!(0)));
 }
 
 #[test]

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    done,
+    Scopes, done,
     questions::{form, response},
     refusal,
 };
 use crate::{
+    defs::Scope,
     protocol::{
         Context, Error, TaskHost, Version,
         task::{self, InputRequests, InputResponses, State},
@@ -30,9 +31,15 @@ const KEPT: Duration = Duration::from_hours(24);
 pub(super) struct Tasks {
     pub(super) office: Office,
     pub(super) registry: Arc<Registry>,
+    pub(super) scopes: Scopes,
 }
 
 impl Tasks {
+    /// Whether the caller of `context` can be asked to decide, and may.
+    pub(super) fn asks(&self, context: &Context) -> bool {
+        context.takes_forms() && self.scopes.caller(context).scope() >= Scope::Admin
+    }
+
     /// The task as the protocol shows it. What it waits for is a question to those who can be asked (`asks`), and told in
     /// words to all others.
     pub(super) fn show(&self, task: &Task, asks: bool) -> task::Task {
@@ -98,7 +105,7 @@ impl TaskHost for Tasks {
         Box::pin(async move {
             let task = self.see(id, context).await?;
             // Who may not answer by `tasks/update` is not asked by it either.
-            Ok(self.show(&task, context.takes_forms() && is_of(&task, context)))
+            Ok(self.show(&task, self.asks(context) && is_of(&task, context)))
         })
     }
 
@@ -115,6 +122,7 @@ impl TaskHost for Tasks {
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let task = self.find(id, context).await?;
+            self.scopes.caller(context).require(Scope::Admin).map_err(|error| refusal(&error))?;
             let decisions = decisions(&task, &responses, context)?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             for (step, decision) in decisions {
@@ -131,6 +139,7 @@ impl TaskHost for Tasks {
     fn cancel<'a>(&'a self, id: &'a str, context: &'a Context) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let task = self.find(id, context).await?;
+            self.scopes.caller(context).require(Scope::Run).map_err(|error| refusal(&error))?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             match tasks.cancel(&task.task_id).await {
                 // It ended by itself, which is all that a client that cancels wants to hear.

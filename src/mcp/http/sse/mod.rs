@@ -73,7 +73,7 @@ async fn message(State(endpoint): State<Shared>, request: Request) -> Response {
         return gate::method_not_allowed("POST", "POST a JSON-RPC message here; GET /sse is the stream");
     }
     let body = match gate::check_kind(&parts.headers) {
-        Ok(()) => gate::read_body(&parts.headers, body, endpoint.max_body_bytes).await,
+        Ok(()) => gate::read_body(&parts.headers, body, endpoint.body).await,
         Err(refusal) => Err(refusal),
     };
     let body = match body {

@@ -1,7 +1,15 @@
 //! What is started by the clock.
 
+mod expression;
+
+use std::time::Duration;
+
 use indexmap::IndexMap;
-use jiff::{civil::date, tz::TimeZone};
+use jiff::tz::TimeZone;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use expression::{CronFault, cron_expression};
 
 use super::{
     codes,
@@ -27,72 +35,63 @@ pub struct CronConfig {
 pub struct Schedule {
     /// Unique in the file.
     pub name: String,
-    /// Five fields, or a word such as `@daily`. It comes due at least once; [`cron_expression`] reads it.
+    /// Five to seven fields, or a word such as `@daily`. It comes due at least once; [`cron_expression`] reads it.
     pub cron: String,
     /// Name of the time zone its fields are meant in.
     pub timezone: Option<String>,
     /// Whether it runs at all.
     pub enabled: bool,
+    /// Whether it was added while a server ran; such schedules have a file of their own.
+    pub added: bool,
     /// What is started.
     pub target: Target,
     /// Values for it.
     pub args: IndexMap<String, String>,
+    /// Model to use in place of every other choice.
+    pub model: Option<String>,
+    /// What becomes of moments that went by while nobody watched.
+    pub misfire: Misfire,
+    /// What becomes of a moment that comes while the run before it goes on.
+    pub overlap: Overlap,
+    /// Each run begins up to this much later, by chance.
+    pub jitter: Duration,
+    /// How long a run may take.
+    pub timeout: Option<Duration>,
     /// Where results go.
     pub delivery: Vec<Delivery>,
 }
 
-/// Why a text is no cron expression.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CronFault {
-    /// It has more or fewer than five fields.
-    #[error("a cron expression has 5 fields, this one {0}")]
-    Fields(usize),
-    /// It is a word that has no meaning here, such as `@reboot`.
-    #[error("there is no such word; those there are: `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`")]
-    Word,
-    /// A field or the whole cannot be read.
-    #[error("{0}")]
-    Syntax(String),
-    /// It can be read, but there is no such date.
-    #[error("it never comes due")]
-    Never,
+impl Schedule {
+    /// What it starts, and the names of the values it gives.
+    pub fn starts(&self) -> (&Target, Vec<&str>) {
+        (&self.target, self.args.keys().map(String::as_str).collect())
+    }
 }
 
-/// Reads a cron expression of five fields (minute, hour, day of month, month, day of week) or a word such as
-/// `@daily`.
-pub fn cron_expression(text: &str) -> Result<croner::Cron, CronFault> {
-    use croner::parser::{CronParser, Seconds, Year};
-
-    const WORDS: [&str; 7] =
-        ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-
-    let text = text.trim();
-    if text.starts_with('@') && !WORDS.contains(&text.to_lowercase().as_str()) {
-        return Err(CronFault::Word);
-    }
-    let fields = text.split_whitespace().count();
-    if !text.starts_with('@') && fields != 5 {
-        return Err(CronFault::Fields(fields));
-    }
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let cron = parser.parse(text).map_err(|error| CronFault::Syntax(plain(&error)))?;
-    // Any moment does: what comes due at all does so within the 400 years after which the calendar repeats.
-    let from = date(2024, 1, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC).map_err(|_| CronFault::Never)?;
-    cron.find_next_occurrence(&from, true).map_err(|_| CronFault::Never)?;
-    Ok(cron)
+/// What becomes of moments that went by while nobody watched the clock, or that the clock jumped over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Misfire {
+    /// They are counted, and that is all.
+    #[default]
+    Skip,
+    /// One run makes up for all of them.
+    Once,
+    /// Each is made up for, one after the other; the newest ten, if there are more.
+    All,
 }
 
-/// What the parser says, in the tone of the other messages.
-fn plain(error: &croner::errors::CronError) -> String {
-    use croner::errors::CronError;
-
-    let text = match error {
-        CronError::IllegalCharacters(_) => return "a field is neither a number nor a name".to_owned(),
-        CronError::InvalidPattern(text) | CronError::ComponentError(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut letters = text.trim_end_matches('.').chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+/// What becomes of a moment that comes while the run before it goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// It is counted as missed.
+    #[default]
+    Skip,
+    /// Its run begins when the one before has ended; at most ten wait.
+    Queue,
+    /// Its run begins all the same.
+    Allow,
 }
 
 /// Reads `cron.yaml`.
@@ -131,6 +130,11 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<CronConfig> {
     Some(CronConfig { timezone, schedules })
 }
 
+const MISFIRES: [(&str, Misfire); 3] =
+    [("skip", Misfire::Skip), ("once", Misfire::Once), ("all", Misfire::All)];
+const OVERLAPS: [(&str, Overlap); 3] =
+    [("skip", Overlap::Skip), ("queue", Overlap::Queue), ("allow", Overlap::Allow)];
+
 fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let mut fields = Fields::of(node, "a schedule", report)?;
     let name = fields.required_text("name", report);
@@ -142,6 +146,12 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let args = fields.text_map("args", report);
     let timezone = timezone(&mut fields, report);
     let enabled = fields.flag("enabled", report).unwrap_or(true);
+    let model = fields.optional("model", report);
+    let misfire = fields.choice("misfire", "way to make up for missed runs", &MISFIRES, report);
+    let overlap = fields.choice("overlap", "way to overlap", &OVERLAPS, report);
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
+    let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
     let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
@@ -150,6 +160,12 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
         cron: cron?.value.trim().to_owned(),
         timezone,
         enabled,
+        added: false,
+        model,
+        misfire: misfire.unwrap_or_default(),
+        overlap: overlap.unwrap_or_default(),
+        jitter: jitter.unwrap_or_default(),
+        timeout,
         target: target?,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
         delivery,
@@ -158,7 +174,15 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
 }
 
 fn check_cron(cron: &Text, report: &mut Report<'_>) {
-    let Err(fault) = cron_expression(&cron.value) else { return };
+    let Err(fault) = cron_expression(&cron.value) else {
+        if expression::tells_seconds(&cron.value) {
+            let message = format!("the sixth field of `{}` is taken for seconds", cron.value.trim());
+            let help =
+                "the first is minutes, here as everywhere; leave the sixth away unless you mean seconds";
+            report.warning(codes::ODD_CRON, cron.span, message).help(help);
+        }
+        return;
+    };
     let message = format!("`{}` is no usable cron expression: {fault}", cron.value.trim().escape_debug());
     let draft = report.error(codes::INVALID_CRON, cron.span, message);
     match fault {

@@ -1,15 +1,13 @@
-//! Leaves a provider alone that fails time and again, and then tries it with a single request.
+//! Leaves something alone that fails time and again, and then tries it once.
 
 use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Transient failures in a row after which a provider is left alone.
-pub(super) const FAILURES: u32 = 5;
-
-/// Watches one provider. Moments are durations since some start, the same for all calls.
+/// Watches one thing outside, such as a provider. Moments are durations since some start, the same for all calls.
 #[derive(Debug)]
-pub(super) struct Breaker {
+pub struct Breaker {
+    failures: u32,
     rest: Duration,
     state: Mutex<State>,
 }
@@ -26,23 +24,23 @@ enum State {
 
 /// Leave to send one request. Dropped without a verdict (the caller went away), it changes nothing.
 #[derive(Debug)]
-pub(super) struct Pass<'b> {
+pub struct Pass<'b> {
     breaker: &'b Breaker,
     /// When it was given, for the one request that is to find out.
     trial: Option<Duration>,
 }
 
 impl Breaker {
-    /// One that lets a failing provider rest for `rest`.
-    pub(super) fn new(rest: Duration) -> Self {
-        Self { rest, state: Mutex::new(State::Closed(0)) }
+    /// One that lets what has failed so often in a row rest for `rest`.
+    pub fn new(failures: u32, rest: Duration) -> Self {
+        Self { failures, rest, state: Mutex::new(State::Closed(0)) }
     }
 
     /// Leave to send a request at `now`.
     ///
     /// # Errors
     /// How long there is none.
-    pub(super) fn admit(&self, now: Duration) -> Result<Pass<'_>, Duration> {
+    pub fn admit(&self, now: Duration) -> Result<Pass<'_>, Duration> {
         let mut state = self.state.lock();
         match *state {
             State::Closed(_) => Ok(Pass { breaker: self, trial: None }),
@@ -57,19 +55,21 @@ impl Breaker {
 }
 
 impl Pass<'_> {
-    /// The provider is there, even if it refused what was asked of it.
-    pub(super) fn reached(mut self) {
+    /// It is there, even if it refused what was asked of it.
+    pub fn reached(mut self) {
         self.trial = None;
         *self.breaker.state.lock() = State::Closed(0);
     }
 
-    /// The provider failed at `now` in a way that may pass.
-    pub(super) fn failed(mut self, now: Duration) {
+    /// It failed at `now` in a way that may pass.
+    pub fn failed(mut self, now: Duration) {
         let trial = self.trial.take().is_some();
         let mut state = self.breaker.state.lock();
         let open = State::Open(now.saturating_add(self.breaker.rest));
         match *state {
-            State::Closed(failures) if failures + 1 < FAILURES => *state = State::Closed(failures + 1),
+            State::Closed(failures) if failures + 1 < self.breaker.failures => {
+                *state = State::Closed(failures + 1);
+            }
             State::Closed(_) => *state = open,
             // Requests that were under way when it opened say nothing new.
             State::Open(_) | State::Trying => {
@@ -93,6 +93,8 @@ impl Drop for Pass<'_> {
 mod tests {
     use super::*;
 
+    const FAILURES: u32 = 5;
+
     const REST: Duration = Duration::from_secs(30);
 
     fn at(seconds: u64) -> Duration {
@@ -101,7 +103,7 @@ mod tests {
 
     /// One that has just opened, at second 100.
     fn opened() -> Breaker {
-        let breaker = Breaker::new(REST);
+        let breaker = Breaker::new(FAILURES, REST);
         for _ in 0..FAILURES {
             breaker.admit(at(100)).unwrap().failed(at(100));
         }
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn opens_after_failures_in_a_row() {
-        let breaker = Breaker::new(REST);
+        let breaker = Breaker::new(FAILURES, REST);
         for _ in 0..3 {
             for _ in 1..FAILURES {
                 breaker.admit(at(0)).unwrap().failed(at(0));
@@ -145,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_was_under_way_when_it_opened_does_not_prolong_it() {
-        let breaker = Breaker::new(REST);
+        let breaker = Breaker::new(FAILURES, REST);
         let late = breaker.admit(at(0)).unwrap();
         let later = breaker.admit(at(0)).unwrap();
         for _ in 0..FAILURES {

@@ -1,24 +1,26 @@
 //! The HTTP server: MCP and the bridge on one port, until it is asked to end.
 
-use std::{fmt, future::IntoFuture as _, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use axum::{Router, serve::ListenerExt as _};
-use tokio::net::TcpListener;
+use axum::Router;
+use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
-    Environment, Journal, Settings, config,
+    Environment, Journal, Limiting, Settings, config,
+    http::{self, Bounds},
     measures::Measures,
     office,
     runs::{Runs, Secrets},
     sample, served,
+    tokens::TokenSources,
 };
 use crate::{
     base::{HostNames, Tracker},
     catalog::Finding,
     engine::Scheduler,
     mcp,
-    tools::Office,
+    tools::{self, Office},
     web,
 };
 
@@ -37,6 +39,10 @@ pub struct Serve {
     pub token: Option<String>,
     /// A file that holds it.
     pub token_file: Option<PathBuf>,
+    /// A file of named tokens.
+    pub tokens_file: Option<PathBuf>,
+    /// How much is accepted of whom.
+    pub limiting: Limiting,
     /// Host names under which browsers and MCP clients may come, besides this machine's own.
     pub allowed_hosts: Vec<String>,
     /// The toolsets to serve over MCP; all when empty.
@@ -109,9 +115,22 @@ impl fmt::Display for Started {
 ///
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
-pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
-    let token = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
-    let listener = listen(&serve.bind, token.is_some()).await?;
+pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
+    let single = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
+    let file = serve.tokens_file.clone().or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from));
+    let sources = TokenSources { single, file, env: env.clone() };
+    let access = sources.access()?;
+    let (limits, bounds) = std::mem::take(&mut serve.limiting).settle(env)?;
+    if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
+        bail!(
+            "pages of any origin (`*`) may call only a server that wants a token; set CREW_API_TOKEN, or name the origins"
+        );
+    }
+    // A page that may call comes with its own name in `Origin`.
+    let pages = limits.cors_origins.iter().filter_map(|origin| origin.split_once("://"));
+    serve.allowed_hosts.extend(pages.map(|(_, name)| host_of(name).to_owned()));
+    let limits = Arc::new(limits);
+    let listener = listen(&serve.bind, access.is_guarded()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
     let office = office::open(&serve.root, Settings::read(env, &serve.root)?, serve.journal, &tracker);
@@ -122,24 +141,46 @@ pub async fn serve(serve: Serve, env: &Environment, started: impl FnOnce(Started
         None
     };
     let secrets = secrets(&office, env, address).await;
-    let measures = Measures::start(tasks.clone(), &tracker)?;
-    started(report(&office, address, &serve, token.is_some(), &secrets).await);
+    let measures = Measures::start(tasks.clone(), office.outbox().cloned(), &tracker)?;
+    started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
+    sources.watch(access.clone(), &tracker);
 
+    let unsettled = tasks.clone();
+    tracker.spawn(async move { web::webhook::settle(&unsettled).await });
     let state = web::State {
         tasks: tasks.clone(),
         outbox: office.outbox().cloned(),
         live: office.crew.live().clone(),
+        deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),
-        token,
+        access: access.clone(),
+        tools: Arc::new(tools::all(&office)),
+        streams: Arc::new(Semaphore::new(limits.streams)),
+        stopping: tracker.stopping().clone(),
+        limits: Arc::clone(&limits),
         resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets, measures)),
     };
-    let options = mcp::Options { allowed_hosts: serve.allowed_hosts, ..mcp::Options::default() };
-    let host = served::host(&office, &serve.toolsets, &tracker)?;
+    let options = mcp::Options {
+        allowed_hosts: serve.allowed_hosts,
+        max_body_bytes: limits.body_bytes,
+        body_time: limits.body_time,
+        ..mcp::Options::default()
+    };
+    let scopes = mcp::Scopes::new(move |name| access.scope_of(name));
+    let host = served::host(&office, &serve.toolsets, scopes, &tracker)?;
     let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
     let mcp = mcp(host, &options, tracker.clone());
-    run(listener, web::router(state, mcp), &tracker).await
+    run(listener, web::router(state, mcp), bounds, &tracker).await
+}
+
+/// A host name without its port.
+fn host_of(name: &str) -> &str {
+    match name.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => name,
+    }
 }
 
 async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
@@ -207,27 +248,20 @@ async fn report(
     }
 }
 
-async fn run(listener: TcpListener, router: Router, tracker: &Tracker) -> anyhow::Result<()> {
-    // Without this, an answer written in two parts waits for the client's acknowledgement of the first.
-    let listener = listener.tap_io(|stream| {
-        let _ = stream.set_nodelay(true);
-    });
-    let ending = tracker.stopping().clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(ending.cancelled_owned()).into_future();
-    let mut server = std::pin::pin!(server);
+async fn run(listener: TcpListener, router: Router, bounds: Bounds, tracker: &Tracker) -> anyhow::Result<()> {
+    let mut server = std::pin::pin!(http::serve(listener, router, bounds, tracker));
     tokio::select! {
-        ended = &mut server => return ended.context("the server ended"),
+        () = &mut server => bail!("the server ended"),
         asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }
     tracing::info!("ending: no new work is begun, running work has {} s", DRAIN.as_secs());
     tracker.stop();
     let drained = async {
-        let ended = server.await;
+        server.await;
         tracker.wait().await;
-        ended
     };
     tokio::select! {
-        ended = drained => return ended.context("the server ended"),
+        () = drained => return Ok(()),
         () = tokio::time::sleep(DRAIN) => {}
         // Whoever asks again does not want to wait.
         asked = asked_to_end() => asked.context("signals cannot be heard")?,

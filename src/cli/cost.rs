@@ -1,0 +1,91 @@
+//! `knowlyr-crew cost`.
+
+use clap::{Args, ValueEnum};
+
+use super::{
+    args::{Form, Global},
+    exit::{Error, Outcome},
+    render,
+};
+use crate::{
+    app::{self, Environment},
+    base::clock,
+    engine::{CostQuery, CostSummary},
+    tasks::{self, Task, usd},
+    tools,
+};
+
+/// The words of `cost`.
+#[derive(Debug, Args)]
+pub(super) struct CostArgs {
+    /// The last how many days
+    #[arg(long, default_value_t = CostQuery::DAYS)]
+    days: u32,
+    /// What to tell it by
+    #[arg(long, value_enum, default_value_t = By::Employee)]
+    by: By,
+    /// Only what this employee took
+    #[arg(long, value_name = "NAME")]
+    employee: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Whom calls were made for.
+    Employee,
+    /// Who answered.
+    Model,
+    /// What started the work.
+    Trigger,
+}
+
+/// Tells it from the journal, also while a server works on that.
+pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
+    let query = CostQuery { days: args.days, employee: args.employee.clone() };
+    let query = query.checked().map_err(tools::Error::Arguments)?;
+    let tasks = history(global).await?;
+    let summary = CostSummary::of(&tasks, &query, clock::now());
+    if global.form() == Form::Json {
+        render::json(&summary)?;
+        return Ok(Outcome::Done);
+    }
+    let (heading, group) = match args.by {
+        By::Employee => ("EMPLOYEE", &summary.by_employee),
+        By::Model => ("MODEL", &summary.by_model),
+        By::Trigger => ("TRIGGER", &summary.by_trigger),
+    };
+    let CostSummary { period_days, total_cost_usd, total_tasks, .. } = &summary;
+    let total = format!("{} USD in {total_tasks} tasks of the last {period_days} days", usd(*total_cost_usd));
+    if group.is_empty() {
+        render::answer(&total)?;
+    } else {
+        let rows = group.iter().map(|(name, cost)| {
+            let dollars = if cost.unpriced_tokens > 0 { " + ?" } else { "" };
+            [
+                name.clone(),
+                format!("{}{dollars}", usd(cost.cost_usd)),
+                cost.tasks.to_string(),
+                cost.calls.to_string(),
+                cost.input_tokens.to_string(),
+                cost.output_tokens.to_string(),
+            ]
+        });
+        let table = render::table([heading, "USD", "TASKS", "CALLS", "TOKENS IN", "TOKENS OUT"], rows);
+        render::answer(&format!("{table}\n\n{total}"))?;
+    }
+    if !summary.unpriced_models.is_empty() {
+        let models = summary.unpriced_models.iter().map(|model| format!("`{model}`"));
+        let models = models.collect::<Vec<_>>().join(", ");
+        render::note(&format!(
+            "not among the dollars, as nobody knows the price: {models}; `prices` in .crew/config.yaml sets it"
+        ));
+    }
+    Ok(Outcome::Done)
+}
+
+/// All tasks of the project, also while a server works on them.
+pub(super) async fn history(global: &Global) -> Result<Vec<Task>, Error> {
+    let journal = app::journal(&global.root());
+    let tasks = tokio::task::spawn_blocking(move || tasks::history(&journal)).await;
+    Ok(tasks.map_err(anyhow::Error::from)??)
+}

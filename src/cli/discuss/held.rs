@@ -1,0 +1,254 @@
+//! Discussions that are held, and those that were.
+
+use std::{fmt::Write as _, path::Path};
+
+use serde_json::json;
+
+use super::args::HowToDiscuss;
+use crate::{
+    app::{self, Environment, Journal, MeetingRecord},
+    cli::{
+        args::{Form, Global},
+        exit::{Error, Outcome},
+        render, run as project, task,
+    },
+    defs::{AdHoc, TargetKind},
+    engine::{self, Meeting, Order, Rule, Turn, VoteOutcome},
+    store::document,
+    tasks::{Status, Task, Trigger},
+    tools::{self, Office},
+};
+
+/// What is discussed.
+pub(super) enum What<'w> {
+    /// A discussion of the project.
+    Named(&'w str),
+    /// One made up on the spot.
+    MadeUp(AdHoc),
+}
+
+/// Holds a discussion and sees it through.
+pub(super) async fn run(
+    global: &Global,
+    env: &Environment,
+    what: What<'_>,
+    named: &[(String, String)],
+    how: &HowToDiscuss,
+) -> Result<Outcome, Error> {
+    let office = project::open(global, env, Journal::None)?;
+    let order = Order {
+        kind: TargetKind::Discussion,
+        target: if let What::Named(name) = what { name.to_owned() } else { String::new() },
+        args: named.iter().cloned().collect(),
+        model: how.model.clone(),
+        trigger: Trigger::CLI,
+        caller: Some("cli".to_owned()),
+        idempotency_key: None,
+    };
+    let new = match what {
+        What::Named(_) => office.crew.plan(order).await?,
+        What::MadeUp(wanted) => office.crew.plan_ad_hoc(wanted, order).await?,
+    };
+    let tasks = office.tasks().await?;
+    let id = tasks.submit(new).await?.id;
+    task::see_through(global, tasks, &id).await
+}
+
+/// Tells what became of a discussion.
+pub(in crate::cli) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
+    if let Some(result) = &task.result {
+        let meeting: Meeting = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
+        match global.form() {
+            Form::Json => render::json(&meeting)?,
+            Form::Text => render::answer(&text(&meeting))?,
+        }
+        if task.status == Status::Completed && global.form() == Form::Text {
+            render::note(&format!("kept as {0}; see `discuss view {0}`", meeting.meeting_id));
+        }
+    }
+    if let Some(error) = &task.error {
+        render::error(error, std::iter::empty());
+    }
+    Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
+}
+
+fn text(meeting: &Meeting) -> String {
+    let ruler = "─".repeat(60);
+    let mut text = String::new();
+    for round in &meeting.rounds {
+        let _ = write!(text, "{ruler}\n{}. {}\n{ruler}\n\n", round.round, round.name);
+        for turn in round.all_turns() {
+            let _ = write!(text, "[{}]\n{}\n\n", turn.employee, said(turn));
+        }
+    }
+    if !meeting.synthesis.is_empty() {
+        let _ = write!(text, "{ruler}\n{}\n{ruler}\n\n{}\n\n", meeting.name, meeting.synthesis);
+    }
+    text.push_str(&counted(meeting));
+    text
+}
+
+fn said(turn: &Turn) -> String {
+    let mut text = match &turn.error {
+        Some(error) => format!("could not speak: {error}"),
+        None => turn.text.clone(),
+    };
+    if let Some(fault) = &turn.ballot_fault {
+        let _ = write!(text, "\n(no ballot: {fault})");
+    }
+    text
+}
+
+/// What was counted, as tables.
+fn counted(meeting: &Meeting) -> String {
+    let share =
+        |ratio: Option<f64>| ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.0}%", ratio * 100.0));
+    let rows = meeting.measures.rounds.iter().flat_map(|round| {
+        round.members.iter().map(|member| {
+            let unmet: Vec<String> = member.unmet.iter().copied().map(word).collect();
+            let note = if member.failed {
+                "could not speak".to_owned()
+            } else if !member.has_ballot {
+                "no ballot".to_owned()
+            } else {
+                unmet.join(", ")
+            };
+            [
+                member.employee.clone(),
+                round.round.to_string(),
+                member.agreements.to_string(),
+                member.objections.to_string(),
+                share(member.agree_ratio),
+                note,
+            ]
+        })
+    });
+    let header = ["PARTICIPANT", "ROUND", "AGREED", "OBJECTED", "AGREEMENT", "NOT MET"];
+    let mut text = render::table(header, rows);
+    for tally in &meeting.measures.votes {
+        let rows = tally.options.iter().map(|option| {
+            [
+                format!("{} {}", option.id, option.text),
+                option.r#for.len().to_string(),
+                option.against.len().to_string(),
+                option.abstain.len().to_string(),
+                match option.outcome {
+                    VoteOutcome::Carried => "carried",
+                    VoteOutcome::Rejected => "rejected",
+                    VoteOutcome::Tied => "tied",
+                    VoteOutcome::Open => "open",
+                }
+                .to_owned(),
+            ]
+        });
+        let table = render::table(["OPTION", "FOR", "AGAINST", "ABSTAINED", "OUTCOME"], rows);
+        let _ = write!(text, "\n\n{table}");
+    }
+    for dissent in &meeting.measures.minority {
+        let _ = write!(text, "\n{} stays of another opinion: {}", dissent.employee, dissent.about);
+        if !dissent.why.is_empty() {
+            let _ = write!(text, " ({})", dissent.why);
+        }
+    }
+    text
+}
+
+/// How a rule is written in records.
+fn word(rule: Rule) -> String {
+    serde_json::to_value(rule).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Lists what was held, the newest first.
+pub(super) fn history(global: &Global, limit: u16, keyword: Option<&str>) -> Result<Outcome, Error> {
+    let (records, broken) = app::meetings(&global.root());
+    if broken > 0 {
+        render::note(&format!("warning: {broken} lines of the list of meetings are no records"));
+    }
+    let keyword = keyword.map(str::to_lowercase);
+    let fits = |record: &MeetingRecord| {
+        let text =
+            format!("{} {} {}", record.name, record.topic, record.participants.join(" ")).to_lowercase();
+        keyword.as_ref().is_none_or(|keyword| text.contains(keyword))
+    };
+    let found: Vec<_> = records.into_iter().filter(fits).take(limit.into()).collect();
+    match global.form() {
+        Form::Json => render::json(&found)?,
+        Form::Text if found.is_empty() => render::note("No discussion was held here yet, or none that fits."),
+        Form::Text => {
+            let rows = found.into_iter().map(|record| {
+                [
+                    record.meeting_id,
+                    record.name,
+                    record.participants.join(", "),
+                    record.rounds.to_string(),
+                    record.topic.split_whitespace().collect::<Vec<_>>().join(" "),
+                ]
+            });
+            render::answer(&render::table(["ID", "NAME", "PARTICIPANTS", "ROUNDS", "TOPIC"], rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Shows one that was held, found by its id or the beginning of that.
+pub(super) fn view(global: &Global, id: &str) -> Result<Outcome, Error> {
+    let root = global.root();
+    let id = &full_id(&root, id)?;
+    let meeting =
+        app::meeting(&root, id).ok_or_else(|| tools::Error::not_found("meeting", id, std::iter::empty()))?;
+    for note in &meeting.notes {
+        render::note(&format!("warning: {note}"));
+    }
+    match global.form() {
+        Form::Json => {
+            let recorded = app::meeting_record(&root, id);
+            render::json(&json!({"meeting": meeting.record, "text": meeting.text, "recorded": recorded}))?;
+        }
+        Form::Text => render::answer(&meeting.text)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Prints the plan of action of one that was held as a pipeline, or writes it to a file that is not there yet.
+pub(super) async fn plan(
+    global: &Global,
+    office: &Office,
+    id: &str,
+    output: Option<&Path>,
+) -> Result<Outcome, Error> {
+    let root = global.root();
+    let id = full_id(&root, id)?;
+    let recorded = app::meeting_record(&root, &id)
+        .ok_or_else(|| tools::Error::Failed(format!("meeting `{id}` was not held here, only rendered")))?;
+    let meeting: Meeting = serde_json::from_value(recorded).map_err(anyhow::Error::from)?;
+    let text = engine::pipeline_of(&meeting, &*office.crew.definitions().await)
+        .map_err(|faults| tools::Error::Failed(faults.join("\n")))?;
+    let Some(path) = output else {
+        match global.form() {
+            Form::Json => render::json(&json!({"meeting_id": id, "pipeline": text}))?,
+            Form::Text => render::answer(&text)?,
+        }
+        return Ok(Outcome::Done);
+    };
+    if path.try_exists()? {
+        return Err(tools::Error::Conflict(format!("`{}` is there already", path.display())).into());
+    }
+    document::publish(path, text.as_bytes()).map_err(anyhow::Error::from)?;
+    render::note(&format!("written {}", path.display()));
+    Ok(Outcome::Done)
+}
+
+/// The id of the meeting that `id` begins.
+fn full_id(root: &Path, id: &str) -> Result<String, Error> {
+    let (records, _) = app::meetings(root);
+    let ids: Vec<&str> = records.iter().map(|record| record.meeting_id.as_str()).collect();
+    match ids.iter().filter(|known| known.starts_with(id)).collect::<Vec<_>>().as_slice() {
+        _ if ids.contains(&id) => Ok(id.to_owned()),
+        [one] => Ok((**one).to_owned()),
+        [] => Err(tools::Error::not_found("meeting", id, ids.iter().copied().take(8)).into()),
+        several => {
+            let message = format!("{} meetings begin with `{}`", several.len(), id.escape_debug());
+            Err(tools::Error::Arguments(message).into())
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What a run would do, told before it is done: its steps, models, tools and secrets, how often models are asked, and
+//! what that costs.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{
+    Args, Crew, Error, Job,
+    cost::told,
+    crew::find_employee,
+    graph::mermaid,
+    job::{BUDGETED_TOKENS, MOST_TURNS},
+    prompt::Given,
+    wiring,
+};
+use crate::{
+    catalog::Snapshot,
+    defs::{Employee, Format, Item, Pipeline, Step, TargetKind, Work},
+    llm::Choice,
+    tasks::Task,
+};
+
+/// How many recorded runs there have to be before they say more than an estimate.
+const ENOUGH: usize = 3;
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Forecast {
+    /// `employee` or `pipeline`.
+    pub target_type: String,
+    /// Its name.
+    pub target_name: String,
+    /// The order of the steps, in the language of Mermaid; pipelines have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graph: Option<String>,
+    /// All steps, as they are written.
+    pub steps: Vec<ForecastStep>,
+    /// The models, and where they are served.
+    pub models: Vec<ForecastModel>,
+    /// The variables that hold secrets it needs, and whether they are set.
+    pub secrets: BTreeMap<String, bool>,
+    /// How often models are asked if no step fails for good.
+    pub calls: Range,
+    /// What that costs.
+    pub cost: ForecastCost,
+}
+
+/// From, and to at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Range {
+    /// At least.
+    pub least: u64,
+    /// At most.
+    pub most: u64,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ForecastStep {
+    /// Its id; empty when it has none.
+    pub step_id: String,
+    /// Who works.
+    pub employee: String,
+    /// On which model.
+    pub model: String,
+    /// The model that stands in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<String>,
+    /// The tools it may call.
+    pub tools: Vec<String>,
+    /// How often it is done: ways that are not taken, rounds of a loop.
+    pub times: Range,
+    /// How often models are asked each time: turns with tools, answers that do not fit, further tries.
+    pub calls: Range,
+    /// What it costs each time.
+    pub cost: ForecastCost,
+}
+
+/// US dollars, from and to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct ForecastCost {
+    /// At least, or what one in ten runs stayed below.
+    pub low_usd: f64,
+    /// At most, or what nine in ten runs stayed below; absent when nobody can say.
+    pub high_usd: Option<f64>,
+    /// The runs it is known from; 0 when any of it is an estimate, from the size of prompts and the limit of answers.
+    pub runs: usize,
+    /// Models whose prices are not known: what they take comes on top.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unpriced_models: Vec<String>,
+}
+
+/// A model.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ForecastModel {
+    /// Its name.
+    pub model: String,
+    /// Who serves it; absent when nobody does.
+    pub provider: Option<String>,
+    /// Where; absent when it is not sent anywhere.
+    pub address: Option<String>,
+    /// Why it could not be asked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+impl Crew {
+    /// Tells what a run of the employee or the pipeline called `name` would do; an employee goes first when both are. What
+    /// `past` tasks took says what it costs.
+    ///
+    /// # Errors
+    /// When neither is called that, or a step names somebody who is not there.
+    pub async fn forecast(&self, name: &str, args: &Args, past: &[Task]) -> Result<Forecast, Error> {
+        let definitions = self.definitions().await;
+        let mut telling = Telling { crew: self, definitions: &definitions, past, models: Vec::new() };
+        let (kind, name, graph, steps) = match find_employee(&definitions, name) {
+            Ok(employee) => {
+                let given = Given::named(args.clone());
+                let step = telling.step(&employee, &given, None, "", 1).await?;
+                (TargetKind::Employee, employee.name.clone(), None, vec![(step, ONCE)])
+            }
+            Err(unknown) => {
+                let pipeline = match self.pipeline(name).await {
+                    Ok(pipeline) => pipeline,
+                    Err(Error::UnknownPipeline { near: Some(near), .. }) => {
+                        return Err(Error::UnknownPipeline { name: name.to_owned(), near: Some(near) });
+                    }
+                    Err(_) => return Err(unknown),
+                };
+                let steps = telling.steps(&pipeline, args).await?;
+                (TargetKind::Pipeline, pipeline.name.clone(), Some(mermaid(&pipeline)), steps)
+            }
+        };
+        let models = telling.models;
+        let mut secrets = BTreeMap::new();
+        let mut served = Vec::new();
+        for choice in &models {
+            let place = self.llm().served(choice);
+            if let Ok(place) = &place {
+                secrets.extend(place.key.clone());
+            }
+            served.push(ForecastModel {
+                model: choice.model.clone(),
+                provider: place.as_ref().ok().map(|place| place.provider.clone()),
+                address: place.ok().and_then(|place| place.address),
+                fault: self.llm().check(choice).err().map(|error| error.to_string()),
+            });
+        }
+        let (calls, cost) = total(&steps);
+        let steps = steps.into_iter().map(|(step, _)| step).collect();
+        let target_type = kind.to_string();
+        Ok(Forecast { target_type, target_name: name, graph, steps, models: served, secrets, calls, cost })
+    }
+}
+
+const ONCE: Range = Range { least: 1, most: 1 };
+
+/// What steps take together. Of the ways of a condition only one is taken; which is dearer cannot be told, so that the
+/// least is none and the most is both.
+fn total(steps: &[(ForecastStep, Range)]) -> (Range, ForecastCost) {
+    let (mut calls, mut cost) =
+        (Range::default(), ForecastCost { high_usd: Some(0.0), ..ForecastCost::default() });
+    let times = |count: u64| u32::try_from(count).map_or(f64::MAX, f64::from);
+    for (step, way) in steps {
+        calls.least += step.calls.least * way.least;
+        calls.most += step.calls.most * way.most;
+        cost.low_usd += step.cost.low_usd * times(way.least);
+        let high = step.cost.high_usd.map(|high| high * times(way.most));
+        cost.high_usd = cost.high_usd.zip(high).map(|(so_far, more)| so_far + more);
+        for model in &step.cost.unpriced_models {
+            if !cost.unpriced_models.contains(model) {
+                cost.unpriced_models.push(model.clone());
+            }
+        }
+    }
+    let known = steps.iter().map(|(step, _)| step.cost.runs).min().unwrap_or_default();
+    cost.low_usd = rounded(cost.low_usd);
+    cost.high_usd = cost.high_usd.map(rounded);
+    (calls, ForecastCost { runs: known, ..cost })
+}
+
+struct Telling<'t> {
+    crew: &'t Crew,
+    definitions: &'t Snapshot,
+    past: &'t [Task],
+    /// Those that are used, each once.
+    models: Vec<Choice>,
+}
+
+impl Telling<'_> {
+    async fn steps(&mut self, pipeline: &Pipeline, args: &Args) -> Result<Vec<(ForecastStep, Range)>, Error> {
+        let args = pipeline.complete(args.clone());
+        let mut told = Vec::new();
+        for item in &pipeline.items {
+            let (works, times): (Vec<&Work>, _) = match item {
+                Item::Work(work) => (vec![work], ONCE),
+                Item::Condition(condition) => {
+                    let works = condition.then.iter().chain(&condition.otherwise).collect();
+                    (works, Range { least: 0, most: 1 })
+                }
+                Item::Loop(again) => {
+                    let most = u64::from(again.max_iterations);
+                    (again.steps.iter().collect(), Range { least: 1, most })
+                }
+            };
+            for step in works.into_iter().flat_map(Work::steps) {
+                told.push(self.of_pipeline(step, &args, times).await?);
+            }
+        }
+        Ok(told)
+    }
+
+    async fn of_pipeline(
+        &mut self,
+        step: &Step,
+        args: &Args,
+        times: Range,
+    ) -> Result<(ForecastStep, Range), Error> {
+        let employee = find_employee(self.definitions, &step.employee)?;
+        let given = Given::named(wiring::preview(step, args));
+        let id = step.id.as_deref().unwrap_or_default();
+        let mut told = self.step(&employee, &given, step.model.as_deref(), id, step.attempts.max(1)).await?;
+        let times = if step.when.is_some() { Range { least: 0, ..times } } else { times };
+        told.times = times;
+        Ok((told, times))
+    }
+
+    async fn step(
+        &mut self,
+        employee: &Employee,
+        given: &Given,
+        asked: Option<&str>,
+        id: &str,
+        attempts: u32,
+    ) -> Result<ForecastStep, Error> {
+        let mut given = given.clone();
+        for arg in employee.args.iter().filter(|arg| arg.required && arg.default.is_none()) {
+            given.named.entry(arg.name.clone()).or_insert_with(|| format!("<{}>", arg.name));
+        }
+        let job = Job::new(employee, &given).on(asked);
+        let mut request = self.crew.request(&job).await?;
+        let tools: Vec<_> = request.tools.iter().map(|tool| tool.name.clone()).collect();
+        let shaped = employee.output.format == Format::Json && employee.output.schema.is_some();
+        let turns = if tools.is_empty() { 1 } else { MOST_TURNS as u64 };
+        let most = (turns + u64::from(shaped)) * u64::from(attempts);
+        request.max_tokens.get_or_insert(BUDGETED_TOKENS);
+        let mut cost = self.recorded(&employee.name, &request.model.model);
+        if cost.runs == 0 {
+            let dearest = self.crew.llm().estimate(&request);
+            let mut least = dearest.usage;
+            // Half of the upper estimate is near to what texts take; an answer has some words.
+            (least.input_tokens, least.output_tokens) = (least.input_tokens / 2, 1);
+            let low = self.crew.llm().cost(&request.model, least);
+            cost.low_usd = rounded(low.unwrap_or_default());
+            let calls = u32::try_from(most).unwrap_or(u32::MAX);
+            cost.high_usd = dearest.cost_usd.map(|high| rounded(high * f64::from(calls)));
+            cost.unpriced_models.extend(dearest.cost_usd.is_none().then_some(dearest.model));
+        }
+        let fallback = request.fallback.as_ref().map(|fallback| fallback.model.clone());
+        for choice in [Some(request.model.clone()), request.fallback.take()].into_iter().flatten() {
+            let known = |known: &Choice| (&known.model, &known.base_url) == (&choice.model, &choice.base_url);
+            if !self.models.iter().any(known) {
+                self.models.push(choice);
+            }
+        }
+        Ok(ForecastStep {
+            step_id: id.to_owned(),
+            employee: employee.name.clone(),
+            model: request.model.model,
+            fallback,
+            tools,
+            times: ONCE,
+            calls: Range { least: 1, most },
+            cost,
+        })
+    }
+
+    /// What this employee has taken on this model, once each time; nothing when that is known from too few runs.
+    fn recorded(&self, employee: &str, model: &str) -> ForecastCost {
+        let is_it = |name: &str| {
+            let rest = name.strip_prefix(model);
+            // Providers say which version answered: `-20250929`.
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        let runs = self.past.iter().flat_map(told);
+        let mut costs: Vec<f64> = runs
+            .filter(|spent| spent.by == employee && is_it(&spent.model))
+            .filter_map(|spent| spent.cost_usd)
+            .collect();
+        if costs.len() < ENOUGH {
+            return ForecastCost::default();
+        }
+        costs.sort_by(f64::total_cmp);
+        let at = |tenths: usize| costs.get((costs.len() - 1) * tenths / 10).copied().unwrap_or_default();
+        ForecastCost {
+            low_usd: rounded(at(1)),
+            high_usd: Some(rounded(at(9).max(at(1)))),
+            runs: costs.len(),
+            unpriced_models: Vec::new(),
+        }
+    }
+}
+
+/// To a millionth of a dollar.
+fn rounded(dollars: f64) -> f64 {
+    (dollars * 1e6).round() / 1e6
+}

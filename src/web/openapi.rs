@@ -1,0 +1,325 @@
+//! `GET /openapi.json`: what there is to call, made of the list of operations, the types of records and the tools.
+
+use std::sync::OnceLock;
+
+use axum::{
+    body::Bytes,
+    extract::State as Shared,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::State;
+use crate::{engine::delivery::Sending, tasks::Task, tools::Registry};
+
+/// The page that shows the document; it asks nobody but this server.
+const PAGE: &str = include_str!("docs.html");
+
+/// What can be asked of a path.
+#[derive(Clone, Copy)]
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    summary: &'static str,
+    /// What a token must allow; none where no token is needed.
+    scope: Option<&'static str>,
+    takes: Takes,
+    gives: Gives,
+    /// Statuses beside 200 that are no mistakes of the caller.
+    also: &'static [&'static str],
+}
+
+#[derive(Clone, Copy)]
+enum Takes {
+    Nothing,
+    Object(&'static str),
+}
+
+#[derive(Clone, Copy)]
+enum Gives {
+    Json(&'static str),
+    Text(&'static str),
+}
+
+const fn get(path: &'static str, summary: &'static str, gives: Gives) -> Operation {
+    Operation { method: "get", path, summary, scope: Some("read"), takes: Takes::Nothing, gives, also: &[] }
+}
+
+const fn post(path: &'static str, summary: &'static str, body: &'static str, gives: Gives) -> Operation {
+    let takes = Takes::Object(body);
+    Operation { method: "post", path, summary, scope: Some("run"), takes, gives, also: &["202"] }
+}
+
+const fn open(operation: Operation) -> Operation {
+    Operation { scope: None, ..operation }
+}
+
+const OBJECT: Gives = Gives::Json("Object");
+const LIST: Gives = Gives::Json("List");
+const TASK: Gives = Gives::Json("Task");
+const EVENTS: Gives = Gives::Text("text/event-stream");
+
+/// Every operation of the bridge, and the way into MCP.
+pub(super) const OPERATIONS: &[Operation] = &[
+    open(get("/health", "Whether the process answers, in the bytes of old", OBJECT)),
+    open(get("/healthz", "Whether the process answers", OBJECT)),
+    Operation {
+        also: &["503"],
+        ..open(get("/readyz", "Whether work can be accepted, and what is in its way", OBJECT))
+    },
+    get("/metrics", "Calls, tokens and latency; for Prometheus with `Accept: text/plain`", OBJECT),
+    get("/metrics/prometheus", "The same as Prometheus reads it", Gives::Text("text/plain")),
+    get("/cron/status", "Schedules, with their next and last runs", OBJECT),
+    post("/run/employee/{name}", "Start an employee", "RunRequest", TASK),
+    post("/run/pipeline/{name}", "Start a pipeline", "RunRequest", TASK),
+    get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
+    get("/tasks/{id}", "A task with its steps", TASK),
+    Operation {
+        also: &["204"],
+        ..get("/tasks/{id}/events", "A task as it is worked on: `step` and `status`", EVENTS)
+    },
+    Operation {
+        scope: Some("admin"),
+        also: &[],
+        ..post("/tasks/{id}/approve", "Decide what a task waits for; no body is a yes", "Object", TASK)
+    },
+    post("/tasks/{id}/cancel", "Stop a task", "Object", TASK),
+    post("/tasks/{id}/resume", "Let a task go on that failed or was cancelled", "Object", TASK),
+    post("/tasks/{id}/replay", "Do an ended task once more", "Object", TASK),
+    post("/tasks/{id}/fork", "Do an ended task again from one of its steps on", "Object", TASK),
+    get("/deliveries", "Where results went, the newest first", Gives::Json("Deliveries")),
+    post("/deliveries/{id}/redeliver", "Send a result once more", "Object", Gives::Json("Delivery")),
+    open(post("/webhook/github", "A delivery of GitHub, signed", "Object", OBJECT)),
+    get("/api/tools", "The tools, with what they take and answer", LIST),
+    Operation {
+        scope: Some("read"),
+        ..post(
+            "/api/tools/{name}",
+            "Call a tool; what its token must allow depends on the tool",
+            "Object",
+            OBJECT,
+        )
+    },
+    get("/api/employees", "The employees", LIST),
+    get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
+    get("/api/pipelines", "The pipelines", LIST),
+    get("/api/discussions", "The discussions", LIST),
+    get("/openapi.json", "This document", OBJECT),
+    open(get("/docs", "This document as a page", Gives::Text("text/html"))),
+    Operation {
+        scope: Some("read"),
+        ..post("/mcp", "A message of the Model Context Protocol", "Object", OBJECT)
+    },
+    Operation { gives: EVENTS, ..get("/mcp", "The stream of an MCP session", OBJECT) },
+    Operation { method: "delete", ..get("/mcp", "The end of an MCP session", OBJECT) },
+];
+
+/// `GET /openapi.json`. Made when somebody first asks: its schemas take longer than a start may.
+pub(super) async fn document(Shared(state): Shared<State>) -> Response {
+    static MADE: OnceLock<Bytes> = OnceLock::new();
+    let made = MADE.get_or_init(|| describe(&state.tools).to_string().into());
+    ([(header::CONTENT_TYPE, "application/json")], made.clone()).into_response()
+}
+
+/// `GET /docs`. The page holds nothing of this server, so that it is open to everybody.
+pub(super) async fn page() -> Response {
+    static POLICY: OnceLock<HeaderValue> = OnceLock::new();
+    let policy = POLICY.get_or_init(|| {
+        let hash = |tag: &str| {
+            let inside = PAGE.split_once(&format!("<{tag}>")).and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
+            let inside = inside.map_or("", |(inside, _)| inside);
+            format!("'sha256-{}'", STANDARD.encode(Sha256::digest(inside.as_bytes())))
+        };
+        let policy = format!(
+            "default-src 'none'; script-src {}; style-src {}; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'",
+            hash("script"),
+            hash("style")
+        );
+        HeaderValue::from_str(&policy).expect("hashes are letters and digits")
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, policy.clone()),
+    ];
+    (headers, PAGE).into_response()
+}
+
+/// The document in version 3.1, whose schemas are those of JSON Schema 2020-12.
+fn describe(tools: &Registry) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in OPERATIONS {
+        if let Value::Object(path) = paths.entry(operation.path).or_insert_with(|| json!({})) {
+            path.insert(operation.method.to_owned(), operation.describe());
+        }
+    }
+    for spec in tools.specs() {
+        let call = json!({
+            "summary": spec.title,
+            "description": spec.description,
+            "operationId": spec.name,
+            "tags": ["tools"],
+            "requestBody": body(&spec.input_schema),
+            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202"]),
+        });
+        paths.insert(format!("/api/tools/{}", spec.name), json!({ "post": call }));
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "crew",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": env!("CARGO_PKG_DESCRIPTION"),
+        },
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Object": {"type": "object"},
+                "List": {"type": "object", "required": ["items", "total"], "properties": {
+                    "items": {"type": "array", "items": {"type": "object"}}, "total": {"type": "integer", "minimum": 0}}},
+                "Task": schema::<Task>(),
+                "TaskPage": {"type": "object", "required": ["tasks"], "properties": {
+                    "tasks": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": "string"}}},
+                "RunRequest": run_request(),
+                "Delivery": schema::<Sending>(),
+                "Deliveries": {"type": "object", "required": ["deliveries"], "properties": {
+                    "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}},
+                "Error": {"type": "object", "required": ["error", "code", "trace_id"], "properties": {
+                    "error": {"type": "string", "description": "For a person."},
+                    "code": {"type": "string", "description": "For a program; stays the same."},
+                    "trace_id": {"type": "string", "description": "Under this id the log has more."}}},
+            },
+        },
+    })
+}
+
+impl Operation {
+    fn describe(&self) -> Value {
+        let tag = self
+            .path
+            .split('/')
+            .nth(1)
+            .filter(|_| self.path.matches('/').count() > 1 || self.path == "/tasks");
+        let name = self.path.replace(['{', '}'], "").replace(['/', '.'], "_");
+        let content = match self.gives {
+            Gives::Json(name) => {
+                json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}})
+            }
+            Gives::Text(media) => json!({media: {"schema": {"type": "string"}}}),
+        };
+        let mut told = Map::new();
+        let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
+        tell("summary", self.summary.into());
+        tell("operationId", format!("{}{name}", self.method).into());
+        tell("tags", json!([tag.unwrap_or("server")]));
+        match self.scope {
+            Some(scope) => {
+                let needs = format!("Needs a token with the scope `{scope}`, where tokens are needed.");
+                tell("description", needs.into())
+            }
+            None => tell("security", json!([])),
+        };
+        let parameters = self.parameters();
+        if !parameters.is_empty() {
+            tell("parameters", parameters.into());
+        }
+        if let Takes::Object(name) = self.takes {
+            tell("requestBody", body(&json!({"$ref": format!("#/components/schemas/{name}")})));
+        }
+        tell("responses", answers(&content, self.also));
+        Value::Object(told)
+    }
+
+    fn parameters(&self) -> Vec<Value> {
+        let mut parameters = Vec::new();
+        let inner = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        for name in inner {
+            parameters
+                .push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
+        }
+        if self.path == "/tasks" {
+            let status = ["pending", "running", "awaiting_approval", "completed", "failed", "cancelled"];
+            for (name, schema) in [
+                ("status", json!({"enum": status})),
+                ("target", json!({"type": "string"})),
+                ("type", json!({"type": "string"})),
+                ("trigger", json!({"type": "string"})),
+                ("caller", json!({"type": "string"})),
+                ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200})),
+                ("cursor", json!({"type": "string", "description": "`next_cursor` of the page before."})),
+            ] {
+                parameters.push(json!({"name": name, "in": "query", "schema": schema}));
+            }
+        }
+        if self.path == "/deliveries" {
+            for (name, schema) in [
+                ("status", json!({"enum": ["pending", "sending", "delivered", "dead"]})),
+                ("task_id", json!({"type": "string"})),
+                ("type", json!({"enum": ["webhook", "email", "feishu", "slack", "github-comment", "named"]})),
+                ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200})),
+            ] {
+                parameters.push(json!({"name": name, "in": "query", "schema": schema}));
+            }
+        }
+        if self.path.starts_with("/run/") || self.path.ends_with("/replay") || self.path.ends_with("/fork") {
+            let schema = json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"});
+            let description = "Work accepted under a key is not accepted twice.";
+            parameters.push(json!({"name": "Idempotency-Key", "in": "header", "schema": schema, "description": description}));
+        }
+        if matches!(self.gives, Gives::Text("text/event-stream")) {
+            parameters.push(json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}));
+        }
+        parameters
+    }
+}
+
+fn body(schema: &Value) -> Value {
+    json!({"required": false, "content": {"application/json": {"schema": schema}}})
+}
+
+/// The answers of an operation; whatever is not listed is an error in the one form.
+fn answers(content: &Value, also: &[&str]) -> Value {
+    let error = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}});
+    let accepted = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Object"}}});
+    let mut answers = Map::new();
+    let mut add = |status: &str, answer: Value| answers.insert(status.to_owned(), answer);
+    add("200", json!({"description": "It was done.", "content": content}));
+    for status in also {
+        let answer = match *status {
+            "202" => json!({"description": "It goes on; `Location` tells where.", "content": accepted}),
+            "204" => json!({"description": "There is nothing left to tell."}),
+            _ => json!({"description": "Not now.", "content": content}),
+        };
+        add(status, answer);
+    }
+    add("default", json!({"description": "It was not done.", "content": error}));
+    Value::Object(answers)
+}
+
+fn run_request() -> Value {
+    let scalar = json!({"type": ["string", "number", "boolean", "null"]});
+    json!({"type": "object", "additionalProperties": false, "properties": {
+        "args": {"type": ["object", "null"], "additionalProperties": scalar, "description": "Values for the arguments."},
+        "sync": {"type": ["boolean", "null"], "description": "Wait for the end; what takes too long is answered with 202."},
+        "stream": {"type": ["boolean", "null"], "description": "Answer with the words as they come (employees)."},
+        "deliver": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 20,
+            "description": "Destinations of `.crew/config.yaml` the result goes to."},
+        "model": {"type": ["string", "null"], "description": "Another model than the employee's own."},
+        "agent_id": {"type": ["integer", "string", "null"], "description": "Taken for compatibility; digits."},
+    }})
+}
+
+/// The schema of `T` with everything inlined: there is one place for definitions here, and it is not inside a schema.
+fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>().into()
+}

@@ -1,0 +1,53 @@
+//! `GET /healthz` and `GET /readyz`: whether the server lives, and whether it can work.
+
+use axum::{
+    Json,
+    extract::State as Shared,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::State;
+
+/// What stands in the way of work.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    /// Why tasks cannot be recorded, if so.
+    pub tasks: Option<String>,
+    /// What is wrong with definitions that cannot be used.
+    pub definitions: Vec<String>,
+}
+
+/// `GET /healthz`: the process answers.
+pub(super) async fn healthz() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
+}
+
+/// `GET /readyz`: 503 when nothing can be accepted. Definitions that cannot be used are told, and keep nobody from the
+/// others. Where callers need a token, strangers learn how many there are and not what is in them.
+pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
+    let Readiness { tasks, definitions } = state.runs.readiness().await;
+    let broken = definitions.len();
+    let (code, status) = match (&tasks, broken) {
+        (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        (None, 0) => (StatusCode::OK, "ready"),
+        (None, _) => (StatusCode::OK, "degraded"),
+    };
+    let shown = !state.access.is_guarded();
+    let told = |text: &str| if shown { text.to_owned() } else { "cannot be recorded".to_owned() };
+    let mut answer = json!({
+        "status": status,
+        "checks": {
+            "tasks": tasks.as_deref().map_or("ok".to_owned(), told),
+            "definitions": if broken == 0 { "ok".to_owned() } else { format!("{broken} cannot be used; `knowlyr-crew check` shows them") },
+        },
+    });
+    if let Value::Object(answer) = &mut answer
+        && shown
+        && broken > 0
+    {
+        answer.insert("findings".to_owned(), json!(definitions));
+    }
+    (code, Json(answer)).into_response()
+}

@@ -1,0 +1,244 @@
+//! Which deliveries have started something, remembered for longer than the tasks they started: `.crew/deliveries.jsonl`.
+//!
+//! The key of a delivery is also the idempotency key of its task, so a delivery that is repeated at once, or after a crash,
+//! is recognised by that; this file takes over when so many tasks have ended since that the task is forgotten.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
+
+use crate::{
+    base::clock,
+    store::{self, Log, log::Claim},
+    tasks::{Engine, Filter, TaskId},
+};
+
+/// How many deliveries are remembered, the newest.
+const MOST: usize = 20_000;
+/// For how long. GitHub repeats deliveries of the last few days.
+const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// The beginnings of the keys that are remembered.
+const KINDS: [&str; 2] = ["github:", "webhook:"];
+
+/// The deliveries that have started something.
+#[derive(Debug)]
+pub struct Deliveries {
+    /// Where they are kept, if they are.
+    path: Option<PathBuf>,
+    memory: Mutex<Memory>,
+    writer: OnceCell<AsyncMutex<Option<Writer>>>,
+    turn: AsyncMutex<()>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    log: Log,
+    /// How many lines the file has.
+    lines: usize,
+}
+
+/// One delivery, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Entry {
+    key: Arc<str>,
+    task_id: TaskId,
+    at: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Memory {
+    known: HashMap<Arc<str>, TaskId>,
+    /// The oldest first.
+    order: VecDeque<(Arc<str>, Timestamp)>,
+}
+
+impl Memory {
+    fn add(&mut self, entry: Entry) {
+        if self.known.insert(Arc::clone(&entry.key), entry.task_id).is_none() {
+            self.order.push_back((entry.key, entry.at));
+        }
+        self.forget(entry.at);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        while let Some((key, at)) = self.order.front() {
+            if self.order.len() <= MOST && now.duration_since(*at) <= LONGEST {
+                return;
+            }
+            self.known.remove(key);
+            self.order.pop_front();
+        }
+    }
+}
+
+impl Deliveries {
+    /// Those that are kept in `.crew/deliveries.jsonl` below `root`; nothing is opened before it is needed.
+    pub fn in_project(root: &Path) -> Self {
+        Self::new(Some(root.join(".crew/deliveries.jsonl")))
+    }
+
+    /// Those of this process alone.
+    pub fn in_memory() -> Self {
+        Self::new(None)
+    }
+
+    fn new(path: Option<PathBuf>) -> Self {
+        Self { path, memory: Mutex::default(), writer: OnceCell::new(), turn: AsyncMutex::default() }
+    }
+
+    /// The task that the delivery `key` has started.
+    pub(super) async fn known(&self, key: &str, tasks: &Engine) -> Option<TaskId> {
+        if let Err(error) = self.writer.get_or_try_init(|| self.open(tasks)).await {
+            // The tasks still know their keys.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "it cannot be told which deliveries came before"
+            );
+        }
+        let mut memory = self.memory.lock();
+        memory.forget(clock::now());
+        memory.known.get(key).cloned()
+    }
+
+    /// The delivery `key` has started the task `id`. It is on the disk once this returns, if that is possible.
+    pub(super) async fn note(&self, key: &str, id: &TaskId) {
+        let entry = Entry { key: key.into(), task_id: id.clone(), at: clock::now() };
+        self.memory.lock().add(entry.clone());
+        let Some(writer) = self.writer.get() else { return };
+        let mut writer = writer.lock().await;
+        let Some(open) = writer.as_mut() else { return };
+        if let Err(error) = open.log.append(&entry).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "a delivery could not be remembered");
+        }
+        open.lines += 1;
+        if open.lines > 2 * MOST {
+            self.shorten(&mut writer).await;
+        }
+    }
+
+    /// Waits until no other delivery is decided about that could matter to this one.
+    pub(super) async fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    async fn open(&self, tasks: &Engine) -> Result<AsyncMutex<Option<Writer>>, store::Error> {
+        let Some(path) = self.path.clone() else { return Ok(AsyncMutex::new(None)) };
+        let opening = tokio::task::spawn_blocking(move || open(&path));
+        let (memory, writer) =
+            opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        *self.memory.lock() = memory;
+        // A crash may have come between a task and its line; the oldest task comes first.
+        for task in tasks.list(&Filter::default()).iter().rev() {
+            let Some(key) = &task.idempotency_key else { continue };
+            let mut memory = self.memory.lock();
+            if KINDS.iter().any(|kind| key.starts_with(kind)) && !memory.known.contains_key(key.as_str()) {
+                memory.add(Entry {
+                    key: key.as_str().into(),
+                    task_id: task.task_id.clone(),
+                    at: task.created_at,
+                });
+            }
+        }
+        Ok(AsyncMutex::new(Some(writer)))
+    }
+
+    /// Writes the file anew with what is still remembered.
+    async fn shorten(&self, writer: &mut Option<Writer>) {
+        let old = writer.take();
+        let (path, known) = (self.path.clone(), self.memory.lock().known.clone());
+        let shortened = tokio::task::spawn_blocking(move || {
+            // Its lock must be free.
+            drop(old);
+            path.map(|path| shortened(&path, &known)).transpose()
+        });
+        match shortened.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+            Ok(new) => *writer = new,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "deliveries are remembered by this process alone"
+                );
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<(Memory, Writer), store::Error> {
+    let claim = Claim::take(path)?;
+    let (mut memory, mut lines) = (Memory::default(), 0);
+    claim.read(|line| {
+        lines += 1;
+        serde_json::from_slice(line.bytes).map(|entry| memory.add(entry))
+    })?;
+    memory.forget(clock::now());
+    if lines > 2 * memory.known.len().max(1000) {
+        keep(&claim, &memory.known)?;
+        lines = memory.known.len();
+    }
+    Ok((memory, Writer { log: claim.start()?, lines }))
+}
+
+fn shortened(path: &Path, known: &HashMap<Arc<str>, TaskId>) -> Result<Writer, store::Error> {
+    let claim = Claim::take(path)?;
+    keep(&claim, known)?;
+    Ok(Writer { log: claim.start()?, lines: known.len() })
+}
+
+fn keep(claim: &Claim, known: &HashMap<Arc<str>, TaskId>) -> Result<(), store::Error> {
+    claim.retain(|line| {
+        serde_json::from_slice::<Entry>(line.bytes).is_ok_and(|entry| known.contains_key(&entry.key))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{base::Tracker, tasks::Options};
+
+    fn id(number: usize) -> TaskId {
+        format!("task-{number}").parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_old_or_too_much_is_forgotten() {
+        let mut memory = Memory::default();
+        let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
+        for number in 0..MOST + 5 {
+            memory.add(Entry { key: format!("github:{number}").into(), task_id: id(number), at: start });
+        }
+        assert_eq!((memory.known.len(), memory.order.len()), (MOST, MOST));
+        assert!(!memory.known.contains_key("github:4") && memory.known.contains_key("github:5"));
+        memory.forget(start + LONGEST + SignedDuration::from_secs(1));
+        assert_eq!((memory.known.len(), memory.order.len()), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_restart_forgets_nothing_and_the_file_stays_small() {
+        let folder = tempfile::tempdir().unwrap();
+        let tasks = Engine::open(Options::default(), [], Tracker::new()).await.unwrap();
+        let deliveries = Deliveries::in_project(folder.path());
+        assert_eq!(deliveries.known("github:1", &tasks).await, None);
+        deliveries.note("github:1", &id(1)).await;
+        deliveries.note("webhook:1", &id(2)).await;
+        drop(deliveries);
+        let deliveries = Deliveries::in_project(folder.path());
+        assert_eq!(deliveries.known("github:1", &tasks).await, Some(id(1)));
+        assert_eq!(deliveries.known("webhook:1", &tasks).await, Some(id(2)));
+        deliveries.writer.get().unwrap().lock().await.as_mut().unwrap().lines = 2 * MOST;
+        deliveries.memory.lock().known.remove("webhook:1");
+        deliveries.note("github:3", &id(3)).await;
+        let text = std::fs::read_to_string(folder.path().join(".crew/deliveries.jsonl")).unwrap();
+        let keys: Vec<_> =
+            text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().key).collect();
+        assert_eq!(keys, ["github:1".into(), "github:3".into()] as [Arc<str>; 2]);
+        deliveries.note("github:4", &id(4)).await;
+        assert_eq!(deliveries.known("github:4", &tasks).await, Some(id(4)));
+    }
+}
