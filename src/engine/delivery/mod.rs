@@ -13,13 +13,15 @@ mod patience;
 mod post;
 mod record;
 mod slack;
+mod standing;
 mod webhook;
 mod wish;
 
 pub use courier::{Courier, Github, Outcome};
 pub use log::history;
 pub use mail::{Fault as MailFault, Mail, Parts as MailParts};
-pub use outbox::{Options, Outbox, Refused, Standing, Which, newest};
+pub use outbox::{Options, Outbox, Refused, Which, newest};
 pub use patience::Patience;
 pub use record::{DeliveryId, DeliveryStatus, NotADeliveryId, Sending};
+pub use standing::Standing;
 pub use wish::{DELIVER, From, UnknownDestination, Wish};

@@ -22,6 +22,7 @@ use super::{
     log::{Deliveries, Journal},
     patience::Patience,
     record::{DeliveryId, DeliveryStatus, Event, Sending},
+    standing::Standing,
     wish::Wish,
 };
 use crate::{
@@ -60,21 +61,6 @@ pub struct Which {
     pub kind: Option<String>,
     /// At most this many, the newest.
     pub limit: Option<usize>,
-}
-
-/// How many deliveries there are, by status, and how long the oldest has waited that is not over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Those that wait for an attempt.
-    pub pending: usize,
-    /// Those on their way.
-    pub sending: usize,
-    /// Those that were taken.
-    pub delivered: usize,
-    /// Those that were given up.
-    pub dead: usize,
-    /// Since when the oldest waits of those that are not over.
-    pub age: Duration,
 }
 
 /// Why a delivery is not made again.
@@ -172,24 +158,7 @@ impl Outbox {
 
     /// How many there are and how long they have waited.
     pub fn standing(&self) -> Standing {
-        let table = self.shared.table.lock();
-        let mut standing = Standing::default();
-        let mut oldest = None;
-        for delivery in table.deliveries.values() {
-            let count = match delivery.status {
-                DeliveryStatus::Pending => &mut standing.pending,
-                DeliveryStatus::Sending => &mut standing.sending,
-                DeliveryStatus::Delivered => &mut standing.delivered,
-                DeliveryStatus::Dead => &mut standing.dead,
-            };
-            *count += 1;
-            if !delivery.is_over() {
-                oldest = Some(oldest.map_or(delivery.since, |oldest: Timestamp| oldest.min(delivery.since)));
-            }
-        }
-        let age = oldest.and_then(|oldest| Duration::try_from(clock::now().duration_since(oldest)).ok());
-        standing.age = age.unwrap_or_default();
-        standing
+        Standing::of(self.shared.table.lock().deliveries.values())
     }
 
     /// A delivery as it stands.
