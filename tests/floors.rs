@@ -47,6 +47,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("html2text", &["tools/bench/web.rs"]),
     ("encoding_rs", &["tools/bench/web.rs"]),
     ("ipnet", &["base/reach.rs", "web/address.rs"]),
+    ("lettre", &["engine/delivery/mail"]),
     ("serde_yaml", &["defs"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),

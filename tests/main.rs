@@ -13,6 +13,7 @@ mod backup;
 mod boundaries;
 mod cli;
 mod defs;
+mod deliveries;
 mod discussions;
 mod doctor;
 mod durability;

@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::project::{self, ConfigError};
+use super::{
+    post::Post,
+    project::{self, ConfigError},
+};
 use crate::{
     base::{Secret, reach::Allowed},
     defs::Config,
@@ -67,6 +70,8 @@ pub struct Settings {
     pub models: Models,
     /// Where on the network requests may go besides where everyone can.
     pub outbound: Vec<Allowed>,
+    /// How results are sent.
+    pub post: Post,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
     /// The moment that all work is done at; that of the clock when absent.
@@ -82,16 +87,16 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::with(env, project::config(root)?))
+        Ok(Self::with(env, project::config(root)?, Post::read(env)?))
     }
 
     /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
-        Self::with(env, project::config(root).unwrap_or_default())
+        Self::with(env, project::config(root).unwrap_or_default(), Post::read_or_default(env))
     }
 
-    fn with(env: &Environment, config: Config) -> Self {
+    fn with(env: &Environment, config: Config, post: Post) -> Self {
         let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
         project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
@@ -115,6 +120,7 @@ impl Settings {
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
             outbound: project::allowed(&config.outbound),
+            post,
             tasks,
             still: None,
             user_employees: user_employees(env),
@@ -123,7 +129,7 @@ impl Settings {
 }
 
 /// Whether a variable holds a secret of crew itself, which no model and no definition has a use for.
-fn is_own(variable: &str) -> bool {
+pub(super) fn is_own(variable: &str) -> bool {
     ["CREW_", "KNOWLYR_", "AGENT_API_", "GITHUB_WEBHOOK_", "SMTP_"]
         .iter()
         .any(|own| variable.starts_with(own))

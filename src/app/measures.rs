@@ -11,6 +11,7 @@ use crate::{
         Tracker,
         metric::{self, Shape},
     },
+    engine::delivery::Outbox,
     tasks::Engine,
 };
 
@@ -27,6 +28,7 @@ pub(super) struct Measures {
     handle: PrometheusHandle,
     process: Collector,
     tasks: Engine,
+    outbox: Option<Outbox>,
 }
 
 impl Measures {
@@ -34,7 +36,7 @@ impl Measures {
     ///
     /// # Errors
     /// When something else in this process measures already.
-    pub(super) fn start(tasks: Engine, tracker: &Tracker) -> anyhow::Result<Self> {
+    pub(super) fn start(tasks: Engine, outbox: Option<Outbox>, tracker: &Tracker) -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?;
         let handle = builder.install_recorder()?;
@@ -58,7 +60,7 @@ impl Measures {
                 }
             }
         });
-        Ok(Self { handle, process, tasks })
+        Ok(Self { handle, process, tasks, outbox })
     }
 
     /// All of them in the text form of Prometheus.
@@ -77,6 +79,18 @@ impl Measures {
         }
         let age = self.tasks.queue_age().unwrap_or_default();
         gauge!(metric::QUEUE_AGE).set(age.as_secs_f64());
+        if let Some(outbox) = &self.outbox {
+            let standing = outbox.standing();
+            for (status, count) in [
+                ("pending", standing.pending),
+                ("sending", standing.sending),
+                ("delivered", standing.delivered),
+                ("dead", standing.dead),
+            ] {
+                gauge!(metric::OUTBOX, "status" => status).set(number(count));
+            }
+            gauge!(metric::OUTBOX_AGE).set(standing.age.as_secs_f64());
+        }
         self.handle.render()
     }
 }

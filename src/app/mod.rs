@@ -10,6 +10,7 @@ mod measures;
 mod news;
 mod office;
 mod pipes;
+mod post;
 mod project;
 mod recording;
 mod runs;
@@ -25,7 +26,8 @@ pub use library::meeting::{
     Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
 };
 pub use limits::{LimitError, Limiting};
-pub use office::{Journal, journal, open};
+pub use office::{Journal, OUTBOX, journal, open};
+pub use post::Post;
 pub use project::ConfigError;
 pub use recording::{RECORDINGS, Recorded, folded};
 pub use serve::{Bind, Serve, Started, serve};

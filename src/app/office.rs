@@ -5,17 +5,24 @@ use std::{
     sync::Arc,
 };
 
-use super::Settings;
+use super::{Post, Settings};
 use crate::{
     base::Tracker,
     catalog::Catalog,
-    engine::{self, Crew, outbound::Outbound},
+    engine::{
+        self, Crew,
+        delivery::{self, Outbox},
+        outbound::Outbound,
+    },
     llm, tasks,
-    tools::{self, Office},
+    tools::{self, Office, Opened},
 };
 
 /// Where the tasks of a project are kept, relative to its root.
 pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
+
+/// Where it is kept what became of deliveries, relative to the root of a project.
+pub const OUTBOX: &str = ".crew/outbox.jsonl";
 
 /// Where the tasks of the project at `root` are kept.
 pub fn journal(root: &Path) -> PathBuf {
@@ -46,7 +53,8 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
             .standing(settings.still),
     );
     let opener = Opener {
-        path: self::journal(root),
+        root: root.to_owned(),
+        post: settings.post,
         journal,
         options: settings.tasks,
         crew: Arc::clone(&crew),
@@ -59,7 +67,8 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
 }
 
 struct Opener {
-    path: PathBuf,
+    root: PathBuf,
+    post: Post,
     journal: Journal,
     options: tasks::Options,
     crew: Arc<Crew>,
@@ -67,7 +76,24 @@ struct Opener {
 }
 
 impl Opener {
-    async fn open(self: Arc<Self>) -> Result<tasks::Engine, tasks::Error> {
+    async fn open(self: Arc<Self>) -> Result<Opened, tasks::Error> {
+        let tasks = self.tasks().await?;
+        let outbox = self.outbox(&tasks).await?;
+        Ok(Opened { tasks, outbox: Some(outbox) })
+    }
+
+    /// The outbox belongs to whoever keeps the tasks.
+    async fn outbox(&self, tasks: &tasks::Engine) -> Result<Outbox, tasks::Error> {
+        let options = delivery::Options {
+            log: tasks.is_durable().then(|| self.root.join(OUTBOX)),
+            resume: self.journal != Journal::Own,
+            patience: self.post.patience,
+        };
+        let courier = self.post.courier(self.crew.outbound().clone());
+        Ok(Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker).await?)
+    }
+
+    async fn tasks(&self) -> Result<tasks::Engine, tasks::Error> {
         match self.engine(self.journal != Journal::None).await {
             Err(tasks::Error::Owned { pid, .. }) if self.journal == Journal::IfFree => {
                 tracing::warn!(
@@ -82,7 +108,7 @@ impl Opener {
 
     async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
         let options = tasks::Options {
-            journal: kept.then(|| self.path.clone()),
+            journal: kept.then(|| self.root.join(JOURNAL)),
             resume: self.journal != Journal::Own,
             ..self.options.clone()
         };

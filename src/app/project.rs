@@ -24,6 +24,16 @@ pub enum ConfigError {
     /// It says something that means nothing.
     #[error("{}", .0.iter().map(told).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Diagnostic>),
+    /// A variable of the environment that cannot be meant.
+    #[error("{name} is `{text}`; it must be {wanted}")]
+    Variable {
+        /// Its name.
+        name: &'static str,
+        /// What it holds.
+        text: String,
+        /// What it may hold.
+        wanted: String,
+    },
 }
 
 /// One line, and what to write instead.

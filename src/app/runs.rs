@@ -10,7 +10,7 @@ use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
     defs::{SecretRef, Severity, WebhookConfig},
-    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler},
+    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
     tasks::{NewTask, Task},
     tools,
     web::{self, Readiness, webhook},
@@ -59,6 +59,11 @@ impl Runs {
 impl web::Runs for Runs {
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>> {
         Box::pin(async move { Ok(self.crew.plan(order).await?) })
+    }
+
+    fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error> {
+        let definitions = self.crew.catalog().snapshot();
+        Wish::named(destinations, &definitions).map_err(|error| tools::Error::Arguments(error.to_string()))
     }
 
     fn again<'r>(

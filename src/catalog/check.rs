@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     base::text::closest,
-    defs::{Arg, Diagnostic, Organization, Severity, Source, Step, StepMarks, Target, TargetKind},
+    defs::{
+        Arg, Delivery, Destination, Diagnostic, Organization, Severity, Source, Step, StepMarks, Target,
+        TargetKind,
+    },
 };
 
 /// Every other name an employee is found by. The higher layer goes before the lower, in a layer the later before the
@@ -62,7 +65,7 @@ pub(super) fn aliases(
 
 /// Checks that there is an employee for each step, and that it is given what it needs.
 pub(super) fn pipeline(draft: &Draft, snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+    let mut found = deliveries(draft.entry.pipeline.deliver.iter(), &draft.source, snapshot);
     for (step, marks) in draft.entry.pipeline.steps().zip(&draft.marks.steps) {
         check_step(step, marks, &draft.source, snapshot, &mut found);
     }
@@ -210,6 +213,25 @@ pub(super) fn targets<'t>(
         }
     }
     found
+}
+
+/// Checks that what results are to be sent to by a name is there. What cannot be sent leaves the run as it is.
+pub(super) fn deliveries<'d>(
+    deliveries: impl Iterator<Item = &'d Delivery>,
+    source: &Source,
+    snapshot: &Snapshot,
+) -> Vec<Diagnostic> {
+    let missing = |delivery: &'d Delivery| match &delivery.to {
+        Destination::Named(name) if !snapshot.destinations.contains_key(name) => Some((name, delivery.span)),
+        _ => None,
+    };
+    let tell = |(name, span): (&String, _)| {
+        let message = format!("`.crew/config.yaml` has no usable destination `{name}`");
+        let diagnostic =
+            Diagnostic::new(codes::UNKNOWN_DESTINATION, Severity::Warning, source, Some(span), message);
+        with_suggestion(diagnostic, closest(name, snapshot.destinations.keys().map(String::as_str)))
+    };
+    deliveries.filter_map(missing).map(tell).collect()
 }
 
 /// What `target` cannot do without, and all that it takes; `None` when it is not there.

@@ -37,6 +37,8 @@ codes! {
     UNKNOWN_ARG = "unknown-arg";
     /// A webhook or schedule starts something that is not there.
     UNKNOWN_TARGET = "unknown-target";
+    /// A result is to go to a destination that is not there.
+    UNKNOWN_DESTINATION = "unknown-destination";
     /// A schedule that was added has the name of one that is written down.
     SHADOWED_SCHEDULE = "shadowed-schedule";
 }

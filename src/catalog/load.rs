@@ -42,7 +42,7 @@ pub(super) fn load(
     let drafts = loader.pipelines();
     let triggers = Triggers::read(&mut loader);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
-    loader.config(".crew/config.yaml", defs::parse_config);
+    let config = loader.config(".crew/config.yaml", defs::parse_config);
     let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
     let discussions = loader.discussions();
     let organization = loader.organization();
@@ -53,6 +53,7 @@ pub(super) fn load(
         conflicts,
         aliases,
         findings: loader.files.findings,
+        destinations: config.map(|(config, _)| Arc::new(config.destinations)).unwrap_or_default(),
         mcp_servers: servers.map(|(servers, _)| Arc::new(servers)).unwrap_or_default(),
         ..Snapshot::default()
     };

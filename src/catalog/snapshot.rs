@@ -10,8 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        CronConfig, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity, Source,
-        WebhookConfig,
+        CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity,
+        Source, WebhookConfig,
     },
 };
 
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub mcp_servers: Arc<McpServers>,
     /// `.crew/cron.yaml` and the schedules that were added while a server ran, likewise.
     pub cron: Option<Arc<CronConfig>>,
+    /// Where results may go by a name: `destinations` of `.crew/config.yaml`, when that has no errors.
+    pub destinations: Arc<IndexMap<String, Delivery>>,
     /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.
     pub unusable: Vec<String>,
     /// What kind of project it is.

@@ -52,6 +52,9 @@ impl Triggers {
             Read::Good(config, source) => {
                 let found = check::targets(config.routes.iter().map(Route::starts), &source, snapshot);
                 note(&mut snapshot.findings, found, &source);
+                let deliveries = config.routes.iter().flat_map(|route| &route.deliver);
+                let found = check::deliveries(deliveries, &source, snapshot);
+                note(&mut snapshot.findings, found, &source);
                 snapshot.webhook = Some(Arc::new(config));
             }
         }
@@ -95,6 +98,9 @@ fn schedules(
         }
         Read::Good(mut config, source) => {
             let found = check::targets(config.schedules.iter().map(Schedule::starts), &source, snapshot);
+            note(&mut snapshot.findings, found, &source);
+            let deliveries = config.schedules.iter().flat_map(|schedule| &schedule.delivery);
+            let found = check::deliveries(deliveries, &source, snapshot);
             note(&mut snapshot.findings, found, &source);
             config.schedules.iter_mut().for_each(|schedule| schedule.added = added);
             Some((config, Some(source)))

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Pipeline(PipelineArgs),
     /// List, show, stop and repeat tasks, and approve or refuse what they wait for
     Task(super::task::TaskArgs),
+    /// List where results went, and send them once more
+    Deliveries(super::deliveries::DeliveriesArgs),
     /// Play recorded runs with the network off, and tell what differs
     Test(super::test::TestArgs),
     /// List schedules, print when they run next, or run one now

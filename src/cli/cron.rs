@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{
     args::{Form, Global},
+    deliveries,
     exit::{Error, Outcome},
     render, run, task,
 };
@@ -118,14 +119,12 @@ async fn run_now(global: &Global, env: &Environment, name: &str) -> Result<Outco
     let asks = pipeline.is_some_and(|entry| entry.pipeline.steps().any(|step| step.approval.is_some()));
     // What may have to wait for a person must outlive this process; all else is over when it ends.
     let keeping = asks.then(|| task::kept(global, env)).transpose()?;
-    let tasks = keeping
-        .as_ref()
-        .unwrap_or(&office)
-        .tasks()
-        .await
-        .map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
+    let office = keeping.as_ref().unwrap_or(&office);
+    let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
-    task::see_through(global, tasks, &id).await
+    let outcome = task::see_through(global, tasks, &id).await?;
+    deliveries::see_off(office, &id).await;
+    Ok(outcome)
 }
 
 /// The schedule called `name`.

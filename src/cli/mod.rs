@@ -8,6 +8,7 @@ mod budget;
 mod check;
 mod cost;
 mod cron;
+mod deliveries;
 mod discuss;
 mod doctor;
 mod exit;
@@ -83,6 +84,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
+            Command::Deliveries(args) => deliveries::deliveries(&cli.global, args, env).await,
             Command::Session(args) => session::session(&cli.global, args),
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::{
     codes,
+    delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
-    employee::variable,
+    employee::{is_name, variable},
     reader::{self, Fields, Unknown},
     report::Report,
     yaml::{Node, Value},
@@ -32,6 +33,8 @@ pub struct Config {
     pub providers: IndexMap<String, OwnProvider>,
     /// What models cost, by name, in US dollars per million tokens.
     pub prices: IndexMap<String, OwnPrice>,
+    /// Where results may go, by the name that schedules, routes, pipelines and callers use.
+    pub destinations: IndexMap<String, Delivery>,
     /// Where requests may go that a model or a definition asks for.
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
@@ -130,7 +133,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         return Some(Config::default());
     }
     let mut fields = Fields::of(node, "`config.yaml`", report)?;
-    for (name, key) in provider_keys(&mut fields) {
+    for (name, key) in keys_of("providers", &mut fields) {
         // One is the program itself; under the other go the servers that employees bring.
         if ["echo", "custom"].contains(&name) {
             report.error(
@@ -155,6 +158,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }),
         prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
         limits,
+        destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
     };
@@ -162,9 +166,24 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
     Some(config)
 }
 
-/// The names of the providers, and where they stand.
-fn provider_keys<'n>(fields: &mut Fields<'n>) -> Vec<(&'n str, Span)> {
-    let Some(Value::Map(pairs)) = fields.get("providers").map(|node| &node.value) else { return Vec::new() };
+/// What results may be sent to by a name. The names are those of employees: lower-case letters, digits and `-`.
+fn destinations(fields: &mut Fields<'_>, report: &mut Report<'_>) -> IndexMap<String, Delivery> {
+    for (name, key) in keys_of("destinations", fields) {
+        if !is_name(name) {
+            let message = format!("`{}` is no name of a destination", name.escape_debug());
+            report
+                .error(codes::INVALID_NAME, key, message)
+                .help("a name has lower-case letters, digits and `-`");
+        }
+    }
+    named(fields, "destinations", report, |_, node, report| {
+        delivery::one(node, delivery::Place::Config, report)
+    })
+}
+
+/// The names in a map, and where they stand.
+fn keys_of<'n>(key: &'static str, fields: &mut Fields<'n>) -> Vec<(&'n str, Span)> {
+    let Some(Value::Map(pairs)) = fields.get(key).map(|node| &node.value) else { return Vec::new() };
     let name = |(key, _): &'n (Node, Node)| match &key.value {
         Value::Scalar { text, .. } => Some((text.trim(), key.span)),
         _ => None,

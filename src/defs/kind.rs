@@ -36,7 +36,7 @@ pub enum FileKind {
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 15] = [
+    const SIGNS: [(&'static str, Self); 16] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -49,6 +49,7 @@ impl FileKind {
         ("tokens", Self::Tokens),
         ("providers", Self::Config),
         ("prices", Self::Config),
+        ("destinations", Self::Config),
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
         ("servers", Self::McpServers),

@@ -27,6 +27,8 @@ mod yaml;
 
 pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
+pub(crate) use delivery::is_repository;
+pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
 pub use diagnostic::{Diagnostic, Label, Severity, Source, Span};
 pub use discussion::{
     AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,

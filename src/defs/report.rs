@@ -43,6 +43,11 @@ impl<'s> Report<'s> {
         self.add(code, Severity::Error, None, message.into())
     }
 
+    /// A warning that has no place of its own, or one whose line must not be shown.
+    pub(super) fn warning_in_file(&mut self, code: &'static str, message: impl Into<String>) -> Draft<'_> {
+        self.add(code, Severity::Warning, None, message.into())
+    }
+
     pub(super) fn has_errors(&self) -> bool {
         self.found.iter().chain(&self.surplus).any(|found| found.severity == Severity::Error)
     }

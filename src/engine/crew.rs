@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
+    delivery::{self, Wish},
     outbound::Outbound,
     pipeline,
     prompt::{self, Given},
@@ -190,7 +191,10 @@ impl Crew {
                 pipeline::check(self, &definitions, &pipeline, &order)?;
                 let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);
-                Ok(order.into_task(PIPELINE_RUN, pipeline.name.clone(), options))
+                let mut task = order.into_task(PIPELINE_RUN, pipeline.name.clone(), options);
+                let from = delivery::From::Pipeline(pipeline.name.clone());
+                Wish::add(Wish::all(&from, &pipeline.deliver), &mut task);
+                Ok(task)
             }
             TargetKind::Discussion => self.plan_holding(order).await,
         }

@@ -8,6 +8,7 @@ pub mod author;
 mod clean;
 mod cost;
 mod crew;
+pub mod delivery;
 mod discussion;
 mod error;
 mod exchange;

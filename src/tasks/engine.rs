@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
+    feed::Feed,
     journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
     recovery::{self, Recovered},
     table::{Cancelling, Place, Retain, Table},
@@ -69,6 +70,19 @@ impl Filter {
         self.status.is_none_or(|status| status == task.status)
             && self.kind.as_ref().is_none_or(|kind| *kind == task.kind)
             && self.target.as_ref().is_none_or(|target| *target == task.target_name)
+    }
+}
+
+/// The tasks that have ended since somebody last asked.
+#[derive(Debug)]
+pub struct Endings {
+    feed: Arc<Feed>,
+}
+
+impl Endings {
+    /// Waits until tasks have ended, and takes them, each once. May be dropped while it waits.
+    pub async fn take(&self) -> Vec<TaskId> {
+        self.feed.take().await
     }
 }
 
@@ -202,6 +216,11 @@ impl Engine {
     pub async fn changed(&self) -> Vec<TaskId> {
         let feed = self.shared.table.lock().feed();
         feed.take().await
+    }
+
+    /// Tells one reader of every task that ends from now on; with `earlier`, also of those known that have ended before.
+    pub fn endings(&self, earlier: bool) -> Endings {
+        Endings { feed: self.shared.table.lock().endings(earlier) }
     }
 
     /// The task once it has ended; `None` when there is no such task.

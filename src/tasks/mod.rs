@@ -25,7 +25,7 @@ mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
-pub use engine::{Engine, Filter, Options, Submitted};
+pub use engine::{Endings, Engine, Filter, Options, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
 pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};

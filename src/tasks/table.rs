@@ -31,6 +31,8 @@ pub(super) struct Table {
     asking: usize,
     /// Told of every change.
     feed: Arc<Feed>,
+    /// Told of every task that ends, once somebody listens.
+    endings: Option<Arc<Feed>>,
     /// Tasks on their way into the journal, which already have a place in the queue.
     arriving: usize,
     inserted: u64,
@@ -144,6 +146,7 @@ impl Table {
             counts: Counts::default(),
             asking: 0,
             feed: Arc::default(),
+            endings: None,
             arriving: 0,
             inserted: 0,
             limit,
@@ -398,6 +401,9 @@ impl Table {
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
         if after.is_final() && !before.is_final() {
+            if let Some(endings) = &self.endings {
+                endings.note(id);
+            }
             measure(&entry.task.borrow());
             self.forget_after(id.clone());
         }
@@ -416,6 +422,9 @@ impl Table {
             let Some(oldest) = self.finished.pop_front() else { return };
             let Some(entry) = self.entries.remove(&oldest) else { continue };
             self.feed.forget(&oldest);
+            if let Some(endings) = &self.endings {
+                endings.forget(&oldest);
+            }
             let task = entry.task.borrow().clone();
             *self.counts.of(task.status) -= 1;
             self.asking -= usize::from(!task.waiting.is_empty());
@@ -455,6 +464,15 @@ impl Table {
     /// Which tasks have changed.
     pub(super) fn feed(&self) -> Arc<Feed> {
         Arc::clone(&self.feed)
+    }
+
+    /// Which tasks end from now on; with `earlier`, also those that have ended before.
+    pub(super) fn endings(&mut self, earlier: bool) -> Arc<Feed> {
+        let feed = Arc::clone(self.endings.get_or_insert_default());
+        for id in self.finished.iter().filter(|_| earlier) {
+            feed.note(id);
+        }
+        feed
     }
 
     pub(super) fn counts(&self) -> Counts {

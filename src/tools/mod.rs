@@ -25,7 +25,7 @@ pub use again::begin;
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
-pub use office::{Office, OpenTasks};
+pub use office::{Office, OpenTasks, Opened};
 pub use question::{Answers, Field, FieldKind, Form, Inquiry, Reply};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
 pub use toolset::{TOOLSETS, UnknownToolset};

@@ -11,13 +11,28 @@ use tokio::sync::{Notify, OnceCell, watch};
 
 use super::{Ctx, Error, Inquiry, Progress};
 use crate::{
-    engine::{self, Crew},
+    engine::{self, Crew, delivery::Outbox},
     llm,
     tasks::{self, Engine, NewTask, Status, Task, TaskId},
 };
 
 /// How the tasks of a project are opened.
-pub type OpenTasks = Box<dyn Fn() -> BoxFuture<'static, Result<Engine, tasks::Error>> + Send + Sync>;
+pub type OpenTasks = Box<dyn Fn() -> BoxFuture<'static, Result<Opened, tasks::Error>> + Send + Sync>;
+
+/// The tasks of a project, and where their results go.
+#[derive(Debug)]
+pub struct Opened {
+    /// The tasks.
+    pub tasks: Engine,
+    /// Where results go; `None` where nothing is sent.
+    pub outbox: Option<Outbox>,
+}
+
+impl From<Engine> for Opened {
+    fn from(tasks: Engine) -> Self {
+        Self { tasks, outbox: None }
+    }
+}
 
 /// A crew and the tasks it is given. Clones share both.
 #[derive(Clone)]
@@ -42,7 +57,7 @@ impl Distant {
 
 struct Lazy {
     open: OpenTasks,
-    engine: OnceCell<Engine>,
+    engine: OnceCell<Opened>,
     opened: Notify,
 }
 
@@ -63,17 +78,22 @@ impl Office {
     /// # Errors
     /// Why the tasks cannot be opened; the next call tries again.
     pub async fn tasks(&self) -> Result<&Engine, tasks::Error> {
-        let engine = self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await?;
+        let opened = self.tasks.engine.get_or_try_init(|| (self.tasks.open)()).await?;
         self.tasks.opened.notify_waiters();
-        Ok(engine)
+        Ok(&opened.tasks)
+    }
+
+    /// Where results go, once the tasks are open; `None` where nothing is sent.
+    pub fn outbox(&self) -> Option<&Outbox> {
+        self.tasks.engine.get()?.outbox.as_ref()
     }
 
     /// The tasks once somebody has opened them; does not open them itself.
     pub async fn opened(&self) -> &Engine {
         loop {
             let opened = self.tasks.opened.notified();
-            if let Some(engine) = self.tasks.engine.get() {
-                return engine;
+            if let Some(opened) = self.tasks.engine.get() {
+                return &opened.tasks;
             }
             opened.await;
         }

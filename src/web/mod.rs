@@ -11,6 +11,7 @@ mod body;
 mod brake;
 mod cors;
 mod cost;
+mod delivery;
 mod events;
 mod ledger;
 mod limits;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::State;
-use crate::{tasks::Task, tools::Registry};
+use crate::{engine::delivery::Sending, tasks::Task, tools::Registry};
 
 /// The page that shows the document; it asks nobody but this server.
 const PAGE: &str = include_str!("docs.html");
@@ -95,6 +95,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     post("/tasks/{id}/resume", "Let a task go on that failed or was cancelled", "Object", TASK),
     post("/tasks/{id}/replay", "Do an ended task once more", "Object", TASK),
     post("/tasks/{id}/fork", "Do an ended task again from one of its steps on", "Object", TASK),
+    get("/deliveries", "Where results went, the newest first", Gives::Json("Deliveries")),
+    post("/deliveries/{id}/redeliver", "Send a result once more", "Object", Gives::Json("Delivery")),
     open(post("/webhook/github", "A delivery of GitHub, signed", "Object", OBJECT)),
     get("/api/tools", "The tools, with what they take and answer", LIST),
     Operation {
@@ -189,6 +191,9 @@ fn describe(tools: &Registry) -> Value {
                 "TaskPage": {"type": "object", "required": ["tasks"], "properties": {
                     "tasks": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": "string"}}},
                 "RunRequest": run_request(),
+                "Delivery": schema::<Sending>(),
+                "Deliveries": {"type": "object", "required": ["deliveries"], "properties": {
+                    "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}},
                 "Error": {"type": "object", "required": ["error", "code", "trace_id"], "properties": {
                     "error": {"type": "string", "description": "For a person."},
                     "code": {"type": "string", "description": "For a program; stays the same."},
@@ -256,6 +261,16 @@ impl Operation {
                 parameters.push(json!({"name": name, "in": "query", "schema": schema}));
             }
         }
+        if self.path == "/deliveries" {
+            for (name, schema) in [
+                ("status", json!({"enum": ["pending", "sending", "delivered", "dead"]})),
+                ("task_id", json!({"type": "string"})),
+                ("type", json!({"enum": ["webhook", "email", "feishu", "slack", "github-comment", "named"]})),
+                ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200})),
+            ] {
+                parameters.push(json!({"name": name, "in": "query", "schema": schema}));
+            }
+        }
         if self.path.starts_with("/run/") || self.path.ends_with("/replay") || self.path.ends_with("/fork") {
             let schema = json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"});
             let description = "Work accepted under a key is not accepted twice.";
@@ -297,6 +312,8 @@ fn run_request() -> Value {
         "args": {"type": ["object", "null"], "additionalProperties": scalar, "description": "Values for the arguments."},
         "sync": {"type": ["boolean", "null"], "description": "Wait for the end; what takes too long is answered with 202."},
         "stream": {"type": ["boolean", "null"], "description": "Answer with the words as they come (employees)."},
+        "deliver": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 20,
+            "description": "Destinations of `.crew/config.yaml` the result goes to."},
         "model": {"type": ["string", "null"], "description": "Another model than the employee's own."},
         "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Most US dollars to spend."},
         "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Most tokens to use, read and written."},

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "args",
     "sync",
     "model",
@@ -16,6 +16,7 @@ const KEYS: [&str; 9] = [
     "agent_id",
     "max_cost_usd",
     "max_tokens",
+    "deliver",
 ];
 /// The longest time a run may be given: a week.
 const LONGEST: u64 = 7 * 24 * 3600;
@@ -31,6 +32,8 @@ pub(super) struct RunRequest {
     pub(super) stream: bool,
     /// A model to use in place of the target's own.
     pub(super) model: Option<String>,
+    /// The destinations its result goes to, by their names.
+    pub(super) deliver: Vec<String>,
     /// How long it may take, waiting included.
     pub(super) timeout_seconds: Option<u32>,
     /// How much it may take.
@@ -54,6 +57,9 @@ impl RunRequest {
                 ("sync", Value::Bool(sync)) => request.sync = sync,
                 ("stream", Value::Bool(stream)) => request.stream = stream,
                 ("model", Value::String(model)) if !model.trim().is_empty() => request.model = Some(model),
+                ("deliver", value) if names(&value).is_some() => {
+                    request.deliver = names(&value).unwrap_or_default();
+                }
                 ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
                     request.timeout_seconds = seconds(&value);
                 }
@@ -69,6 +75,20 @@ impl RunRequest {
         }
         Ok(request)
     }
+}
+
+/// At most twenty names; twice the same is once.
+fn names(value: &Value) -> Option<Vec<String>> {
+    const MOST: usize = 20;
+    let items = value.as_array().filter(|items| items.len() <= MOST)?;
+    let mut names = Vec::new();
+    for item in items {
+        let name = item.as_str()?.to_owned();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
 }
 
 /// A time that a run may be given.
@@ -99,6 +119,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "model" => "a text that is not blank",
         "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
+        "deliver" => "a list of at most 20 names of destinations",
         "max_cost_usd" => "a number of US dollars, more than 0",
         "max_tokens" => "a whole number, more than 0",
         _ => {

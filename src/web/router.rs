@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, again, approve, auth, cors, cost, events,
+    State, again, approve, auth, cors, cost, delivery, events,
     load::{self, Load},
     openapi, origin, problem,
     rate::{self, Budgets},
@@ -115,6 +115,8 @@ fn routes() -> Routes {
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))
+        .route("/deliveries", get(delivery::list))
+        .route("/deliveries/{id}/redeliver", post(delivery::redeliver))
         .route("/webhook", post(webhook::any))
         .route("/tasks/{id}/cancel", post(again::cancel))
         .route("/tasks/{id}/resume", post(again::resume))

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
-    engine::{self, Order},
+    engine::{self, Order, delivery::Wish},
     tasks::{NewTask, Status, Submitted, TaskId, Trigger},
     tools::Caller,
 };
@@ -88,7 +88,9 @@ async fn start(
         caller: Some(caller.name().to_owned()),
         idempotency_key: key,
     };
+    let wishes = state.runs.wishes(&request.deliver)?;
     let mut new = state.runs.plan(order).await?;
+    Wish::add(wishes, &mut new);
     new.timeout_seconds = request.timeout_seconds;
     request.budget.put(&mut new.options);
     if request.stream {

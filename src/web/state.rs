@@ -10,7 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, Limits, Readiness, Resource, webhook};
 use crate::{
     base::HostNames,
-    engine::{Again, Anew, Changes, Live, Order},
+    engine::{
+        Again, Anew, Changes, Live, Order,
+        delivery::{Outbox, Wish},
+    },
     llm::Meter,
     tasks::{Engine, NewTask, Task},
     tools,
@@ -25,6 +28,12 @@ pub trait Runs: Send + Sync {
     /// [`tools::Error::NotFound`] with a suggestion, [`tools::Error::Arguments`] naming what is missing, or whatever
     /// else stands against it.
     fn plan(&self, order: Order) -> BoxFuture<'_, Result<NewTask, tools::Error>>;
+
+    /// What a task is asked to do with its result that is to go to these destinations.
+    ///
+    /// # Errors
+    /// [`tools::Error::Arguments`] when there is none of such a name.
+    fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error>;
 
     /// Plans how an ended task is done again.
     ///
@@ -56,6 +65,8 @@ pub trait Runs: Send + Sync {
 pub struct State {
     /// Where work is submitted and looked up.
     pub tasks: Engine,
+    /// Where results go; `None` where nothing is sent.
+    pub outbox: Option<Outbox>,
     /// What employees at work have said so far.
     pub live: Live,
     /// Which deliveries have started something.

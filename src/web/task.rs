@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, State};
+use super::{Problem, State, delivery::WithDeliveries};
 use crate::tasks::{Code, Filter, Status, Task, TaskId, Trigger};
 
 /// Most tasks one request lists.
@@ -151,8 +151,8 @@ pub(super) async fn list(
 pub(super) async fn get(
     Shared(state): Shared<State>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Json<Arc<Task>>, Problem> {
-    find(&state, id).map(Json)
+) -> Result<Json<WithDeliveries>, Problem> {
+    find(&state, id).map(|task| Json(WithDeliveries::of(&state, task)))
 }
 
 /// The task of this id.

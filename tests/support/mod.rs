@@ -3,6 +3,7 @@
 mod client;
 mod model;
 pub mod project;
+mod receiver;
 mod server;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use client::{Reply, client};
 pub use model::{FakeModel, work};
 pub use project::{Finished, Project};
+pub use receiver::{Received, Receiver};
 pub use server::Server;
 
 /// The longest anything may take on a busy machine; a test that waits longer has failed.

@@ -142,7 +142,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         None
     };
     let secrets = secrets(&office, env, address).await;
-    let measures = Measures::start(tasks.clone(), &tracker)?;
+    let measures = Measures::start(tasks.clone(), office.outbox().cloned(), &tracker)?;
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 
@@ -150,6 +150,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     tracker.spawn(async move { web::webhook::settle(&unsettled).await });
     let state = web::State {
         tasks: tasks.clone(),
+        outbox: office.outbox().cloned(),
         live: office.crew.live().clone(),
         deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
-    budget,
+    budget, deliveries,
     exit::{Error, Outcome},
     render,
     run::{crew, open},
@@ -17,7 +17,7 @@ use crate::{
     app::{Environment, Journal, Recorded},
     defs::TargetKind,
     engine::{self, Order, PipelineRun, StepRun},
-    tasks::{Status, Task, Trigger},
+    tasks::{self, Status, Task, Trigger},
     tools::{self, Office},
 };
 
@@ -123,21 +123,29 @@ async fn run(
     let mut new = office.crew.plan(order).await?;
     let budget = args.limits.budget();
     budget.put(&mut new.options);
-    let asks = office.crew.pipeline(&args.name).await?.steps().any(|step| step.approval.is_some());
+    let pipeline = office.crew.pipeline(&args.name).await?;
+    let asks = pipeline.steps().any(|step| step.approval.is_some());
     if asks && args.record.is_some() {
         let message = "a pipeline that asks for approvals cannot be recorded";
         return Err(tools::Error::Arguments(message.to_owned()).into());
     }
-    // What may have to wait for a person or for money must outlive this process; all else is over when it ends.
-    let keeping = (asks || budget.is_limited()).then(|| task::kept(global, env)).transpose()?;
-    let tasks = keeping
-        .as_ref()
-        .unwrap_or(office)
-        .tasks()
-        .await
-        .map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
+    // What may have to wait for a person or for money must outlive this process, and so must what is to be sent; all else
+    // is over when it ends.
+    let waits = asks || budget.is_limited();
+    let sends = !pipeline.deliver.is_empty();
+    let mut keeping = (waits || sends).then(|| task::kept(global, env)).transpose()?;
+    // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
+    if let (Some(kept), false) = (&keeping, waits)
+        && matches!(kept.tasks().await, Err(tasks::Error::Owned { .. }))
+    {
+        keeping = None;
+    }
+    let office = keeping.as_ref().unwrap_or(office);
+    let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
-    task::see_through(global, tasks, &id).await
+    let outcome = task::see_through(global, tasks, &id).await?;
+    deliveries::see_off(office, &id).await;
+    Ok(outcome)
 }
 
 /// Tells what became of a run.

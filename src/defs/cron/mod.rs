@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use expression::{CronFault, cron_expression};
 
 use super::{
-    codes, delivery,
+    codes,
+    delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
     reader::{self, Fields, Text, Unknown},
     report::Report,
@@ -56,8 +57,8 @@ pub struct Schedule {
     pub jitter: Duration,
     /// How long a run may take.
     pub timeout: Option<Duration>,
-    /// Where results go, as written.
-    pub delivery: Vec<serde_json::Value>,
+    /// Where results go.
+    pub delivery: Vec<Delivery>,
 }
 
 impl Schedule {
@@ -151,7 +152,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
     let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
-    let delivery = delivery::read(&mut fields, "delivery", report);
+    let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
     let schedule = Schedule {

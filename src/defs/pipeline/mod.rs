@@ -15,6 +15,7 @@ pub use parse::{PipelineMarks, StepMarks, parse_pipeline, parse_pipeline_marked}
 pub use pattern::Pattern;
 
 use super::{
+    delivery::Delivery,
     employee::Arg,
     template::{Place, Template, Wires},
 };
@@ -31,9 +32,9 @@ pub struct Pipeline {
     pub args: Vec<Arg>,
     /// Whether the first failed step ends the run; true unless the file says otherwise.
     pub fail_fast: bool,
-    /// Where the result goes, as written.
+    /// Where the result goes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deliver: Vec<serde_json::Value>,
+    pub deliver: Vec<Delivery>,
     /// At least one.
     pub items: Vec<Item>,
 }

@@ -69,7 +69,7 @@ fn pipeline(node: &Node, default_name: &str, report: &mut Report<'_>) -> Option<
     let description = fields.string("description", report);
     let args = inputs::read(&mut fields, report);
     let fail_fast = fields.flag("fail_fast", report).unwrap_or(true);
-    let deliver = delivery::read(&mut fields, "deliver", report);
+    let deliver = delivery::read(&mut fields, "deliver", delivery::Place::Run, report);
     let mut draft = Draft::default();
     let mut items = Vec::new();
     if let Some(list) = fields.require("steps", report) {

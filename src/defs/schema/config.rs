@@ -5,7 +5,10 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{FullText, Text, Texts, Variable, Whole};
+use super::{
+    delivery::Destination,
+    piece::{FullText, Text, Texts, Variable, Whole},
+};
 use crate::defs::Dialect;
 
 /// What a project settles for all its employees: `.crew/config.yaml`.
@@ -23,6 +26,8 @@ pub(super) struct Config {
     providers: Option<IndexMap<String, OneProvider>>,
     /// What models cost, by name, in US dollars per million tokens.
     prices: Option<IndexMap<String, Price>>,
+    /// Where results may go, by the name that schedules, routes, pipelines and callers use.
+    destinations: Option<IndexMap<String, Destination>>,
     /// Where requests may go that a model or a definition asks for.
     outbound: Option<Outbound>,
     /// How work is queued and remembered.

@@ -4,6 +4,7 @@
 //! know. The tests hold the two together: each key that a parser knows is in the schema, and the other way round.
 
 mod config;
+mod delivery;
 mod discussion;
 mod employee;
 mod mcp_servers;

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde_json::{Value, json};
 
 use super::{
+    delivery::Delivery,
     employee::{Arg, Somebody},
     piece::{Flag, FullText, Line, Text, Whole},
-    settings::Delivery,
 };
 
 /// A plan of work: employees one after another, side by side, on a condition, or again and again.

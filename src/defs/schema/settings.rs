@@ -5,7 +5,10 @@
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 
-use super::piece::{Event, Flag, FullText, Secret, Text, Texts, Whole};
+use super::{
+    delivery::Delivery,
+    piece::{Event, Flag, FullText, Secret, Text, Texts, Whole},
+};
 use crate::defs::{Misfire, OnMissing, Overlap, TargetKind};
 
 /// What deliveries start: `.crew/webhook.yaml`.
@@ -40,6 +43,8 @@ struct Route {
     on_missing: Option<OnMissing>,
     /// What is started.
     target: Target,
+    /// Where the result goes.
+    deliver: Option<Vec<Delivery>>,
 }
 
 /// One event or several.
@@ -112,24 +117,4 @@ struct Schedule {
     timeout_seconds: Option<Whole<1, 86_400>>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
-}
-
-/// Where a result goes; other keys are kept for the service it goes to.
-#[derive(JsonSchema)]
-pub(super) struct Delivery {
-    /// The way it goes.
-    #[schemars(rename = "type")]
-    kind: DeliveryKind,
-}
-
-/// The way a result goes.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "lowercase")]
-enum DeliveryKind {
-    /// Posted to `url`.
-    Webhook,
-    /// Mailed to `to`.
-    Email,
-    /// To a group in Feishu, by `webhook_url` or `chat_id`.
-    Feishu,
 }

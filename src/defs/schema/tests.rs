@@ -13,6 +13,7 @@ const EMPLOYEE: &str =
     "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\n---\nc\n";
 const PIPELINE: &str = "
 args: [{name: x}]
+deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]
 steps:
   - {employee: a, retry: {attempts: 2}, when: {check: a, equals: b}}
   - parallel: [{employee: a}]
@@ -21,8 +22,8 @@ steps:
 ";
 const DISCUSSION: &str =
     "{topic: x, mode: discussion, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
-const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}}]";
-const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a}]";
+const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}, deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
+const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a, delivery: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
 const ORGANIZATION: &str = "
 teams: {a: {}}
 authority: {A: {}}
@@ -31,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}, outbound: {}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -57,6 +58,8 @@ fn asked(kind: SchemaKind) -> Asked {
 /// What a parser calls a map of fields, and its names among the definitions of a schema; the root has no name.
 type Named = (&'static str, &'static [&'static str]);
 
+const DELIVERY: Named = ("a delivery", &["Webhook", "Email", "Feishu", "Slack", "GithubComment"]);
+
 /// Where in a schema stands what a parser calls so.
 const PLACES: [(SchemaKind, &[Named]); 9] = [
     (
@@ -79,6 +82,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("an `until`", &["Test"]),
             ("a condition", &["Condition"]),
             ("a loop", &["Loop"]),
+            DELIVERY,
         ],
     ),
     (
@@ -90,8 +94,11 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("`output`", &["Output"]),
         ],
     ),
-    (SchemaKind::Webhook, &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"])]),
-    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"])]),
+    (
+        SchemaKind::Webhook,
+        &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"]), DELIVERY],
+    ),
+    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"]), DELIVERY]),
     (
         SchemaKind::Organization,
         &[
@@ -111,6 +118,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("a provider", &["Provider"]),
             ("a price", &["Price"]),
             ("`outbound`", &["Outbound"]),
+            DELIVERY,
             ("`tasks`", &["Tasks"]),
         ],
     ),

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 
 use super::{
     codes,
+    delivery::{self, Delivery, Destination},
     diagnostic::{Diagnostic, Source},
     reader::{self, Fields, Text, Unknown},
     report::Report,
@@ -60,6 +61,8 @@ pub struct Route {
     pub target: Target,
     /// Values for it.
     pub args: IndexMap<String, Places>,
+    /// Where the result goes.
+    pub deliver: Vec<Delivery>,
 }
 
 impl Route {
@@ -165,6 +168,8 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         let args = args.into_iter().map(|(name, text)| (name, places(&text, report)));
         Some((target, args.collect()))
     });
+    let deliver = delivery::read(&mut fields, "deliver", delivery::Place::Route, report);
+    check_comments(&events, &deliver, report);
     fields.finish(Unknown::Refused, &[], report);
     let (target, args) = target?;
     Some(Route {
@@ -177,6 +182,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         on_missing: on_missing.unwrap_or_default(),
         target: target?,
         args,
+        deliver,
     })
 }
 
@@ -194,6 +200,34 @@ fn one_or_more(fields: &mut Fields<'_>, key: &'static str, report: &mut Report<'
     match fields.get(key).filter(one) {
         Some(_) => fields.text(key, report).into_iter().filter(filled).collect(),
         None => fields.texts(key, report),
+    }
+}
+
+/// Events that are about an issue or a pull request.
+const NUMBERED: [&str; 6] = [
+    "issue_comment",
+    "issues",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+];
+
+/// A comment needs something to comment on. Of patterns, one that takes any event that is about something will do.
+fn check_comments(events: &[Text], deliver: &[Delivery], report: &mut Report<'_>) {
+    let wanted = names(events.to_vec());
+    if events.is_empty() || NUMBERED.iter().any(|event| wanted.fits(Some(event))) {
+        return;
+    }
+    for delivery in deliver {
+        if let Destination::GithubComment { number: None, .. } = delivery.to {
+            let events: Vec<_> = events.iter().map(|event| format!("`{}`", event.value.trim())).collect();
+            let message = format!(
+                "an event {} is about no issue and no pull request; this needs a `number`",
+                events.join(", ")
+            );
+            report.error(codes::INVALID_DELIVERY, delivery.span, message);
+        }
     }
 }
 

@@ -25,7 +25,10 @@ use self::{
     kept::{Book, Last},
     row::Row,
 };
-use super::{Crew, Error, Order};
+use super::{
+    Crew, Error, Order,
+    delivery::{self, Wish},
+};
 use crate::{
     base::{Tracker, clock},
     catalog::Snapshot,
@@ -323,6 +326,8 @@ impl Crew {
         };
         let mut new = self.plan(order).await?;
         new.timeout_seconds = schedule.timeout.and_then(|timeout| timeout.as_secs().try_into().ok());
+        let from = delivery::From::Schedule(schedule.name.clone());
+        Wish::add(Wish::all(&from, &schedule.delivery), &mut new);
         Ok(new)
     }
 

@@ -21,8 +21,9 @@ use tower::ServiceExt;
 use super::*;
 use crate::{
     base::{HostNames, Secret, Tracker},
+    catalog::Snapshot,
     defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
-    engine::{Again, Anew, Changes, Live, Order},
+    engine::{Again, Anew, Changes, Live, Order, delivery::Wish},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -61,6 +62,11 @@ impl Runs for Pretence {
 
     fn webhook(&self) -> Option<Arc<webhook::Config>> {
         self.webhook.clone()
+    }
+
+    fn wishes(&self, destinations: &[String]) -> Result<Vec<Wish>, tools::Error> {
+        let none = Snapshot::default();
+        Wish::named(destinations, &none).map_err(|error| tools::Error::Arguments(error.to_string()))
     }
 
     fn readiness(&self) -> BoxFuture<'_, Readiness> {
@@ -179,6 +185,7 @@ impl Stage {
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
         let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
         let state = State {
+            outbox: None,
             resource,
             hosts: Arc::new(HostNames::new(&[])),
             tasks: tasks.clone(),

@@ -10,10 +10,10 @@ use axum::{
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-use super::{before, invalid_signature, newest::Newest, payload, signature};
+use super::{Config, before, invalid_signature, newest::Newest, payload, signature};
 use crate::{
     defs::{OnMissing, Route},
-    engine::Order,
+    engine::{Order, delivery::Wish},
     tasks::Trigger,
     web::{Problem, State, body, run},
 };
@@ -55,12 +55,13 @@ pub(in crate::web) async fn github(
     let Some(args) = fill(route, &payload)? else {
         return Ok(nothing("the delivery lacks values that the route skips without", event));
     };
-    start(&state, route, args, &payload, key).await
+    start(&state, config, route, args, &payload, key).await
 }
 
 /// Submits the work of `route`; where the newest delivery counts, only if this is the newest.
 async fn start(
     state: &State,
+    config: &Config,
     route: &Route,
     args: IndexMap<String, String>,
     payload: &Value,
@@ -76,6 +77,7 @@ async fn start(
         idempotency_key: Some(key.clone()),
     };
     let mut new = state.runs.plan(order).await?;
+    Wish::add(config.wishes(route, payload), &mut new);
     let newest = route.supersede.then(|| Newest::of(route, payload)).flatten();
     // One at a time: of two deliveries that come together each must see the other.
     let _turn = if newest.is_some() { Some(state.deliveries.turn().await) } else { None };

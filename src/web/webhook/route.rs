@@ -1,8 +1,13 @@
 //! Which deliveries start what.
 
+use indexmap::IndexMap;
 use serde_json::Value;
 
-use crate::{base::Secret, defs::Route};
+use crate::{
+    base::Secret,
+    defs::{Destination, Places, Route},
+    engine::delivery::{From, Wish},
+};
 
 /// What is known of those who call.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +25,43 @@ impl Config {
     pub(super) fn route(&self, event: &str, payload: &Value) -> Option<&Route> {
         self.routes.iter().find(|route| fits(route, event, payload))
     }
+
+    /// Where the result of what `route` starts goes, with what the payload says of it.
+    pub(super) fn wishes(&self, route: &Route, payload: &Value) -> Vec<Wish> {
+        // All routes share one list.
+        let before = self.routes.iter().take_while(|other| !std::ptr::eq(*other, route));
+        let offset: usize = before.map(|other| other.deliver.len()).sum();
+        let mut wishes = Wish::all(&From::Webhook, &route.deliver);
+        for wish in &mut wishes {
+            if matches!(wish.kind.as_str(), "github-comment" | "named") {
+                wish.values = place(route, wish.index, payload);
+            }
+            wish.index += offset;
+        }
+        wishes
+    }
+}
+
+/// The place an event is about: the repository, and the issue or pull request.
+fn place(route: &Route, index: usize, payload: &Value) -> IndexMap<String, String> {
+    let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let number = |pointer: &str| payload.pointer(pointer).and_then(Value::as_u64).map(|n| n.to_string());
+    let (mut repository, mut about) =
+        (text("/repository/full_name"), number("/pull_request/number").or_else(|| number("/issue/number")));
+    if let Some(Destination::GithubComment { repository: own, number }) =
+        route.deliver.get(index).map(|d| &d.to)
+    {
+        // What leads nowhere is no place; the delivery says so.
+        let filled = |own: &Option<String>, event: Option<String>| match own {
+            Some(own) if own.contains("{{") => {
+                Some(Places::parse(own).map(|own| own.fill(payload, &mut Vec::new())).unwrap_or_default())
+            }
+            _ => event,
+        };
+        (repository, about) = (filled(own, repository), filled(number, about));
+    }
+    let values = [("repository", repository), ("number", about)];
+    values.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
 /// Whether all that `route` asks for holds. A condition that is absent fits every delivery.

@@ -109,7 +109,8 @@ impl Stage {
                         (kind.clone(), Arc::new(body) as _)
                     })
                     .collect();
-                Box::pin(Engine::open(options, bodies, background.clone()))
+                let opening = Engine::open(options, bodies, background.clone());
+                Box::pin(async move { Ok(opening.await?.into()) })
             }),
         );
         let registry = Arc::new(tools::all(&office));

@@ -1,0 +1,101 @@
+//! Mail: text with HTML beside it, over a connection that is encrypted and whose other end has proved who it is.
+
+mod letter;
+mod settings;
+
+use std::{error::Error as StdError, time::Duration};
+
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
+    transport::smtp::{
+        authentication::Credentials,
+        client::{Certificate, CertificateStore, Tls as Wire, TlsParameters},
+    },
+};
+
+use self::settings::Tls;
+pub use self::settings::{Fault, Mail, Parts};
+use super::courier::{Courier, Outcome, Parcel};
+use crate::defs::{EnvText, Subject};
+
+/// What one command of the conversation may take.
+const COMMAND: Duration = Duration::from_secs(20);
+/// What all of it may take.
+const WHOLE: Duration = Duration::from_mins(1);
+
+/// Sends the mail.
+pub(super) async fn send(
+    courier: &Courier,
+    parcel: &Parcel<'_>,
+    to: &[EnvText],
+    subject: Option<&Subject>,
+) -> Result<Outcome, String> {
+    let mail = courier.mail.as_ref().map_err(ToString::to_string)?;
+    let to: Vec<String> = to.iter().map(|to| courier.fill(to)).collect::<Result<_, _>>()?;
+    let letter = letter::write(mail, parcel, &to, subject)?;
+    let transport = transport(mail).await?;
+    let sending = tokio::time::timeout(WHOLE, transport.send(letter));
+    Ok(match sending.await {
+        Ok(Ok(answer)) => Outcome::Delivered(format!("SMTP {} to {}", answer.code(), to.join(", "))),
+        Ok(Err(error)) => judge(&error),
+        Err(_) => Outcome::again(format!("the server of mail did not end within {} s", WHOLE.as_secs())),
+    })
+}
+
+/// A connection is made anew for each mail.
+async fn transport(mail: &Mail) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
+    let tls = match mail.tls {
+        Tls::None => Wire::None,
+        Tls::Start => Wire::Required(parameters(mail).await?),
+        Tls::Implicit => Wire::Wrapper(parameters(mail).await?),
+    };
+    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(mail.host.clone())
+        .port(mail.port)
+        .tls(tls)
+        .timeout(Some(COMMAND));
+    if let Some((user, pass)) = &mail.login {
+        builder = builder.credentials(Credentials::new(user.clone(), pass.expose().to_owned()));
+    }
+    Ok(builder.build())
+}
+
+/// Whom to trust. Reading the certificates of the system takes a while, and blocks.
+async fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
+    let (host, file) = (mail.host.clone(), mail.ca_file.clone());
+    let build = move || {
+        let mut builder = TlsParameters::builder(host);
+        if let Some(file) = file {
+            let wrong = |error: &dyn std::fmt::Display| format!("SMTP_CA_FILE `{}`: {error}", file.display());
+            let pem = std::fs::read(&file).map_err(|error| wrong(&error))?;
+            let authority = Certificate::from_pem(&pem).map_err(|error| wrong(&error))?;
+            builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authority);
+        }
+        builder.build().map_err(|error| chain(&error))
+    };
+    tokio::task::spawn_blocking(build)
+        .await
+        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// What the server says for good is for good; what broke on the way may go better.
+fn judge(error: &lettre::transport::smtp::Error) -> Outcome {
+    let detail = chain(error);
+    if error.is_permanent() || error.is_client() {
+        return Outcome::Never(detail);
+    }
+    Outcome::again(detail)
+}
+
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

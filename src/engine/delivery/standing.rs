@@ -1,0 +1,42 @@
+//! How many deliveries there are and how long they have waited, to be measured.
+
+use std::time::Duration;
+
+use super::record::{DeliveryStatus, Sending};
+use crate::base::clock;
+
+/// How many deliveries there are, by status, and how long the oldest has waited that is not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Those that wait for an attempt.
+    pub pending: usize,
+    /// Those on their way.
+    pub sending: usize,
+    /// Those that were taken.
+    pub delivered: usize,
+    /// Those that were given up.
+    pub dead: usize,
+    /// Since when the oldest waits of those that are not over.
+    pub age: Duration,
+}
+
+impl Standing {
+    pub(super) fn of<'d>(deliveries: impl Iterator<Item = &'d Sending>) -> Self {
+        let mut standing = Self::default();
+        let mut oldest = None;
+        for delivery in deliveries {
+            let count = match delivery.status {
+                DeliveryStatus::Pending => &mut standing.pending,
+                DeliveryStatus::Sending => &mut standing.sending,
+                DeliveryStatus::Delivered => &mut standing.delivered,
+                DeliveryStatus::Dead => &mut standing.dead,
+            };
+            *count += 1;
+            if !delivery.is_over() {
+                oldest = Some(oldest.map_or(delivery.since, |oldest| delivery.since.min(oldest)));
+            }
+        }
+        let age = oldest.and_then(|oldest| Duration::try_from(clock::now().duration_since(oldest)).ok());
+        Self { age: age.unwrap_or_default(), ..standing }
+    }
+}
