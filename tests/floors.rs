@@ -25,6 +25,7 @@ const FLOORS: [(&str, u8); 13] = [
 
 /// Crates that only some may use: the crate as it is named in code, and the paths below `src` that may name it.
 const OWNERS: &[(&str, &[&str])] = &[
+    ("sd_notify", &["app/serve"]),
     ("metrics_exporter_prometheus", &["app/measures.rs"]),
     ("metrics_process", &["app/measures.rs"]),
     ("tar", &["app/backup"]),

@@ -14,6 +14,7 @@ mod boundaries;
 mod cli;
 mod defs;
 mod discussions;
+mod doctor;
 mod durability;
 mod external;
 mod floors;

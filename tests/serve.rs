@@ -452,3 +452,24 @@ async fn what_is_wrong_is_said_at_the_start_and_the_rest_is_served() {
     server.post("/run/employee/writer", &body).await.status(200);
     assert!(server.log().contains(".crew/employees/broken.md"), "{}", server.log());
 }
+
+/// systemd hears when requests are answered, and when the end was asked for.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_service_manager_is_told_how_it_stands() {
+    let project = Project::sample();
+    let path = project.path().join("notify.sock");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(std::time::Duration::from_mins(1))).unwrap();
+    let heard = || {
+        let mut message = [0; 64];
+        let length = socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    };
+    let server = Server::start(&project, &[], &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    assert_eq!(heard(), "READY=1\n");
+    server.get("/health").await.status(200);
+    server.ask_to_end();
+    assert_eq!(heard(), "STOPPING=1\n");
+    assert_eq!(server.wait(), Some(0));
+}

@@ -2,6 +2,7 @@
 
 pub mod backup;
 mod config;
+pub mod doctor;
 mod http;
 mod library;
 mod limits;

@@ -113,6 +113,8 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Raise the version of an employee that changed
     Bump(BumpArgs),
+    /// Look at what a deployment needs, row by row, and say what to do
+    Doctor(super::doctor::DoctorArgs),
     /// Put all that a project cannot make again into one file, while it is served or not
     Backup(super::backup::BackupArgs),
     /// Put a project back from such a file

@@ -125,14 +125,7 @@ async fn run_now(global: &Global, env: &Environment, name: &str) -> Result<Outco
         .await
         .map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
-    let outcome = task::see_through(global, tasks, &id).await?;
-    if let Some(task) = tasks.get(&id).filter(|task| task.kind == EMPLOYEE_RUN)
-        && global.form() == Form::Text
-        && let Some(output) = task.result.as_ref().and_then(|result| result["output"].as_str())
-    {
-        render::answer(output)?;
-    }
-    Ok(outcome)
+    task::see_through(global, tasks, &id).await
 }
 
 /// The schedule called `name`.

@@ -9,6 +9,7 @@ mod check;
 mod cost;
 mod cron;
 mod discuss;
+mod doctor;
 mod exit;
 mod export;
 mod lint;
@@ -101,6 +102,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Export(args) => export::export(&cli.global, args, env).await,
             Command::ExportAll(args) => export::export_all(&cli.global, args, env).await,
             Command::Sync(args) => export::sync(&cli.global, args, env).await,
+            Command::Doctor(args) => doctor::doctor(&cli.global, args, env).await,
             Command::Backup(args) => backup::backup(&cli.global, args).await,
             Command::Restore(args) => backup::restore(&cli.global, args).await,
             Command::Bump(args) => author::bump(&cli.global, args, env).await,

@@ -76,6 +76,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/cron/status", "Schedules, with their next and last runs", OBJECT),
     post("/run/employee/{name}", "Start an employee", "RunRequest", TASK),
     post("/run/pipeline/{name}", "Start a pipeline", "RunRequest", TASK),
+    post("/run/discussion/{name}", "Hold a discussion", "RunRequest", TASK),
+    get("/api/cost/summary", "What finished work has cost", OBJECT),
+    post("/webhook", "Start what the body names; signed calls need no token", "Object", TASK),
+    post("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object", TASK),
     get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
     get("/tasks/{id}", "A task with its steps", TASK),
     Operation {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use archive::{back_up, verify};
 pub use restore::{Restored, rehearse, restore};
+pub use source::survey;
 
 /// The folders of a project that are copied.
 const FOLDERS: [&str; 2] = [".crew", "private"];

@@ -32,6 +32,15 @@ pub(super) fn files(root: &Path) -> anyhow::Result<(Vec<Source>, Vec<LeftOut>)> 
     Ok((found, left_out))
 }
 
+/// How many files of the project at `root` would be copied, and how many are passed over.
+///
+/// # Errors
+/// When a folder cannot be read.
+pub fn survey(root: &Path) -> anyhow::Result<(usize, usize)> {
+    let (found, left_out) = files(root)?;
+    Ok((found.len(), left_out.len()))
+}
+
 fn walk(
     folder: &Path,
     name: &str,

@@ -4,6 +4,7 @@ use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use axum::Router;
+use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
@@ -249,11 +250,13 @@ async fn report(
 
 async fn run(listener: TcpListener, router: Router, bounds: Bounds, tracker: &Tracker) -> anyhow::Result<()> {
     let mut server = std::pin::pin!(http::serve(listener, router, bounds, tracker));
+    tell_systemd(NotifyState::Ready);
     tokio::select! {
         () = &mut server => bail!("the server ended"),
         asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }
     tracing::info!("ending: no new work is begun, running work has {} s", DRAIN.as_secs());
+    tell_systemd(NotifyState::Stopping);
     tracker.stop();
     let drained = async {
         server.await;
@@ -267,6 +270,13 @@ async fn run(listener: TcpListener, router: Router, bounds: Bounds, tracker: &Tr
     }
     tracing::warn!("work is still running; it goes on with the next start");
     Ok(())
+}
+
+/// Tells the service manager how it stands, if one started this program and wants to know.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager cannot be told how the server stands");
+    }
 }
 
 #[cfg(unix)]

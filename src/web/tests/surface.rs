@@ -95,7 +95,16 @@ async fn metrics_and_schedules_are_shown() {
     let keys: Vec<_> = metrics.as_object().unwrap().keys().cloned().collect();
     assert_eq!(
         keys,
-        ["uptime_seconds", "calls", "tokens", "by_employee", "by_provider", "latency", "latency_by_provider"]
+        [
+            "uptime_seconds",
+            "calls",
+            "tokens",
+            "by_employee",
+            "by_provider",
+            "latency",
+            "latency_by_provider",
+            "first_token"
+        ]
     );
     let cron = stage.get("/cron/status").await;
     assert_eq!(cron.body, br#"{"enabled":false,"schedules":[]}"#);

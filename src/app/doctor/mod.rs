@@ -1,0 +1,108 @@
+//! Whether a deployment is fit to serve: each row of the production checklist, and how it stands here.
+
+mod files;
+mod online;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Environment, Settings};
+use crate::{engine::Crew, tools::Office};
+
+/// How a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Verdict {
+    /// As it should be.
+    Pass,
+    /// Not in use here, or not looked at.
+    Skip,
+    /// It works, and somebody should know.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Skip => "SKIP",
+            Self::Warn => "WARN",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// A row of the checklist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// Its name, for programs.
+    pub id: &'static str,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// Where that is settled: a variable, a file, an address.
+    pub place: String,
+    /// What was found. No value of a secret is ever in it.
+    pub found: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Row {
+    fn new(id: &'static str, verdict: Verdict, place: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { id, verdict, place: place.into(), found: found.into(), fix: None }
+    }
+
+    fn fix(self, fix: impl Into<String>) -> Self {
+        Self { fix: Some(fix.into()), ..self }
+    }
+}
+
+/// What is to be looked at.
+#[derive(Debug)]
+pub struct Doctor {
+    /// Root of the project.
+    pub root: PathBuf,
+    /// Where the server answers, when the network may be touched: its rows are asked for there.
+    pub online: Option<String>,
+}
+
+/// What every row may look at.
+struct Patient<'p> {
+    root: &'p Path,
+    env: &'p Environment,
+    crew: &'p Crew,
+}
+
+/// Looks at everything, and gives all rows in the order of the checklist.
+pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec<Row> {
+    let crew = &*office.crew;
+    let patient = Patient { root: &doctor.root, env, crew };
+    let mut rows = vec![config(&patient)];
+    rows.push(settings::models(&patient).await);
+    rows.extend(settings::access(&patient));
+    rows.extend([settings::identity(&patient), settings::mail(&patient)]);
+    rows.push(settings::github(&patient).await);
+    rows.push(settings::definitions(&patient).await);
+    rows.push(settings::cron(&patient).await);
+    rows.push(settings::database(&patient));
+    let root = doctor.root.clone();
+    let of_files = tokio::task::spawn_blocking(move || files::rows(&root)).await;
+    rows.extend(of_files.unwrap_or_default());
+    rows.extend(online::rows(doctor.online.as_deref(), env).await);
+    rows
+}
+
+fn config(patient: &Patient<'_>) -> Row {
+    let place = ".crew/config.yaml";
+    match Settings::read(patient.env, patient.root) {
+        Ok(_) => Row::new("config", Verdict::Pass, place, "it can be used, or is not there"),
+        Err(error) => Row::new("config", Verdict::Fail, place, error.to_string())
+            .fix("mend it: until then no model is asked and no server starts"),
+    }
+}

@@ -1,0 +1,224 @@
+//! Rows that the environment and the definitions decide.
+
+use super::{Patient, Row, Verdict};
+use crate::{
+    app::{config, limits::Limiting, runs::Secrets, tokens::TokenSources},
+    defs::{SecretRef, Severity},
+};
+
+/// A shorter token is guessed sooner or later.
+const SHORT: usize = 16;
+
+pub(super) async fn models(patient: &Patient<'_>) -> Row {
+    let definitions = patient.crew.definitions().await;
+    let cannot: Vec<String> = definitions
+        .employees
+        .values()
+        .filter_map(|entry| {
+            let choice = patient.crew.model(&definitions, None, &entry.employee);
+            let error = patient.crew.llm().check(&choice).err()?;
+            Some(format!("{}: {error}", entry.employee.name))
+        })
+        .collect();
+    let (count, place) = (definitions.employees.len(), "*_API_KEY, *_BASE_URL");
+    if count == 0 {
+        return Row::new("models", Verdict::Warn, place, "there are no employees")
+            .fix("knowlyr-crew init --employee NAME");
+    }
+    match cannot.first() {
+        None => Row::new(
+            "models",
+            Verdict::Pass,
+            place,
+            format!("the models of all {count} employees have a provider and a key"),
+        ),
+        Some(first) => {
+            let found = format!("{} of {count} employees cannot work; {first}", cannot.len());
+            Row::new("models", Verdict::Fail, place, found)
+                .fix("set the variable that is named, or another `model`")
+        }
+    }
+}
+
+pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
+    let place = "CREW_API_TOKEN, CREW_TOKENS_FILE";
+    let token = match config::token(patient.env, None, None) {
+        Err(error) => Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("keep one of them"),
+        Ok(single) => {
+            let short = single.as_ref().is_some_and(|token| token.expose().len() < SHORT);
+            let file = patient.env.get("CREW_TOKENS_FILE").map(Into::into);
+            let sources = TokenSources { single, file, env: patient.env.clone() };
+            match sources.access() {
+                Err(error) => {
+                    Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("mend the file")
+                }
+                Ok(_) if short => Row::new(
+                    "api-token",
+                    Verdict::Warn,
+                    place,
+                    format!("the token has fewer than {SHORT} bytes"),
+                )
+                .fix("openssl rand -hex 32"),
+                Ok(access) if access.is_guarded() => {
+                    Row::new("api-token", Verdict::Pass, place, "callers need a token")
+                }
+                Ok(_) => Row::new(
+                    "api-token",
+                    Verdict::Warn,
+                    place,
+                    "no token: anyone on this machine may call, and `serve` refuses other addresses",
+                )
+                .fix("set CREW_API_TOKEN in the environment file of the service, not on its command line"),
+            }
+        }
+    };
+    let limits = match Limiting::default().settle(patient.env) {
+        Err(error) => {
+            vec![Row::new("limits", Verdict::Fail, "CREW_*", error.to_string()).fix("mend the variable")]
+        }
+        Ok((limits, _)) => {
+            let origins = &limits.cors_origins;
+            let cors = if origins.is_empty() {
+                Row::new("cors", Verdict::Skip, "CREW_CORS_ORIGINS", "no pages of other origins may call")
+            } else {
+                Row::new(
+                    "cors",
+                    Verdict::Pass,
+                    "CREW_CORS_ORIGINS",
+                    format!("pages may call from {}", origins.join(", ")),
+                )
+            };
+            let body = format!("a body has at most {} bytes", limits.body_bytes);
+            vec![cors, Row::new("body-limit", Verdict::Pass, "CREW_MAX_BODY_BYTES", body)]
+        }
+    };
+    std::iter::once(token).chain(limits).collect()
+}
+
+pub(super) fn identity(patient: &Patient<'_>) -> Row {
+    let place = "KNOWLYR_ID_URL, KNOWLYR_ID_TOKEN";
+    let set = ["KNOWLYR_ID_TOKEN", "AGENT_API_TOKEN"].iter().any(|name| patient.env.get(name).is_some());
+    if set {
+        Row::new(
+            "identity",
+            Verdict::Warn,
+            place,
+            "a token of the identity service is set, and nothing here asks that service",
+        )
+    } else {
+        Row::new("identity", Verdict::Skip, place, "the identity service is not in use")
+    }
+}
+
+pub(super) fn mail(patient: &Patient<'_>) -> Row {
+    let place = "SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASS, SMTP_FROM";
+    let env = patient.env;
+    let Some(host) = env.get("SMTP_HOST") else {
+        return Row::new("mail", Verdict::Skip, place, "no mail is sent");
+    };
+    let port = env.get("SMTP_PORT").unwrap_or("587").trim();
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 => {}
+        _ => {
+            let found = format!("SMTP_PORT is `{}`, which is no port", port.escape_debug());
+            return Row::new("mail", Verdict::Fail, "SMTP_PORT", found)
+                .fix("587 for STARTTLS, 465 for TLS from the first byte");
+        }
+    }
+    if env.get("SMTP_USER").is_some() != env.get("SMTP_PASS").is_some() {
+        return Row::new("mail", Verdict::Fail, place, "of SMTP_USER and SMTP_PASS only one is set")
+            .fix("set both or none");
+    }
+    if env.get("SMTP_FROM").or(env.get("SMTP_USER")).is_none() {
+        return Row::new("mail", Verdict::Fail, place, "neither SMTP_FROM nor SMTP_USER says who writes")
+            .fix("set SMTP_FROM");
+    }
+    Row::new("mail", Verdict::Pass, place, format!("by {host}, port {port}"))
+}
+
+pub(super) async fn github(patient: &Patient<'_>) -> Row {
+    let place = ".crew/webhook.yaml";
+    let definitions = patient.crew.definitions().await;
+    let Some(webhook) = &definitions.webhook else {
+        return Row::new("github-webhook", Verdict::Skip, place, "there are no routes");
+    };
+    let secrets = Secrets { env: patient.env.clone(), stand_in: None };
+    match webhook.github_secret.as_ref().map(|reference| (reference, secrets.resolve(reference))) {
+        Some((_, Some(_))) => {
+            let found = format!("{} routes, deliveries are signed", webhook.routes.len());
+            Row::new("github-webhook", Verdict::Pass, place, found)
+        }
+        Some((SecretRef::Env(name), None)) => Row::new(
+            "github-webhook",
+            Verdict::Fail,
+            place,
+            format!("{name} is not set: every delivery is refused"),
+        )
+        .fix(format!("set {name} to the secret of the webhook")),
+        _ => Row::new(
+            "github-webhook",
+            Verdict::Fail,
+            place,
+            "`github_secret` is missing: every delivery is refused",
+        )
+        .fix("github_secret: ${GITHUB_WEBHOOK_SECRET}"),
+    }
+}
+
+pub(super) async fn definitions(patient: &Patient<'_>) -> Row {
+    let definitions = patient.crew.definitions().await;
+    let count =
+        |severity| definitions.findings.iter().filter(|found| found.diagnostic.severity == severity).count();
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    let verdict = match (errors, warnings) {
+        (0, 0) => Verdict::Pass,
+        (0, _) => Verdict::Warn,
+        _ => Verdict::Fail,
+    };
+    let found = format!(
+        "{} employees, {} pipelines, {} discussions: {errors} errors, {warnings} warnings",
+        definitions.employees.len(),
+        definitions.pipelines.len(),
+        definitions.discussions.len()
+    );
+    let row = Row::new("definitions", verdict, ".crew, private", found);
+    if verdict == Verdict::Pass { row } else { row.fix("knowlyr-crew check") }
+}
+
+pub(super) async fn cron(patient: &Patient<'_>) -> Row {
+    let place = ".crew/cron.yaml";
+    let status = patient.crew.schedules(None).await;
+    let definitions = patient.crew.definitions().await;
+    if !definitions.unusable.is_empty() {
+        return Row::new(
+            "cron",
+            Verdict::Fail,
+            place,
+            format!("{} cannot be used", definitions.unusable.join(", ")),
+        )
+        .fix("knowlyr-crew check");
+    }
+    match status.schedules.len() {
+        0 => Row::new("cron", Verdict::Skip, place, "there are no schedules"),
+        count => Row::new(
+            "cron",
+            Verdict::Pass,
+            place,
+            format!("{count} schedules; `knowlyr-crew cron preview` says when"),
+        ),
+    }
+}
+
+pub(super) fn database(patient: &Patient<'_>) -> Row {
+    let place = "CREW_DATABASE_URL";
+    if patient.env.get(place).is_some() {
+        Row::new(
+            "database",
+            Verdict::Warn,
+            place,
+            "it is set, and tasks are kept in files all the same: one server per project",
+        )
+    } else {
+        Row::new("database", Verdict::Skip, place, "tasks are kept in .crew/tasks.jsonl, by one server")
+    }
+}
