@@ -13,7 +13,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::State;
+use super::{State, order};
 use crate::{engine::delivery::Sending, tasks::Task, tools::Registry};
 
 /// The page that shows the document; it asks nobody but this server.
@@ -168,7 +168,7 @@ fn describe(tools: &Registry) -> Value {
             "operationId": spec.name,
             "tags": ["tools"],
             "requestBody": body(&spec.input_schema),
-            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202"]),
+            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202"], "Error"),
         });
         paths.insert(format!("/api/tools/{}", spec.name), json!({ "post": call }));
     }
@@ -236,8 +236,13 @@ impl Operation {
         if let Takes::Object(name) = self.takes {
             tell("requestBody", body(&json!({"$ref": format!("#/components/schemas/{name}")})));
         }
-        tell("responses", answers(&content, self.also));
+        tell("responses", answers(&content, self.also, self.refuses()));
         Value::Object(told)
+    }
+
+    /// The schema of its errors. MCP has a form of its own; who may not come in at all is told in that of the bridge.
+    fn refuses(&self) -> &'static str {
+        if self.path == "/mcp" { "Object" } else { "Error" }
     }
 
     fn parameters(&self) -> Vec<Value> {
@@ -287,9 +292,9 @@ fn body(schema: &Value) -> Value {
     json!({"required": false, "content": {"application/json": {"schema": schema}}})
 }
 
-/// The answers of an operation; whatever is not listed is an error in the one form.
-fn answers(content: &Value, also: &[&str]) -> Value {
-    let error = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}});
+/// The answers of an operation; whatever is not listed is an error in the form of the schema `refuses`.
+fn answers(content: &Value, also: &[&str], refuses: &str) -> Value {
+    let error = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{refuses}")}}});
     let accepted = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Object"}}});
     let mut answers = Map::new();
     let mut add = |status: &str, answer: Value| answers.insert(status.to_owned(), answer);
@@ -307,6 +312,7 @@ fn answers(content: &Value, also: &[&str]) -> Value {
 }
 
 fn run_request() -> Value {
+    let seconds = |told: &str| json!({"type": ["integer", "null"], "minimum": 1, "maximum": order::LONGEST, "description": told});
     let scalar = json!({"type": ["string", "number", "boolean", "null"]});
     json!({"type": "object", "additionalProperties": false, "properties": {
         "args": {"type": ["object", "null"], "additionalProperties": scalar, "description": "Values for the arguments."},
@@ -314,10 +320,12 @@ fn run_request() -> Value {
         "stream": {"type": ["boolean", "null"], "description": "Answer with the words as they come (employees)."},
         "deliver": {"type": ["array", "null"], "items": {"type": "string"}, "maxItems": 20,
             "description": "Destinations of `.crew/config.yaml` the result goes to."},
-        "model": {"type": ["string", "null"], "description": "Another model than the employee's own."},
-        "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "Most US dollars to spend."},
-        "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Most tokens to use, read and written."},
-        "agent_id": {"type": ["integer", "string", "null"], "description": "Taken for compatibility; digits."},
+        "model": {"type": ["string", "null"], "pattern": "\\S", "description": "Another model than the employee's own."},
+        "timeout_seconds": seconds("How long it may take, waiting included."),
+        "deadline_seconds": seconds("Another name of `timeout_seconds`."),
+        "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "What its models may cost, in US dollars."},
+        "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Tokens its models may read and write."},
+        "agent_id": {"type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[0-9]{1,20}$", "description": "Taken for compatibility; digits."},
     }})
 }
 

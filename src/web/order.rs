@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::{base::text, tasks::Budget};
 
-const KEYS: [&str; 10] = [
+/// What a run request may have; `/openapi.json` describes each.
+pub(super) const KEYS: [&str; 10] = [
     "args",
     "sync",
     "model",
@@ -19,7 +20,7 @@ const KEYS: [&str; 10] = [
     "deliver",
 ];
 /// The longest time a run may be given: a week.
-const LONGEST: u64 = 7 * 24 * 3600;
+pub(super) const LONGEST: u64 = 7 * 24 * 3600;
 
 /// What a run request asks for.
 #[derive(Debug, Default, PartialEq)]

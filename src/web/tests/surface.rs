@@ -176,4 +176,10 @@ async fn what_is_described_is_what_there_is() {
     let document = stage.get("/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/tasks/{id}/approve"]["post"]["responses"]["default"].is_object());
+    let schemas = &document["components"]["schemas"];
+    let mut known: Vec<_> = schemas["RunRequest"]["properties"].as_object().unwrap().keys().collect();
+    known.sort();
+    let mut taken = order::KEYS;
+    taken.sort_unstable();
+    assert_eq!(known, taken);
 }
