@@ -47,6 +47,10 @@ async fn what_happened_is_counted_in_both_forms() {
     assert_eq!((ended("completed"), ended("failed")), ("1".to_owned(), "1".to_owned()));
     assert_eq!(value(text, "crew_tasks{status=\"failed\"}"), "1");
     assert_eq!(value(text, "crew_task_queue_age_seconds"), "0");
+    assert_eq!(
+        (value(text, "crew_cron_lag_seconds"), value(text, "crew_cron_missed")),
+        ("0".to_owned(), "0".to_owned())
+    );
     let posted = "crew_http_requests_total{method=\"POST\",route=\"/run/employee/{name}\",status=\"202\"}";
     assert_eq!(value(text, posted), "2");
     assert!(number(text, "process_resident_memory_bytes") > 1e6);

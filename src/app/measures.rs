@@ -1,6 +1,6 @@
 //! What is measured, as Prometheus reads it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -11,7 +11,7 @@ use crate::{
         Tracker,
         metric::{self, Shape},
     },
-    engine::delivery::Outbox,
+    engine::{Scheduler, delivery::Outbox},
     tasks::Engine,
 };
 
@@ -28,6 +28,7 @@ pub(super) struct Measures {
     handle: PrometheusHandle,
     process: Collector,
     tasks: Engine,
+    scheduler: Option<Arc<Scheduler>>,
     outbox: Option<Outbox>,
 }
 
@@ -36,7 +37,12 @@ impl Measures {
     ///
     /// # Errors
     /// When something else in this process measures already.
-    pub(super) fn start(tasks: Engine, outbox: Option<Outbox>, tracker: &Tracker) -> anyhow::Result<Self> {
+    pub(super) fn start(
+        tasks: Engine,
+        scheduler: Option<Arc<Scheduler>>,
+        outbox: Option<Outbox>,
+        tracker: &Tracker,
+    ) -> anyhow::Result<Self> {
         let builder = PrometheusBuilder::new();
         let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?;
         let handle = builder.install_recorder()?;
@@ -60,7 +66,7 @@ impl Measures {
                 }
             }
         });
-        Ok(Self { handle, process, tasks, outbox })
+        Ok(Self { handle, process, tasks, scheduler, outbox })
     }
 
     /// All of them in the text form of Prometheus.
@@ -79,6 +85,11 @@ impl Measures {
         }
         let age = self.tasks.queue_age().unwrap_or_default();
         gauge!(metric::QUEUE_AGE).set(age.as_secs_f64());
+        if let Some(scheduler) = &self.scheduler {
+            let (lag, missed) = scheduler.lateness();
+            gauge!(metric::CRON_LAG).set(lag.as_secs_f64());
+            gauge!(metric::CRON_MISSED).set(number(usize::try_from(missed).unwrap_or(usize::MAX)));
+        }
         if let Some(outbox) = &self.outbox {
             let standing = outbox.standing();
             for (status, count) in [

@@ -53,7 +53,6 @@ metrics! {
     OUTBOX: Gauge "crew_outbox", "Deliveries that are known, by status.";
     OUTBOX_AGE: Gauge "crew_outbox_age_seconds", "How long the oldest delivery has waited.";
     DELIVERIES: Counter "crew_deliveries_total", "Attempts to deliver, by type and outcome (sent, retry or dead).";
-    LIMITED: Counter "crew_http_refused_total", "Requests refused before they were looked at, by reason.";
     BUILD: Gauge "crew_build_info", "1, with the version as a label.";
 }
 

@@ -142,7 +142,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         None
     };
     let secrets = secrets(&office, env, address).await;
-    let measures = Measures::start(tasks.clone(), office.outbox().cloned(), &tracker)?;
+    let measures = Measures::start(tasks.clone(), scheduler.clone(), office.outbox().cloned(), &tracker)?;
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 

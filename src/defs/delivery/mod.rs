@@ -1,7 +1,7 @@
 //! Where results go.
 //!
 //! A place on the web is often a secret itself, as are the headers that go there: definitions name variables, and whatever
-//! shows a delivery shows [`Delivery::target`], in which what is secret is left out.
+//! shows a delivery shows [`Destination::target`], in which what is secret is left out.
 
 mod parse;
 mod subject;

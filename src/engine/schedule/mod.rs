@@ -187,6 +187,13 @@ impl Scheduler {
         future::select_all(ends).await;
     }
 
+    /// How late the schedule is that is the latest, and how many moments were missed in all.
+    pub fn lateness(&self) -> (Duration, u64) {
+        let (state, now) = (self.state.lock(), clock::now());
+        let latest = state.rows.values().map(|row| row.late(now)).max();
+        (latest.unwrap_or_default(), state.rows.values().map(Row::missed).sum())
+    }
+
     /// All schedules, when they run next and how they ran last.
     pub fn status(&self) -> ScheduleStatus {
         let state = self.state.lock();

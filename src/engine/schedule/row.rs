@@ -113,6 +113,17 @@ impl Row {
         Some(Duration::try_from(begins.duration_since(now)).unwrap_or_default())
     }
 
+    /// How many of its moments were missed.
+    pub(super) fn missed(&self) -> u64 {
+        self.kept.missed
+    }
+
+    /// How long the next run has been due already.
+    pub(super) fn late(&self, now: Timestamp) -> Duration {
+        let begins = self.next.map(|next| later(next, self.jitter(next)));
+        begins.and_then(|begins| Duration::try_from(now.duration_since(begins)).ok()).unwrap_or_default()
+    }
+
     /// The first moment that has not been seen to.
     pub(super) fn next(&self) -> Option<Zoned> {
         self.next.map(|next| next.to_zoned(self.zone.clone()))
