@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Where the file is, relative to the root of the project.
-const FILE: &str = ".crew/config.yaml";
+pub(super) const FILE: &str = ".crew/config.yaml";
 /// A longer file is no list of settings.
 const MOST_BYTES: u64 = 1 << 20;
 

@@ -115,6 +115,8 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Raise the version of an employee that changed
     Bump(BumpArgs),
+    /// Show every setting as it is in force, and who said so
+    Config(super::config::ConfigArgs),
     /// Look at what a deployment needs, row by row, and say what to do
     Doctor(super::doctor::DoctorArgs),
     /// Put all that a project cannot make again into one file, while it is served or not

@@ -6,6 +6,7 @@ mod author;
 mod backup;
 mod budget;
 mod check;
+mod config;
 mod cost;
 mod cron;
 mod deliveries;
@@ -104,6 +105,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Export(args) => export::export(&cli.global, args, env).await,
             Command::ExportAll(args) => export::export_all(&cli.global, args, env).await,
             Command::Sync(args) => export::sync(&cli.global, args, env).await,
+            Command::Config(args) => config::config(&cli.global, args, env),
             Command::Doctor(args) => doctor::doctor(&cli.global, args, env).await,
             Command::Backup(args) => backup::backup(&cli.global, args).await,
             Command::Restore(args) => backup::restore(&cli.global, args).await,

@@ -11,6 +11,7 @@ use super::{
     employee::{is_name, variable},
     reader::{self, Fields, Unknown},
     report::Report,
+    serving::{OwnServing, serving},
     yaml::{Node, Value},
 };
 use crate::base::reach::Allowed;
@@ -39,6 +40,8 @@ pub struct Config {
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
     pub tasks: OwnTasks,
+    /// How much a server takes of whom.
+    pub serve: OwnServing,
 }
 
 /// How work is queued and remembered; what is not given stays as it is without a file.
@@ -161,6 +164,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
+        serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)

@@ -19,13 +19,16 @@ mod pipeline;
 mod reader;
 mod report;
 mod schema;
+mod serving;
 mod target;
 pub(crate) mod template;
 mod tokens;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
+pub use config::{
+    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnTasks, parse_config,
+};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;
 pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
@@ -52,6 +55,7 @@ pub use pipeline::{
     Work, parse_pipeline, parse_pipeline_marked,
 };
 pub use schema::SchemaKind;
+pub use serving::OwnServing;
 pub use target::{Target, TargetKind};
 pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
 pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

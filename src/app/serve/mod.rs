@@ -14,6 +14,7 @@ use super::{
     office,
     runs::{Runs, Secrets},
     sample, served,
+    settling::Settling,
     tokens::TokenSources,
 };
 use crate::{
@@ -119,9 +120,12 @@ impl fmt::Display for Started {
 pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
     let single = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
     let file = serve.tokens_file.clone().or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from));
+    let single = single.map(|(token, _)| token);
     let sources = TokenSources { single, file, env: env.clone() };
     let access = sources.access()?;
-    let (limits, bounds) = std::mem::take(&mut serve.limiting).settle(env)?;
+    let settings = Settings::read(env, &serve.root)?;
+    let limiting = std::mem::take(&mut serve.limiting);
+    let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;
     if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
         bail!(
             "pages of any origin (`*`) may call only a server that wants a token; set CREW_API_TOKEN, or name the origins"
@@ -134,7 +138,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let listener = listen(&serve.bind, access.is_guarded()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env, &serve.root)?, serve.journal, &tracker);
+    let office = office::open(&serve.root, settings, serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)

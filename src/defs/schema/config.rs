@@ -32,6 +32,32 @@ pub(super) struct Config {
     outbound: Option<Outbound>,
     /// How work is queued and remembered.
     tasks: Option<Tasks>,
+    /// How much a server takes of whom. A flag or a variable of the environment goes before what stands here.
+    serve: Option<Serving>,
+}
+
+/// How much a server takes of whom.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Serving {
+    /// Requests of one address in a minute once there is a token, 0 for any number; 60, unless given.
+    rate_limit_per_minute: Option<Whole<0, 1_000_000>>,
+    /// Deliveries of one address in a minute, 0 for any number; 300, unless given.
+    webhook_rate_limit_per_minute: Option<Whole<0, 1_000_000>>,
+    /// Most bytes of a body; 1048576, unless given.
+    max_body_bytes: Option<Whole<1_024, 1_073_741_824>>,
+    /// Seconds until an answer begins; 300, unless given.
+    request_timeout_seconds: Option<Whole<1, 86_400>>,
+    /// Requests that are answered at the same time; 512, unless given.
+    max_requests: Option<Whole<1, 100_000>>,
+    /// Connections that are open at the same time; 4096, unless given.
+    max_connections: Option<Whole<1, 1_000_000>>,
+    /// Seconds a client may take to send the head of a request; 20, unless given.
+    header_timeout_seconds: Option<Whole<1, 3_600>>,
+    /// Addresses or ranges of proxies whose `X-Forwarded-For` tells the client's address.
+    trusted_proxies: Option<Texts>,
+    /// Origins whose pages may call, as in `https://app.example.com`.
+    cors_origins: Option<Texts>,
 }
 
 /// How work is queued and remembered.
