@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::{Config, OwnServing},
-    engine::{Models, Still},
+    engine::{self, Models, Still},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -75,6 +75,8 @@ pub struct Settings {
     pub post: Post,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
+    /// When a server that does badly says so itself.
+    pub alerts: Option<engine::Rules>,
     /// What the project says of how much a server takes of whom.
     pub serving: OwnServing,
     /// The moment that all work is done at; that of the clock when absent.
@@ -127,6 +129,7 @@ impl Settings {
             outbound: project::allowed(&config.outbound),
             post,
             tasks,
+            alerts: config.alerts.map(project::rules),
             serving: config.serve,
             still: None,
             user_employees: user_employees(env),

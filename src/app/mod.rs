@@ -1,5 +1,6 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
+mod alerts;
 pub mod backup;
 mod config;
 pub mod doctor;

@@ -5,7 +5,8 @@ use std::{io, path::Path, time::Duration};
 use super::Environment;
 use crate::{
     base::reach::Allowed,
-    defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
+    defs::{self, Config, Diagnostic, Dialect, OwnAlerts, OwnOutbound, OwnPrice, OwnProvider, Source},
+    engine::Rules,
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
     tasks,
 };
@@ -73,6 +74,20 @@ pub(super) fn tasks(config: &Config) -> tasks::Options {
         retain: number(given.retain_count, usual.retain),
         retain_for: given.retain_days.map(|days| Duration::from_hours(24 * u64::from(days))),
         ..usual
+    }
+}
+
+/// What is watched of a server, and who is told.
+pub(super) fn rules(own: OwnAlerts) -> Rules {
+    let seconds = |given: Option<u32>| given.map(|seconds| Duration::from_secs(seconds.into()));
+    Rules {
+        notify: own.notify,
+        p95: own.p95_seconds.map(Duration::from_secs_f64),
+        error_rate: own.error_rate,
+        queue_age: seconds(own.queue_age_seconds),
+        cron_lag: seconds(own.cron_lag_seconds),
+        window: Duration::from_mins(own.window_minutes.unwrap_or(10).into()),
+        patience: seconds(own.for_seconds).unwrap_or(Duration::from_mins(1)),
     }
 }
 

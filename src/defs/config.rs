@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    alerts::{OwnAlerts, alerts},
     codes,
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
@@ -42,6 +43,8 @@ pub struct Config {
     pub tasks: OwnTasks,
     /// How much a server takes of whom.
     pub serve: OwnServing,
+    /// When a server that does badly says so itself.
+    pub alerts: Option<OwnAlerts>,
 }
 
 /// How work is queued and remembered; what is not given stays as it is without a file.
@@ -147,6 +150,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }
     }
     let mut limits = IndexMap::new();
+    let destinations = destinations(&mut fields, report);
     let config = Config {
         max_concurrent: max_concurrent(&mut fields, report),
         default_model: fields.optional("default_model", report),
@@ -161,10 +165,13 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }),
         prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
         limits,
-        destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
         serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
+        alerts: fields
+            .get("alerts")
+            .and_then(|node| alerts(node, destinations.keys().map(String::as_str), report)),
+        destinations,
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)

@@ -3,6 +3,7 @@
 //! A definition is read in one pass that notes everything wrong with it: `(Option<T>, Vec<Diagnostic>)`. A definition
 //! that comes out has no doubt left in it.
 
+mod alerts;
 pub mod codes;
 mod config;
 mod cron;
@@ -26,6 +27,7 @@ mod tokens;
 mod webhook;
 mod yaml;
 
+pub use alerts::OwnAlerts;
 pub use config::{
     Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnTasks, parse_config,
 };

@@ -177,6 +177,25 @@ impl Engine {
         joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
     }
 
+    /// Accepts a task that is begun at once, however many workers there are and whatever waits for them: for short work
+    /// that nothing may hold up.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_ahead(&self, new: NewTask) -> Result<Submitted, Error> {
+        let shared = Arc::clone(&self.shared);
+        let accepting = async move {
+            let submitted = shared.accept(new).await?;
+            let claimed = shared.table.lock().claim_one(&submitted.id);
+            if let Some((task, cancel)) = claimed {
+                let worker = Arc::clone(&shared);
+                shared.tracker.spawn(async move { worker.begin(task, cancel).await });
+            }
+            Ok(submitted)
+        };
+        joined(self.shared.tracker.spawn(accepting).await)
+    }
+
     /// Accepts a task for a caller who waits for it: when `given_up` fires before the task has ended, also while it
     /// is being accepted, the task is stopped. One that was accepted before under the same key goes on.
     ///

@@ -123,6 +123,8 @@ impl Trigger {
     pub const REPLAY: Self = Self(std::borrow::Cow::Borrowed("replay"));
     /// An ended task that somebody wants done again from a step on.
     pub const FORK: Self = Self(std::borrow::Cow::Borrowed("fork"));
+    /// A rule on how the server does, that is broken or kept again.
+    pub const ALERT: Self = Self(std::borrow::Cow::Borrowed("alert"));
     /// The command line.
     pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
 

@@ -229,6 +229,15 @@ impl Table {
         Some((entry.task.borrow().clone(), entry.cancel.clone()))
     }
 
+    /// Takes this waiting task, out of turn.
+    pub(super) fn claim_one(&mut self, id: &TaskId) -> Option<(Arc<Task>, CancellationToken)> {
+        let place = self.queue.iter().rposition(|waiting| waiting == id)?;
+        self.queue.remove(place);
+        let entry = self.entries.get_mut(id)?;
+        entry.claimed = true;
+        Some((entry.task.borrow().clone(), entry.cancel.clone()))
+    }
+
     /// Counts one more worker, if something waits and there may be more than there are.
     pub(super) fn hire(&mut self, most: usize) -> bool {
         let needed = !self.queue.is_empty() && self.working < most;

@@ -29,18 +29,23 @@ impl Shared {
     /// One worker: runs until nothing waits or the program is told to stop.
     pub(super) async fn work(self: Arc<Self>) {
         while let Some((task, cancel)) = self.next() {
-            let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
-            let trace = trace.unwrap_or_else(TraceId::generate);
-            let span = tracing::info_span!(
-                "task.run",
-                trace_id = %trace,
-                task.id = task.task_id.as_str(),
-                kind = task.kind.as_str(),
-                attempt = task.attempts + 1
-            );
-            if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
-                tracing::warn!("a task was interrupted; the next start continues it");
-            }
+            self.begin(task, cancel).await;
+        }
+    }
+
+    /// Does one task under its trace.
+    pub(super) async fn begin(self: &Arc<Self>, task: Arc<Task>, cancel: CancellationToken) {
+        let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
+        let trace = trace.unwrap_or_else(TraceId::generate);
+        let span = tracing::info_span!(
+            "task.run",
+            trace_id = %trace,
+            task.id = task.task_id.as_str(),
+            kind = task.kind.as_str(),
+            attempt = task.attempts + 1
+        );
+        if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
+            tracing::warn!("a task was interrupted; the next start continues it");
         }
     }
 

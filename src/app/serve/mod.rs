@@ -8,7 +8,7 @@ use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
-    Environment, Journal, Limiting, Settings, config,
+    Environment, Journal, Limiting, Settings, alerts, config,
     http::{self, Bounds},
     measures::Measures,
     office,
@@ -123,7 +123,8 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let single = single.map(|(token, _)| token);
     let sources = TokenSources { single, file, env: env.clone() };
     let access = sources.access()?;
-    let settings = Settings::read(env, &serve.root)?;
+    let mut settings = Settings::read(env, &serve.root)?;
+    let rules = settings.alerts.take();
     let limiting = std::mem::take(&mut serve.limiting);
     let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;
     if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
@@ -147,6 +148,9 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     };
     let secrets = secrets(&office, env, address).await;
     let measures = Measures::start(tasks.clone(), scheduler.clone(), office.outbox().cloned(), &tracker)?;
+    if let Some(rules) = rules {
+        alerts::start(rules, Arc::clone(&office.crew), tasks.clone(), scheduler.clone(), &tracker);
+    }
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 

@@ -19,7 +19,7 @@ pub(super) struct Config {
     default_model: Option<Text>,
     /// The model to ask when another does not answer and has no stand-in of its own.
     fallback_model: Option<Text>,
-    /// Calls at a time to each provider that settles nothing else; 256, unless given.
+    /// Calls at a time to each provider that settles nothing else; 512, unless given.
     max_concurrent: Option<Whole<1, 10_000>>,
     /// Where models are served, by the name of the provider. One with the name of a known provider replaces it, unless it
     /// says `max_concurrent` alone.
@@ -34,6 +34,31 @@ pub(super) struct Config {
     tasks: Option<Tasks>,
     /// How much a server takes of whom. A flag or a variable of the environment goes before what stands here.
     serve: Option<Serving>,
+    /// When a server that does badly says so itself.
+    alerts: Option<Alerts>,
+}
+
+/// What is watched, and who is told. What has no limit is not watched.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Alerts {
+    /// Names of `destinations` that are told.
+    #[schemars(length(min = 1))]
+    notify: Vec<FullText>,
+    /// Seconds that nineteen of twenty calls of models may take.
+    #[schemars(range(min = 0.001, max = 3600))]
+    p95_seconds: Option<f64>,
+    /// Which part of the calls of models may fail, from 0 to 1, of ten calls or more.
+    #[schemars(range(min = 0, max = 1))]
+    error_rate: Option<f64>,
+    /// Seconds that a task may wait to be begun.
+    queue_age_seconds: Option<Whole<1, 86_400>>,
+    /// Seconds that a schedule may be late.
+    cron_lag_seconds: Option<Whole<1, 86_400>>,
+    /// How far back calls of models count; 10, unless given.
+    window_minutes: Option<Whole<1, 1_440>>,
+    /// How long it must be so before anybody is told; 60, unless given.
+    for_seconds: Option<Whole<0, 86_400>>,
 }
 
 /// How much a server takes of whom.

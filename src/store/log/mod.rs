@@ -164,7 +164,26 @@ impl Log {
     /// # Errors
     /// [`Error::Append`] when the disk refused (full, for instance): nothing of this line was kept, and later
     /// lines work again once the disk does. [`Error::LineBreak`] when the line is more than one.
-    pub async fn append_line(&self, mut line: Vec<u8>) -> Result<(), Error> {
+    pub async fn append_line(&self, line: Vec<u8>) -> Result<(), Error> {
+        let answer = self.enqueue(line).await?;
+        let path = || self.handle.path.clone();
+        let answer = answer.await.map_err(|_| Error::Closed { path: path() })?;
+        answer.map_err(|source| Error::Append { path: path(), source })
+    }
+
+    /// Hands a record over as one line of JSON without waiting for the disk: for what can be made again from another
+    /// log. When the disk refuses it, the log of the program says so.
+    ///
+    /// # Errors
+    /// When it is no JSON, or nobody writes any more.
+    pub async fn hand_over<T: Serialize + ?Sized>(&self, record: &T) -> Result<(), Error> {
+        let line = serde_json::to_vec(record)
+            .map_err(|source| Error::Encode { path: self.handle.path.clone(), source })?;
+        self.enqueue(line).await.map(drop)
+    }
+
+    /// Puts a line into the queue; what it gives tells when it is on the disk.
+    async fn enqueue(&self, mut line: Vec<u8>) -> Result<oneshot::Receiver<writer::Outcome>, Error> {
         let path = || self.handle.path.clone();
         if line.contains(&b'\n') {
             return Err(Error::LineBreak { path: path() });
@@ -174,7 +193,7 @@ impl Log {
         let requests = self.handle.requests.as_ref().ok_or_else(closed)?;
         let (done, answer) = oneshot::channel();
         requests.send(Request { line, done }).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?.map_err(|source| Error::Append { path: path(), source })
+        Ok(answer)
     }
 }
 

@@ -38,8 +38,11 @@ impl Medium for File {
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) line: Vec<u8>,
-    pub(super) done: oneshot::Sender<Result<(), Arc<io::Error>>>,
+    pub(super) done: oneshot::Sender<Outcome>,
 }
+
+/// What became of a line.
+pub(super) type Outcome = Result<(), Arc<io::Error>>;
 
 /// What the thread owns.
 pub(super) struct Writer<M> {
@@ -68,8 +71,10 @@ impl<M: Medium> Writer<M> {
             }
             let outcome = self.commit(&bytes).map_err(Arc::new);
             for done in waiting.drain(..) {
-                // The caller may have stopped listening; the record is kept all the same.
-                let _ = done.send(outcome.clone());
+                // Whoever handed it over may not listen, or no longer; the record is kept all the same.
+                if let Err(Err(error)) = done.send(outcome.clone()) {
+                    tracing::error!(%error, "a record could not be written, and nobody waits to be told");
+                }
             }
             bytes.clear();
             bytes.shrink_to(BATCH_BYTES);
