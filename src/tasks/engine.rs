@@ -11,7 +11,8 @@ use super::{
     feed::Feed,
     journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
     recovery::{self, Recovered},
-    table::{Cancelling, Place, Retain, Table},
+    retain::Retain,
+    table::{Cancelling, Place, Table},
 };
 use crate::{
     base::Tracker,

@@ -17,6 +17,7 @@ mod model;
 mod recovery;
 mod replay;
 mod resume;
+mod retain;
 mod steps;
 mod table;
 #[cfg(test)]

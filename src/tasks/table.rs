@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -40,26 +40,6 @@ pub(super) struct Table {
     retain: Retain,
     /// How many workers there are.
     working: usize,
-}
-
-/// Which finished tasks are remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Retain {
-    /// At most this many, the newest.
-    pub(super) count: usize,
-    /// None that ended longer ago than this.
-    pub(super) age: Option<Duration>,
-}
-
-impl Retain {
-    /// Whether the oldest of `count` finished tasks is to be forgotten.
-    pub(super) fn is_over(self, count: usize, oldest: &Task, now: Timestamp) -> bool {
-        let age = oldest.completed_at.map(|at| now.duration_since(at));
-        let is_old = |age: SignedDuration| {
-            self.age.is_some_and(|most| age > SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX))
-        };
-        count > self.count || age.is_some_and(is_old)
-    }
 }
 
 #[derive(Debug)]
@@ -224,15 +204,17 @@ impl Table {
     /// Takes the next waiting task for a worker.
     pub(super) fn claim(&mut self) -> Option<(Arc<Task>, CancellationToken)> {
         let id = self.queue.pop_front()?;
-        let entry = self.entries.get_mut(&id).expect("live tasks are never forgotten");
-        entry.claimed = true;
-        Some((entry.task.borrow().clone(), entry.cancel.clone()))
+        self.hand_out(&id)
     }
 
     /// Takes this waiting task, out of turn.
     pub(super) fn claim_one(&mut self, id: &TaskId) -> Option<(Arc<Task>, CancellationToken)> {
         let place = self.queue.iter().rposition(|waiting| waiting == id)?;
         self.queue.remove(place);
+        self.hand_out(id)
+    }
+
+    fn hand_out(&mut self, id: &TaskId) -> Option<(Arc<Task>, CancellationToken)> {
         let entry = self.entries.get_mut(id)?;
         entry.claimed = true;
         Some((entry.task.borrow().clone(), entry.cancel.clone()))
