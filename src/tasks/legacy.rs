@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
-use super::{Code, Failure, Kind, Status, Task, TaskId, Trigger, journal::Ending};
+use super::{Code, Failure, Kind, Priority, Status, Task, TaskId, Trigger, journal::Ending};
 
 /// Waiting tasks older than this are not begun.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -92,6 +92,7 @@ impl Record {
             idempotency_key: None,
             trace_id: None,
             origin: None,
+            priority: Priority::Normal,
             created_at: self.created_at,
             timeout_seconds: None,
             deadline: None,
@@ -99,6 +100,9 @@ impl Record {
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
             resumed: 0,
+            retries: 0,
+            retry_at: None,
+            dead: false,
             steps: Vec::new(),
             spent: Vec::new(),
             waiting: Vec::new(),

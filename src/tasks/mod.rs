@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod failure;
 mod feed;
+mod index;
 mod journal;
 mod ledger;
 mod legacy;
@@ -17,19 +18,26 @@ mod model;
 mod recovery;
 mod replay;
 mod resume;
+mod retry;
 mod steps;
+mod summary;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
-pub use engine::{Endings, Engine, Filter, Options, Submitted};
+pub use engine::{Endings, Engine, Filter, Options, Retry, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
 pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};
-pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
-pub use recovery::history;
+pub use model::{
+    Kind, NewTask, NotAPriority, NotATaskId, Origin, Priority, Resumption, Status, StepRecord, Task, TaskId,
+    Trigger,
+};
+pub use recovery::History;
 pub use steps::Steps;
+pub use summary::Summary;
 pub use table::Counts;

@@ -189,6 +189,52 @@ impl Status {
     }
 }
 
+/// How soon a task is begun among those that wait. All get their turn: of ten that are begun while tasks of each wait, six
+/// are of high, three of normal and one of low priority.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Before others.
+    High,
+    /// As usual.
+    #[default]
+    Normal,
+    /// After others.
+    Low,
+}
+
+impl Priority {
+    /// All there are, the highest first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
+
+    /// The name as recorded.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+    pub(super) fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
+impl FromStr for Priority {
+    type Err = NotAPriority;
+
+    fn from_str(text: &str) -> Result<Self, NotAPriority> {
+        Self::ALL.into_iter().find(|priority| priority.as_str() == text).ok_or(NotAPriority)
+    }
+}
+
+/// A text that is no priority.
+#[derive(Debug, thiserror::Error)]
+#[error("a priority is `high`, `normal` or `low`")]
+pub struct NotAPriority;
+
 /// Work to be accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {
@@ -210,6 +256,8 @@ pub struct NewTask {
     pub origin: Option<Origin>,
     /// How long it may take from now on, waiting included.
     pub timeout_seconds: Option<u32>,
+    /// How soon it is begun.
+    pub priority: Priority,
 }
 
 impl NewTask {
@@ -225,6 +273,7 @@ impl NewTask {
             idempotency_key: None,
             origin: None,
             timeout_seconds: None,
+            priority: Priority::Normal,
         }
     }
 }
@@ -303,6 +352,9 @@ pub struct Task {
     /// The ended task it does again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<TaskId>,
+    /// How soon it is begun among those that wait; normal when it is not said.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
     /// The trace of the request that started it, under which its own log lines stand too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
@@ -327,6 +379,16 @@ pub struct Task {
     /// How often it was told to go on after it had ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resumed: u32,
+    /// How often it failed with something that may pass, and was to be tried again, since it was accepted or told to go on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// When it is tried again, while it waits for that; `error` says why the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub retry_at: Option<Timestamp>,
+    /// Whether it failed with something that may pass, after all the tries it was given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead: bool,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
     /// What its calls of models have taken so far, by employee and model.
@@ -371,6 +433,7 @@ impl Task {
             caller: new.caller,
             idempotency_key: new.idempotency_key,
             origin,
+            priority: new.priority,
             trace_id: Some(TraceId::current().to_string()),
             created_at: now,
             timeout_seconds: new.timeout_seconds,
@@ -379,6 +442,9 @@ impl Task {
             completed_at: None,
             attempts: 0,
             resumed: 0,
+            retries: 0,
+            retry_at: None,
+            dead: false,
             steps: steps.unwrap_or_default(),
             spent: Vec::new(),
             waiting: Vec::new(),
