@@ -87,21 +87,21 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::with(env, project::config(root)?, Post::read(env)?))
+        Ok(Self::with(env, root, project::config(root)?, Post::read(env)?))
     }
 
     /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
-        Self::with(env, project::config(root).unwrap_or_default(), Post::read_or_default(env))
+        Self::with(env, root, project::config(root).unwrap_or_default(), Post::read_or_default(env))
     }
 
-    fn with(env: &Environment, config: Config, post: Post) -> Self {
+    fn with(env: &Environment, root: &Path, config: Config, post: Post) -> Self {
         let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
         project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
-        let tasks = project::tasks(&config);
+        let tasks = project::tasks(root, &config);
         let usual = llm::Settings::default();
         let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
         let keys = env.clone();

@@ -132,7 +132,8 @@ async fn follow(office: &Office, id: &TaskId, aloud: bool) -> Result<std::sync::
         }
     };
     if aloud {
-        let output = task.result.as_ref().and_then(|result| result.get("output")?.as_str()).unwrap_or_default();
+        let output =
+            task.result.as_ref().and_then(|result| result.get("output")?.as_str()).unwrap_or_default();
         print.piece(reader.unread(output))?;
         print.end()?;
     }

@@ -25,7 +25,9 @@ mod tokens;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
+pub use config::{
+    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, parse_config,
+};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;
 pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};

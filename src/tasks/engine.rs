@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body, Counts, Error, Kind, NewTask, Status, Summary, Task, TaskId,
+    Body, Counts, Error, Kind, Lanes, NewTask, Status, Summary, Task, TaskId,
     feed::Feed,
     journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
     recovery::{self, Recovered},
@@ -40,6 +40,8 @@ pub struct Options {
     pub resume: bool,
     /// How often a task is tried that fails with something that may pass.
     pub retry: Retry,
+    /// How many runs of one thing go on at the same time; as many as there are, when it is not said.
+    pub lanes: Option<Lanes>,
 }
 
 /// How often a task is tried that fails with something that may pass, and how long it waits in between.
@@ -71,6 +73,7 @@ impl Default for Options {
             parked: 1000,
             resume: true,
             retry: Retry::default(),
+            lanes: None,
         }
     }
 }
@@ -142,6 +145,7 @@ pub(super) struct Shared {
     queue: usize,
     pub(super) parked: usize,
     pub(super) retry: Retry,
+    pub(super) lanes: Option<Lanes>,
     /// Woken when a task is to be tried again later.
     pub(super) later: Arc<tokio::sync::Notify>,
 }
@@ -187,9 +191,9 @@ impl Engine {
         };
         let table = Mutex::new(table);
         let Options { queue, parked, workers, retry, .. } = *options;
-        let later = Arc::default();
-        let shared =
-            Arc::new(Shared { bodies, journal, table, workers, tracker, queue, parked, retry, later });
+        let (lanes, later) = (options.lanes.clone(), Arc::default());
+        let shared = Shared { bodies, journal, table, workers, tracker, queue, parked, retry, lanes, later };
+        let shared = Arc::new(shared);
         shared.tend();
         shared.keep_time();
         shared.stir_all();
@@ -511,6 +515,12 @@ pub(super) fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>
         Ok(answer) => answer,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(Error::Stopping),
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("counts", &self.table.lock().counts()).finish_non_exhaustive()
     }
 }
 

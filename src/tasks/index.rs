@@ -97,7 +97,9 @@ impl Index {
                 tracing::info!(path = %path.display(), "the index is of another journal; it is made anew");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %path.display(), %error, "the index cannot be read; it is made anew"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the index cannot be read; it is made anew")
+            }
         }
         None
     }

@@ -225,7 +225,6 @@ impl Task {
         (self.completed_at, self.result, self.error, self.code) = (None, None, None, None);
         (self.retries, self.retry_at, self.dead) = (0, None, false);
     }
-
 }
 
 /// Whether `value` has more than `levels` arrays and objects inside each other.

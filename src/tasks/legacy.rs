@@ -16,7 +16,8 @@ use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
-use super::{Code, Failure, Kind, Priority, Status, Task, TaskId, Trigger, journal::Ending};
+use super::{Code, Failure, Kind, Status, Task, TaskId, Trigger, journal::Ending};
+use crate::base::Priority;
 
 /// Waiting tasks older than this are not begun.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(24);

@@ -12,6 +12,7 @@ mod failure;
 mod feed;
 mod index;
 mod journal;
+mod lanes;
 mod ledger;
 mod legacy;
 mod model;
@@ -32,11 +33,9 @@ pub use body::Body;
 pub use engine::{Endings, Engine, Filter, Options, Retry, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
+pub use lanes::{Lane, Lanes};
 pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};
-pub use model::{
-    Kind, NewTask, NotAPriority, NotATaskId, Origin, Priority, Resumption, Status, StepRecord, Task, TaskId,
-    Trigger,
-};
+pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
 pub use recovery::History;
 pub use steps::Steps;
 pub use summary::Summary;

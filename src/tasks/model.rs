@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Code, Spent, Waiting};
-use crate::base::{TraceId, clock};
+use crate::base::{Priority, TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
@@ -188,52 +188,6 @@ impl Status {
         self.is_final() || self == Self::AwaitingApproval
     }
 }
-
-/// How soon a task is begun among those that wait. All get their turn: of ten that are begun while tasks of each wait, six
-/// are of high, three of normal and one of low priority.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Priority {
-    /// Before others.
-    High,
-    /// As usual.
-    #[default]
-    Normal,
-    /// After others.
-    Low,
-}
-
-impl Priority {
-    /// All there are, the highest first.
-    pub const ALL: [Self; 3] = [Self::High, Self::Normal, Self::Low];
-
-    /// The name as recorded.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::High => "high",
-            Self::Normal => "normal",
-            Self::Low => "low",
-        }
-    }
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-    pub(super) fn is_normal(&self) -> bool {
-        *self == Self::Normal
-    }
-}
-
-impl FromStr for Priority {
-    type Err = NotAPriority;
-
-    fn from_str(text: &str) -> Result<Self, NotAPriority> {
-        Self::ALL.into_iter().find(|priority| priority.as_str() == text).ok_or(NotAPriority)
-    }
-}
-
-/// A text that is no priority.
-#[derive(Debug, thiserror::Error)]
-#[error("a priority is `high`, `normal` or `low`")]
-pub struct NotAPriority;
 
 /// Work to be accepted.
 #[derive(Debug, Clone, PartialEq)]

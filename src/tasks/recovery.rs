@@ -1,6 +1,12 @@
 //! Taking over a journal: what an earlier process left, and what becomes of it.
 
-use std::{collections::HashSet, fs::File, io, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 

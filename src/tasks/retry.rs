@@ -6,6 +6,7 @@ use super::{
     Failure, TaskId,
     engine::{Retry, Shared},
     journal::Retrying,
+    lanes,
 };
 use crate::base::clock;
 
@@ -46,16 +47,20 @@ impl Shared {
             loop {
                 // Not held while it sleeps: an engine that nobody has any more lets its journal go.
                 let Some(shared) = weak.upgrade() else { return };
-                let next = shared.table.lock().wake(clock::now());
+                let (next, waits) = {
+                    let mut table = shared.table.lock();
+                    (table.wake(clock::now()), table.look_at_lanes())
+                };
                 shared.stir_all();
                 let later = Arc::clone(&shared.later);
                 drop(shared);
-                let until = next.map_or(LOOK, |due| {
-                    Duration::try_from(due.duration_since(clock::now())).unwrap_or_default().min(LOOK)
+                let most = if waits { lanes::LOOK } else { LOOK };
+                let until = next.map_or(most, |due| {
+                    Duration::try_from(due.duration_since(clock::now())).unwrap_or_default().min(most)
                 });
                 tokio::select! {
                     () = stopping.cancelled() => return,
-                    () = later.notified() => {}
+                    () = later.notified(), if !waits => {}
                     () = tokio::time::sleep(until) => {}
                 }
             }

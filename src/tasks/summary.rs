@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{Code, Kind, Priority, Spent, Status, Task, TaskId, Trigger};
+use super::{Code, Kind, Spent, Status, Task, TaskId, Trigger};
+use crate::base::Priority;
 
 /// What is always known of a task: everything but its values, the outputs of its steps and its result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -90,9 +91,8 @@ impl Summary {
 
 impl From<&Task> for Summary {
     fn from(task: &Task) -> Self {
-        let options = (!task.options.is_empty()).then(|| {
-            serde_json::value::to_raw_value(&task.options).expect("JSON values always become JSON")
-        });
+        let options = (!task.options.is_empty())
+            .then(|| serde_json::value::to_raw_value(&task.options).expect("JSON values always become JSON"));
         Self {
             task_id: task.task_id.clone(),
             status: task.status,

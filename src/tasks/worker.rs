@@ -20,6 +20,7 @@ use super::{
     Code, Failure, Steps, Task, TaskId,
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
+    lanes::Entered,
 };
 use crate::base::{
     TraceId,
@@ -31,6 +32,10 @@ impl Shared {
     /// One worker: runs until nothing waits or the program is told to stop.
     pub(super) async fn work(self: Arc<Self>) {
         while let Some((task, cancel)) = self.next() {
+            let _lane = match self.enter_lane(&task, &cancel).await {
+                Entered::Goes(lane) => lane,
+                Entered::Waits => continue,
+            };
             let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
             let trace = trace.unwrap_or_else(TraceId::generate);
             let span = tracing::info_span!(

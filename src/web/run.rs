@@ -92,6 +92,7 @@ async fn start(
     let mut new = state.runs.plan(order).await?;
     Wish::add(wishes, &mut new);
     new.timeout_seconds = request.timeout_seconds;
+    new.priority = request.priority;
     request.budget.put(&mut new.options);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());

@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, State, delivery::WithDeliveries};
-use crate::tasks::{Code, Priority, Status, Summary, Task, TaskId, Trigger};
+use crate::{
+    base::Priority,
+    tasks::{Code, Status, Summary, Task, TaskId, Trigger},
+};
 
 /// Most tasks one request lists.
 const LIMIT: usize = 200;

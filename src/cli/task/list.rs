@@ -42,9 +42,8 @@ pub(super) fn list(global: &Global, args: &ListArgs) -> Result<Outcome, Error> {
 
 /// The pipelines that did not come to their end, and have something to go on from.
 pub(in crate::cli) fn checkpoints(global: &Global) -> Result<Outcome, Error> {
-    let unfinished = |task: &Arc<Summary>| {
-        task.kind == PIPELINE_RUN && task.status != Status::Completed && task.steps > 0
-    };
+    let unfinished =
+        |task: &Arc<Summary>| task.kind == PIPELINE_RUN && task.status != Status::Completed && task.steps > 0;
     let tasks: Vec<_> = journal(global)?.summaries().into_iter().filter(unfinished).collect();
     told(global, &tasks)
 }
@@ -114,7 +113,14 @@ fn text(task: &Task) -> String {
         ("code", code),
         ("tried again", if task.retries > 0 { task.retries.to_string() } else { String::new() }),
         ("next try", when(task.retry_at)),
-        ("dead", if task.dead { "tried as often as it may; `task resume` gives it new tries".to_owned() } else { String::new() }),
+        (
+            "dead",
+            if task.dead {
+                "tried as often as it may; `task resume` gives it new tries".to_owned()
+            } else {
+                String::new()
+            },
+        ),
     ];
     let mut text = String::new();
     for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {

@@ -333,6 +333,7 @@ impl Crew {
         };
         let mut new = self.plan(order).await?;
         new.timeout_seconds = schedule.timeout.and_then(|timeout| timeout.as_secs().try_into().ok());
+        new.priority = schedule.priority;
         let from = delivery::From::Schedule(schedule.name.clone());
         Wish::add(Wish::all(&from, &schedule.delivery), &mut new);
         Ok(new)

@@ -30,10 +30,10 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::lines::{Line, Mark, Seen, read, read_on};
+use self::places::Places;
 pub use self::places::{Span, Subject, Subjects};
 pub use self::records::{Records, Standing, read_span, read_spans};
 pub use self::tail::whole_lines;
-use self::places::Places;
 use self::writer::{Addition, Medium, QUEUE, Request, Writer};
 use super::{Error, OwnerLock, document, folder};
 

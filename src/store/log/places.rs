@@ -86,7 +86,15 @@ pub(super) struct State {
 impl Places {
     pub(super) fn new(file: File, subjects: Subjects, end: Mark) -> Self {
         let needed = subjects.spans().map(|span| span.length).sum();
-        Self { state: Mutex::new(State { file: Arc::new(file), subjects, needed, size: end.at, lines: end.lines }) }
+        Self {
+            state: Mutex::new(State {
+                file: Arc::new(file),
+                subjects,
+                needed,
+                size: end.at,
+                lines: end.lines,
+            }),
+        }
     }
 
     pub(super) fn lock(&self) -> parking_lot::MutexGuard<'_, State> {

@@ -50,7 +50,8 @@ pub(super) fn rewrite(log: &Log, places: &Places) -> Result<(), Error> {
     let (file, mut needed, strange, upto, before) = {
         let state = places.lock();
         let subjects = &state.subjects;
-        let needed: Vec<_> = subjects.open.values().chain(subjects.sealed.values()).flatten().copied().collect();
+        let needed: Vec<_> =
+            subjects.open.values().chain(subjects.sealed.values()).flatten().copied().collect();
         (Arc::clone(&state.file), needed, subjects.strange.clone(), state.size, state.lines)
     };
     reject(path, &file, &strange)?;

@@ -87,6 +87,8 @@ struct Live {
     claimed: bool,
     /// Steps whose decisions are being written.
     deciding: Vec<String>,
+    /// Whether it has waited for its lane before.
+    in_lane: bool,
     /// Whether it is being written that it goes on although this process was not to begin it.
     resuming: bool,
 }
@@ -199,6 +201,7 @@ impl Table {
             claimed: false,
             deciding: Vec::new(),
             resuming: false,
+            in_lane: false,
             subject,
             task: watch::Sender::new(Arc::new(task.clone())),
         };

@@ -1,10 +1,10 @@
 //! Who waits for a worker, and in which order.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use jiff::Timestamp;
 
-use crate::tasks::{Priority, TaskId};
+use crate::{base::Priority, tasks::TaskId};
 
 /// Of ten that are begun while tasks of every priority wait, how many are of each.
 const SHARES: [i32; 3] = [6, 3, 1];
@@ -16,6 +16,8 @@ pub(super) struct Queue {
     /// What each priority has saved up; whoever has most is next. Nobody starves, as those that wait save on.
     saved: [i32; 3],
     later: BTreeSet<(Timestamp, TaskId)>,
+    /// Those that wait for a lane, by its name.
+    lanes: HashMap<String, VecDeque<TaskId>>,
 }
 
 fn place(priority: Priority) -> usize {
@@ -29,7 +31,7 @@ fn place(priority: Priority) -> usize {
 impl Queue {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.ready.iter().map(VecDeque::len).sum::<usize>() + self.later.len()
+        self.ready.iter().chain(self.lanes.values()).map(VecDeque::len).sum::<usize>() + self.later.len()
     }
 
     /// Whether something waits for nothing but a worker.
@@ -71,14 +73,36 @@ impl Queue {
     }
 
     pub(super) fn contains(&self, id: &TaskId) -> bool {
-        self.ready.iter().any(|queue| queue.contains(id)) || self.later.iter().any(|(_, other)| other == id)
+        self.ready.iter().chain(self.lanes.values()).any(|queue| queue.contains(id))
+            || self.later.iter().any(|(_, other)| other == id)
     }
 
     pub(super) fn remove(&mut self, id: &TaskId) {
-        for queue in &mut self.ready {
+        for queue in self.ready.iter_mut().chain(self.lanes.values_mut()) {
             queue.retain(|other| other != id);
         }
         self.later.retain(|(_, other)| other != id);
+    }
+
+    /// Not before there is room in that lane. One that has waited there before is the first again.
+    pub(super) fn push_lane(&mut self, id: TaskId, lane: String, before: bool) {
+        let queue = self.lanes.entry(lane).or_default();
+        if before { queue.push_front(id) } else { queue.push_back(id) }
+    }
+
+    /// Takes the first that waits for a lane.
+    pub(super) fn pop_lane(&mut self, lane: &str) -> Option<TaskId> {
+        let queue = self.lanes.get_mut(lane)?;
+        let id = queue.pop_front();
+        if queue.is_empty() {
+            self.lanes.remove(lane);
+        }
+        id
+    }
+
+    /// The lanes that somebody waits for.
+    pub(super) fn lanes(&self) -> Vec<String> {
+        self.lanes.iter().filter(|(_, queue)| !queue.is_empty()).map(|(lane, _)| lane.clone()).collect()
     }
 
     /// Takes the next of those whose time has come.

@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Table;
-use crate::tasks::{Kind, Status, Task, TaskId, journal::Retrying};
+use crate::{
+    base::Priority,
+    tasks::{Kind, Status, Task, TaskId, journal::Retrying},
+};
 
 /// What became of asking to cancel.
 pub(in crate::tasks) enum Cancelling {
@@ -57,6 +60,35 @@ impl Table {
             entry.claimed = false;
             self.queue.push_later(id.clone(), due);
         }
+    }
+
+    /// Has a claimed task wait for its lane.
+    pub(in crate::tasks) fn wait_in_lane(&mut self, id: &TaskId, lane: String) {
+        let Some(entry) = self.live.get_mut(id) else { return };
+        entry.claimed = false;
+        let before = std::mem::replace(&mut entry.in_lane, true);
+        self.queue.push_lane(id.clone(), lane, before);
+        // It may have been told to stop meanwhile; whoever told it waits for a worker.
+        if entry.cancel.is_cancelled() {
+            self.queue.remove(id);
+            self.queue.push_first(id.clone(), Priority::High);
+        }
+    }
+
+    /// There may be room in a lane: the first that waits for it is tried again, before others.
+    pub(in crate::tasks) fn leave_lane(&mut self, lane: &str) {
+        if let Some(task) = self.queue.pop_lane(lane).and_then(|id| self.live(&id)) {
+            self.queue.push_first(task.task_id.clone(), task.priority);
+        }
+    }
+
+    /// Has the first of every lane tried again, as other processes may have left; tells whether there was any.
+    pub(in crate::tasks) fn look_at_lanes(&mut self) -> bool {
+        let lanes = self.queue.lanes();
+        for lane in &lanes {
+            self.leave_lane(lane);
+        }
+        !lanes.is_empty()
     }
 
     /// Lets those wait for a worker whose time has come, and tells when that of the next one comes.

@@ -260,8 +260,8 @@ fn a_task_that_was_told_to_stop_is_not_parked() {
     let (mut table, task) = (Table::new(10, retain(10)), Task::accept(new(PIPELINE, "p")));
     let (id, steps) = (task.task_id.clone(), ["approval-a".to_owned()]);
     let [step] = &steps;
-    assert!(matches!(table.reserve(None), Place::Yours));
-    table.accept(task);
+    assert!(matches!(table.reserve(None), Place::Yours(_)));
+    table.accept(task, 1);
     let (_, cancel) = table.claim().unwrap();
     let waiting = Waiting { step: step.clone(), question: "?".to_owned(), since: crate::base::clock::now() };
     table.update(&id, |task| task.ask(waiting));

@@ -58,7 +58,8 @@ async fn old_tasks_are_history_and_unfinished_ones_are_settled_once() {
     let approval = check(
         "20260211-120000-33333333",
         "interrupted before the upgrade: it was waiting for approval; start it again",
-    ).await;
+    )
+    .await;
     assert_eq!(approval.caller.as_deref(), Some("kai"));
     close(engine, tracker).await;
 

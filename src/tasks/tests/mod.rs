@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::base::Tracker;
+use crate::base::{Priority, Tracker};
 
 pub(super) const EMPLOYEE: Kind = Kind::new("employee.run");
 pub(super) const PIPELINE: Kind = Kind::new("pipeline.run");

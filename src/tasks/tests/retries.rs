@@ -33,8 +33,7 @@ async fn what_may_pass_is_tried_again_without_its_finished_steps() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tasks.jsonl");
     let begun = Arc::default();
-    let (engine, tracker) =
-        open(Options { retry: tries(3, SOON), ..options(&path) }, shaky(2, &begun)).await;
+    let (engine, tracker) = open(Options { retry: tries(3, SOON), ..options(&path) }, shaky(2, &begun)).await;
     let id = engine.submit(new(PIPELINE, "a")).await.unwrap().id;
     let task = engine.wait(&id).await.unwrap();
     assert_eq!((task.status, task.attempts, task.retries), (Status::Completed, 3, 2));

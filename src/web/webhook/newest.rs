@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         base::Tracker,
-        tasks::{Task, Body, Failure, Kind, NewTask, Options, Status, Steps, Trigger},
+        tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Task, Trigger},
     };
 
     const KIND: Kind = Kind::new("employee.run");
@@ -109,17 +109,7 @@ mod tests {
         let newest = Newest { about: about.to_owned(), at: at.map(|at| at.parse().unwrap()) };
         let mut options = Map::new();
         newest.mark(&mut options);
-        let new = NewTask {
-            kind: KIND,
-            target: "x".to_owned(),
-            args: indexmap::IndexMap::new(),
-            options,
-            timeout_seconds: None,
-            trigger: Trigger::GITHUB,
-            caller: None,
-            idempotency_key: None,
-            origin: None,
-        };
+        let new = NewTask { options, trigger: Trigger::GITHUB, ..NewTask::new(KIND, "x") };
         tasks.submit(new).await.unwrap().id
     }
 
