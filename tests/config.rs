@@ -61,7 +61,10 @@ fn what_keeps_a_server_from_starting_is_told_with_its_place() {
     project.write(".crew/config.yaml", "serve:\n  max_body_bytes: 12\nalerts: {notify: [opps]}\ndestinations: {ops: {type: email, to: a@b.c}}\n");
     let told = project.run(["config", "show"]).status(1);
     assert!(told.contains("config.yaml:2:19") && told.contains("from 1024"), "{told}");
-    assert!(told.contains("there is no destination `opps`") && told.contains("did you mean `ops`?"), "{told}");
+    assert!(
+        told.contains("there is no destination `opps`") && told.contains("did you mean `ops`?"),
+        "{told}"
+    );
     project.write(".crew/config.yaml", "");
     let wrong = [("CREW_MAX_REQUESTS", "many")];
     let told = project.run_in(&wrong, ["config", "show"]).status(1);

@@ -92,27 +92,29 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::with(&mut Settling::new(env), project::config(root)?, Post::read(env)?))
+        Ok(Self::with(&mut Settling::new(env), root, project::config(root)?, Post::read(env)?))
     }
 
     /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
         let config = project::config(root).unwrap_or_default();
-        Self::with(&mut Settling::new(env), config, Post::read_or_default(env))
+        Self::with(&mut Settling::new(env), root, config, Post::read_or_default(env))
     }
 
-    pub(super) fn with(settling: &mut Settling<'_>, config: Config, post: Post) -> Self {
+    pub(super) fn with(settling: &mut Settling<'_>, root: &Path, config: Config, post: Post) -> Self {
         let env = settling.env;
         let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
         project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
-        let tasks = project::tasks(&config);
+        let tasks = project::tasks(root, &config);
         let usual = llm::Settings::default();
         let place = |key, variable| Place { section: "", key, flag: "", variable };
-        let default = settling.text(place("default_model", "CREW_DEFAULT_MODEL"), config.default_model.clone());
-        let fallback = settling.text(place("fallback_model", "CREW_FALLBACK_MODEL"), config.fallback_model.clone());
+        let default =
+            settling.text(place("default_model", "CREW_DEFAULT_MODEL"), config.default_model.clone());
+        let fallback =
+            settling.text(place("fallback_model", "CREW_FALLBACK_MODEL"), config.fallback_model.clone());
         let keys = env.clone();
         Self {
             llm: llm::Settings {

@@ -43,7 +43,7 @@ pub fn in_force(
     let (max_concurrent, own_tasks) = (config.max_concurrent, config.tasks);
     let patience = post.patience;
     let mut settling = Settling::new(env);
-    let settings = Settings::with(&mut settling, config, post);
+    let settings = Settings::with(&mut settling, root, config, post);
     let of_file = |said: bool| if said { Origin::File } else { Origin::Default };
     let calls = settings.llm.max_concurrent.to_string();
     settling.note("max_concurrent", Some(calls), of_file(max_concurrent.is_some()));
@@ -128,6 +128,8 @@ fn tasks(settings: &Settings, own: OwnTasks, settling: &mut Settling<'_>) {
         ("tasks.queue", Some(tasks.queue.to_string()), own.queue.is_some()),
         ("tasks.retain_count", Some(tasks.retain.to_string()), own.retain_count.is_some()),
         ("tasks.retain_days", days, own.retain_days.is_some()),
+        ("tasks.lanes", own.lanes.map(|lanes| lanes.to_string()), own.lanes.is_some()),
+        ("tasks.retry.attempts", Some(tasks.retry.attempts.to_string()), own.retry.is_some()),
     ] {
         settling.note(key, value, if is_own { Origin::File } else { Origin::Default });
     }

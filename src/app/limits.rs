@@ -99,8 +99,10 @@ impl Limiting {
             self.trusted_proxies,
             own.trusted_proxies,
         );
-        let proxies = Proxies::new(proxies)
-            .map_err(|error| SettingError { place: "trusted proxies".to_owned(), reason: error.to_string() })?;
+        let proxies = Proxies::new(proxies).map_err(|error| SettingError {
+            place: "trusted proxies".to_owned(),
+            reason: error.to_string(),
+        })?;
         let limits = Limits {
             requests_per_minute: NonZeroU32::new(rate),
             deliveries_per_minute: NonZeroU32::new(deliveries),
@@ -111,11 +113,8 @@ impl Limiting {
             cors_origins,
             ..known
         };
-        let bounds = Bounds {
-            connections: size(connections),
-            head_time: Duration::from_secs(head.into()),
-            ..bounds
-        };
+        let bounds =
+            Bounds { connections: size(connections), head_time: Duration::from_secs(head.into()), ..bounds };
         Ok((limits, bounds))
     }
 }

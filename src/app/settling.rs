@@ -110,7 +110,8 @@ impl<'e> Settling<'e> {
     pub(super) fn text(&mut self, place: Place, file: Option<String>) -> Option<String> {
         let variable = self.env.get(place.variable).map(|text| text.trim().to_owned());
         let settled = self.first(place, None, variable, file);
-        let (value, origin) = settled.map_or((None, Origin::Default), |(value, origin)| (Some(value), origin));
+        let (value, origin) =
+            settled.map_or((None, Origin::Default), |(value, origin)| (Some(value), origin));
         self.note(place.path(), value.clone(), origin);
         value
     }

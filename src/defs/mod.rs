@@ -29,7 +29,7 @@ mod yaml;
 
 pub use alerts::OwnAlerts;
 pub use config::{
-    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnTasks, parse_config,
+    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, OwnTasks, parse_config,
 };
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;

@@ -332,8 +332,9 @@ mod tests {
         let mut definitions = Snapshot::default();
         assert!(watch.task(&alerts[0], &definitions).is_err());
         let mail = crate::defs::Destination::Named("ops".to_owned());
-        let delivery = crate::defs::Delivery { to: mail, only: Vec::new(), span: crate::defs::Span::default() };
-        definitions.destinations.insert("ops".to_owned(), delivery);
+        let delivery =
+            crate::defs::Delivery { to: mail, only: Vec::new(), span: crate::defs::Span::default() };
+        definitions.destinations = Arc::new([("ops".to_owned(), delivery)].into_iter().collect());
         let task = watch.task(&alerts[0], &definitions).unwrap();
         assert_eq!(task.idempotency_key.as_deref(), Some("alert:p95:2027-01-15T08:00:15Z:begun"));
         assert!(task.options.contains_key(super::super::delivery::DELIVER));

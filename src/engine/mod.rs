@@ -21,6 +21,7 @@ mod live;
 mod model;
 mod order;
 pub mod outbound;
+pub mod past;
 mod pipeline;
 mod prompt;
 mod run;

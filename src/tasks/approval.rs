@@ -90,12 +90,14 @@ impl Engine {
         joined(self.shared.tracker.spawn(deciding).await)
     }
 
-    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions. `None` when there is
-    /// no such task.
-    pub async fn settled(&self, id: &TaskId) -> Option<Arc<Task>> {
-        let mut watch = self.watch(id)?;
+    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn settled(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        let mut watch = self.watch(id).await?;
         let _ = watch.wait_for(|task| task.status.is_settled()).await;
-        Some(watch.borrow().clone())
+        Ok(watch.borrow().clone())
     }
 }
 
@@ -116,7 +118,7 @@ impl Shared {
             duration_ms: u64::try_from(took).unwrap_or_default(),
         };
         let event = Event::Step { task_id: id.clone(), record: Cow::Borrowed(&record) };
-        let written = self.append(event.line()).await;
+        let written = self.append(&event).await;
         let mut table = self.table.lock();
         match written {
             Ok(()) => {

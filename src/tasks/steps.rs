@@ -169,7 +169,7 @@ impl Steps {
         let _working = Working::begin(&self.run);
         {
             let table = shared.table.lock();
-            let task = table.get(task_id);
+            let task = table.live(task_id);
             let waiting = task.as_ref().map_or(&[][..], |task| &task.waiting);
             if waiting.iter().any(|known| known.step == step) {
                 return Ok(());

@@ -36,7 +36,7 @@ struct Telling {
 pub(super) fn tell(state: &State, id: &TaskId) -> Response {
     let reader = state.live.output(id).read();
     let (tasks, owned) = (state.tasks.clone(), id.clone());
-    let ended = Box::pin(async move { tasks.wait(&owned).await });
+    let ended = Box::pin(async move { tasks.wait(&owned).await.ok() });
     let telling = Telling { id: id.clone(), reader, ended, over: false };
     let frames = stream::unfold(telling, |mut telling| async move {
         let frame = telling.next().await?;

@@ -2,9 +2,7 @@
 
 use super::{Patient, Row, Verdict};
 use crate::{
-    app::{
-        Settings, config, limits::Limiting, runs::Secrets, settling::Settling, tokens::TokenSources,
-    },
+    app::{Settings, config, limits::Limiting, runs::Secrets, settling::Settling, tokens::TokenSources},
     defs::{SecretRef, Severity},
 };
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::Priority,
     defs::{AdHoc, Discussion, OutputFormat, TargetKind},
     engine::{self, Crew, DiscussionPlan, Meeting, Order},
     tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
@@ -70,6 +71,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompt, or the plan, or what became of it.
@@ -137,6 +141,7 @@ impl RunDiscussion {
             None => self.0.crew.plan(order).await?,
         };
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
     }
 

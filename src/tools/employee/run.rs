@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::Priority,
     defs::TargetKind,
     engine::{self, Given, Order},
     tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
@@ -42,6 +43,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompt, or the answer of the model.
@@ -78,6 +82,7 @@ impl RunEmployee {
         };
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
     }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::Priority,
     defs::{Scope, TargetKind},
     engine::{self, Order, PipelineRun},
     tasks::{self, Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
@@ -45,6 +46,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompts, or what became of the run.
@@ -87,6 +91,7 @@ impl RunPipeline {
         };
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
     }
 

@@ -64,7 +64,7 @@ async fn words_are_told_as_they_come() {
     }
     assert_eq!(frames.next().await.unwrap(), done(&id));
     assert!(frames.next().await.is_none());
-    let task = stage.tasks.get(&id).unwrap();
+    let task = stage.tasks.get(&id).await.unwrap();
     assert_eq!(task.options, *json!({"stream": true}).as_object().unwrap());
     assert_eq!(task.result.as_ref().unwrap()["output"], "one two\n三");
 }
