@@ -67,6 +67,12 @@ pub(super) fn step_of(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
+/// Whether `decision` is one that is waited for in the step `outer`, or about that step.
+pub(super) fn is_within(decision: &str, outer: &str) -> bool {
+    let rest = decision.strip_prefix(PREFIX).and_then(|about| about.strip_prefix(outer));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 impl Engine {
     /// Gives the task `id` the decision it waits for, and lets it go on. It is on the disk once this returns the task
     /// as it stands then.

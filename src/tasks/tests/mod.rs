@@ -3,6 +3,7 @@ mod crashes;
 mod engine;
 mod faults;
 mod legacy;
+mod nested;
 mod resume;
 
 use std::{
