@@ -48,6 +48,13 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// By whom it was refused, and why; `None` when it was approved.
+    pub fn refusal(&self) -> Option<String> {
+        let by = self.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
+        let comment = self.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        (!self.approved).then(|| format!("refused{by}{comment}"))
+    }
+
     /// Whether it can be given to a task at all.
     ///
     /// # Errors

@@ -43,6 +43,8 @@ struct State {
     moves: u64,
     /// A step could not be recorded before the program had to end.
     interrupted: bool,
+    /// Nothing was left but to wait: the body is dropped.
+    parked: bool,
 }
 
 impl Steps {
@@ -272,6 +274,21 @@ impl Steps {
     /// Whether a decision is waited for in the step of this name, or about it.
     pub fn waits_in(&self, step: &str) -> bool {
         self.run.state.lock().waits_in(step)
+    }
+
+    /// Whether what was asked about `name` is decided, so that [`Steps::wait`] need not ask.
+    pub fn has_decision(&self, name: &str) -> bool {
+        let step = approval::step_of(name);
+        self.run.state.lock().finished.iter().any(|done| done.step == step)
+    }
+
+    /// Whether the body is dropped only to run again once somebody has decided.
+    pub fn is_parked(&self) -> bool {
+        self.run.state.lock().parked
+    }
+
+    pub(super) fn park(&self) {
+        self.run.state.lock().parked = true;
     }
 
     /// Whether the run could not go on because the program ends.

@@ -24,7 +24,7 @@ use crate::{
     base::{clock::Stopwatch, text::truncate},
     catalog::Snapshot,
     defs::{Approval, Pipeline, Step},
-    tasks::{Decision, Failure, Steps},
+    tasks::{Failure, Steps},
 };
 
 /// Most characters of an error that a step's record keeps.
@@ -151,10 +151,7 @@ impl OneRun<'_> {
             }
             decision = self.steps.wait(name, &question) => decision?,
         };
-        if decision.approved {
-            return Ok(());
-        }
-        let refusal = refused(&decision);
+        let Some(refusal) = decision.refusal() else { return Ok(()) };
         let _ = self.ending.refusal.set(format!("step {index} (`{called}`) was {refusal}"));
         self.ending.over.cancel();
         Err(Failure::new(refusal))
@@ -226,13 +223,6 @@ impl OneRun<'_> {
 #[expect(clippy::needless_pass_by_value, reason = "the form in which an error is mapped")]
 fn unwired(unwired: Unwired) -> Failure {
     Failure::new(unwired.to_string())
-}
-
-/// By whom, and why.
-fn refused(decision: &Decision) -> String {
-    let by = decision.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
-    let comment = decision.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
-    format!("refused{by}{comment}")
 }
 
 /// Tries as often as there are `numbers`. The pauses double, and are longer by chance so that the members of a group do
