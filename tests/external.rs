@@ -23,7 +23,7 @@ fn offered(body: &Value) -> Vec<String> {
 }
 
 /// A server that answers each line as a script of the shell says: `$id` is the id of the request.
-fn scripted(project: &Project, list: &str, called: &str) {
+pub(crate) fn scripted(project: &Project, list: &str, called: &str) {
     let script = format!(
         r#"#!/bin/sh
 echo $$ >> pids

@@ -12,6 +12,7 @@ mod approvals;
 mod backup;
 mod boundaries;
 mod cli;
+mod consent;
 mod defs;
 mod deliveries;
 mod discussions;

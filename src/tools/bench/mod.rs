@@ -9,6 +9,7 @@ mod files;
 mod git;
 mod meeting;
 mod rights;
+mod standing;
 mod web;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use self::{
     meeting::MeetingArgs,
     rights::Verdict,
 };
+pub use self::standing::{May, Standing, ToolStanding, standing};
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
     engine::{Gave, Job, Toolbox},

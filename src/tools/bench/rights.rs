@@ -57,8 +57,6 @@ pub(super) enum Rule {
     Unnamed,
     /// No employee may.
     Nobody,
-    /// Nothing here is called so.
-    Gone,
 }
 
 impl fmt::Display for Rule {
@@ -70,7 +68,6 @@ impl fmt::Display for Rule {
             Self::Destructive => f.write_str("it is destructive, and `allow` does not name it in full"),
             Self::Unnamed => f.write_str("no role and no `allow` names it"),
             Self::Nobody => f.write_str("no employee may use it"),
-            Self::Gone => f.write_str("there is no such tool here"),
         }
     }
 }
