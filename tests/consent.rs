@@ -1,6 +1,11 @@
 //! Tools for which a person is asked first: on every surface, through crashes, and never done twice.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 
@@ -90,7 +95,11 @@ async fn what_a_server_calls_destructive_waits_for_a_person() {
 
     server.post(&format!("/tasks/{id}/approve"), &json!({"approved": true})).await.status(200);
     let task = server.ended(id).await;
-    assert_eq!((&task["status"], &task["result"]["output"]), (&json!("completed"), &json!("wiped")), "{task}");
+    assert_eq!(
+        (&task["status"], &task["result"]["output"]),
+        (&json!("completed"), &json!("wiped")),
+        "{task}"
+    );
     assert_eq!((asked(&fake), done(project.path())), (2, 1));
     let [line] = &audit(&project)[..] else { panic!("one call is one line: {:?}", audit(&project)) };
     assert_eq!(
@@ -208,7 +217,11 @@ async fn killed_while_it_waits_and_right_after_the_approval_it_is_done_once() {
     let server = Server::start(&project, &[], &env(&fake, &[]));
     fake.release(100);
     let task = server.ended(&id).await;
-    assert_eq!((&task["status"], &task["result"]["output"]), (&json!("completed"), &json!("wiped")), "{task}");
+    assert_eq!(
+        (&task["status"], &task["result"]["output"]),
+        (&json!("completed"), &json!("wiped")),
+        "{task}"
+    );
     assert_eq!(server.ended(&other).await["status"], "completed");
     assert_eq!((asked(&fake), done(project.path())), (2, 1), "no call of a model came twice, and no wiping");
     let again = json!({"approved": false});
@@ -289,7 +302,10 @@ steps:
     server.post(&path, &json!({"approved": true, "step": "approval-1:write"})).await.status(200);
     fake.asked().await;
     let task = server.get(&format!("/tasks/{id}")).await.status(200);
-    assert_eq!((&task["status"], &task["waiting"][0]["step"]), (&json!("running"), &json!("approval-0:wipe/tool-1.0")));
+    assert_eq!(
+        (&task["status"], &task["waiting"][0]["step"]),
+        (&json!("running"), &json!("approval-0:wipe/tool-1.0"))
+    );
     server.kill();
 
     let server = Server::start(&project, &[], &env(&fake, &[]));
@@ -326,6 +342,96 @@ async fn a_group_that_waits_as_a_whole_is_parked() {
     assert_eq!((decided, asked(&fake), done(project.path())), (10, 20, 10));
 }
 
+#[tokio::test]
+async fn who_is_handed_work_asks_within_the_work_of_another() {
+    let fake = FakeModel::acting(|body| {
+        let (is_boss, given) = (body["system"].to_string().contains("I am boss"), results(body));
+        match given.as_slice() {
+            [] if is_boss => json!([call("a", "delegate", json!({"employee": "clerk", "task": "wipe"}))]),
+            [] => json!([call("a", "mcp__bad__wipe", json!({}))]),
+            [(text, _), ..] => say(text),
+        }
+    })
+    .await;
+    fake.release(100);
+    let project = wiping("tools: ['mcp__*']");
+    let boss = "---\nname: boss\ndescription: Has others work\nmodel: claude-test\ntools: [delegate]\n---\n\nI am boss.\n";
+    project.write(".crew/employees/boss.md", boss);
+    let server = Server::start(&project, &[], &env(&fake, &[]));
+    let answer = json!({"name": "boss", "execute": true});
+    let answer = server.post("/api/tools/run_employee", &answer).await.status(200);
+    assert_eq!(answer["status"], "awaiting_approval", "who cannot be asked is told: {answer}");
+    assert_eq!(answer["waiting"][0]["step"], "approval-answer/tool-1.0/tool-1.0");
+    let id = answer["task_id"].as_str().unwrap();
+    server.post(&format!("/tasks/{id}/approve"), &json!({})).await.status(200);
+    let task = server.ended(id).await;
+    assert_eq!(
+        (&task["status"], &task["result"]["output"]),
+        (&json!("completed"), &json!("wiped")),
+        "{task}"
+    );
+    assert_eq!((fake.bodies().len(), done(project.path())), (4, 1), "each turn once");
+    let told: Vec<_> =
+        audit(&project).iter().map(|line| format!("{} {}", line["tool"], line["outcome"])).collect();
+    assert_eq!(
+        told,
+        ["\"mcp__bad__wipe\" \"ok\"", "\"delegate\" \"ok\""],
+        "what begins anew is no call that ended"
+    );
+}
+
+/// The first try comes to nothing; the second asks, and is the one that goes on once it is decided.
+#[tokio::test]
+async fn a_later_try_that_waits_goes_on_where_it_was() {
+    let first = AtomicBool::new(true);
+    let fake = FakeModel::acting(move |body| match results(body).as_slice() {
+        [] if first.swap(false, Ordering::Relaxed) => say("<think>nothing</think>"),
+        [] => json!([call("a", "mcp__bad__wipe", json!({}))]),
+        [(text, _), ..] => say(text),
+    })
+    .await;
+    fake.release(100);
+    let project = wiping("tools: ['mcp__*']");
+    project.write(".crew/pipelines/p.yaml", "steps:\n  - {id: wipe, employee: clerk, retry: 3}\n");
+    let server = Server::start(&project, &[], &env(&fake, &[]));
+    let id = server.accepted("/run/pipeline/p", &json!({})).await;
+    waits(&server, &id, "approval-0:wipe/try-1/tool-1.0").await;
+    server.post(&format!("/tasks/{id}/approve"), &json!({})).await.status(200);
+    let task = server.ended(&id).await;
+    assert_eq!(task["status"], "completed", "{task}");
+    assert_eq!((asked(&fake), done(project.path())), (3, 1));
+}
+
+#[tokio::test]
+async fn the_time_that_a_person_takes_is_not_that_of_the_step() {
+    let mut fake = model("mcp__bad__wipe", json!({})).await;
+    let project = wiping("tools: ['mcp__*']");
+    project.write(
+        ".crew/pipelines/p.yaml",
+        "
+steps:
+  - parallel:
+      - {id: wipe, employee: clerk, timeout_seconds: 1}
+      - {id: write, employee: poet, approval: 'Begin?', args: {theme: tea}}
+",
+    );
+    let server = Server::start(&project, &[], &env(&fake, &[]));
+    fake.release(1);
+    let id = server.accepted("/run/pipeline/p", &json!({})).await;
+    fake.asked().await;
+    waits(&server, &id, "approval-0:wipe/tool-1.0").await;
+    let path = format!("/tasks/{id}/approve");
+    server.post(&path, &json!({"approved": true, "step": "approval-1:write"})).await.status(200);
+    fake.asked().await;
+    // Longer than the step may take, while the other member keeps the task from being parked.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    server.post(&path, &json!({"approved": true, "step": "approval-0:wipe/tool-1.0"})).await.status(200);
+    fake.release(100);
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], done(project.path())), (&json!("completed"), 1), "{task}");
+    assert_eq!(asked(&fake), 2);
+}
+
 #[test]
 fn what_an_employee_may_use_is_told_with_the_reason() {
     let project = project(
@@ -339,11 +445,16 @@ fn what_an_employee_may_use_is_told_with_the_reason() {
     let stdout = project.run(["permissions", "clerk", "--json"]).success();
     let told: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&told["employee"], &told["roles"]), (&json!("clerk"), &json!(["readonly"])));
-    let tools: Vec<_> = told["tools"].as_array().unwrap().iter().map(|tool| {
-        let text = |key: &str| tool[key].as_str().unwrap().to_owned();
-        let may = text("may") + if tool["asks_if_destructive"] == true { "!" } else { "" };
-        format!("{} {may}: {}", text("tool"), text("because"))
-    }).collect();
+    let tools: Vec<_> = told["tools"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tool| {
+            let text = |key: &str| tool[key].as_str().unwrap().to_owned();
+            let may = text("may") + if tool["asks_if_destructive"] == true { "!" } else { "" };
+            format!("{} {may}: {}", text("tool"), text("because"))
+        })
+        .collect();
     assert_eq!(
         tools,
         [
@@ -352,6 +463,7 @@ fn what_an_employee_may_use_is_told_with_the_reason() {
             "bash absent: there is no such tool here",
             "approve_task denied: no employee may use it",
             "mcp__bad__deny_* denied: `deny` names `mcp__bad__deny_*`",
+            "mcp__*__wipe* asks: `approve` names `mcp__*__wipe*`",
             "mcp__bad__look allowed: `allow` names `mcp__bad__look`",
             "mcp__bad__* allowed!: `allow` names `mcp__*`",
             "mcp__gone__x absent: no server of `.crew/mcp_servers.yaml` offers it",

@@ -14,7 +14,11 @@ use crate::{
 };
 
 /// Tells what an employee may use. No server of others is contacted for it.
-pub(super) async fn permissions(global: &Global, args: &ShowArgs, env: &Environment) -> Result<Outcome, Error> {
+pub(super) async fn permissions(
+    global: &Global,
+    args: &ShowArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
     let standing = tools::standing(&crew(global, env), &args.name).await?;
     match global.form() {
         Form::Json => render::json(&standing)?,
@@ -26,8 +30,12 @@ pub(super) async fn permissions(global: &Global, args: &ShowArgs, env: &Environm
 fn text(standing: &Standing) -> String {
     let mut text = format!("{}\n", standing.employee);
     let lists = &standing.permissions;
-    let lists =
-        [("roles", &lists.roles), ("allow", &lists.allow), ("deny", &lists.deny), ("approve", &lists.approve)];
+    let lists = [
+        ("roles", &lists.roles),
+        ("allow", &lists.allow),
+        ("deny", &lists.deny),
+        ("approve", &lists.approve),
+    ];
     for (name, patterns) in lists.into_iter().filter(|(_, patterns)| !patterns.is_empty()) {
         let _ = writeln!(text, "{name:<8} {}", plain(&patterns.join(", ")));
     }

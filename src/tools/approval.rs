@@ -11,7 +11,12 @@ use crate::{
 impl Office {
     /// The task that this call began when it was made before and its caller was asked, if it is one of this kind that works
     /// on `target`.
-    pub(super) async fn begun(&self, ctx: &Ctx, kind: &Kind, target: &str) -> Result<Option<Arc<Task>>, Error> {
+    pub(super) async fn begun(
+        &self,
+        ctx: &Ctx,
+        kind: &Kind,
+        target: &str,
+    ) -> Result<Option<Arc<Task>>, Error> {
         let Some(id) = ctx.answers().and_then(|answers| answers.task.as_ref()) else { return Ok(None) };
         let task = self.task(id.as_str()).await?;
         let own = task.caller.as_deref() == Some(ctx.caller().name());

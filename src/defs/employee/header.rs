@@ -10,7 +10,9 @@ use super::{
         report::Report,
         yaml::Node,
     },
-    AgentStatus, Arg, Employee, EmployeeMarks, Format, Origin, Output, permissions::permissions, secrets,
+    AgentStatus, Arg, Employee, EmployeeMarks, Format, Origin, Output,
+    permissions::permissions,
+    secrets,
 };
 
 /// Longest description, in characters.

@@ -74,7 +74,7 @@ fn check_approve(pattern: &Text, tools: &[String], report: &mut Report<'_>) {
 }
 
 /// Whether one name can fit both patterns. A yes may be wrong where both hold a `*`.
-fn may_meet(one: &str, other: &str) -> bool {
+pub fn may_meet(one: &str, other: &str) -> bool {
     let begin = |pattern: &str| plain(pattern).split('*').next().unwrap_or_default().to_owned();
     match (is_pattern(one), is_pattern(other)) {
         (_, false) => fits(one, &canonical(other)),
@@ -143,7 +143,11 @@ mod tests {
             }
         }
         check("*", &["", "file_read"], &[]);
-        check("mcp__*__delete_*", &["mcp__a__delete_x", "mcp__a__b__delete_"], &["mcp__a__delet", "delete_x"]);
+        check(
+            "mcp__*__delete_*",
+            &["mcp__a__delete_x", "mcp__a__b__delete_"],
+            &["mcp__a__delet", "delete_x"],
+        );
         check("MCP--git-hub__*", &["mcp__git_hub__x"], &["mcp__git_hub", "mcp__git__x"]);
         check("*_read", &["file_read"], &["file_read_all"]);
         check("a*a", &["aa", "aba"], &["a", "ab"]);

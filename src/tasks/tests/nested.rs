@@ -33,7 +33,11 @@ async fn outer(steps: &Steps, begun: &Begun, outer: &str) -> Result<String, Fail
         let used = || async {
             begun.lock().push(tool.clone());
             let decision = steps.wait(&tool, "May it?").await?;
-            Ok(if decision.approved { noted(steps, begun, &format!("{tool}/do")).await? } else { "no".into() })
+            Ok(if decision.approved {
+                noted(steps, begun, &format!("{tool}/do")).await?
+            } else {
+                "no".into()
+            })
         };
         Ok(format!("{turn} {}", steps.run(&tool, used).await?))
     };
@@ -124,7 +128,8 @@ fn asks_two_within(begun: &Begun, gate: &Arc<Semaphore>) -> Bodies {
                     gate.acquire().await.unwrap().forget();
                     Ok("slow".to_owned())
                 });
-                let (x, y, z) = tokio::join!(outer(&steps, &begun, "a/x"), outer(&steps, &begun, "a/y"), slow);
+                let (x, y, z) =
+                    tokio::join!(outer(&steps, &begun, "a/x"), outer(&steps, &begun, "a/y"), slow);
                 Ok(format!("{} {} {}", x?, y?, z?))
             };
             Ok(json!(steps.run("a", work).await?))
@@ -226,7 +231,8 @@ async fn wherever_the_journal_ends_a_question_within_a_step_is_asked_once() {
         names.dedup();
         assert_eq!((names.len(), task.steps.len()), (12, 12), "cut after line {end}");
         for step in ["a/turn", "b/turn", "c/slow", "a/tool/do", "b/tool/do"] {
-            let recorded = lines[..end].iter().any(|line| line.contains(&format!(r#""step":"{step}","output""#)));
+            let recorded =
+                lines[..end].iter().any(|line| line.contains(&format!(r#""step":"{step}","output""#)));
             assert_eq!(count(&begun, step), usize::from(!recorded), "{step}, cut after line {end}");
         }
     }

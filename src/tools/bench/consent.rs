@@ -3,13 +3,7 @@
 use serde_json::Value;
 
 use super::rights::Rule;
-use crate::{
-    base::text::truncate,
-    engine::Job,
-    llm::ToolCall,
-    tasks::Decision,
-    tools::Error,
-};
+use crate::{base::text::truncate, engine::Job, llm::ToolCall, tasks::Decision, tools::Error};
 
 /// Most characters that are shown of one text among the arguments.
 const MOST_TEXT: usize = 200;
@@ -27,7 +21,12 @@ pub(super) async fn ask(job: &Job<'_>, call: &ToolCall, rule: &Rule) -> Result<D
             "`{}` needs a person's approval each time ({rule}), and nobody can be asked: {}",
             call.name, failure.message
         );
-        tracing::warn!(employee = job.employee.name, tool = call.name, reason = nobody, "a tool was not used");
+        tracing::warn!(
+            employee = job.employee.name,
+            tool = call.name,
+            reason = nobody,
+            "a tool was not used"
+        );
         Error::Denied(nobody)
     })
 }
@@ -54,7 +53,8 @@ fn bounded(value: Value) -> Value {
     match value {
         Value::String(text) => {
             let count = text.chars().count();
-            let rest = if count > MOST_TEXT { format!(" (cut from {count} characters)") } else { String::new() };
+            let rest =
+                if count > MOST_TEXT { format!(" (cut from {count} characters)") } else { String::new() };
             Value::String(truncate(&text, MOST_TEXT) + &rest)
         }
         Value::Array(items) => items.into_iter().map(bounded).collect(),
@@ -105,7 +105,10 @@ mod tests {
     fn long_arguments_are_cut_and_hide_nothing_that_is_short() {
         let text = asked(&serde_json::json!({"content": "名".repeat(100_000), "path": "/etc"}).to_string());
         assert!(text.chars().count() < 500, "{text}");
-        assert!(text.contains("名… (cut from 100000 characters)") && text.contains(r#""path":"/etc""#), "{text}");
+        assert!(
+            text.contains("名… (cut from 100000 characters)") && text.contains(r#""path":"/etc""#),
+            "{text}"
+        );
         let many: Vec<_> = (0..10_000).collect();
         let text = asked(&serde_json::json!(many).to_string());
         assert!(text.chars().count() < 2000 && text.ends_with("… (cut from 48891 characters)"), "{text}");

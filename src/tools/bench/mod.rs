@@ -19,6 +19,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+pub use self::standing::{May, Standing, ToolStanding, standing};
 use self::{
     audit::{Audit, Outcome},
     delegate::{DEEPEST, DelegateArgs},
@@ -26,7 +27,6 @@ use self::{
     meeting::MeetingArgs,
     rights::Verdict,
 };
-pub use self::standing::{May, Standing, ToolStanding, standing};
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
     engine::{Gave, Job, Toolbox},
@@ -97,7 +97,12 @@ impl Bench {
     ///
     /// # Errors
     /// [`Error::Denied`] when it may not, or nobody can be asked.
-    async fn permit(&self, office: &Office, job: &Job<'_>, call: &ToolCall) -> Result<Option<Decision>, Error> {
+    async fn permit(
+        &self,
+        office: &Office,
+        job: &Job<'_>,
+        call: &ToolCall,
+    ) -> Result<Option<Decision>, Error> {
         let is_destructive = self.is_destructive(office, &call.name);
         match rights::verdict(job.employee, &call.name, is_destructive) {
             Verdict::Denied(rule) => {

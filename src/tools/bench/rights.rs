@@ -81,7 +81,8 @@ pub(super) fn verdict(employee: &Employee, name: &str, destructive: bool) -> Ver
     let given = employee.permissions.as_ref().unwrap_or(&open);
     let name = &plain(name);
     let found = |list: &'static str, patterns: &[String], exact: bool| {
-        let pattern = patterns.iter().find(|pattern| fits(pattern, name) && (!exact || !is_pattern(pattern)))?;
+        let pattern =
+            patterns.iter().find(|pattern| fits(pattern, name) && (!exact || !is_pattern(pattern)))?;
         Some(Rule::Listed { list, pattern: pattern.clone() })
     };
     if let Some(rule) = found("deny", &given.deny, false) {
@@ -106,13 +107,13 @@ pub(super) fn verdict(employee: &Employee, name: &str, destructive: bool) -> Ver
         Some((_, tools)) => tools.iter().any(|pattern| fits(pattern, name)),
         None => *role == "profile-security",
     };
-    let role = || given.roles.iter().find(of_role).map(|role| Rule::Role(role.clone()));
+    let by_role = || given.roles.iter().find(of_role).map(|role| Rule::Role(role.clone()));
     let is_open = given.roles.is_empty() && given.allow.is_empty();
-    let rule = found("allow", &given.allow, false).or_else(role).or_else(|| is_open.then_some(Rule::Open));
-    match rule {
+    let why = found("allow", &given.allow, false).or_else(by_role).or_else(|| is_open.then_some(Rule::Open));
+    match why {
         None => Verdict::Denied(Rule::Unnamed),
         Some(_) if destructive => Verdict::Asks(Rule::Destructive),
-        Some(rule) => Verdict::Allowed(rule),
+        Some(why) => Verdict::Allowed(why),
     }
 }
 
@@ -192,6 +193,16 @@ mod tests {
         check(&all, json!({"roles": ["unheard-of"]}), &[]);
     }
 
+    #[track_caller]
+    fn told(verdict: &Verdict, kind: &str, rule: &str) {
+        let (found, why) = match verdict {
+            Verdict::Allowed(why) => ("allowed", why),
+            Verdict::Asks(why) => ("asks", why),
+            Verdict::Denied(why) => ("denied", why),
+        };
+        assert_eq!((found, why.to_string().as_str()), (kind, rule));
+    }
+
     /// Each line: permissions, whether the tool is destructive, and what comes of it.
     #[test]
     fn the_rule_that_is_nearest_to_the_tool_counts_and_denial_before_all() {
@@ -200,30 +211,29 @@ mod tests {
             let permissions = serde_json::from_value(permissions).unwrap();
             verdict(&Employee { permissions, ..Employee::default() }, name, destructive)
         };
-        #[track_caller]
-        fn check(verdict: &Verdict, kind: &str, rule: &str) {
-            let (found, why) = match verdict {
-                Verdict::Allowed(why) => ("allowed", why),
-                Verdict::Asks(why) => ("asks", why),
-                Verdict::Denied(why) => ("denied", why),
-            };
-            assert_eq!((found, why.to_string().as_str()), (kind, rule));
-        }
         let destructive = "it is destructive, and `allow` does not name it in full";
-        check(&verdict(Value::Null, false), "allowed", "nothing denies it");
-        check(&verdict(Value::Null, true), "asks", destructive);
-        check(&verdict(json!({"allow": ["mcp__hub__*"]}), true), "asks", destructive);
-        check(&verdict(json!({"roles": ["all"]}), true), "asks", destructive);
-        check(&verdict(json!({"allow": ["*", name]}), true), "allowed", "`allow` names `mcp__hub__delete_it`");
-        check(&verdict(json!({"allow": ["Mcp--Hub--delete-it"]}), true), "allowed", "`allow` names `Mcp--Hub--delete-it`");
-        check(&verdict(json!({"approve": ["*__delete_*"]}), false), "asks", "`approve` names `*__delete_*`");
+        told(&verdict(Value::Null, false), "allowed", "nothing denies it");
+        told(&verdict(Value::Null, true), "asks", destructive);
+        told(&verdict(json!({"allow": ["mcp__hub__*"]}), true), "asks", destructive);
+        told(&verdict(json!({"roles": ["all"]}), true), "asks", destructive);
+        told(&verdict(json!({"allow": ["*", name]}), true), "allowed", "`allow` names `mcp__hub__delete_it`");
+        told(
+            &verdict(json!({"allow": ["Mcp--Hub--delete-it"]}), true),
+            "allowed",
+            "`allow` names `Mcp--Hub--delete-it`",
+        );
+        told(&verdict(json!({"approve": ["*__delete_*"]}), false), "asks", "`approve` names `*__delete_*`");
         let both = json!({"approve": ["mcp__hub__*"], "allow": [name]});
-        check(&verdict(both, true), "allowed", "`allow` names `mcp__hub__delete_it`");
+        told(&verdict(both, true), "allowed", "`allow` names `mcp__hub__delete_it`");
         let twice = json!({"approve": [name], "allow": [name]});
-        check(&verdict(twice, false), "asks", "`approve` names `mcp__hub__delete_it`");
-        check(&verdict(json!({"allow": ["grep"], "approve": ["mcp__*"]}), false), "asks", "`approve` names `mcp__*`");
-        check(&verdict(json!({"allow": ["grep"]}), true), "denied", "no role and no `allow` names it");
+        told(&verdict(twice, false), "asks", "`approve` names `mcp__hub__delete_it`");
+        told(
+            &verdict(json!({"allow": ["grep"], "approve": ["mcp__*"]}), false),
+            "asks",
+            "`approve` names `mcp__*`",
+        );
+        told(&verdict(json!({"allow": ["grep"]}), true), "denied", "no role and no `allow` names it");
         let all = json!({"approve": [name], "allow": [name], "roles": ["all"], "deny": ["mcp__hub__*"]});
-        check(&verdict(all, true), "denied", "`deny` names `mcp__hub__*`");
+        told(&verdict(all, true), "denied", "`deny` names `mcp__hub__*`");
     }
 }

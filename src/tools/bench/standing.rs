@@ -9,7 +9,7 @@ use super::{
     tools,
 };
 use crate::{
-    defs::{Employee, McpServers, Permissions, canonical, fits, is_pattern, plain},
+    defs::{Employee, McpServers, Permissions, canonical, fits, is_pattern, may_meet, plain},
     tools::{Error, Office, Registry},
 };
 
@@ -116,9 +116,18 @@ fn of_servers(employee: &Employee, declared: &str, servers: &McpServers) -> Vec<
     for (server, definition) in &servers.servers {
         let prefix = format!("{PREFIX}{server}__");
         let names: Vec<String> = match definition.whitelist.as_slice() {
-            [] if is_pattern(declared) => vec![narrower(declared, &format!("{prefix}*"))].into_iter().flatten().collect(),
-            [] => Some(declared.to_owned()).filter(|name| fits(&format!("{prefix}*"), &plain(name))).into_iter().collect(),
-            known => known.iter().map(|tool| format!("{prefix}{tool}")).filter(|name| fits(declared, &plain(name))).collect(),
+            [] if is_pattern(declared) => {
+                vec![narrower(declared, &format!("{prefix}*"))].into_iter().flatten().collect()
+            }
+            [] => Some(declared.to_owned())
+                .filter(|name| fits(&format!("{prefix}*"), &plain(name)))
+                .into_iter()
+                .collect(),
+            known => known
+                .iter()
+                .map(|tool| format!("{prefix}{tool}"))
+                .filter(|name| fits(declared, &plain(name)))
+                .collect(),
         };
         for name in names {
             if is_pattern(&name) {
@@ -154,7 +163,7 @@ fn narrower(one: &str, other: &str) -> Option<String> {
 fn parts(employee: &Employee, pattern: &str) -> Vec<String> {
     let Some(given) = &employee.permissions else { return Vec::new() };
     let named = given.deny.iter().chain(&given.approve).chain(&given.allow);
-    let is_part = |named: &&String| fits(pattern, &plain(named)) && !fits(named, &plain(pattern));
+    let is_part = |named: &&String| may_meet(pattern, named) && !fits(named, &plain(pattern));
     named.filter(is_part).cloned().collect()
 }
 

@@ -230,7 +230,11 @@ impl Tool for RunDiscussion {
             if background {
                 let task = self.0.submit(new).await?;
                 // It may have begun by now, but that is not what this call found.
-                return Ok(Answer { status: Some(Status::Pending), waiting: Vec::new(), ..Answer::of(&task, None) });
+                return Ok(Answer {
+                    status: Some(Status::Pending),
+                    waiting: Vec::new(),
+                    ..Answer::of(&task, None)
+                });
             }
             return Self::ended(&ctx, &*self.0.see_through(&ctx, new, Some(total)).await?);
         }
@@ -240,7 +244,15 @@ impl Tool for RunDiscussion {
             (Some(self.0.crew.render_discussion(&discussion, &args.args).await?), None)
         };
         let discussion = discussion.name.clone();
-        Ok(Answer { discussion, prompt, plan, task_id: None, status: None, meeting: None, waiting: Vec::new() })
+        Ok(Answer {
+            discussion,
+            prompt,
+            plan,
+            task_id: None,
+            status: None,
+            meeting: None,
+            waiting: Vec::new(),
+        })
     }
 
     fn text(answer: &Answer) -> Option<String> {

@@ -166,7 +166,11 @@ impl Tool for RunEmployee {
         if background {
             let task = self.0.submit(new).await?;
             // It may have begun by now, but that is not what this call found.
-            return Ok(Answer { status: Some(Status::Pending), waiting: Vec::new(), ..Answer::of(&task, None) });
+            return Ok(Answer {
+                status: Some(Status::Pending),
+                waiting: Vec::new(),
+                ..Answer::of(&task, None)
+            });
         }
         Self::ended(&ctx, &*self.0.see_through(&ctx, new, Some(1)).await?)
     }
