@@ -359,8 +359,8 @@ async fn who_is_handed_work_asks_within_the_work_of_another() {
     project.write(".crew/employees/boss.md", boss);
     let server = Server::start(&project, &[], &env(&fake, &[]));
     let answer = json!({"name": "boss", "execute": true});
-    let answer = server.post("/api/tools/run_employee", &answer).await.status(200);
-    assert_eq!(answer["status"], "awaiting_approval", "who cannot be asked is told: {answer}");
+    let answer = server.post("/api/tools/run_employee", &answer).await.status(202);
+    assert_eq!(answer["status"], "awaiting_approval", "nobody is kept waiting for a person: {answer}");
     assert_eq!(answer["waiting"][0]["step"], "approval-answer/tool-1.0/tool-1.0");
     let id = answer["task_id"].as_str().unwrap();
     server.post(&format!("/tasks/{id}/approve"), &json!({})).await.status(200);
@@ -419,7 +419,8 @@ steps:
     fake.release(1);
     let id = server.accepted("/run/pipeline/p", &json!({})).await;
     fake.asked().await;
-    waits(&server, &id, "approval-0:wipe/tool-1.0").await;
+    let both = |task: &Value| task["waiting"].as_array().is_some_and(|waiting| waiting.len() == 2);
+    server.until(&format!("/tasks/{id}"), both).await;
     let path = format!("/tasks/{id}/approve");
     server.post(&path, &json!({"approved": true, "step": "approval-1:write"})).await.status(200);
     fake.asked().await;

@@ -224,8 +224,10 @@ fn arguments<T: DeserializeOwned>(call: &ToolCall) -> Result<T, Error> {
 }
 
 fn home(office: &Office) -> Home {
-    let crew = Arc::clone(&office.crew);
-    Home { root: crew.root().to_owned(), variable: Arc::new(move |name| crew.variable(name)) }
+    // The crew keeps its servers, so they must not keep the crew: its programs would outlive it.
+    let crew = Arc::downgrade(&office.crew);
+    let variable = Arc::new(move |name: &str| crew.upgrade()?.variable(name));
+    Home { root: office.crew.root().to_owned(), variable }
 }
 
 /// Everything but handing on.
