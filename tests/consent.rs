@@ -324,8 +324,8 @@ async fn a_group_that_waits_as_a_whole_is_parked() {
     let fake = model("mcp__bad__wipe", json!({})).await;
     fake.release(100);
     let project = wiping("tools: ['mcp__*']");
-    let members: String = (0..10).map(|at| format!("      - {{id: w{at}, employee: clerk}}\n")).collect();
-    project.write(".crew/pipelines/p.yaml", &format!("steps:\n  - parallel:\n{members}"));
+    let members: Vec<_> = (0..10).map(|at| format!("{{id: w{at}, employee: clerk}}")).collect();
+    project.write(".crew/pipelines/p.yaml", &format!("steps:\n  - parallel: [{}]", members.join(", ")));
     let server = Server::start(&project, &[], &env(&fake, &[]));
     let id = server.accepted("/run/pipeline/p", &json!({})).await;
     let mut decided = 0;
