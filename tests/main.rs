@@ -13,6 +13,7 @@ mod backup;
 mod boundaries;
 mod cli;
 mod config;
+mod consent;
 mod defs;
 mod deliveries;
 mod discussions;

@@ -67,6 +67,8 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one employee
     Show(ShowArgs),
+    /// Tell which tools an employee may use, for which a person is asked, and why
+    Permissions(ShowArgs),
     /// Print the prompt of an employee, or with --execute have its model do the work
     Run(super::run::RunArgs),
     /// List, show and run pipelines

@@ -1,4 +1,4 @@
-//! How much a run may take: the words for it, and what is said once it is spent.
+//! How much a run may take: the words for it, and what is said once it is spent; and runs that are kept as tasks.
 
 use clap::Args;
 
@@ -51,14 +51,14 @@ pub(super) fn told(task: &Task) -> Outcome {
     Outcome::Budget
 }
 
-/// How a run within a budget ended.
+/// How a run that is kept as a task ended.
 pub(super) struct Ended {
     /// What was answered, if anything was.
     pub(super) answer: Option<Answer>,
     pub(super) outcome: Outcome,
 }
 
-/// Puts an employee to work as a task that is kept, so that it can go on with more. With `aloud`, the answer is printed
+/// Puts an employee to work as a task that is kept, so that it can go on with more, or once somebody has decided. With `aloud`, the answer is printed
 /// while it comes in.
 pub(super) async fn run(
     global: &Global,
@@ -97,6 +97,9 @@ pub(super) async fn run(
             return Ok(Ended { answer: None, outcome: Outcome::Interrupted });
         }
     };
+    if !task.waiting.is_empty() {
+        return Ok(Ended { answer: None, outcome: task::waits(global, &task)? });
+    }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
         let outcome = if is_reached(&task) { told_of(global, &task)? } else { Outcome::Failed };

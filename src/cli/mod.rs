@@ -17,6 +17,7 @@ mod export;
 mod lint;
 mod list;
 mod mcp;
+mod permissions;
 mod pipeline;
 mod plan;
 mod render;
@@ -82,6 +83,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Mcp(args) => mcp::mcp(&cli.global, args, env).await,
             Command::List(args) => list::list(&cli.global, args, env).await,
             Command::Show(args) => show::show(&cli.global, args, env).await,
+            Command::Permissions(args) => permissions::permissions(&cli.global, args, env).await,
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,

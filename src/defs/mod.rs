@@ -42,9 +42,11 @@ pub use discussion::{
 pub use emit::text as yaml_text;
 pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
-    Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
-    parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
-    variable_name,
+    Format, Origin, Output, Permissions, authorship, bump, content_hash, export, is_name, parse_agent,
+    parse_employee, parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe,
+    parse_skill,
+    permissions::{canonical, fits, is_pattern, may_meet, plain},
+    slug, variable_name,
 };
 pub use kind::FileKind;
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};

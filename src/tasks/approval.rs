@@ -48,6 +48,13 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// By whom it was refused, and why; `None` when it was approved.
+    pub fn refusal(&self) -> Option<String> {
+        let by = self.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
+        let comment = self.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        (!self.approved).then(|| format!("refused{by}{comment}"))
+    }
+
     /// Whether it can be given to a task at all.
     ///
     /// # Errors
@@ -65,6 +72,12 @@ impl Decision {
 /// The step that is the decision about `name`.
 pub(super) fn step_of(name: &str) -> String {
     format!("{PREFIX}{name}")
+}
+
+/// Whether `decision` is one that is waited for in the step `outer`, or about that step.
+pub(super) fn is_within(decision: &str, outer: &str) -> bool {
+    let rest = decision.strip_prefix(PREFIX).and_then(|about| about.strip_prefix(outer));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Engine {

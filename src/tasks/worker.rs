@@ -175,6 +175,7 @@ impl Shared {
                 return Outcome::Answered(Err(steps.interrupted()));
             }
             if self.table.lock().park(id, &waiting) {
+                steps.park();
                 return Outcome::Parked;
             }
             // A decision came in between, or a request to stop; the body has been woken by it.

@@ -159,7 +159,7 @@ pub(super) async fn stop(tasks: &Engine, id: &TaskId) {
 }
 
 /// Tells what the task waits for, and how to answer.
-fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
+pub(super) fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
     let id = &task.task_id;
     if global.form() == Form::Json {
         render::json(&json!({"task_id": id, "status": task.status, "waiting": task.waiting}))?;

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::tasks::table::{Cancelling, Place, Table};
 
-fn yes() -> Decision {
+pub(super) fn yes() -> Decision {
     Decision { approved: true, comment: None, by: Some("ann".to_owned()) }
 }
 
@@ -52,7 +52,7 @@ fn asks_at_work(gate: &Arc<Semaphore>) -> Bodies {
     })]
 }
 
-async fn parked(engine: &Engine, id: &TaskId, waiting: &[&str]) -> Arc<Task> {
+pub(super) async fn parked(engine: &Engine, id: &TaskId, waiting: &[&str]) -> Arc<Task> {
     let names = |task: &Task| task.waiting.iter().map(|waiting| waiting.step.clone()).collect::<Vec<_>>();
     until(engine, id, |task| task.status == Status::AwaitingApproval && names(task) == waiting).await
 }

@@ -4,6 +4,7 @@ mod engine;
 mod faults;
 mod legacy;
 mod months;
+mod nested;
 mod resume;
 mod retries;
 
