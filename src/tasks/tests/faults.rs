@@ -150,7 +150,8 @@ async fn a_smaller_journal_keeps_live_tasks_and_sets_aside_what_nobody_understan
     let recovered = recovery::open(&copy, retain(3), &kinds).unwrap();
     assert_eq!((recovered.over.len(), recovered.live.len()), (3, 2));
     assert_eq!(recovered.queued, [live.clone(), waiting]);
-    recovered.log.rewrite().unwrap();
+    let log = recovered.log.clone();
+    tokio::task::spawn_blocking(move || log.rewrite()).await.unwrap().unwrap();
     drop(recovered);
     let smaller = fs::read_to_string(&copy).unwrap();
     assert_eq!(smaller.lines().count(), 3 * 3 + 3 + 1);
