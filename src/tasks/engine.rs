@@ -1,6 +1,13 @@
 //! The engine: accepts work durably, has it done, tells how it stands.
 
-use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -149,6 +156,9 @@ pub(super) struct Shared {
     /// Woken when a task is to be tried again later.
     pub(super) later: Arc<tokio::sync::Notify>,
 }
+
+/// How much is written to see whether a disk has room again.
+const TRIAL: usize = 16 << 10;
 
 /// The program has to end and the journal still refuses.
 #[derive(Debug)]
@@ -327,6 +337,14 @@ impl Engine {
         self.shared.table.lock().counts()
     }
 
+    /// Whether tasks can be recorded now. Where the disk refused the last time, it is tried again.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when they cannot.
+    pub async fn check(&self) -> Result<(), Error> {
+        Ok(self.shared.check().await?)
+    }
+
     /// Whether tasks survive the process.
     pub fn is_durable(&self) -> bool {
         self.shared.journal.is_some()
@@ -455,10 +473,16 @@ impl Shared {
     }
 
     async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
-        match &self.journal {
-            Some(journal) => journal.records.append(subject, line).await,
-            None => Ok(()),
-        }
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let written = journal.records.append(subject, line).await;
+        journal.refused.store(written.is_err(), Ordering::Relaxed);
+        written
+    }
+
+    async fn check(&self) -> Result<(), store::Error> {
+        let refused = self.journal.as_ref().is_some_and(|journal| journal.refused.load(Ordering::Relaxed));
+        // A blank line means nothing, and one this long needs the room of a task.
+        if refused { self.append_line(None, vec![b' '; TRIAL]).await } else { Ok(()) }
     }
 
     /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,

@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 STEPS = ["one", "two", "three"]
 MARK = re.compile(rb"mark<([^>]+)>")
-WORDS = "What a longer answer may look like: 你好. " * 60
+WORDS = "What a longer answer may look like: 你好. " * 240
 
 
 class Counting(http.server.ThreadingHTTPServer):
@@ -104,7 +104,7 @@ def receiver():
     return Counting(lambda headers, _: headers.get("webhook-id") or headers.get("Idempotency-Key"), b"{}", 0)
 
 
-def project(folder, receiver_url="http://127.0.0.1:9", retain=400):
+def project(folder, receiver_url="http://127.0.0.1:9", retain=120):
     crew = Path(folder) / ".crew"
     (crew / "employees").mkdir(parents=True)
     (crew / "pipelines").mkdir()
@@ -182,7 +182,7 @@ def lines(path):
     if not path.exists():
         return
     for line in path.read_bytes().split(b"\n")[:-1]:
-        if line:
+        if line.strip():
             yield json.loads(line)
 
 
@@ -368,18 +368,42 @@ def readonly(words):
         return []
     wrong = []
     model = fake_model(0.005)
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
     with tempfile.TemporaryDirectory() as folder:
         project(folder)
-        for path in [folder, *Path(folder).rglob("*")]:
-            os.chmod(path, 0o555 if Path(path).is_dir() else 0o444)
-        server = Serve(words.bin, folder, model.url, user=65534, group=65534, extra_groups=[])
-        answer, ready = server.submit("no"), server.ask("GET", "/readyz")
-        health, listed = server.ask("GET", "/health"), server.ask("GET", "/api/employees")
-        print(f"read-only: {answer}; /readyz {ready}; /health {health and health[0]}; /api/employees {listed and listed[0]}")
-        if not answer or answer[0] != 503 or not ready or ready[0] != 503:
-            wrong.append(f"a folder that cannot be written was answered with {answer}, /readyz with {ready}")
-        if not health or health[0] != 200 or not listed or listed[0] != 200:
-            wrong.append("what needs no folder does not work")
+
+        def allow(writing):
+            for path in [folder, *map(str, Path(folder).rglob("*"))]:
+                os.chown(path, 65534, 65534)
+                os.chmod(path, (0o755 if writing else 0o555) if os.path.isdir(path) else (0o644 if writing else 0o444))
+
+        allow(False)
+        env = os.environ | {"ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": model.url}
+        command = [words.bin, "serve", "-d", folder, "--port", "0"]
+        refused = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, **nobody)
+        print(f"a start in a folder that cannot be written: exit {refused.returncode}: {refused.stderr.strip()!r}")
+        if refused.returncode != 1 or "tasks.jsonl" not in refused.stderr:
+            wrong.append("a start in a folder that cannot be written does not say so")
+        allow(True)
+        server = Serve(words.bin, folder, model.url, **nobody)
+        before = [server.submit(f"before-{number}") for number in range(5)]
+        allow(False)
+        answers = before + [server.submit(f"after-{number}") for number in range(5)]
+        ready = server.ask("GET", "/readyz")
+        print(f"made read-only under a server: {Counter(answer and answer[0] for answer in answers)}; /readyz {ready}")
+        refusing = any(not answer or answer[0] != 202 for answer in answers)
+        if any(not answer or answer[0] not in (202, 503) for answer in answers) or not ready or (refusing and ready[0] != 503):
+            wrong.append(f"a folder made read-only was answered with {answers}, /readyz with {ready}")
+        server.kill()
+        allow(True)
+        server = Serve(words.bin, folder, model.url, **nobody)
+        if not server.drained():
+            wrong.append("tasks did not end when the folder could be written again")
+        for answer in answers:
+            if answer and answer[0] == 202:
+                stands = server.ask("GET", f"/tasks/{answer[1]['task_id']}")
+                if not stands or stands[1].get("status") != "completed":
+                    wrong.append(f"lost: {answer[1]}: {stands}")
         server.kill()
     return wrong
 

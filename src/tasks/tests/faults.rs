@@ -44,7 +44,9 @@ async fn a_full_disk_refuses_tasks_and_frees_their_keys() {
     faults.full.store(true, SeqCst);
     let many = futures_util::future::join_all((0..8).map(|_| engine.submit(keyed("a", "key")))).await;
     assert!(many.iter().all(|one| matches!(one, Err(Error::Store(_)))));
+    assert!(matches!(engine.check().await, Err(Error::Store(_))), "it tells so without being asked for work");
     faults.full.store(false, SeqCst);
+    engine.check().await.unwrap();
     let id = engine.submit(keyed("a", "key")).await.unwrap().id;
 
     faults.full.store(true, SeqCst);
