@@ -8,7 +8,7 @@
 `kill`: each round starts `serve`, submits pipelines of three steps whose results are delivered to a receiver, and ends the
 process with SIGKILL at a moment left to chance, while the journal, its index and its compaction are at work. What is checked:
 
-- every task that was acknowledged is known until it has ended, and all of them end well;
+- every task that was acknowledged is known until it has ended, and as long as it is remembered; all of them end well;
 - a step that the journal tells is finished when the process dies is never asked of the model again;
 - the same key gives the same task after a restart;
 - a delivery that the outbox tells is made when the process dies is never sent again, and each result arrives under one id.
@@ -41,7 +41,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 STEPS = ["one", "two", "three"]
 MARK = re.compile(rb"mark<([^>]+)>")
-WORDS = "What a longer answer may look like: 你好. " * 240
+# How many finished tasks the server remembers.
+KEPT = 250
+WORDS = "What a longer answer may look like: 你好. " * 120
 
 
 class Counting(http.server.ThreadingHTTPServer):
@@ -104,7 +106,7 @@ def receiver():
     return Counting(lambda headers, _: headers.get("webhook-id") or headers.get("Idempotency-Key"), b"{}", 0)
 
 
-def project(folder, receiver_url="http://127.0.0.1:9", retain=120):
+def project(folder, receiver_url="http://127.0.0.1:9", retain=KEPT):
     crew = Path(folder) / ".crew"
     (crew / "employees").mkdir(parents=True)
     (crew / "pipelines").mkdir()
@@ -130,7 +132,7 @@ class Serve:
     def __init__(self, program, folder, model, **popen):
         env = os.environ | {
             "ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": model, "CREW_LOG": "error",
-            "CREW_RATE_LIMIT_PER_MINUTE": "0", "CREW_DELIVERY__RETRY_SECONDS": "1",
+            "CREW_RATE_LIMIT_PER_MINUTE": "0", "CREW_DELIVERY__RETRY_SECONDS": "0.05",
         }  # fmt: skip
         command = [program, "serve", "-d", str(folder), "--port", "0"]
         self.log = tempfile.TemporaryFile("w+")
@@ -228,6 +230,14 @@ def kill(words):
             ready = server.ask("GET", "/readyz")
             if not ready or ready[0] != 200:
                 wrong.append(f"round {number}: /readyz is {ready}")
+            # What is not over, and what ended last, is still known, with all there is of it.
+            known = [task for task in acked.values() if task not in book.ended] + list(book.ended)[-KEPT // 2 :]
+            for task in chance.sample(known, min(10, len(known))):
+                answer = server.ask("GET", f"/tasks/{task}")
+                if not answer or answer[0] != 200:
+                    wrong.append(f"round {number}: task {task} is {answer}")
+                elif answer[1]["status"] == "completed" and len(answer[1]["steps"]) != len(STEPS):
+                    wrong.append(f"round {number}: task {task} has lost steps")
             # A key that was acknowledged in the last round means the same task now.
             for topic, task in list(acked.items())[-3:]:
                 answer = server.submit(topic)

@@ -109,8 +109,12 @@ async fn the_next_start_goes_on_from_an_index() {
     assert_eq!((stopped.status, stopped.resumed), (Status::Completed, 2));
     let counts: Vec<_> = begun.iter().map(|count: &AtomicUsize| count.load(SeqCst)).collect();
     assert_eq!(counts, [0, 2, 2], "what was finished is not done again");
+    engine.shared.see_to(Need::Index).unwrap();
     close(engine, tracker).await;
-    assert_eq!(history(&path).unwrap().len(), expected.len());
+    let known = history(&path).unwrap();
+    assert_eq!(known.len(), expected.len(), "what was read at the start is in the index as well");
+    fs::remove_file(path.with_extension("index")).unwrap();
+    assert_eq!(history(&path).unwrap(), known);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
