@@ -68,6 +68,10 @@ async fn what_was_tried_in_vain_is_dead_until_somebody_retries_it() {
     let told: Value =
         serde_json::from_str(&project.run(["task", "list", "--dead", "--json"]).success()).unwrap();
     assert_eq!(told[0]["task_id"], json!(id));
+    server.kill();
+
+    // A new server has not given the model up.
+    let server = Server::start(&project, &[], &fake.env());
     server.post(&format!("/tasks/{id}/resume"), &json!({})).await.status(202);
     assert_eq!(server.ended(&id).await["status"], "completed");
     assert_eq!(server.get("/tasks?status=dead").await.status(200)["tasks"], json!([]));
@@ -117,7 +121,7 @@ async fn runs_of_one_thing_wait_for_each_other_in_all_processes() {
 
 #[tokio::test]
 async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used() {
-    let long = "x".repeat(300_000);
+    let long = "x".repeat(40_000);
     let answer = long.clone();
     let fake = FakeModel::answering(move |_| Ok(answer.clone())).await;
     let project = project("{retain_count: 8}");
@@ -131,10 +135,10 @@ async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used()
         let topic = format!("n{}", ids.len());
         ids.push(server.accepted("/run/employee/writer", &json!({"args": {"topic": topic}})).await);
         server.ended(ids.last().unwrap()).await;
-        assert!(ids.len() < 100, "it is never made smaller");
+        assert!(ids.len() < 300, "it is never made smaller");
     }
     assert_eq!(fs::read_to_string(&rejected).unwrap(), "nobody can read this\n");
-    patiently(async || (fs::metadata(&journal).unwrap().len() < 8_000_000 && index.exists()).then_some(()))
+    patiently(async || (fs::metadata(&journal).unwrap().len() < 4_000_000 && index.exists()).then_some(()))
         .await;
     let newest = server.get(&format!("/tasks/{}", ids.last().unwrap())).await.status(200);
     assert_eq!(newest["result"]["output"], json!(long));
