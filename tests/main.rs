@@ -30,6 +30,7 @@ mod money;
 mod pipelines;
 mod recordings;
 mod rest;
+mod retries;
 mod schemas;
 mod serve;
 mod stream;

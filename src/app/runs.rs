@@ -11,7 +11,7 @@ use crate::{
     base::Secret,
     defs::{SecretRef, Severity, WebhookConfig},
     engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
-    tasks::{NewTask, Task},
+    tasks::{Engine, NewTask, Task},
     tools,
     web::{self, Readiness, webhook},
 };
@@ -19,6 +19,7 @@ use crate::{
 /// The crew, its schedules, and the secrets that deliveries are signed with.
 pub(super) struct Runs {
     crew: Arc<Crew>,
+    tasks: Engine,
     scheduler: Option<Arc<Scheduler>>,
     secrets: Secrets,
     measures: Measures,
@@ -48,11 +49,12 @@ impl Secrets {
 impl Runs {
     pub(super) fn new(
         crew: Arc<Crew>,
+        tasks: Engine,
         scheduler: Option<Arc<Scheduler>>,
         secrets: Secrets,
         measures: Measures,
     ) -> Self {
-        Self { crew, scheduler, secrets, measures, webhook: Mutex::new(None) }
+        Self { crew, tasks, scheduler, secrets, measures, webhook: Mutex::new(None) }
     }
 }
 
@@ -107,7 +109,12 @@ impl web::Runs for Runs {
             let tried = tokio::task::spawn_blocking(move || {
                 std::fs::OpenOptions::new().append(true).open(journal).err().map(|error| error.to_string())
             });
-            Readiness { tasks: tried.await.unwrap_or_else(|error| Some(error.to_string())), definitions }
+            let tried = tried.await.unwrap_or_else(|error| Some(error.to_string()));
+            let tasks = match self.tasks.check().await {
+                Ok(()) => tried,
+                Err(error) => Some(format!("{:#}", anyhow::Error::from(error))),
+            };
+            Readiness { tasks, definitions }
         })
     }
 

@@ -24,6 +24,9 @@ pub(super) struct Limits {
     /// With --execute: most tokens to use, read and written, in the same way
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_tokens: Option<u64>,
+    /// With --execute: do not wait until others have left the lane of the same (`tasks.lanes` of .crew/config.yaml)
+    #[arg(long)]
+    pub(super) parallel: bool,
 }
 
 impl Limits {
@@ -64,10 +67,10 @@ pub(super) async fn run(
     global: &Global,
     env: &Environment,
     (employee, given, model): (&Employee, &Given, Option<&str>),
-    limits: Budget,
+    limits: &Limits,
     aloud: bool,
 ) -> Result<Ended, Error> {
-    let office = task::kept(global, env)?;
+    let office = task::kept_in(global, env, limits.parallel)?;
     // Too many values are told as everywhere.
     office.crew.render(employee, given).await?;
     let positional = employee.args.iter().map(|arg| arg.name.clone()).zip(given.positional.iter().cloned());
@@ -81,7 +84,7 @@ pub(super) async fn run(
         idempotency_key: None,
     };
     let mut new = office.crew.plan(order).await?;
-    limits.put(&mut new.options);
+    limits.budget().put(&mut new.options);
     if aloud {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

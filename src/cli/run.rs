@@ -22,6 +22,7 @@ use crate::{
     defs::Employee,
     engine::{Answer, Given, Job},
     store::document::Replacement,
+    tasks::Lane,
     tools::Office,
 };
 
@@ -67,8 +68,22 @@ pub(super) fn crew(global: &Global, env: &Environment) -> Office {
 /// # Errors
 /// When its settings cannot be used.
 pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Result<Office, Error> {
+    open_in(global, env, journal, false)
+}
+
+/// The same; with `parallel`, its runs wait for no lane.
+///
+/// # Errors
+/// When its settings cannot be used.
+pub(super) fn open_in(
+    global: &Global,
+    env: &Environment,
+    journal: Journal,
+    parallel: bool,
+) -> Result<Office, Error> {
     let root = global.root();
-    let settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
+    let mut settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
+    settings.tasks.lanes = settings.tasks.lanes.filter(|_| !parallel);
     Ok(app::open(&root, settings, journal, &Tracker::new()))
 }
 
@@ -109,11 +124,10 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         return Ok(Outcome::Done);
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
-    let limits = args.limits.budget();
     // What a person may be asked about is kept until they answer.
-    if limits.is_limited() || args.record.is_none() && asks(&employee) {
+    if args.limits.budget().is_limited() || args.record.is_none() && asks(&employee) {
         let order = (&*employee, &given, args.model.as_deref());
-        let ended = budget::run(global, env, order, limits, aloud).await?;
+        let ended = budget::run(global, env, order, &args.limits, aloud).await?;
         let Some(answer) = ended.answer else { return Ok(ended.outcome) };
         match (file, global.form()) {
             (Some(file), _) => file.end(&answer.output)?,
@@ -127,6 +141,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         return Ok(ended.outcome);
     }
     let work = async {
+        let _lane = enter_lane(global, env, args, &employee).await?;
         let job = Job::new(&employee, &given).on(args.model.as_deref());
         if aloud {
             return aloud_to_its_end(&office, &job).await;
@@ -151,6 +166,22 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         }
         interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
     }
+}
+
+/// A place among the runs of the employee, where a project has lanes.
+async fn enter_lane(
+    global: &Global,
+    env: &Environment,
+    args: &RunArgs,
+    employee: &Employee,
+) -> Result<Option<Lane>, Error> {
+    let settings = Settings::read(env, &global.root()).map_err(anyhow::Error::from)?;
+    let Some(lanes) = settings.tasks.lanes.filter(|_| !args.limits.parallel) else { return Ok(None) };
+    let name = &employee.name;
+    let waiting = || {
+        render::note(&format!("other runs of `{name}` go on; waiting for them (--parallel does not wait)"))
+    };
+    Ok(Some(lanes.enter("employee", name, waiting).await.map_err(anyhow::Error::from)?))
 }
 
 /// Prints the answer while it comes in. A reader that has gone away ends the call.

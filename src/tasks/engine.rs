@@ -1,6 +1,12 @@
 //! The engine: accepts work durably, has it done, tells how it stands.
 
-use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -8,75 +14,17 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body, Counts, Error, Kind, Lanes, NewTask, Status, Summary, Task, TaskId,
+    Body, Counts, Error, Kind, Lanes, Options, Retry, Status, Summary, Task, TaskId,
     feed::Feed,
-    journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
+    journal::{Ending, Event},
     recovery::{self, Recovered},
-    table::{Cancelling, Found, Place, Retain, Table},
+    table::{Cancelling, Found, Retain, Table},
     upkeep::Journal,
 };
 use crate::{
     base::Tracker,
     store::{self, log::Subject},
 };
-
-/// How an engine is set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The file that remembers tasks, usually `.crew/tasks.jsonl`; `None` keeps them in memory alone.
-    pub journal: Option<PathBuf>,
-    /// How many tasks are worked on at the same time; a worker is there only while it has something to do. With 0, tasks
-    /// are accepted and wait.
-    pub workers: usize,
-    /// How many tasks may wait; beyond that [`Engine::submit`] refuses.
-    pub queue: usize,
-    /// How many finished tasks are remembered, the newest.
-    pub retain: usize,
-    /// For how long finished tasks are remembered; for ever, when it is not said.
-    pub retain_for: Option<Duration>,
-    /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails.
-    pub parked: usize,
-    /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
-    pub resume: bool,
-    /// How often a task is tried that fails with something that may pass.
-    pub retry: Retry,
-    /// How many runs of one thing go on at the same time; as many as there are, when it is not said.
-    pub lanes: Option<Lanes>,
-}
-
-/// How often a task is tried that fails with something that may pass, and how long it waits in between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retry {
-    /// How often in all; with 1 it is not tried again.
-    pub attempts: u32,
-    /// How long it waits before it is tried for the second time. The wait doubles each time; where in its second half it ends is
-    /// left to chance, so that tasks that failed together do not come back together.
-    pub backoff: Duration,
-    /// The longest it waits.
-    pub most: Duration,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 1, backoff: Duration::from_secs(30), most: Duration::from_hours(1) }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            journal: None,
-            workers: 128,
-            queue: 1000,
-            retain: 5000,
-            retain_for: None,
-            parked: 1000,
-            resume: true,
-            retry: Retry::default(),
-            lanes: None,
-        }
-    }
-}
 
 /// Which tasks to list; the default is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -142,13 +90,16 @@ pub(super) struct Shared {
     /// The most workers.
     workers: usize,
     pub(super) tracker: Tracker,
-    queue: usize,
+    pub(super) queue: usize,
     pub(super) parked: usize,
     pub(super) retry: Retry,
     pub(super) lanes: Option<Lanes>,
     /// Woken when a task is to be tried again later.
     pub(super) later: Arc<tokio::sync::Notify>,
 }
+
+/// How much is written to see whether a disk has room again.
+const TRIAL: usize = 16 << 10;
 
 /// The program has to end and the journal still refuses.
 #[derive(Debug)]
@@ -198,61 +149,6 @@ impl Engine {
         shared.keep_time();
         shared.stir_all();
         Self { shared }
-    }
-
-    /// Accepts a task. It is on the disk once this returns, and will be done even if the process dies.
-    ///
-    /// Under an idempotency key that belongs to a known task, that task is returned instead. A key is known for as
-    /// long as its task is, restarts included.
-    ///
-    /// # Errors
-    /// [`Error::Full`], [`Error::UnknownKind`], [`Error::TooDeep`], [`Error::Store`]: nothing was accepted.
-    pub async fn submit(&self, new: NewTask) -> Result<Submitted, Error> {
-        // In a future of its own: a caller that goes away must not leave a task that is on the disk but not queued.
-        let shared = Arc::clone(&self.shared);
-        joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
-    }
-
-    /// Accepts a task that is begun at once, however many workers there are and whatever waits for them: for short work
-    /// that nothing may hold up.
-    ///
-    /// # Errors
-    /// As [`Engine::submit`].
-    pub async fn submit_ahead(&self, new: NewTask) -> Result<Submitted, Error> {
-        let shared = Arc::clone(&self.shared);
-        let accepting = async move {
-            let submitted = shared.accept(new).await?;
-            let claimed = shared.table.lock().claim_one(&submitted.id);
-            if let Some((task, cancel)) = claimed {
-                let worker = Arc::clone(&shared);
-                shared.tracker.spawn(async move { worker.begin(task, cancel).await });
-            }
-            Ok(submitted)
-        };
-        joined(self.shared.tracker.spawn(accepting).await)
-    }
-
-    /// Accepts a task for a caller who waits for it: when `given_up` fires before the task has ended, also while it
-    /// is being accepted, the task is stopped. One that was accepted before under the same key goes on.
-    ///
-    /// # Errors
-    /// As [`Engine::submit`].
-    pub async fn submit_for(&self, new: NewTask, given_up: CancellationToken) -> Result<Submitted, Error> {
-        let shared = Arc::clone(&self.shared);
-        let accepting = async move {
-            let submitted = shared.accept(new).await?;
-            if submitted.fresh {
-                Self { shared }.stop_for(&submitted.id, given_up);
-            }
-            Ok(submitted)
-        };
-        joined(self.shared.tracker.spawn(accepting).await)
-    }
-
-    /// Stops the task `id` when `given_up` fires before it has settled.
-    pub fn stop_for(&self, id: &TaskId, given_up: CancellationToken) {
-        let (shared, id) = (Arc::clone(&self.shared), id.clone());
-        self.shared.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
     }
 
     /// A task as it stands, with all there is of it. One that is over is read from the journal.
@@ -346,6 +242,14 @@ impl Engine {
         self.shared.table.lock().counts()
     }
 
+    /// Whether tasks can be recorded now. Where the disk refused the last time, it is tried again.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when they cannot.
+    pub async fn check(&self) -> Result<(), Error> {
+        Ok(self.shared.check().await?)
+    }
+
     /// Whether tasks survive the process.
     pub fn is_durable(&self) -> bool {
         self.shared.journal.is_some()
@@ -377,46 +281,8 @@ impl Shared {
         joined(reading.await)
     }
 
-    async fn accept(self: &Arc<Self>, new: NewTask) -> Result<Submitted, Error> {
-        if !self.bodies.contains_key(&new.kind) {
-            return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
-        }
-        if let Some(origin) = &new.origin
-            && let Some(task) = self.table.lock().live(&origin.id)
-        {
-            return Err(Error::NotEnded { id: origin.id.clone(), status: task.status });
-        }
-        if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
-            return Err(Error::TooDeep { limit: MAX_DEPTH });
-        }
-        if self.journal.is_none() && self.tracker.stopping().is_cancelled() {
-            return Err(Error::Stopping);
-        }
-        let key = new.idempotency_key.clone();
-        let subject = loop {
-            let place = self.table.lock().reserve(key.as_deref());
-            match place {
-                Place::Yours(subject) => break subject,
-                Place::Taken(id) => return Ok(Submitted { id, fresh: false }),
-                Place::Arriving(written) => written.cancelled().await,
-                Place::Full => return Err(Error::Full { limit: self.queue }),
-            }
-        };
-        let task = Task::accept(new);
-        let id = task.task_id.clone();
-        let line = Event::Created { task: Cow::Borrowed(&task) }.line();
-        if let Err(error) = self.append_line(Some(subject), line).await {
-            self.table.lock().give_up(key.as_deref());
-            return Err(error.into());
-        }
-        self.table.lock().accept(task, subject);
-        self.stir();
-        self.tend();
-        Ok(Submitted { id, fresh: true })
-    }
-
     /// Ends a waiting task, or tells the worker that has it. The answer is where its end will show.
-    async fn cancel(self: &Arc<Self>, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+    pub(super) async fn cancel(self: &Arc<Self>, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
         let (cancelling, watch) = {
             let mut table = self.table.lock();
             (table.cancel(id), table.watch(id))
@@ -439,21 +305,6 @@ impl Shared {
         watch.ok_or_else(|| Error::NotFound { id: id.clone() })
     }
 
-    /// Stops a task when `given_up` fires, unless it ends first, comes to wait for decisions, or the program has to end.
-    async fn stop_when(self: &Arc<Self>, given_up: CancellationToken, id: &TaskId) {
-        let Some(mut watch) = self.table.lock().watch(id) else { return };
-        tokio::select! {
-            biased;
-            _ = watch.wait_for(|task| task.status.is_settled()) => return,
-            () = given_up.cancelled() => {}
-            () = self.tracker.stopping().cancelled() => return,
-        }
-        if let Err(error) = self.cancel(id).await {
-            // It ended by itself just now, or it waits on because its end cannot be recorded.
-            tracing::debug!(task.id = id.as_str(), %error, "a task whose caller has gone was not stopped");
-        }
-    }
-
     /// Has as many workers begin as are needed.
     pub(super) fn stir_all(self: &Arc<Self>) {
         for _ in 0..self.workers {
@@ -474,10 +325,16 @@ impl Shared {
     }
 
     async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
-        match &self.journal {
-            Some(journal) => journal.records.append(subject, line).await,
-            None => Ok(()),
-        }
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let written = journal.records.append(subject, line).await;
+        journal.refused.store(written.is_err(), Ordering::Relaxed);
+        written
+    }
+
+    async fn check(&self) -> Result<(), store::Error> {
+        let refused = self.journal.as_ref().is_some_and(|journal| journal.refused.load(Ordering::Relaxed));
+        // A blank line means nothing, and one this long needs the room of a task.
+        if refused { self.append_line(None, vec![b' '; TRIAL]).await } else { Ok(()) }
     }
 
     /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,
@@ -504,8 +361,8 @@ impl Shared {
 async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journal {
     let Recovered { log, index, over, live, queued, ended } = recovered;
     table.keep_in(log.clone());
-    for (subject, summary) in over {
-        table.insert_over(summary, subject);
+    for (subject, summary, told) in over {
+        table.insert_over(summary, subject, told);
     }
     for (subject, task) in live {
         table.insert(task, subject);

@@ -4,6 +4,7 @@
 //! its kind. What a body has finished is remembered step by step through [`Steps`], so that a crash repeats none of
 //! it.
 
+mod accept;
 mod approval;
 mod body;
 mod engine;
@@ -16,6 +17,7 @@ mod lanes;
 mod ledger;
 mod legacy;
 mod model;
+mod options;
 mod recovery;
 mod replay;
 mod resume;
@@ -30,12 +32,13 @@ mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
-pub use engine::{Endings, Engine, Filter, Options, Retry, Submitted};
+pub use engine::{Endings, Engine, Filter, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
 pub use lanes::{Lane, Lanes};
 pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};
 pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
+pub use options::{Options, Retry};
 pub use recovery::History;
 pub use steps::Steps;
 pub use summary::Summary;

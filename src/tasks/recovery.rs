@@ -34,8 +34,8 @@ const MAX_FRUITLESS: u32 = 20;
 pub(super) struct Recovered {
     pub(super) log: Records,
     pub(super) index: Index,
-    /// Tasks that are over, in the order they ended.
-    pub(super) over: Vec<(Subject, Arc<Summary>)>,
+    /// Tasks that are over, in the order they ended, and whether the index tells of them as they are.
+    pub(super) over: Vec<(Subject, Arc<Summary>, bool)>,
     /// The others, in the order they were accepted.
     pub(super) live: Vec<(Subject, Task)>,
     /// Those to be done, in order.
@@ -143,7 +143,7 @@ impl History {
 
     /// All tasks, the newest first.
     pub fn summaries(&self) -> Vec<Arc<Summary>> {
-        let over = self.read.over.iter().map(|(_, summary)| Arc::clone(summary));
+        let over = self.read.over.iter().map(|(_, summary, _)| Arc::clone(summary));
         let live = self.read.live.iter().map(|(_, known)| Arc::new(Summary::from(&known.task)));
         let mut all: Vec<_> = over.chain(live).collect();
         all.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
@@ -159,7 +159,7 @@ impl History {
         if let Some((_, known)) = live.find(|(_, known)| known.task.task_id == *id) {
             return Ok(Some(known.task.clone()));
         }
-        let Some((subject, _)) = self.read.over.iter().find(|(_, summary)| summary.task_id == *id) else {
+        let Some((subject, ..)) = self.read.over.iter().find(|(_, summary, _)| summary.task_id == *id) else {
             return Ok(None);
         };
         let (Some(file), Some(spans)) = (&self.file, self.read.subjects.sealed.get(subject)) else {

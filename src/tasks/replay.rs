@@ -49,14 +49,15 @@ pub(super) struct Replay<'f> {
 #[derive(Debug)]
 enum State {
     Live(Box<Known>),
-    Over(Arc<Summary>),
+    /// With whether the index tells of it as it is.
+    Over(Arc<Summary>, bool),
 }
 
 /// What a journal adds up to.
 #[derive(Debug)]
 pub(super) struct Read {
-    /// Tasks that are over, those that ended first before others.
-    pub(super) over: Vec<(Subject, Arc<Summary>)>,
+    /// Tasks that are over, those that ended first before others, and whether the index tells of them as they are.
+    pub(super) over: Vec<(Subject, Arc<Summary>, bool)>,
     /// The others, in the order they were accepted.
     pub(super) live: Vec<(Subject, Known)>,
     /// Where the lines of all these are.
@@ -208,13 +209,14 @@ impl<'f> Replay<'f> {
             State::Live(known) => {
                 known.apply(event);
                 if known.task.status.is_final() {
-                    *state = State::Over(Arc::new(Summary::from(&known.task)));
+                    *state = State::Over(Arc::new(Summary::from(&known.task)), false);
                     let spans = self.subjects.open.remove(subject).unwrap_or_default();
                     self.subjects.sealed.insert(*subject, spans);
                 }
             }
-            State::Over(summary) => match event {
+            State::Over(summary, told) => match event {
                 Event::Spent { spent, .. } => {
+                    *told = false;
                     Spent::add(&mut Arc::make_mut(summary).spent, spent.into_owned());
                 }
                 Event::Resumed { .. } => {
@@ -235,7 +237,7 @@ impl<'f> Replay<'f> {
         let subject = self.forget(&id).unwrap_or_else(|| self.take_number());
         let state = if known.task.status.is_final() {
             self.subjects.sealed.insert(subject, spans);
-            State::Over(Arc::new(Summary::from(&known.task)))
+            State::Over(Arc::new(Summary::from(&known.task)), false)
         } else {
             self.subjects.open.insert(subject, spans);
             State::Live(Box::new(known))
@@ -246,12 +248,12 @@ impl<'f> Replay<'f> {
     fn put_over(&mut self, summary: Summary, spans: Vec<Span>) {
         let subject = match self.tasks.entry(summary.task_id.clone()) {
             Entry::Occupied(mut known) => {
-                known.get_mut().1 = State::Over(Arc::new(summary));
+                known.get_mut().1 = State::Over(Arc::new(summary), true);
                 known.get().0
             }
             Entry::Vacant(free) => {
                 self.next += 1;
-                free.insert((self.next, State::Over(Arc::new(summary))));
+                free.insert((self.next, State::Over(Arc::new(summary), true)));
                 self.next
             }
         };
@@ -288,11 +290,11 @@ impl<'f> Replay<'f> {
         let (mut over, mut live) = (Vec::with_capacity(self.tasks.len()), Vec::new());
         for (subject, state) in self.tasks.into_values() {
             match state {
-                State::Over(summary) => over.push((subject, summary)),
+                State::Over(summary, told) => over.push((subject, summary, told)),
                 State::Live(known) => live.push((subject, *known)),
             }
         }
-        over.sort_unstable_by_key(|(subject, summary)| (summary.ended_at(), *subject));
+        over.sort_unstable_by_key(|(subject, summary, _)| (summary.ended_at(), *subject));
         live.sort_unstable_by_key(|(subject, _)| *subject);
         Ok(Read { over, live, subjects: self.subjects, end, index })
     }
@@ -309,10 +311,10 @@ impl Read {
     pub(super) fn forget(&mut self, retain: Retain, now: Timestamp) {
         let is_over = |index: usize| {
             let count = self.over.len() - index;
-            self.over.get(index).is_some_and(|(_, summary)| retain.is_over(count, summary, now))
+            self.over.get(index).is_some_and(|(_, summary, _)| retain.is_over(count, summary, now))
         };
         let forgotten = (0..self.over.len()).take_while(|index| is_over(*index)).count();
-        for (subject, _) in self.over.drain(..forgotten) {
+        for (subject, ..) in self.over.drain(..forgotten) {
             self.subjects.sealed.remove(&subject);
         }
     }

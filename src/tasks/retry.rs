@@ -2,12 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    Failure, TaskId,
-    engine::{Retry, Shared},
-    journal::Retrying,
-    lanes,
-};
+use super::{Failure, Retry, TaskId, engine::Shared, journal::Retrying, lanes};
 use crate::base::clock;
 
 /// How often it is looked whether the time of a task has come, at least: clocks are set.

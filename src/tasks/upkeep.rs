@@ -23,6 +23,8 @@ pub(super) struct Journal {
     index: Mutex<Index>,
     /// Up to where the index is right.
     covers: AtomicU64,
+    /// Whether the disk refused the last time.
+    pub(super) refused: AtomicBool,
     /// Whether somebody sees to it.
     busy: AtomicBool,
     /// From which size on it is seen to again, after the disk has refused.
@@ -41,8 +43,8 @@ pub(super) enum Need {
 impl Journal {
     pub(super) fn new(records: Records, index: Index) -> Self {
         let covers = AtomicU64::new(index.covers());
-        let (busy, patience) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { records, index: Mutex::new(index), covers, busy, patience }
+        let (refused, busy, patience) = (AtomicBool::default(), AtomicBool::default(), AtomicU64::default());
+        Self { records, index: Mutex::new(index), covers, refused, busy, patience }
     }
 
     fn needs(&self) -> Option<Need> {

@@ -258,26 +258,41 @@ def restart(report, program, count):
                 file.write(lines.replace(one, named(number)))
         size = journal.stat().st_size
         print(f"A start with {count} finished runs of an employee in a journal of {size / 1e6:.0f} MB")
-        started(report, program, place, "all kept", named(0).decode())
+        # The first reads all of it and makes the index.
+        started(report, program, place, "all kept, without an index", named(0).decode(), None)
+        started(report, program, place, "all kept, with the index", named(0).decode(), 500)
         (Path(folder) / ".crew" / "config.yaml").write_text("")
         # The first forgets all but 5,000 and writes the journal anew.
         oldest = named(count - 5000).decode()
-        started(report, program, place, "5,000 kept, as usual, the first start", oldest)
-        started(report, program, place, "5,000 kept, the next start", oldest)
+        started(report, program, place, "5,000 kept, as usual, the first start", oldest, 500)
+        started(report, program, place, "5,000 kept, the next start", oldest, 500)
 
 
-def started(report, program, place, title, oldest):
-    """One start; `oldest` is a task that it still has to know."""
+def started(report, program, place, title, oldest, most):
+    """One start; `oldest` is a task that it still has to know. It ends when the journal is seen to no more."""
     begin = time.perf_counter()
     with serve(program, place) as crew:
         urllib.request.urlopen(f"{address(crew)}/health").read()
+        urllib.request.urlopen(f"{address(crew)}/readyz").read()
         taken = time.perf_counter() - begin
         spent = crew.cpu()
         processes.settle()
-        report.say(f"{title}: spawn to /health", taken * 1e3, "ms", 500)
+        if most:
+            report.say(f"{title}: spawn to /health and /readyz", taken * 1e3, "ms", most)
+        else:
+            report.say(f"{title}: spawn to /health and /readyz", taken * 1e3, "ms")
         report.say("  CPU of it", spent * 1e3, "ms")
         report.say("  memory", crew.resident() / 2**20, "MB")
+        begin = time.perf_counter()
         urllib.request.urlopen(f"{address(crew)}/tasks/{oldest}").read()
+        report.say("  the oldest task, read from the journal", (time.perf_counter() - begin) * 1e3, "ms")
+        begin = time.perf_counter()
+        urllib.request.urlopen(f"{address(crew)}/tasks?status=failed&limit=1").read()
+        report.say("  a list that looks at every task", (time.perf_counter() - begin) * 1e3, "ms")
+        quiet = Path(place) / ".crew"
+        sizes = lambda: [(path.name, path.stat().st_size) for path in quiet.iterdir() if path.name.startswith((".tasks", "tasks"))]
+        while (before := sizes()) and (time.sleep(1), sizes())[1] != before:
+            pass
 
 
 def main():

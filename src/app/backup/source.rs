@@ -90,6 +90,7 @@ fn passed_over(name: &str, own: &str, kind: fs::FileType) -> Option<Option<&'sta
     let passing = extension == "lock"
         || (own.starts_with('.') && own.contains(".new-"))
         || name == ".crew/lanes"
+        || name == ".crew/tasks.index"
         || name.starts_with(".crew/memory-index.db");
     passing.then_some(None)
 }

@@ -169,7 +169,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         limits: Arc::clone(&limits),
         resource: issued_by(env)?,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
-        runs: Arc::new(Runs::new(Arc::clone(&office.crew), scheduler, secrets, measures)),
+        runs: Arc::new(Runs::new(Arc::clone(&office.crew), tasks.clone(), scheduler, secrets, measures)),
     };
     let options = mcp::Options {
         allowed_hosts: serve.allowed_hosts,

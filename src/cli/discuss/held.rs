@@ -39,9 +39,9 @@ pub(super) async fn run(
     let budget = how.limits.budget();
     // What may have to wait for money must outlive this process; all else is over when it ends.
     let office = if budget.is_limited() {
-        task::kept(global, env)?
+        task::kept_in(global, env, how.limits.parallel)?
     } else {
-        project::open(global, env, Journal::None)?
+        project::open_in(global, env, Journal::None, how.limits.parallel)?
     };
     let elsewhere = match what {
         What::Named(name) => format!("POST /run/discussion/{name}"),

@@ -9,7 +9,7 @@ use super::{
     budget, deliveries,
     exit::{Error, Outcome},
     render,
-    run::{crew, open},
+    run::{crew, open_in},
     task,
     test::record,
 };
@@ -30,7 +30,7 @@ pub(super) async fn pipeline(
         && args.execute
     {
         let Some(folder) = &args.record else {
-            return run(global, &open(global, env, Journal::None)?, args, env).await;
+            return run(global, &open_in(global, env, Journal::None, args.limits.parallel)?, args, env).await;
         };
         let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
         (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
@@ -133,7 +133,8 @@ async fn run(
     // is over when it ends.
     let waits = asks || budget.is_limited();
     let sends = !pipeline.deliver.is_empty();
-    let mut keeping = (waits || sends).then(|| task::kept(global, env)).transpose()?;
+    let mut keeping =
+        (waits || sends).then(|| task::kept_in(global, env, args.limits.parallel)).transpose()?;
     // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
     if let (Some(kept), false) = (&keeping, waits)
         && matches!(kept.tasks().await, Err(tasks::Error::Owned { .. }))

@@ -47,6 +47,7 @@ enum TaskCommand {
         id: String,
     },
     /// Go on with a task that failed, was cancelled or was cut off, and see it through: finished steps are not done again
+    #[command(visible_alias = "retry")]
     Resume(ResumeArgs),
     /// Do an ended task once more from its beginning, as a new task, and see it through
     Replay {
@@ -103,6 +104,11 @@ async fn approve(global: &Global, args: &ApproveArgs, env: &Environment) -> Resu
 /// The project with its tasks, for a command that begins or continues one of them and leaves the others alone.
 pub(super) fn kept(global: &Global, env: &Environment) -> Result<Office, Error> {
     run::open(global, env, Journal::Own)
+}
+
+/// The same; with `parallel`, its runs wait for no lane.
+pub(super) fn kept_in(global: &Global, env: &Environment, parallel: bool) -> Result<Office, Error> {
+    run::open_in(global, env, Journal::Own, parallel)
 }
 
 /// Says where the tasks are, when another process keeps them, and what to ask its server for.

@@ -98,6 +98,8 @@ impl Table {
             if let Some(records) = &self.records {
                 records.seal(entry.subject);
             }
+            // The index may have been told that it goes on.
+            self.fresh.push(id.clone());
             self.forget_after(id.clone());
         }
     }

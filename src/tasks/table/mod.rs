@@ -211,13 +211,17 @@ impl Table {
         }
     }
 
-    /// Adds a task of an earlier run that is over. Those that ended first come first.
-    pub(super) fn insert_over(&mut self, summary: Arc<Summary>, subject: Subject) {
+    /// Adds a task of an earlier run that is over, and of which the index may have been `told`. Those that ended first come
+    /// first.
+    pub(super) fn insert_over(&mut self, summary: Arc<Summary>, subject: Subject, told: bool) {
         let id = summary.task_id.clone();
         self.know(&id, summary.created_at, summary.idempotency_key.as_ref(), subject);
         *self.counts.of(summary.status) += 1;
         self.counts.dead += usize::from(summary.dead);
         self.finished.push_back(id.clone());
+        if !told {
+            self.fresh.push(id.clone());
+        }
         self.over.insert(id, Over { summary, subject, held: None, resuming: false });
     }
 

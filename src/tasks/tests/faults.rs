@@ -44,7 +44,9 @@ async fn a_full_disk_refuses_tasks_and_frees_their_keys() {
     faults.full.store(true, SeqCst);
     let many = futures_util::future::join_all((0..8).map(|_| engine.submit(keyed("a", "key")))).await;
     assert!(many.iter().all(|one| matches!(one, Err(Error::Store(_)))));
+    assert!(matches!(engine.check().await, Err(Error::Store(_))), "it tells so without being asked for work");
     faults.full.store(false, SeqCst);
+    engine.check().await.unwrap();
     let id = engine.submit(keyed("a", "key")).await.unwrap().id;
 
     faults.full.store(true, SeqCst);
@@ -150,7 +152,8 @@ async fn a_smaller_journal_keeps_live_tasks_and_sets_aside_what_nobody_understan
     let recovered = recovery::open(&copy, retain(3), &kinds).unwrap();
     assert_eq!((recovered.over.len(), recovered.live.len()), (3, 2));
     assert_eq!(recovered.queued, [live.clone(), waiting]);
-    recovered.log.rewrite().unwrap();
+    let log = recovered.log.clone();
+    tokio::task::spawn_blocking(move || log.rewrite()).await.unwrap().unwrap();
     drop(recovered);
     let smaller = fs::read_to_string(&copy).unwrap();
     assert_eq!(smaller.lines().count(), 3 * 3 + 3 + 1);

@@ -34,6 +34,19 @@ async fn grown(path: &Path) -> Vec<Task> {
     expected
 }
 
+/// A journal and its index as a killed process leaves them.
+fn copied(path: &Path) -> std::path::PathBuf {
+    let copy = path.with_file_name("copy.jsonl");
+    fs::copy(path, &copy).unwrap();
+    fs::copy(path.with_extension("index"), copy.with_extension("index")).unwrap();
+    copy
+}
+
+async fn rewrite(engine: &Engine) {
+    let engine = engine.clone();
+    tokio::task::spawn_blocking(move || engine.shared.see_to(Need::Rewrite)).await.unwrap().unwrap();
+}
+
 #[tokio::test]
 async fn an_index_tells_what_the_journal_does_however_much_of_it_is_right() {
     let folder = memory_folder();
@@ -77,6 +90,7 @@ async fn the_next_start_goes_on_from_an_index() {
     let folder = memory_folder();
     let path = folder.path().join("tasks.jsonl");
     let expected = grown(&path).await;
+    let path = copied(&path);
     let (gate, begun) = (Arc::new(Semaphore::new(9)), Arc::default());
     let mut bodies = three_steps(&gate, &begun);
     bodies.extend(echo());
@@ -95,8 +109,12 @@ async fn the_next_start_goes_on_from_an_index() {
     assert_eq!((stopped.status, stopped.resumed), (Status::Completed, 2));
     let counts: Vec<_> = begun.iter().map(|count: &AtomicUsize| count.load(SeqCst)).collect();
     assert_eq!(counts, [0, 2, 2], "what was finished is not done again");
+    engine.shared.see_to(Need::Index).unwrap();
     close(engine, tracker).await;
-    assert_eq!(history(&path).unwrap().len(), expected.len());
+    let known = history(&path).unwrap();
+    assert_eq!(known.len(), expected.len(), "what was read at the start is in the index as well");
+    fs::remove_file(path.with_extension("index")).unwrap();
+    assert_eq!(history(&path).unwrap(), known);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -117,13 +135,12 @@ async fn a_journal_becomes_smaller_while_it_is_written() {
     };
     let mut rewritten = 0;
     while !writing.is_finished() {
-        let engine = engine.clone();
-        tokio::task::spawn_blocking(move || engine.shared.see_to(Need::Rewrite)).await.unwrap().unwrap();
+        rewrite(&engine).await;
         rewritten += 1;
     }
     writing.await.unwrap();
     assert!(rewritten > 1);
-    engine.shared.see_to(Need::Rewrite).unwrap();
+    rewrite(&engine).await;
     let mut known = Vec::new();
     for summary in engine.list(&Filter::default()) {
         known.push(Task::clone(&*engine.get(&summary.task_id).await.unwrap()));
@@ -142,6 +159,7 @@ async fn a_file_changed_by_hand_is_told_of() {
     let folder = memory_folder();
     let path = folder.path().join("tasks.jsonl");
     let expected = grown(&path).await;
+    let path = copied(&path);
     let journal = fs::read_to_string(&path).unwrap();
     let (engine, tracker) = open(Options { workers: 0, resume: false, ..options(&path) }, echo()).await;
     let done = &expected.iter().find(|task| task.status == Status::Completed).unwrap().task_id;

@@ -1,0 +1,154 @@
+//! Work that fails with something that may pass, work that waits for other work, and files that have grown.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{FakeModel, Project, Server, patiently, work};
+
+const TWO: &str = "
+name: two
+description: Two steps
+steps:
+  - {id: one, employee: writer, args: {topic: 'one'}}
+  - {id: two, employee: writer, args: {topic: 'two'}}
+";
+
+fn project(tasks: &str) -> Project {
+    let project = Project::small("claude-test");
+    project.write(".crew/pipelines/two.yaml", TWO);
+    project.write(".crew/config.yaml", &format!("tasks: {tasks}\n"));
+    project
+}
+
+/// Is too busy for the second step so often.
+async fn busy(times: usize) -> FakeModel {
+    let tried = AtomicUsize::new(0);
+    FakeModel::answering(move |prompt| {
+        let word = work(prompt).split(' ').next().unwrap().to_owned();
+        if word == "two" && tried.fetch_add(1, SeqCst) < times { Err(503) } else { Ok(word) }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_busy_model_is_asked_again_later_for_what_is_left_also_after_a_crash() {
+    // A try asks three times.
+    let fake = busy(3).await;
+    let project = project("{retry: {attempts: 3, backoff_seconds: 2}}");
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/pipeline/two", &json!({})).await;
+    let path = format!("/tasks/{id}");
+    let waiting = server.until(&path, |task| task["retries"] == 1).await;
+    assert_eq!((&waiting["status"], &waiting["code"]), (&json!("pending"), &json!("model")), "{waiting}");
+    assert!(waiting["retry_at"].is_string(), "{waiting}");
+    server.kill();
+
+    let server = Server::start(&project, &[], &fake.env());
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(2)), "{task}");
+    assert_eq!(fake.works(), ["one", "two", "two", "two", "two"], "the first step was done once");
+}
+
+#[tokio::test]
+async fn what_was_tried_in_vain_is_dead_until_somebody_retries_it() {
+    let fake = busy(6).await;
+    let project = project("{retry: {attempts: 2, backoff_seconds: 1}}");
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/pipeline/two", &json!({})).await;
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["dead"]), (&json!("failed"), &json!(true)), "{task}");
+    let dead = server.get("/tasks?status=dead").await.status(200);
+    assert_eq!(dead["tasks"][0]["task_id"], json!(id), "{dead}");
+    let metrics = server.get("/metrics/prometheus").await.text;
+    assert!(metrics.contains("crew_task_retries_total 1"), "{metrics}");
+    let told: Value =
+        serde_json::from_str(&project.run(["task", "list", "--dead", "--json"]).success()).unwrap();
+    assert_eq!(told[0]["task_id"], json!(id));
+    server.kill();
+
+    // A new server has not given the model up.
+    let server = Server::start(&project, &[], &fake.env());
+    server.post(&format!("/tasks/{id}/resume"), &json!({})).await.status(202);
+    assert_eq!(server.ended(&id).await["status"], "completed");
+    assert_eq!(server.get("/tasks?status=dead").await.status(200)["tasks"], json!([]));
+    server.get("/tasks?status=dread").await.problem(422, "unfit");
+}
+
+#[tokio::test]
+async fn runs_of_one_thing_wait_for_each_other_in_all_processes() {
+    let mut fake = FakeModel::held(|prompt| Ok(work(prompt).to_owned())).await;
+    let project = project("{lanes: 1}");
+    let server = Server::start(&project, &[], &fake.env());
+    let writer = |topic: &str| json!({"args": {"topic": topic}});
+    let first = server.accepted("/run/employee/writer", &writer("first")).await;
+    fake.asked().await;
+    let second = server.accepted("/run/employee/writer", &writer("second")).await;
+    let other = server.accepted("/run/employee/checker", &json!({"args": {"text": "other"}})).await;
+    fake.asked().await;
+    assert_eq!(fake.works(), ["first", "other"], "the second waits, and holds nobody");
+    assert!(project.path().join(".crew/lanes/employee_writer.lock").exists());
+
+    // The command line waits in the same lane, unless it is told not to.
+    let words = |topic: &'static str| vec!["run", "writer", topic, "-x", "--no-stream"];
+    let waiting = {
+        let mut command = project.command(words("third"));
+        for (name, value) in fake.env() {
+            command.env(name, value);
+        }
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let mut parallel = project.command(words("fourth").into_iter().chain(["--parallel"]));
+    for (name, value) in fake.env() {
+        parallel.env(name, value);
+    }
+    let parallel = parallel.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    fake.asked().await;
+    assert_eq!(fake.works(), ["first", "other", "fourth"]);
+    fake.release(5);
+    for id in [&first, &second, &other] {
+        assert_eq!(server.ended(id).await["status"], "completed");
+    }
+    let waited = tokio::task::spawn_blocking(move || waiting.wait_with_output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&waited.stderr).into_owned();
+    assert!(waited.status.success() && told.contains("waiting for them"), "{told}");
+    assert_eq!(String::from_utf8_lossy(&waited.stdout).trim(), "third");
+    tokio::task::spawn_blocking(move || parallel.wait_with_output().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used() {
+    let long = "x".repeat(40_000);
+    let answer = long.clone();
+    let fake = FakeModel::answering(move |_| Ok(answer.clone())).await;
+    let project = project("{retain_count: 8}");
+    project.write(".crew/tasks.jsonl", "nobody can read this\n");
+    let server = Server::start(&project, &[], &fake.env());
+    let (journal, index) =
+        (project.path().join(".crew/tasks.jsonl"), project.path().join(".crew/tasks.index"));
+    let rejected = project.path().join(".crew/tasks.jsonl.rejected");
+    let mut ids = Vec::new();
+    while !rejected.exists() {
+        let topic = format!("n{}", ids.len());
+        ids.push(server.accepted("/run/employee/writer", &json!({"args": {"topic": topic}})).await);
+        server.ended(ids.last().unwrap()).await;
+        assert!(ids.len() < 300, "it is never made smaller");
+    }
+    assert_eq!(fs::read_to_string(&rejected).unwrap(), "nobody can read this\n");
+    patiently(async || (fs::metadata(&journal).unwrap().len() < 4_000_000 && index.exists()).then_some(()))
+        .await;
+    let newest = server.get(&format!("/tasks/{}", ids.last().unwrap())).await.status(200);
+    assert_eq!(newest["result"]["output"], json!(long));
+    server.get(&format!("/tasks/{}", ids[0])).await.problem(404, "not-found");
+    server.kill();
+
+    let server = Server::start(&project, &[], &[]);
+    assert_eq!(server.get(&format!("/tasks/{}", ids.last().unwrap())).await.status(200), newest);
+    assert_eq!(server.tasks().await.len(), 8);
+    let shown = project.run(["task", "show", ids.last().unwrap(), "--json"]).success();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["result"], newest["result"], "the command line reads the same beside the server");
+}
