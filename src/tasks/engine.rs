@@ -11,7 +11,6 @@ use std::{
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Body, Counts, Error, Kind, Lanes, Options, Retry, Status, Summary, Task, TaskId,
@@ -324,7 +323,7 @@ impl Shared {
         self.append_line(subject, event.line()).await
     }
 
-    async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
+    pub(super) async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let written = journal.records.append(subject, line).await;
         journal.refused.store(written.is_err(), Ordering::Relaxed);
