@@ -9,8 +9,11 @@ use serde_json::Value;
 use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
-    defs::{SecretRef, Severity, WebhookConfig},
-    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
+    defs::{SecretRef, Severity, TargetKind, WebhookConfig},
+    engine::{
+        Again, Anew, Args, Changes, CostQuery, CostSummary, Crew, Forecast, Order, ScheduleStatus, Scheduler,
+        delivery::Wish,
+    },
     tasks::{NewTask, Task},
     tools,
     web::{self, Readiness, webhook},
@@ -109,6 +112,22 @@ impl web::Runs for Runs {
             });
             Readiness { tasks: tried.await.unwrap_or_else(|error| Some(error.to_string())), definitions }
         })
+    }
+
+    fn cost(&self, tasks: Vec<Arc<Task>>, query: CostQuery) -> BoxFuture<'_, CostSummary> {
+        Box::pin(async move {
+            CostSummary::of(tasks.iter().map(AsRef::as_ref), self.crew.root(), &query).await
+        })
+    }
+
+    fn forecast(
+        &self,
+        kind: TargetKind,
+        name: String,
+        args: Args,
+        past: Vec<Arc<Task>>,
+    ) -> BoxFuture<'_, Result<Forecast, tools::Error>> {
+        Box::pin(async move { Ok(self.crew.forecast(Some(kind), &name, &args, &past).await?) })
     }
 
     fn cron_status(&self) -> Value {

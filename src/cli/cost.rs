@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     app::{self, Environment},
-    base::clock,
     engine::{CostQuery, CostSummary},
     tasks::{self, Task, usd},
     tools,
@@ -44,7 +43,7 @@ pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> R
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
     let tasks = history(global).await?;
-    let summary = CostSummary::of(&tasks, &query, clock::now());
+    let summary = CostSummary::of(&tasks, &global.root(), &query).await;
     if global.form() == Form::Json {
         render::json(&summary)?;
         return Ok(Outcome::Done);

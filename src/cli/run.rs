@@ -2,7 +2,6 @@
 
 use std::{
     io::Write as _,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -11,16 +10,17 @@ use clap::Args;
 
 use super::{
     args::{Form, Global, named_value},
-    budget::{self, Limits},
+    budget::Limits,
+    execute::execute,
     exit::{Error, Outcome},
-    render,
+    render, task,
     test::{Recording, record},
 };
 use crate::{
     app::{self, Environment, Journal, Recorded, Settings},
     base::{Tracker, text::closest},
     defs::Employee,
-    engine::{Answer, Given, Job},
+    engine::{Answer, Given},
     store::document::Replacement,
     tools::Office,
 };
@@ -73,7 +73,6 @@ pub(super) fn open(global: &Global, env: &Environment, journal: Journal) -> Resu
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
-    // What it runs is over when it ends, so no task is kept.
     let mut recording = None;
     let office = match &args.record {
         Some(folder) => {
@@ -84,6 +83,8 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
             recording = Some(begun);
             office
         }
+        // What may have to wait for more to spend must outlive this process; all else is over when it ends.
+        None if args.execute && args.limits.budget().is_limited() => task::kept(global, env)?,
         None if args.execute => open(global, env, Journal::None)?,
         None => crew(global, env),
     };
@@ -92,7 +93,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         warn_of_stranger(&employee, name);
     }
     let file = args.output.as_deref().map(File::begin).transpose()?;
-    let given = Given { named: args.named.iter().cloned().collect(), positional: args.args.clone() };
+    let given = args.given();
     if !args.execute {
         let prompt = if args.raw {
             office.crew.render_body(&employee, &given).await?
@@ -109,66 +110,28 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         return Ok(Outcome::Done);
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
-    let limits = args.limits.budget();
-    if limits.is_limited() {
-        let order = (&*employee, &given, args.model.as_deref());
-        let ended = budget::run(global, env, order, limits, aloud).await?;
-        let Some(answer) = ended.answer else { return Ok(ended.outcome) };
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&answer.output)?,
-            (None, Form::Json) => render::json(&answer)?,
-            (None, Form::Text) if aloud => {}
-            (None, Form::Text) => render::answer(&answer.output)?,
-        }
-        if global.form() == Form::Text {
-            render::note(&account(&answer));
-        }
-        return Ok(ended.outcome);
+    let ended = execute(global, &office, &employee, args, aloud).await?;
+    if ended.outcome != Outcome::Interrupted {
+        // A failure is recorded, too.
+        recording.map(Recording::end).transpose()?;
     }
-    let work = async {
-        let job = Job::new(&employee, &given).on(args.model.as_deref());
-        if aloud {
-            return aloud_to_its_end(&office, &job).await;
-        }
-        let answer = office.crew.answer(&job).await?;
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&answer.output)?,
-            (None, Form::Json) => render::json(&answer)?,
-            (None, Form::Text) => render::answer(&answer.output)?,
-        }
-        Ok(answer)
-    };
-    tokio::select! {
-        answer = work => {
-            // A failure is recorded, too.
-            recording.map(Recording::end).transpose()?;
-            let answer = answer?;
-            if global.form() == Form::Text {
-                render::note(&account(&answer));
-            }
-            Ok(Outcome::Done)
-        }
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
+    let Some(answer) = ended.answer else { return Ok(ended.outcome) };
+    match (file, global.form()) {
+        (Some(file), _) => file.end(&answer.output)?,
+        (None, Form::Json) => render::json(&answer)?,
+        (None, Form::Text) if aloud => {}
+        (None, Form::Text) => render::answer(&answer.output)?,
     }
+    if global.form() == Form::Text {
+        render::note(&account(&answer));
+    }
+    Ok(ended.outcome)
 }
 
-/// Prints the answer while it comes in. A reader that has gone away ends the call.
-async fn aloud_to_its_end(office: &Office, job: &Job<'_>) -> Result<Answer, Error> {
-    let mut print = render::Pieces::default();
-    let mut broken = None;
-    let say = |text: &str| match print.piece(text) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            broken = Some(error);
-            ControlFlow::Break(())
-        }
-    };
-    let answer = office.crew.answer_aloud(job, say).await;
-    if let Some(error) = broken {
-        return Err(error.into());
+impl RunArgs {
+    pub(super) fn given(&self) -> Given {
+        Given { named: self.named.iter().cloned().collect(), positional: self.args.clone() }
     }
-    print.end()?;
-    Ok(answer?)
 }
 
 /// A file that gets what would have been printed, whole or not at all.

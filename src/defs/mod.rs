@@ -3,6 +3,7 @@
 //! A definition is read in one pass that notes everything wrong with it: `(Option<T>, Vec<Diagnostic>)`. A definition
 //! that comes out has no doubt left in it.
 
+mod budget;
 pub mod codes;
 mod config;
 mod cron;
@@ -25,6 +26,7 @@ mod tokens;
 mod webhook;
 mod yaml;
 
+pub use budget::Budget;
 pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;

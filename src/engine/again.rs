@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     defs::{Discussion, Interaction, Rounds, TargetKind},
-    tasks::{Budget, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
+    tasks::{Budget, Ceiling, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
 };
 
 /// The option that holds the fingerprint of what a task works on.
@@ -20,7 +20,7 @@ pub struct Changes {
     pub args: Args,
     /// A model in place of every other choice.
     pub model: Option<String>,
-    /// How much it may take in all, in place of the limits it had.
+    /// How much is granted to it in all, in place of what was. What files allow it is read again.
     pub budget: Budget,
     /// Go on even if what it works on was changed since it began.
     pub force: bool,
@@ -134,6 +134,9 @@ impl Crew {
         // What the plan settles is of today; all other settings are those it had.
         let mut options = task.options.clone();
         options.remove(DEFINITION);
+        if kind.is_some() {
+            Ceiling::put(&[], &mut options);
+        }
         options.extend(std::mem::take(&mut new.options));
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
         budget.put(&mut options);

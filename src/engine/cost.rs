@@ -1,14 +1,22 @@
-//! What finished work has cost: an account over tasks, by employee, model and trigger.
+//! What finished work has cost: an account over tasks, and over runs that were none that is kept, by employee, model and
+//! trigger.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashSet},
+    path::Path,
+};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Answer, EMPLOYEE_RUN, PIPELINE_RUN, PipelineRun};
-use crate::tasks::{Spent, Task};
+use super::{Answer, EMPLOYEE_RUN, PIPELINE_RUN, PipelineRun, session::unkept};
+use crate::{
+    base::clock,
+    tasks::{Spent, Task},
+};
 
 /// Which tasks to count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +41,30 @@ impl CostQuery {
             return Ok(self);
         }
         Err(format!("`days` is 1 to {}, not {}", Self::MOST_DAYS, self.days))
+    }
+
+    /// When the period begins that ends `now`.
+    fn since(&self, now: Timestamp) -> Timestamp {
+        let since = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days)));
+        since.unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// A run that has ended, as far as it is counted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ended {
+    pub(super) at: Timestamp,
+    pub(super) trigger: String,
+    pub(super) spent: Vec<Spent>,
+}
+
+impl Ended {
+    fn of(task: &Task) -> Option<Self> {
+        task.status.is_final().then(|| Self {
+            at: task.completed_at.unwrap_or(task.created_at),
+            trigger: task.trigger.as_str().to_owned(),
+            spent: spent(task),
+        })
     }
 }
 
@@ -81,10 +113,26 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl CostSummary {
-    /// Counts those of `tasks` that `query` asks for, as of `now`.
-    pub fn of<'t>(tasks: impl IntoIterator<Item = &'t Task>, query: &CostQuery, now: Timestamp) -> Self {
-        let from = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(query.days)));
-        let from = from.unwrap_or(Timestamp::MIN);
+    /// Counts what `query` asks for of `tasks`, and of the runs of the project at `root` that are none of them: those of
+    /// commands, which only leave a session.
+    pub async fn of<'t>(
+        tasks: impl IntoIterator<Item = &'t Task>,
+        root: &Path,
+        query: &CostQuery,
+    ) -> Self {
+        let (now, mut known, mut runs) = (clock::now(), HashSet::new(), Vec::new());
+        for task in tasks {
+            known.insert(task.task_id.to_string());
+            runs.extend(Ended::of(task));
+        }
+        let (root, since) = (root.to_owned(), query.since(now));
+        let others = tokio::task::spawn_blocking(move || unkept(&root, &known, since)).await;
+        runs.extend(others.unwrap_or_default());
+        Self::over(&runs, query, now)
+    }
+
+    fn over(runs: &[Ended], query: &CostQuery, now: Timestamp) -> Self {
+        let from = query.since(now);
         let mut summary = Self {
             period_days: query.days,
             total_cost_usd: 0.0,
@@ -94,10 +142,8 @@ impl CostSummary {
             by_trigger: IndexMap::new(),
             unpriced_models: BTreeSet::new(),
         };
-        for task in tasks.into_iter().filter(|task| task.status.is_final()) {
-            if task.completed_at.unwrap_or(task.created_at) >= from {
-                summary.add(task, query.employee.as_deref());
-            }
+        for run in runs.iter().filter(|run| run.at >= from) {
+            summary.add(run, query.employee.as_deref());
         }
         for group in [&mut summary.by_employee, &mut summary.by_model, &mut summary.by_trigger] {
             for cost in group.values_mut() {
@@ -114,8 +160,8 @@ impl CostSummary {
         summary
     }
 
-    fn add(&mut self, task: &Task, employee: Option<&str>) {
-        let mut spent = spent(task);
+    fn add(&mut self, run: &Ended, employee: Option<&str>) {
+        let mut spent = run.spent.clone();
         if let Some(employee) = employee {
             spent.retain(|spent| spent.by == employee);
             if spent.is_empty() {
@@ -123,7 +169,7 @@ impl CostSummary {
             }
         }
         self.total_tasks += 1;
-        let trigger = task.trigger.as_str();
+        let trigger = run.trigger.as_str();
         // What ended without a call is counted among the tasks.
         self.by_trigger.entry(trigger.to_owned()).or_default().tasks += 1;
         let mut seen = BTreeSet::new();
@@ -241,7 +287,8 @@ mod tests {
         ];
         let count = |employee: Option<&str>| {
             let query = CostQuery { days: 7, employee: employee.map(str::to_owned) };
-            let summary = CostSummary::of(&tasks, &query, "2026-11-21T00:00:00Z".parse().unwrap());
+            let runs: Vec<_> = tasks.iter().filter_map(Ended::of).collect();
+            let summary = CostSummary::over(&runs, &query, "2026-11-21T00:00:00Z".parse().unwrap());
             serde_json::to_value(summary).unwrap()
         };
         let zero = json!({"cost_usd": 0.0, "tasks": 1, "calls": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0});

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
+    budget::ceilings,
     delivery::{self, Wish},
     outbound::Outbound,
     pipeline,
@@ -22,7 +23,7 @@ use crate::{
     catalog::{Catalog, Project, Snapshot},
     defs::{Employee, Pipeline, TargetKind},
     llm,
-    tasks::NewTask,
+    tasks::{Ceiling, NewTask},
 };
 
 /// The definitions of a project, the models they run on, and what is to be known of the project itself.
@@ -181,7 +182,9 @@ impl Crew {
                 prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
                 let definitions = self.definitions().await;
                 self.llm.check(&self.model(&definitions, order.model.as_deref(), &employee))?;
-                Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
+                let mut task = order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new());
+                Ceiling::put(&ceilings(&definitions, None), &mut task.options);
+                Ok(task)
             }
             TargetKind::Pipeline => {
                 let definitions = self.definitions().await;
@@ -192,6 +195,8 @@ impl Crew {
                 let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);
                 let mut task = order.into_task(PIPELINE_RUN, pipeline.name.clone(), options);
+                let own = (format!("pipeline `{}`", pipeline.name), pipeline.budget);
+                Ceiling::put(&ceilings(&definitions, Some(own)), &mut task.options);
                 let from = delivery::From::Pipeline(pipeline.name.clone());
                 Wish::add(Wish::all(&from, &pipeline.deliver), &mut task);
                 Ok(task)

@@ -5,6 +5,7 @@
 
 mod again;
 pub mod author;
+mod budget;
 mod clean;
 mod cost;
 mod crew;
@@ -95,12 +96,11 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+    }
+
+    fn ended(&self, task: Arc<Task>) -> BoxFuture<'static, ()> {
         let crew = Arc::clone(&self.crew);
-        let work = (self.run)(Arc::clone(&crew), Arc::clone(&task), steps.clone());
-        Box::pin(async move {
-            let ended = work.await;
-            session::record(&crew, &task, &steps, &ended).await;
-            ended
-        })
+        Box::pin(async move { session::record(&crew, &task).await })
     }
 }

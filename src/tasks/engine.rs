@@ -318,6 +318,7 @@ impl Shared {
             Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
             Cancelling::Yours => {
                 let ending = Ending::cancelled();
+                self.tell_body(id, &ending).await;
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
                 if let Err(error) = self.append(event.line()).await {
                     self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));

@@ -6,6 +6,7 @@
 
 mod approval;
 mod body;
+mod budget;
 mod engine;
 mod error;
 mod failure;
@@ -25,10 +26,11 @@ mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
+pub use budget::{Budget, Ceiling, Limit, Limits};
 pub use engine::{Endings, Engine, Filter, Options, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
-pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};
+pub use ledger::{Estimate, Reached, Reservation, Spent, usd};
 pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
 pub use recovery::history;
 pub use steps::Steps;

@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::{Annotations, Ctx, Error, Office, Tool};
 use crate::{
-    base::clock,
     engine::{CostQuery, CostSummary},
     tasks::{Budget, Filter},
 };
@@ -42,7 +41,7 @@ impl Tool for GetCostSummary {
         let query = CostQuery { days: args.days, employee: args.employee };
         let query = query.checked().map_err(Error::Arguments)?;
         let tasks = self.0.tasks().await?.list(&Filter::default());
-        Ok(CostSummary::of(tasks.iter().map(AsRef::as_ref), &query, clock::now()))
+        Ok(CostSummary::of(tasks.iter().map(AsRef::as_ref), self.0.crew.root(), &query).await)
     }
 }
 

@@ -8,7 +8,6 @@ use serde::Deserialize;
 
 use super::{Problem, State};
 use crate::{
-    base::clock,
     engine::{CostQuery, CostSummary},
     tasks::Filter,
 };
@@ -32,5 +31,5 @@ pub(super) async fn summary(
     let query = CostQuery { days: which.days.unwrap_or(CostQuery::DAYS), employee: which.employee };
     let query = query.checked().map_err(Problem::unfit)?;
     let tasks = state.tasks.list(&Filter::default());
-    Ok(Json(CostSummary::of(tasks.iter().map(AsRef::as_ref), &query, clock::now())))
+    Ok(Json(state.runs.cost(tasks, query).await))
 }

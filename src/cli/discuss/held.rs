@@ -85,7 +85,7 @@ pub(in crate::cli) fn ended(global: &Global, task: &Task) -> Result<Outcome, Err
         render::error(error, std::iter::empty());
     }
     if budget::is_reached(task) {
-        return Ok(budget::told(task));
+        return Ok(Outcome::Budget);
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

@@ -108,7 +108,7 @@ async fn run(
     let values = args.named.iter().cloned().collect();
     if !args.execute {
         let run = office.crew.preview_pipeline(&args.name, &values).await?;
-        told(global, &run, |step| step.prompt.as_deref().unwrap_or_default())?;
+        told(global, &run, |step| Some(step.prompt.as_deref().unwrap_or_default()))?;
         return Ok(Outcome::Done);
     }
     let order = Order {
@@ -152,18 +152,30 @@ async fn run(
 pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
     if let Some(result) = &task.result {
         let run: PipelineRun = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
-        told(global, &run, |step| if step.error { &step.error_message } else { &step.output })?;
+        told(global, &run, |step| {
+            if !step.error {
+                return Some(&step.output);
+            }
+            // What ended the run is told below.
+            let is_told = budget::is_reached(task) && task.error.as_ref() == Some(&step.error_message);
+            (!is_told).then_some(&step.error_message)
+        })?;
     }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
     }
     if budget::is_reached(task) {
-        return Ok(budget::told(task));
+        return Ok(Outcome::Budget);
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }
 
-fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) -> Result<(), Error> {
+/// Tells of each step what `content` gives, and of a step that gives nothing not a word.
+fn told<'r>(
+    global: &Global,
+    run: &'r PipelineRun,
+    content: impl Fn(&'r StepRun) -> Option<&'r str>,
+) -> Result<(), Error> {
     if global.form() == Form::Json {
         render::json(run)?;
         return Ok(());
@@ -171,13 +183,16 @@ fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) 
     let ruler = "─".repeat(60);
     let parts: Vec<String> = run
         .step_runs()
-        .map(|step| {
+        .filter_map(|step| Some((step, content(step)?)))
+        .map(|(step, content)| {
             let branch = step.branch.as_deref().map(|branch| format!(" ({branch})")).unwrap_or_default();
             let skipped = if step.skipped { ", skipped" } else { "" };
             let heading = format!("{}. {}{branch}{skipped}", step.step_index + 1, step.employee);
-            format!("{ruler}\n{heading}\n{ruler}\n\n{}", content(step))
+            format!("{ruler}\n{heading}\n{ruler}\n\n{content}")
         })
         .collect();
-    render::answer(&parts.join("\n\n"))?;
+    if !parts.is_empty() {
+        render::answer(&parts.join("\n\n"))?;
+    }
     Ok(())
 }

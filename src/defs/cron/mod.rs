@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use expression::{CronFault, cron_expression};
 
 use super::{
+    budget::{self, Budget},
     codes,
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
@@ -57,6 +58,8 @@ pub struct Schedule {
     pub jitter: Duration,
     /// How long a run may take.
     pub timeout: Option<Duration>,
+    /// How much a run may take.
+    pub budget: Budget,
     /// Where results go.
     pub delivery: Vec<Delivery>,
 }
@@ -152,6 +155,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
     let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
+    let budget = budget::read(&mut fields, report);
     let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
@@ -168,6 +172,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
         timeout,
         target: target?,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
+        budget,
         delivery,
     };
     Some((schedule, name.span))

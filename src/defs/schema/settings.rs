@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Delivery,
-    piece::{Event, Flag, FullText, Secret, Text, Texts, Whole},
+    piece::{Budget, Event, Flag, FullText, Secret, Text, Texts, Whole},
 };
 use crate::defs::{Misfire, OnMissing, Overlap, TargetKind};
 
@@ -74,6 +74,8 @@ struct Target {
     name: FullText,
     /// Values for it, with `{{path.in.the.delivery}}` and `{{path | default("…")}}` filled in.
     args: Option<IndexMap<String, Option<Text>>>,
+    /// How much a run may take.
+    budget: Option<Budget>,
 }
 
 /// What is started by the clock: `.crew/cron.yaml`.
@@ -115,6 +117,8 @@ struct Schedule {
     jitter_seconds: Option<Whole<0, 3600>>,
     /// How long a run may take; it fails then.
     timeout_seconds: Option<Whole<1, 86_400>>,
+    /// How much a run may take.
+    budget: Option<Budget>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
 }

@@ -27,7 +27,7 @@ pub use hold::{
     Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
     pipeline_of,
 };
-pub(super) use hold::{fingerprint, made_up};
+pub(super) use hold::{SYNTHESIS_CHARS, TOLD_CHARS, fingerprint, made_up};
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
 use super::{Args, Crew, Error, surroundings::Language};
