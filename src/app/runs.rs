@@ -115,9 +115,9 @@ impl web::Runs for Runs {
     }
 
     fn cost(&self, tasks: Vec<Arc<Task>>, query: CostQuery) -> BoxFuture<'_, CostSummary> {
-        Box::pin(async move {
-            CostSummary::of(tasks.iter().map(AsRef::as_ref), self.crew.root(), &query).await
-        })
+        Box::pin(
+            async move { CostSummary::of(tasks.iter().map(AsRef::as_ref), self.crew.root(), &query).await },
+        )
     }
 
     fn forecast(

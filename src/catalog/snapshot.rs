@@ -10,8 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity,
-        Source, WebhookConfig,
+        Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline,
+        Severity, Source, WebhookConfig,
     },
 };
 

@@ -375,6 +375,9 @@ pub(super) struct PipelineRunArgs {
     /// With --execute: record every exchange with models and tools in this folder, for `test`
     #[arg(long, value_name = "DIR", requires = "execute")]
     pub(super) record: Option<PathBuf>,
+    /// With --record: say yes to every step that asks for an approval, now and whenever `test` plays the run
+    #[arg(long, requires = "record")]
+    pub(super) approve: bool,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {

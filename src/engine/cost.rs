@@ -115,11 +115,7 @@ fn is_zero(count: &u64) -> bool {
 impl CostSummary {
     /// Counts what `query` asks for of `tasks`, and of the runs of the project at `root` that are none of them: those of
     /// commands, which only leave a session.
-    pub async fn of<'t>(
-        tasks: impl IntoIterator<Item = &'t Task>,
-        root: &Path,
-        query: &CostQuery,
-    ) -> Self {
+    pub async fn of<'t>(tasks: impl IntoIterator<Item = &'t Task>, root: &Path, query: &CostQuery) -> Self {
         let (now, mut known, mut runs) = (clock::now(), HashSet::new(), Vec::new());
         for task in tasks {
             known.insert(task.task_id.to_string());

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use jiff::tz::TimeZone;
+use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::{
@@ -151,6 +151,12 @@ impl Crew {
         prompt::background(employee, args, language, &self.surroundings(employee).await)
     }
 
+    /// What prompts say of the time: that of the system's zone, unless it stands still.
+    pub(super) fn now(&self) -> Zoned {
+        let still = self.still.as_ref().map(|still| still.now.clone());
+        still.unwrap_or_else(|| clock::now().to_zoned(TimeZone::system()))
+    }
+
     async fn surroundings(&self, employee: &Employee) -> Surroundings {
         let root = self.catalog.root();
         if let Some(Still { now, git_branch }) = self.still.clone() {
@@ -166,7 +172,7 @@ impl Crew {
         Surroundings {
             root: root.to_owned(),
             project: self.project().await,
-            now: clock::now().to_zoned(TimeZone::system()),
+            now: self.now(),
             git_branch,
         }
     }

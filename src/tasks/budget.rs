@@ -96,8 +96,7 @@ impl Limits {
     pub fn among(options: &Map<String, Value>) -> Self {
         let granted = Budget::of(options);
         let ceilings = Ceiling::all(options);
-        let is_own =
-            granted.is_limited() || ceilings.iter().any(|ceiling| ceiling.of != Ceiling::PROJECT);
+        let is_own = granted.is_limited() || ceilings.iter().any(|ceiling| ceiling.of != Ceiling::PROJECT);
         let budgets = || {
             // Where both say the same, raising what was granted would change nothing.
             let files = ceilings.iter().map(|ceiling| (Some(&ceiling.of), ceiling.most));
@@ -160,7 +159,11 @@ mod tests {
         check(&all(0.25), Some((0.25, None)), Some((500, Some("the project"))));
         check(&all(0.5), Some((0.5, Some("pipeline `p`"))), Some((500, Some("the project"))));
         check(&all(2.0), Some((0.5, Some("pipeline `p`"))), Some((500, Some("the project"))));
-        check(&json!({"budgets": [project]}), Some((1.0, Some("the project"))), Some((500, Some("the project"))));
+        check(
+            &json!({"budgets": [project]}),
+            Some((1.0, Some("the project"))),
+            Some((500, Some("the project"))),
+        );
         check(&json!({"max_tokens": 9}), None, Some((9, None)));
         check(&json!({}), None, None);
     }
@@ -178,8 +181,14 @@ mod tests {
         let mut options = json!({"max_tokens": 5, "budgets": [{"of": "x", "max_tokens": 3}]});
         let options = options.as_object_mut().unwrap();
         Budget { max_tokens: Some(10), max_cost_usd: None }.put(options);
-        Ceiling::put(&[Ceiling { of: "x".to_owned(), most: Budget { max_tokens: Some(7), max_cost_usd: None } }], options);
-        assert_eq!(Value::Object(options.clone()), json!({"max_tokens": 10, "budgets": [{"of": "x", "max_tokens": 7}]}));
+        Ceiling::put(
+            &[Ceiling { of: "x".to_owned(), most: Budget { max_tokens: Some(7), max_cost_usd: None } }],
+            options,
+        );
+        assert_eq!(
+            Value::Object(options.clone()),
+            json!({"max_tokens": 10, "budgets": [{"of": "x", "max_tokens": 7}]})
+        );
         Ceiling::put(&[], options);
         assert_eq!(Value::Object(options.clone()), json!({"max_tokens": 10}));
     }

@@ -238,7 +238,8 @@ impl Ledger {
                 return Some(Reached::Cost { spent: dollars(spent.billionths), limit, of, next, by, model });
             }
         }
-        let Limit { most: limit, of } = self.limits.tokens.clone().filter(|limit| total.tokens > limit.most)?;
+        let Limit { most: limit, of } =
+            self.limits.tokens.clone().filter(|limit| total.tokens > limit.most)?;
         Some(Reached::Tokens { spent: spent.tokens, limit, of, next: next.tokens, by, model })
     }
 }

@@ -103,6 +103,9 @@ pub(in crate::cli) struct HowToDiscuss {
     pub(in crate::cli) model: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) limits: Limits,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(in crate::cli) record: Option<std::path::PathBuf>,
 }
 
 /// What comes out of a discussion.

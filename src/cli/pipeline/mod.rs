@@ -11,7 +11,7 @@ use super::{
     render,
     run::{crew, open},
     task,
-    test::record,
+    test::{approved, record},
 };
 use crate::{
     app::{Environment, Journal, Recorded},
@@ -34,6 +34,7 @@ pub(super) async fn pipeline(
         };
         let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
         (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
+        recorded.approve = args.approve;
         let (office, recording) = record(global, env, folder, recorded)?;
         let outcome = run(global, &office, args, env).await?;
         recording.end()?;
@@ -125,14 +126,16 @@ async fn run(
     budget.put(&mut new.options);
     let pipeline = office.crew.pipeline(&args.name).await?;
     let asks = pipeline.steps().any(|step| step.approval.is_some());
-    if asks && args.record.is_some() {
-        let message = "a pipeline that asks for approvals cannot be recorded";
+    if asks && args.record.is_some() && !args.approve {
+        let message = "this pipeline asks for approvals, and nobody could give them later: add `--approve` to record it \
+            with a yes to each";
         return Err(tools::Error::Arguments(message.to_owned()).into());
     }
     // What may have to wait for a person or for money must outlive this process, and so must what is to be sent; all else
     // is over when it ends.
-    let waits = asks || budget.is_limited();
-    let sends = !pipeline.deliver.is_empty();
+    let is_recorded = args.record.is_some();
+    let waits = (asks || budget.is_limited()) && !is_recorded;
+    let sends = !pipeline.deliver.is_empty() && !is_recorded;
     let mut keeping = (waits || sends).then(|| task::kept(global, env)).transpose()?;
     // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
     if let (Some(kept), false) = (&keeping, waits)
@@ -143,6 +146,9 @@ async fn run(
     let office = keeping.as_ref().unwrap_or(office);
     let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
+    if args.approve {
+        approved(tasks, &id).await?;
+    }
     let outcome = task::see_through(global, tasks, &id).await?;
     deliveries::see_off(office, &id).await;
     Ok(outcome)

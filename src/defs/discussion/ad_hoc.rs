@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::budget::Budget, Background, Discussion, ExecutionRole, Mode, OutputFormat, Participant, ROUND_TEMPLATES, Role, Rounds,
-    parse::MOST_ROUNDS, rounds,
+    super::budget::Budget, Background, Discussion, ExecutionRole, Mode, OutputFormat, Participant,
+    ROUND_TEMPLATES, Role, Rounds, parse::MOST_ROUNDS, rounds,
 };
 use crate::base::text::{closest, is_chinese, truncate};
 

@@ -21,8 +21,7 @@ steps:
   - condition: {check: a, equals: b, then: [{employee: a}]}
   - loop: {steps: [{employee: a}], until: {check: a, equals: b}}
 ";
-const DISCUSSION: &str =
-    "{topic: x, mode: discussion, budget: {max_tokens: 9}, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
+const DISCUSSION: &str = "{topic: x, mode: discussion, budget: {max_tokens: 9}, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
 const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a, budget: {max_tokens: 9}}, deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
 const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a, budget: {max_cost: 0.5}, delivery: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
 const ORGANIZATION: &str = "

@@ -82,7 +82,7 @@ impl Crew {
         let project = definitions.project.display_label();
         let known = definitions.project.project_type != crate::catalog::ProjectType::Unknown;
         let file =
-            files::path(&discussion, args, &crate::base::clock::now().to_zoned(jiff::tz::TimeZone::system()));
+            files::path(&discussion, args, &self.now());
         Ok(Stage { discussion, cast, language, project: known.then_some(project), file })
     }
 }

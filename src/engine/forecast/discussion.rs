@@ -3,7 +3,13 @@
 use super::{ForecastCost, ForecastStep, ONCE, Range, Telling, spread};
 use crate::{
     defs::{Discussion, Employee, Interaction, Output},
-    engine::{Args, DISCUSSION_RUN, Error, Job, crew::find_employee, discussion::{SYNTHESIS_CHARS, TOLD_CHARS}, job::{BUDGETED_TOKENS, MOST_TURNS}, prompt::Given},
+    engine::{
+        Args, DISCUSSION_RUN, Error, Job,
+        crew::find_employee,
+        discussion::{SYNTHESIS_CHARS, TOLD_CHARS},
+        job::{BUDGETED_TOKENS, MOST_TURNS},
+        prompt::Given,
+    },
     tasks::{Status, Task},
 };
 
@@ -49,7 +55,13 @@ impl Telling<'_> {
         if let Some(first) = plan.rounds.last().and_then(|round| round.participant_prompts.first()) {
             let most = if discussion.action_output { 2 } else { 1 };
             let (who, prompt) = (&first.employee_name, &plan.synthesis_prompt);
-            let turn = Turn { who, prompt, researches: false, most, before: spoken.min(most_tokens(SYNTHESIS_CHARS)) };
+            let turn = Turn {
+                who,
+                prompt,
+                researches: false,
+                most,
+                before: spoken.min(most_tokens(SYNTHESIS_CHARS)),
+            };
             told.push((self.turn(&turn, "synthesis").await?, ONCE));
         }
         Ok(told)

@@ -23,9 +23,7 @@ use crate::{
     base::{HostNames, Secret, Tracker},
     catalog::Snapshot,
     defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
-    engine::{
-        Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order, delivery::Wish,
-    },
+    engine::{Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order, delivery::Wish},
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,

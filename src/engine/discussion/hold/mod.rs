@@ -34,8 +34,8 @@ pub use ballot::{Ballot, Question, Response, Side, Stance, Verdict, Vote};
 pub use measures::{Dissent, InRound, Measures, OfMember, OfOption, OfRound, Outcome, Tally, measure};
 pub use post::Afterwards;
 pub use quota::{Quota, Rule};
-pub(in crate::engine) use said::{SYNTHESIS_CHARS, TOLD_CHARS};
 pub use record::{Attendee, Choice, Cost, Earlier, HeldRound, Meeting, Order as TurnOrder, Turn};
+pub(in crate::engine) use said::{SYNTHESIS_CHARS, TOLD_CHARS};
 
 use super::{Stage, cast::Member, plan, words as usual};
 use crate::{
@@ -43,6 +43,7 @@ use crate::{
     catalog::Snapshot,
     defs::{AdHoc, Budget, Discussion, Interaction, Round},
     engine::{Args, Crew, DISCUSSION_RUN, Error, Order, budget::ceilings, crew::find_employee, run::option},
+    llm::Tape,
     tasks::{Ceiling, Failure, NewTask, Steps, Task},
 };
 use turn::Before;
@@ -227,6 +228,10 @@ impl Crew {
         // Once it is written down it has ended, whatever the clock says when that is looked up again.
         meeting.ended_at = minutes::local(clock::now());
         let write = || async {
+            // What is only played again has come of nothing.
+            if self.llm().tape().is_some_and(Tape::plays) {
+                return Ok(meeting.ended_at.clone());
+            }
             minutes::write(self.root(), &meeting, stage.language).await?;
             Ok(meeting.ended_at.clone())
         };
