@@ -166,6 +166,9 @@ async fn a_route_and_a_schedule_have_budgets_too() {
         (&json!("budget-reached"), &json!(3)),
         "{task}"
     );
+    let order = json!({"target_name": "two", "sync": true, "max_tokens": 4});
+    let task = server.post("/webhook", &order).await.status(402);
+    assert_eq!(task["options"]["max_tokens"], 4, "{task}");
     let task = loop {
         let tasks = server.get("/tasks?trigger=cron&status=failed").await.status(200);
         if let Some(task) = tasks["tasks"].as_array().unwrap().first() {
@@ -205,6 +208,13 @@ fn handing_on(project: &Project) {
             ),
         );
     }
+    // Whoever is handed the work may say more than those who hand it on.
+    for name in ["poet", "critic"] {
+        project.write(
+            &format!(".crew/employees/{name}.md"),
+            &format!("---\nname: {name}\ndescription: Writes\nmodel: claude-sonnet-4-5\nmax_tokens: 5000\n---\n\nWrite.\n"),
+        );
+    }
     project.write(
         ".crew/pipelines/hand.yaml",
         "fail_fast: false\nsteps:\n  - {employee: boss}\n  - {employee: poet}\n",
@@ -219,14 +229,9 @@ fn handing_on(project: &Project) {
 async fn a_budget_reached_by_those_who_were_handed_the_work_stops_the_whole() {
     let project = project();
     handing_on(&project);
-    for (pipeline, tool, input, most) in [
-        ("hand", "delegate", json!({"employee": "poet", "task": "a poem"}), 1),
-        (
-            "meet",
-            "organize_meeting",
-            json!({"employees": ["poet", "critic"], "topic": "tea", "rounds": 1}),
-            1,
-        ),
+    for (pipeline, tool, input) in [
+        ("hand", "delegate", json!({"employee": "poet", "task": "a poem"})),
+        ("meet", "organize_meeting", json!({"employees": ["poet", "critic"], "topic": "tea", "rounds": 1})),
     ] {
         let named = tool.to_owned();
         let fake = FakeModel::acting(move |body| {
@@ -245,15 +250,11 @@ async fn a_budget_reached_by_those_who_were_handed_the_work_stops_the_whole() {
         let task = server.post(&format!("/run/pipeline/{pipeline}"), &first).await.status(402);
         let error = task["error"].as_str().unwrap();
         let call: u64 = error.split("up to ").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
-        let limit = json!({"sync": true, "max_tokens": call});
+        let limit = json!({"sync": true, "max_tokens": call + CALL});
         let task = server.post(&format!("/run/pipeline/{pipeline}"), &limit).await;
         let task = task.status(402);
-        assert_eq!(task["spent"][0]["calls"], json!(most), "{task}");
-        assert_eq!(
-            fake.bodies().len(),
-            most,
-            "neither the others nor the next step nor the boss go on: {task}"
-        );
+        assert_eq!(task["spent"][0]["calls"], json!(1), "{task}");
+        assert_eq!(fake.bodies().len(), 1, "neither the others nor the next step nor the boss go on: {task}");
         let id = task["task_id"].as_str().unwrap();
         server.post(&format!("/tasks/{id}/resume"), &json!({"max_tokens": 1_000_000})).await.status(202);
         let task = server.ended(id).await;
@@ -302,4 +303,46 @@ async fn a_cancelled_run_leaves_a_session_with_what_it_had_done() {
     assert_eq!(kinds, ["start", "message", "end"], "{events:#?}");
     assert_eq!((&events[1]["content"], &events[2]["status"]), (&json!("Roses"), &json!("cancelled")));
     assert_eq!(events[2]["metadata"]["calls"], 1);
+}
+
+#[tokio::test]
+async fn a_discussion_is_planned_as_others_are() {
+    let (fake, project) = (model().await, project());
+    project.write(
+        ".crew/discussions/talk.yaml",
+        "topic: $what\naction_output: true\nparticipants: [{employee: poet}, {employee: critic}]\nrounds: [{name: one}, {name: two, interaction: cross-examine}]\n",
+    );
+    let told = project.run_in(&fake.env(), ["plan", "talk", "--json"]).success();
+    let plan: Value = serde_json::from_str(&told).unwrap();
+    let steps: Vec<_> =
+        plan["steps"].as_array().unwrap().iter().map(|step| step["step_id"].as_str().unwrap()).collect();
+    let all = ["1:poet", "1:critic", "2:poet", "2:poet:answers", "2:critic", "2:critic:answers", "synthesis"];
+    assert_eq!(steps, all);
+    assert_eq!(
+        (&plan["target_type"], &plan["calls"]),
+        (&json!("discussion"), &json!({"least": 5, "most": 20}))
+    );
+    assert!(plan["cost"]["high_usd"].as_f64() > plan["cost"]["low_usd"].as_f64(), "{plan}");
+    assert_eq!(fake.bodies().len(), 0);
+    let server = Server::start(&project, &[], &fake.env());
+    let same = server.get("/api/plan/discussion/talk?what=tea").await.status(200);
+    assert_eq!(same["steps"].as_array().unwrap().len(), all.len());
+    assert_eq!(
+        server.get("/api/plan/pipeline/two").await.status(200)["calls"],
+        json!({"least": 2, "most": 2})
+    );
+    assert_eq!(server.get("/api/plan/employee/poet").await.status(200)["target_type"], "employee");
+    let near = server.get("/api/plan/discussion/tolk").await.problem(404, "not-found");
+    assert!(near.contains("did you mean `talk`?"), "{near}");
+    server.get("/api/plan/pipeline/talk").await.problem(404, "not-found");
+    server.get("/api/plan/nothing/talk").await.problem(404, "not-found");
+    // Once it was held often enough, it is known what that takes.
+    for _ in 0..3 {
+        server
+            .post("/run/discussion/talk", &json!({"sync": true, "args": {"what": "tea"}}))
+            .await
+            .status(200);
+    }
+    let known = server.get("/api/plan/discussion/talk").await.status(200);
+    assert_eq!(known["cost"]["runs"], 3, "{known}");
 }

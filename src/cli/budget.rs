@@ -3,11 +3,11 @@
 use clap::Args;
 
 use super::render;
-use crate::tasks::{self, Budget, Code, Task};
+use crate::tasks::{Budget, Code, Limits, Task};
 
 /// What a run may take in all.
 #[derive(Debug, Args)]
-pub(super) struct Limits {
+pub(super) struct Granted {
     /// With --execute: most US dollars to spend; a call that could cost more is not made, and the run can be resumed
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
@@ -16,7 +16,7 @@ pub(super) struct Limits {
     max_tokens: Option<u64>,
 }
 
-impl Limits {
+impl Granted {
     pub(super) fn budget(&self) -> Budget {
         Budget { max_cost_usd: self.max_cost, max_tokens: self.max_tokens }
     }
@@ -32,19 +32,23 @@ pub(super) fn is_reached(task: &Task) -> bool {
     task.code == Some(Code::BUDGET_REACHED)
 }
 
-/// Says how such a task goes on; one that is not kept can only be started again.
+/// Says how such a task goes on; one that is not kept can only be started again. The error has told whose budget it was.
 pub(super) fn told(task: &Task, is_kept: bool) {
-    let limits = tasks::Limits::among(&task.options);
+    let limits = Limits::among(&task.options);
+    let error = task.error.as_deref().unwrap_or_default();
     let id = &task.task_id;
-    let text = match (limits.of(), is_kept) {
-        (None, _) => {
-            let flag = if limits.cost_usd.is_some() { "--max-cost USD" } else { "--max-tokens N" };
-            format!("go on with a higher limit: knowlyr-crew task resume {id} {flag}")
-        }
+    let set = limits.set_by_files().find(|of| error.contains(&format!("the budget of {of} is reached")));
+    let text = match (set, is_kept) {
         (Some(of), true) => {
             format!("raise the `budget` of {of}, then go on: knowlyr-crew task resume {id}")
         }
         (Some(of), false) => format!("raise the `budget` of {of}, then start it again"),
+        (None, true) => {
+            let flag = if limits.cost_usd.is_some() { "--max-cost USD" } else { "--max-tokens N" };
+            format!("go on with a higher limit: knowlyr-crew task resume {id} {flag}")
+        }
+        // The price of a model is not known, and the error tells what to do.
+        (None, false) => return,
     };
     render::note(&text);
 }

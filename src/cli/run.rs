@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::{
     args::{Form, Global, named_value},
-    budget::Limits,
+    budget::Granted,
     execute::execute,
     exit::{Error, Outcome},
     render, task,
@@ -50,7 +50,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) model: Option<String>,
     #[command(flatten)]
-    pub(super) limits: Limits,
+    pub(super) limits: Granted,
     /// With --execute: record every exchange with models and tools in this folder, for `test`
     #[arg(long, value_name = "DIR", requires = "execute")]
     pub(super) record: Option<PathBuf>,

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, discussion, pipeline, run::option,
+    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, FAIL_FAST, Order, PIPELINE_RUN, discussion, pipeline,
+    run::option,
 };
 use crate::{
     defs::{Discussion, Interaction, Rounds, TargetKind},
@@ -22,6 +23,8 @@ pub struct Changes {
     pub model: Option<String>,
     /// How much is granted to it in all, in place of what was. What files allow it is read again.
     pub budget: Budget,
+    /// Whether its first failed step ends it, in place of what its pipeline says.
+    pub fail_fast: Option<bool>,
     /// Go on even if what it works on was changed since it began.
     pub force: bool,
     /// Who asks.
@@ -139,6 +142,7 @@ impl Crew {
         }
         options.extend(std::mem::take(&mut new.options));
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
+        options.extend(changes.fail_fast.map(|fail_fast| (FAIL_FAST.to_owned(), json!(fail_fast))));
         budget.put(&mut options);
         new.options = options;
         new.timeout_seconds = task.timeout_seconds;

@@ -169,12 +169,7 @@ impl Crew {
         } else {
             None
         };
-        Surroundings {
-            root: root.to_owned(),
-            project: self.project().await,
-            now: self.now(),
-            git_branch,
-        }
+        Surroundings { root: root.to_owned(), project: self.project().await, now: self.now(), git_branch }
     }
 
     /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.

@@ -57,7 +57,7 @@ pub use model::{Models, Variable};
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
-pub use run::{Answer, Args, DEPTH, STREAM};
+pub use run::{Answer, Args, DEPTH, FAIL_FAST, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use session::{SessionFilter, SessionRow, session, sessions};
 pub(crate) use surroundings::Language;

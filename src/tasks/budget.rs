@@ -110,10 +110,11 @@ impl Limits {
         limits
     }
 
-    /// Whose they are, when a file sets one of them.
-    pub fn of(&self) -> Option<&str> {
+    /// Whose they are, as far as files set them.
+    pub fn set_by_files(&self) -> impl Iterator<Item = &str> {
         let cost = self.cost_usd.as_ref().and_then(|limit| limit.of.as_deref());
-        cost.or_else(|| self.tokens.as_ref()?.of.as_deref())
+        let tokens = self.tokens.as_ref().and_then(|limit| limit.of.as_deref());
+        cost.into_iter().chain(tokens)
     }
 
     /// Whether there is any.

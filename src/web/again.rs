@@ -50,8 +50,7 @@ pub(super) async fn replay(asked: Asked) -> Result<Response, Problem> {
 
 /// `POST /tasks/{id}/fork`: an ended task from one of its steps on, as a new one.
 pub(super) async fn fork(asked: Asked) -> Result<Response, Problem> {
-    let lacking =
-        "say `step`: the first step to do anew, one of the `steps` that `GET /tasks/{id}` shows";
+    let lacking = "say `step`: the first step to do anew, one of the `steps` that `GET /tasks/{id}` shows";
     asked
         .begin(&["step", "args", "force", "model", "max_cost_usd", "max_tokens"], |wish| {
             wish.step.take().map(Again::Fork).ok_or_else(|| Problem::unfit(lacking))

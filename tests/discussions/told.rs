@@ -147,3 +147,50 @@ async fn what_is_known_to_fail_is_not_begun() {
     assert!(without_key.status(1).contains("ANTHROPIC_API_KEY"));
     assert!(fake.bodies().is_empty());
 }
+
+#[tokio::test]
+async fn what_is_said_in_chinese_stands_in_columns() {
+    let fake = model(|call| match (call.who.as_str(), call.round) {
+        ("", _) => "结论：用茶".to_owned(),
+        (_, 1) => speech("先提方案。", &json!({"proposals": ["用茶", "Use coffee（咖啡）"]})),
+        (who, _) => {
+            let choice = if who == "审查员" { "for" } else { "against" };
+            let votes =
+                json!({"votes": [{"option": "O1", "choice": choice}, {"option": "O2", "choice": "for"}]});
+            speech("投票。", &votes)
+        }
+    })
+    .await;
+    let project = Project::empty();
+    for (name, display) in [("shen-cha", "审查员"), ("qa", "测试员")] {
+        let text = format!(
+            "---\nname: {name}\ndisplay_name: {display}\ndescription: 负责讨论\nmodel: claude-test\n---\n\n你好。\n"
+        );
+        project.write(&format!(".crew/employees/{name}.md"), &text);
+    }
+    project.write(
+        ".crew/discussions/喝什么.yaml",
+        "topic: 要不要用茶\nrounds: [{name: 提方案, interaction: brainstorm}, {name: 表决, interaction: vote}]\nparticipants: [{employee: shen-cha}, {employee: qa}]\n",
+    );
+    let text = project.run_in(&fake.env(), ["discuss", "run", "喝什么", "--execute"]).success();
+    let (said, tables) = text.split_once("PARTICIPANT").unwrap();
+    assert!(
+        said.contains("1. 提方案\n")
+            && said.ends_with(
+                "喝什么\n────────────────────────────────────────────────────────────\n\n结论：用茶\n\n"
+            ),
+        "{said}"
+    );
+    // A Chinese character is as wide as two others.
+    insta::assert_snapshot!(format!("PARTICIPANT{tables}"), @r"
+    PARTICIPANT  ROUND  AGREED  OBJECTED  AGREEMENT  NOT MET
+    shen-cha     1      0       0         -
+    qa           1      0       0         -
+    shen-cha     2      0       0         -
+    qa           2      0       0         -
+
+    OPTION                 FOR  AGAINST  ABSTAINED  OUTCOME
+    O1 用茶                1    1        0          tied
+    O2 Use coffee（咖啡）  2    0        0          carried
+    ");
+}

@@ -124,6 +124,9 @@ async fn run(
     let mut new = office.crew.plan(order).await?;
     let budget = args.limits.budget();
     budget.put(&mut new.options);
+    if args.no_fail_fast {
+        new.options.insert(engine::FAIL_FAST.to_owned(), false.into());
+    }
     let pipeline = office.crew.pipeline(&args.name).await?;
     let asks = pipeline.steps().any(|step| step.approval.is_some());
     if asks && args.record.is_some() && !args.approve {

@@ -81,8 +81,7 @@ impl Crew {
         }
         let project = definitions.project.display_label();
         let known = definitions.project.project_type != crate::catalog::ProjectType::Unknown;
-        let file =
-            files::path(&discussion, args, &self.now());
+        let file = files::path(&discussion, args, &self.now());
         Ok(Stage { discussion, cast, language, project: known.then_some(project), file })
     }
 }
