@@ -33,8 +33,11 @@ async fn model() -> FakeModel {
     FakeModel::answering(|_| Ok("Roses".to_owned())).await
 }
 
+/// What is told on stderr of a run whose budget is reached.
 fn told(project: &Project, fake: &FakeModel, words: &[&str]) -> String {
-    project.run_in(&fake.env(), words.iter().copied()).status(4)
+    let finished = project.run_in(&fake.env(), words.iter().copied());
+    assert!(!finished.stdout.contains("is reached"), "it is told once: {}", finished.stdout);
+    finished.status(4)
 }
 
 /// The upper estimate of a call, in tokens.

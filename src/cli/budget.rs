@@ -44,8 +44,10 @@ pub(super) fn told(task: &Task, is_kept: bool) {
         }
         (Some(of), false) => format!("raise the `budget` of {of}, then start it again"),
         (None, true) => {
-            let flag = if limits.cost_usd.is_some() { "--max-cost USD" } else { "--max-tokens N" };
-            format!("go on with a higher limit: knowlyr-crew task resume {id} {flag}")
+            let cost = limits.cost_usd.as_ref().filter(|limit| limit.of.is_none()).map(|_| " --max-cost USD");
+            let tokens = limits.tokens.as_ref().filter(|limit| limit.of.is_none()).map(|_| " --max-tokens N");
+            let flags: String = [cost, tokens].into_iter().flatten().collect();
+            format!("go on with a higher limit: knowlyr-crew task resume {id}{flags}")
         }
         // The price of a model is not known, and the error tells what to do.
         (None, false) => return,

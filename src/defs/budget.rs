@@ -7,6 +7,7 @@ use super::{
     codes,
     reader::{Fields, Unknown},
     report::Report,
+    yaml::Value,
 };
 
 /// The least and the most US dollars a budget can say; what is beyond is a slip.
@@ -40,7 +41,8 @@ pub(super) fn read(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Budget {
         max_cost: fields.number("max_cost", DOLLARS, report),
         max_tokens: fields.whole("max_tokens", 1..=u32::MAX, report).map(u64::from),
     };
-    if ["max_cost", "max_tokens"].iter().all(|key| fields.peek(key).is_none()) {
+    // A misspelt key is told below.
+    if fields.entries().all(|(_, node)| node.value == Value::Null) {
         report
             .error(codes::MISSING_FIELD, fields.place(), "a budget needs `max_cost` or `max_tokens`")
             .help("US dollars, or tokens read and written: `budget: {max_cost: 0.5, max_tokens: 20000}`");
