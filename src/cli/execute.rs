@@ -89,7 +89,7 @@ pub(super) async fn execute(
                 "spent": task.spent,
             }))?;
         }
-        return Ok(Ended::without_answer(task::ended(tasks, &task, Outcome::Budget)?));
+        return Ok(Ended::without_answer(task::ended(tasks, &task, Outcome::Budget)));
     }
     let answer: Option<Answer> = task.result.clone().and_then(|result| serde_json::from_value(result).ok());
     let outcome = if answer.is_some() { Outcome::Done } else { Outcome::Failed };

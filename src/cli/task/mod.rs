@@ -122,15 +122,15 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
     tokio::select! {
         task = tasks.settled(id) => match task {
             Some(task) if !task.waiting.is_empty() => waits(global, &task),
-            Some(task) if task.kind == PIPELINE_RUN => ended(tasks, &task, pipeline::ended(global, &task)?),
+            Some(task) if task.kind == PIPELINE_RUN => Ok(ended(tasks, &task, pipeline::ended(global, &task)?)),
             Some(task) if task.kind == DISCUSSION_RUN => {
                 let outcome = discuss::ended(global, &task)?;
                 match discuss::afterwards(&task) {
                     Some(begun) => Box::pin(see_through(global, tasks, &begun)).await,
-                    None => ended(tasks, &task, outcome),
+                    None => Ok(ended(tasks, &task, outcome)),
                 }
             }
-            Some(task) => ended(tasks, &task, other(global, &task)?),
+            Some(task) => Ok(ended(tasks, &task, other(global, &task)?)),
             None => Ok(Outcome::Failed),
         },
         interrupted = tokio::signal::ctrl_c() => {
@@ -142,11 +142,11 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
 }
 
 /// Says how a task goes on whose budget is reached.
-pub(super) fn ended(tasks: &Engine, task: &Task, outcome: Outcome) -> Result<Outcome, Error> {
+pub(super) fn ended(tasks: &Engine, task: &Task, outcome: Outcome) -> Outcome {
     if outcome == Outcome::Budget {
         budget::told(task, tasks.is_durable());
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Cancels the task and says so: a server would else go on with it, unasked. A second interruption does not wait for that.

@@ -174,10 +174,7 @@ impl Crew {
 
 /// What is called `name`: an employee before a pipeline before a discussion.
 fn kind_of(definitions: &Snapshot, name: &str) -> Result<TargetKind, Error> {
-    let unknown = match find_employee(definitions, name) {
-        Ok(_) => return Ok(TargetKind::Employee),
-        Err(unknown) => unknown,
-    };
+    let Err(unknown) = find_employee(definitions, name) else { return Ok(TargetKind::Employee) };
     if definitions.pipeline(name).is_some() {
         return Ok(TargetKind::Pipeline);
     }
