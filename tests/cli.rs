@@ -330,7 +330,6 @@ fn reading_leaves_nothing_behind() {
         &["list", "--json"],
         &["show", "cr"],
         &["run", "cr", "x"],
-        &["run", "cr", "x", "--execute"],
         &["pipeline", "list"],
         &["pipeline", "show", "full-review"],
         &["pipeline", "run", "full-review", "--arg", "target=x"],

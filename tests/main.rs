@@ -11,6 +11,7 @@ mod again;
 mod approvals;
 mod backup;
 mod boundaries;
+mod budgets;
 mod cli;
 mod config;
 mod consent;

@@ -247,3 +247,49 @@ async fn a_run_that_was_cut_off_goes_on_at_the_very_step() {
         assert!((1..=2).contains(&again), "{again} after {answered}: {prompts:#?}");
     }
 }
+
+/// Goes on in spite of a failed step, now and when it is resumed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_has_the_other_steps_done_when_one_fails() {
+    const THREE: &str = "
+steps:
+  - {id: one, employee: writer, args: {topic: one}}
+  - {id: bad, employee: writer, args: {topic: bad}}
+  - {id: last, employee: checker, args: {text: 'last {steps.one.output}'}}
+";
+    let project = project(THREE);
+    let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let bad = std::sync::Arc::clone(&fails);
+    let model = FakeModel::answering(move |prompt| match given(prompt) {
+        topic if topic == "bad" && bad.load(std::sync::atomic::Ordering::SeqCst) => Err(400),
+        topic => Ok(topic),
+    })
+    .await;
+    let (code, ran) = run(&project, &model, &[]);
+    assert_eq!((code, told(&ran)), (Some(1), vec!["0: one".to_owned(), "1: ".to_owned()]));
+    let (code, ran) = run(&project, &model, &["--no-fail-fast"]);
+    assert_eq!(
+        (code, told(&ran)),
+        (Some(0), vec!["0: one".to_owned(), "1: ".to_owned(), "2: last one".to_owned()])
+    );
+
+    // A budget has it kept, so that it can go on.
+    let (code, _) = run(&project, &model, &["--max-tokens", "1000000"]);
+    assert_eq!(code, Some(1));
+    let rows = project.run(["pipeline", "checkpoint", "list", "--json"]).success();
+    let rows: Value = serde_json::from_str(&rows).unwrap();
+    let id = rows[0]["task_id"].as_str().unwrap();
+    let resume = |words: &[&str]| {
+        let words = [&["pipeline", "checkpoint", "resume", id, "--json"], words].concat();
+        let finished = project.run_in(&model.env(), words);
+        (finished.code, serde_json::from_str::<Value>(&finished.stdout).unwrap())
+    };
+    let asked = model.prompts().len();
+    let (code, ran) = resume(&["--retry-failed"]);
+    assert_eq!((code, told(&ran).len(), model.prompts().len() - asked), (Some(1), 2, 1), "{ran}");
+    let (code, ran) = resume(&["--retry-failed", "--no-fail-fast"]);
+    assert_eq!((code, told(&ran).len(), model.prompts().len() - asked), (Some(0), 3, 3), "{ran}");
+    fails.store(false, std::sync::atomic::Ordering::SeqCst);
+    let rows = project.run(["pipeline", "checkpoint", "list"]).success();
+    assert!(!rows.contains(id), "{rows}");
+}

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::support::{FakeModel, Project};
+use crate::support::{FakeModel, Project, Receiver};
 
 const POET: &str = "---\nname: poet\ndescription: Writes\nmodel: claude-x\ntools: [file_read]\nargs: [{name: subject, required: true}]\n---\n\nWrite of $subject, {datetime}, in {cwd}.\n";
 
@@ -123,4 +123,93 @@ fn the_recording_of_the_sample_crew_is_up_to_date() {
         .unwrap();
     let printed = String::from_utf8(finished.stdout).unwrap();
     assert!(finished.status.success() && printed.contains("ok .crew/recordings/full-review"), "{printed}");
+}
+
+/// Two employees who answer with who they are.
+fn two() -> Project {
+    let project = Project::empty();
+    for name in ["ann", "bob"] {
+        let text = format!(
+            "---\nname: {name}\ndisplay_name: {name}\ndescription: Talks\nmodel: claude-x\n---\n\nI am {name}, {{date}}.\n"
+        );
+        project.write(&format!(".crew/employees/{name}.md"), &text);
+    }
+    project
+}
+
+#[tokio::test]
+async fn a_discussion_is_recorded_and_played_without_a_network() {
+    let project = two();
+    project.write(
+        ".crew/discussions/d.yaml",
+        "topic: tea\nrounds: 2\noutput: {filename: '{datetime}.md'}\npost_pipeline: after\naction_output: true\nparticipants: [{employee: ann}, {employee: bob}]\n",
+    );
+    project.write(".crew/pipelines/after.yaml", "steps: [{employee: ann}]\n");
+    let model = FakeModel::answering(|_| {
+        Ok("Tea.\n\n```json\n{\"position\": \"tea\", \"decisions\": [\"tea\"], \"actions\": [{\"id\": \"A\", \"description\": \"boil\", \"assignee_employee\": \"ann\"}]}\n```\n".to_owned())
+    })
+    .await;
+    let record = |name: &str, words: &[&str]| {
+        let folder = format!(".crew/recordings/{name}");
+        let words = [&["discuss"], words, &["--execute", "--record", &folder]].concat();
+        let finished = project.run_in(&model.env(), words);
+        assert_eq!(finished.code, Some(0), "{}", finished.stderr);
+        finished.stderr
+    };
+    let told = record("d", &["run", "d"]);
+    assert!(told.contains("this run is on record"), "{told}");
+    record("made-up", &["adhoc", "-e", "ann,bob", "-t", "coffee", "-r", "1"]);
+    let asked = model.bodies().len();
+    let before = project.tree();
+    let printed = project.run(["test"]).success();
+    assert_eq!(project.tree(), before, "playing leaves nothing behind");
+    assert!(
+        printed.contains("ok .crew/recordings/d (") && printed.contains("ok .crew/recordings/made-up ("),
+        "{printed}"
+    );
+    assert_eq!(model.bodies().len(), asked);
+    project.write(
+        ".crew/discussions/d.yaml",
+        "topic: milk\nrounds: 2\nparticipants: [{employee: ann}, {employee: bob}]\n",
+    );
+    let finished = project.run(["test"]);
+    assert!(finished.stdout.contains("FAILED .crew/recordings/d ("), "{}", finished.stdout);
+    assert!(finished.stdout.contains("ok .crew/recordings/made-up ("), "{}", finished.stdout);
+}
+
+#[tokio::test]
+async fn a_pipeline_with_an_approval_is_recorded_with_a_yes_that_is_said() {
+    let project = two();
+    project.write(
+        ".crew/pipelines/p.yaml",
+        "steps:\n  - {id: first, employee: ann}\n  - {id: ship, employee: bob, approval: 'Ship it?'}\n",
+    );
+    let model = FakeModel::answering(|_| Ok("Done.".to_owned())).await;
+    let words = ["pipeline", "run", "p", "-x", "--record", ".crew/recordings/p"];
+    let told = project.run_in(&model.env(), words).status(2);
+    assert!(told.contains("add `--approve`"), "{told}");
+    assert!(!project.path().join(".crew/recordings").try_exists().unwrap(), "{told}");
+    let printed = project.run_in(&model.env(), words.iter().chain(&["--approve"])).success();
+    assert_eq!(printed.matches("Done.").count(), 2, "{printed}");
+    assert!(!project.path().join(".crew/tasks.jsonl").try_exists().unwrap());
+    let printed = project.run(["test"]).success();
+    assert!(printed.contains("ok .crew/recordings/p (2 exchanges)"), "{printed}");
+}
+
+#[tokio::test]
+async fn what_is_only_played_is_sent_nowhere() {
+    let project = two();
+    let receiver = Receiver::with_statuses(&[]).await;
+    project.write(
+        ".crew/pipelines/p.yaml",
+        &format!("deliver: [{{type: webhook, url: '{}'}}]\nsteps: [{{employee: ann}}]\n", receiver.url),
+    );
+    project.write(".crew/config.yaml", "outbound: {allow: [127.0.0.1]}\n");
+    let model = FakeModel::answering(|_| Ok("Done.".to_owned())).await;
+    let record = ["pipeline", "run", "p", "-x", "--record", ".crew/recordings/p"];
+    project.run_in(&model.env(), record).success();
+    let sent = receiver.received().len();
+    assert_eq!(sent, 1, "what was recorded is sent");
+    assert!(project.run(["test"]).success().contains("ok .crew/recordings/p (1 exchanges)"));
+    assert_eq!(receiver.received().len(), sent);
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Environment, Settings};
 use crate::{
     base::{Secret, clock},
+    defs::AdHoc,
     engine::{Still, branch_of},
     llm::{Exchange, Tape},
     store::document,
@@ -27,7 +28,7 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     version: u32,
-    /// What kind of thing: `employee` or `pipeline`.
+    /// What kind of thing: `employee`, `pipeline` or `discussion`.
     pub kind: String,
     /// Its name.
     pub target: String,
@@ -40,6 +41,12 @@ pub struct Recorded {
     /// The model the run asked for.
     #[serde(default)]
     pub model: Option<String>,
+    /// A discussion that was made up on the spot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_up: Option<AdHoc>,
+    /// Whether every step that asked for an approval got one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub approve: bool,
     /// What prompts say of the time.
     clock: Zoned,
     /// And of the branch that is checked out.
@@ -60,6 +67,8 @@ impl Recorded {
             args: IndexMap::new(),
             positional: Vec::new(),
             model: None,
+            made_up: None,
+            approve: false,
             clock: clock::now().to_zoned(jiff::tz::TimeZone::system()),
             git_branch: branch_of(root),
             exchanges: Vec::new(),

@@ -9,9 +9,12 @@ use serde_json::Value;
 use super::{Environment, measures::Measures};
 use crate::{
     base::Secret,
-    defs::{SecretRef, Severity, WebhookConfig},
-    engine::{Again, Anew, Changes, Crew, Order, ScheduleStatus, Scheduler, delivery::Wish},
-    tasks::{Engine, NewTask, Task},
+    defs::{SecretRef, Severity, TargetKind, WebhookConfig},
+    engine::{
+        self, Again, Anew, Args, Changes, CostQuery, CostSummary, Crew, Forecast, Order, ScheduleStatus,
+        Scheduler, delivery::Wish,
+    },
+    tasks::{self, Engine, NewTask, Task},
     tools,
     web::{self, Readiness, webhook},
 };
@@ -116,6 +119,24 @@ impl web::Runs for Runs {
             };
             Readiness { tasks, definitions }
         })
+    }
+
+    fn cost<'r>(
+        &'r self,
+        tasks: &'r Engine,
+        query: CostQuery,
+    ) -> BoxFuture<'r, Result<CostSummary, tasks::Error>> {
+        Box::pin(async move { engine::past::cost(tasks, self.crew.root(), &query).await })
+    }
+
+    fn forecast(
+        &self,
+        kind: TargetKind,
+        name: String,
+        args: Args,
+        past: Vec<Task>,
+    ) -> BoxFuture<'_, Result<Forecast, tools::Error>> {
+        Box::pin(async move { Ok(self.crew.forecast(Some(kind), &name, &args, &past).await?) })
     }
 
     fn cron_status(&self) -> Value {

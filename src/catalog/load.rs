@@ -42,7 +42,11 @@ pub(super) fn load(
     let drafts = loader.pipelines();
     let triggers = Triggers::read(&mut loader);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
-    let config = loader.config(".crew/config.yaml", defs::parse_config);
+    let told = loader.files.findings.len();
+    let config = loader.config(".crew/config.yaml", defs::parse_config).map(|(config, _)| config);
+    // A typing mistake must not lift what the project may spend.
+    let is_unusable = config.is_none() && loader.files.findings.len() > told;
+    let budget = last.filter(|_| is_unusable).map(|last| last.budget);
     let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
     let discussions = loader.discussions();
     let organization = loader.organization();
@@ -53,7 +57,8 @@ pub(super) fn load(
         conflicts,
         aliases,
         findings: loader.files.findings,
-        destinations: config.map(|(config, _)| Arc::new(config.destinations)).unwrap_or_default(),
+        budget: budget.or(config.as_ref().map(|config| config.budget)).unwrap_or_default(),
+        destinations: config.map(|config| Arc::new(config.destinations)).unwrap_or_default(),
         mcp_servers: servers.map(|(servers, _)| Arc::new(servers)).unwrap_or_default(),
         ..Snapshot::default()
     };

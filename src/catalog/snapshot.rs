@@ -10,8 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline, Severity,
-        Source, WebhookConfig,
+        Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline,
+        Severity, Source, WebhookConfig,
     },
 };
 
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub cron: Option<Arc<CronConfig>>,
     /// Where results may go by a name: `destinations` of `.crew/config.yaml`, when that has no errors.
     pub destinations: Arc<IndexMap<String, Delivery>>,
+    /// How much any run may take: `budget` of `.crew/config.yaml`; when that has errors, as it was read last without.
+    pub budget: Budget,
     /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.
     pub unusable: Vec<String>,
     /// What kind of project it is.

@@ -374,11 +374,17 @@ pub(super) struct PipelineRunArgs {
     /// Model to use in place of every other choice
     #[arg(long)]
     pub(super) model: Option<String>,
+    /// With --execute: go on with the other steps when one fails, whatever the pipeline says
+    #[arg(long, requires = "execute")]
+    pub(super) no_fail_fast: bool,
     #[command(flatten)]
-    pub(super) limits: super::budget::Limits,
+    pub(super) limits: super::budget::Granted,
     /// With --execute: record every exchange with models and tools in this folder, for `test`
     #[arg(long, value_name = "DIR", requires = "execute")]
     pub(super) record: Option<PathBuf>,
+    /// With --record: say yes to every step that asks for an approval, now and whenever `test` plays the run
+    #[arg(long, requires = "record")]
+    pub(super) approve: bool,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {

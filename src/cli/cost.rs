@@ -42,7 +42,8 @@ enum By {
 pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
-    let summary: CostSummary = history(global, move |history| past::cost_of(history, &query)).await?;
+    let root = global.root();
+    let summary: CostSummary = history(global, move |history| past::cost_of(history, &root, &query)).await?;
     if global.form() == Form::Json {
         render::json(&summary)?;
         return Ok(Outcome::Done);

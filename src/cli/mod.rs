@@ -12,6 +12,7 @@ mod cron;
 mod deliveries;
 mod discuss;
 mod doctor;
+mod execute;
 mod exit;
 mod export;
 mod lint;

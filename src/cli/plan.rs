@@ -19,7 +19,7 @@ use crate::{
 /// The words of `plan`.
 #[derive(Debug, Args)]
 pub(super) struct PlanArgs {
-    /// An employee, by name or trigger, or a pipeline
+    /// An employee, by name or trigger, or a pipeline or a discussion
     name: String,
     /// A value by name: --arg target=src
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
@@ -30,7 +30,7 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, env: &Environment) ->
     let office = run::open(global, env, Journal::None)?;
     let values = args.named.iter().cloned().collect();
     let past = history(global, past::recent_of).await?;
-    let forecast = office.crew.forecast(&args.name, &values, &past).await?;
+    let forecast = office.crew.forecast(None, &args.name, &values, &past).await?;
     match global.form() {
         Form::Json => render::json(&forecast)?,
         Form::Text => render::answer(&text(&forecast))?,

@@ -2,7 +2,6 @@
 
 use std::{
     io::Write as _,
-    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
@@ -11,16 +10,17 @@ use clap::Args;
 
 use super::{
     args::{Form, Global, named_value},
-    budget::{self, Limits},
+    budget::Granted,
+    execute::execute,
     exit::{Error, Outcome},
-    render,
+    render, task,
     test::{Recording, record},
 };
 use crate::{
     app::{self, Environment, Journal, Recorded, Settings},
     base::{Tracker, text::closest},
     defs::Employee,
-    engine::{Answer, Given, Job},
+    engine::{Answer, Given},
     store::document::Replacement,
     tasks::Lane,
     tools::Office,
@@ -51,7 +51,7 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) model: Option<String>,
     #[command(flatten)]
-    pub(super) limits: Limits,
+    pub(super) limits: Granted,
     /// With --execute: record every exchange with models and tools in this folder, for `test`
     #[arg(long, value_name = "DIR", requires = "execute")]
     pub(super) record: Option<PathBuf>,
@@ -88,9 +88,9 @@ pub(super) fn open_in(
 }
 
 pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> Result<Outcome, Error> {
-    // What it runs is over when it ends, so no task is kept.
     let mut recording = None;
-    let office = match &args.record {
+    let is_limited = args.execute && args.limits.budget().is_limited();
+    let mut office = match &args.record {
         Some(folder) => {
             let mut run = Recorded::new(&global.root(), "employee", &args.name);
             run.args = args.named.iter().cloned().collect();
@@ -99,7 +99,9 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
             recording = Some(begun);
             office
         }
-        None if args.execute => open(global, env, Journal::None)?,
+        // What may have to wait for more to spend must outlive this process; all else is over when it ends.
+        None if is_limited => task::kept_in(global, env, args.limits.parallel)?,
+        None if args.execute => open_in(global, env, Journal::None, true)?,
         None => crew(global, env),
     };
     let employee = office.crew.employee(&args.name).await?;
@@ -107,7 +109,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         warn_of_stranger(&employee, name);
     }
     let file = args.output.as_deref().map(File::begin).transpose()?;
-    let given = Given { named: args.named.iter().cloned().collect(), positional: args.args.clone() };
+    let given = args.given();
     if !args.execute {
         let prompt = if args.raw {
             office.crew.render_body(&employee, &given).await?
@@ -125,46 +127,33 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
     // What a person may be asked about is kept until they answer.
-    if args.limits.budget().is_limited() || args.record.is_none() && asks(&employee) {
-        let order = (&*employee, &given, args.model.as_deref());
-        let ended = budget::run(global, env, order, &args.limits, aloud).await?;
-        let Some(answer) = ended.answer else { return Ok(ended.outcome) };
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&answer.output)?,
-            (None, Form::Json) => render::json(&answer)?,
-            (None, Form::Text) if aloud => {}
-            (None, Form::Text) => render::answer(&answer.output)?,
-        }
-        if global.form() == Form::Text {
-            render::note(&account(&answer));
-        }
-        return Ok(ended.outcome);
+    let asks = !is_limited && args.record.is_none() && asks(&employee);
+    if asks {
+        office = task::kept_in(global, env, args.limits.parallel)?;
     }
-    let work = async {
-        let _lane = enter_lane(global, env, args, &employee).await?;
-        let job = Job::new(&employee, &given).on(args.model.as_deref());
-        if aloud {
-            return aloud_to_its_end(&office, &job).await;
-        }
-        let answer = office.crew.answer(&job).await?;
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&answer.output)?,
-            (None, Form::Json) => render::json(&answer)?,
-            (None, Form::Text) => render::answer(&answer.output)?,
-        }
-        Ok(answer)
-    };
-    tokio::select! {
-        answer = work => {
-            // A failure is recorded, too.
-            recording.map(Recording::end).transpose()?;
-            let answer = answer?;
-            if global.form() == Form::Text {
-                render::note(&account(&answer));
-            }
-            Ok(Outcome::Done)
-        }
-        interrupted = tokio::signal::ctrl_c() => interrupted.map(|()| Outcome::Interrupted).map_err(Error::from),
+    // What is kept waits for its lane as tasks do.
+    let _lane = if is_limited || asks { None } else { enter_lane(global, env, args, &employee).await? };
+    let ended = execute(global, &office, &employee, args, aloud).await?;
+    if ended.outcome != Outcome::Interrupted {
+        // A failure is recorded, too.
+        recording.map(Recording::end).transpose()?;
+    }
+    let Some(answer) = ended.answer else { return Ok(ended.outcome) };
+    match (file, global.form()) {
+        (Some(file), _) => file.end(&answer.output)?,
+        (None, Form::Json) => render::json(&answer)?,
+        (None, Form::Text) if aloud => {}
+        (None, Form::Text) => render::answer(&answer.output)?,
+    }
+    if global.form() == Form::Text {
+        render::note(&account(&answer));
+    }
+    Ok(ended.outcome)
+}
+
+impl RunArgs {
+    pub(super) fn given(&self) -> Given {
+        Given { named: self.named.iter().cloned().collect(), positional: self.args.clone() }
     }
 }
 
@@ -182,25 +171,6 @@ async fn enter_lane(
         render::note(&format!("other runs of `{name}` go on; waiting for them (--parallel does not wait)"))
     };
     Ok(Some(lanes.enter("employee", name, waiting).await.map_err(anyhow::Error::from)?))
-}
-
-/// Prints the answer while it comes in. A reader that has gone away ends the call.
-async fn aloud_to_its_end(office: &Office, job: &Job<'_>) -> Result<Answer, Error> {
-    let mut print = render::Pieces::default();
-    let mut broken = None;
-    let say = |text: &str| match print.piece(text) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            broken = Some(error);
-            ControlFlow::Break(())
-        }
-    };
-    let answer = office.crew.answer_aloud(job, say).await;
-    if let Some(error) = broken {
-        return Err(error.into());
-    }
-    print.end()?;
-    Ok(answer?)
 }
 
 /// A file that gets what would have been printed, whole or not at all.

@@ -1,6 +1,9 @@
 //! `knowlyr-crew test`: plays recordings, and `--record`, which makes them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -10,6 +13,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::{
     args::{Form, Global},
+    execute,
     exit::{Error, Outcome},
     render,
 };
@@ -17,9 +21,9 @@ use crate::{
     app::{self, Environment, Journal, RECORDINGS, Recorded, Settings, folded},
     base::Tracker,
     defs::TargetKind,
-    engine::{Given, Job, Order},
+    engine::{self, Given, Order, delivery},
     llm::{Difference, Tape},
-    tasks::{Status, Trigger},
+    tasks::{self, Decision, Engine, NewTask, Status, Task, TaskId, Trigger},
     tools::Office,
 };
 
@@ -120,31 +124,59 @@ struct Ended {
 async fn work(office: &Office, run: &Recorded) -> Result<(), Ended> {
     let before = |message: String| Ended { message, is_of_run: false };
     let during = |message: String| Ended { message, is_of_run: true };
-    if run.kind == "employee" {
-        let employee = office.crew.employee(&run.target).await.map_err(|error| before(error.to_string()))?;
-        let given = Given { named: run.args.clone(), positional: run.positional.clone() };
-        let job = Job::new(&employee, &given).on(run.model.as_deref());
-        return office.crew.answer(&job).await.map(drop).map_err(|error| during(error.to_string()));
-    }
-    let new = office.crew.plan(order(run)).await.map_err(|error| before(error.to_string()))?;
-    let tasks = office.tasks().await.map_err(|error| before(error.to_string()))?;
-    let id = tasks.submit(new).await.map_err(|error| before(error.to_string()))?.id;
-    match tasks.wait(&id).await {
+    let told = |error: &dyn std::fmt::Display| before(error.to_string());
+    let mut new = plan(office, run).await.map_err(|error| told(&error))?;
+    // Nothing is sent of what is only played.
+    new.options.remove(delivery::DELIVER);
+    let tasks = office.tasks().await.map_err(|error| told(&error))?;
+    let id = tasks.submit(new).await.map_err(|error| told(&error))?.id;
+    let ended = if run.approve { approved(tasks, &id).await } else { tasks.settled(&id).await };
+    match ended {
         Ok(task) if task.status == Status::Completed => Ok(()),
+        Ok(task) if task.status == Status::AwaitingApproval => {
+            Err(before("it asks for an approval; record it with `--approve`".to_owned()))
+        }
         Ok(task) => Err(during(task.error.clone().unwrap_or_else(|| "the run did not end".to_owned()))),
         Err(error) => Err(during(error.to_string())),
     }
 }
 
-fn order(run: &Recorded) -> Order {
-    Order {
-        kind: TargetKind::Pipeline,
+/// What was recorded, as a task.
+async fn plan(office: &Office, run: &Recorded) -> Result<NewTask, engine::Error> {
+    let order = |kind: TargetKind| Order {
+        kind,
         target: run.target.clone(),
         args: run.args.clone(),
         model: run.model.clone(),
         trigger: Trigger::CLI,
         caller: Some("cli".to_owned()),
         idempotency_key: None,
+    };
+    match (run.kind.as_str(), &run.made_up) {
+        ("employee", _) => {
+            let employee = office.crew.employee(&run.target).await?;
+            let given = Given { named: run.args.clone(), positional: run.positional.clone() };
+            office.crew.plan(execute::order(&employee, &given, run.model.as_deref())).await
+        }
+        ("discussion", Some(made_up)) => {
+            office.crew.plan_ad_hoc(made_up.clone(), order(TargetKind::Discussion)).await
+        }
+        ("discussion", None) => office.crew.plan(order(TargetKind::Discussion)).await,
+        _ => office.crew.plan(order(TargetKind::Pipeline)).await,
+    }
+}
+
+/// Waits until the task has ended, and approves of all that it asks.
+pub(super) async fn approved(tasks: &Engine, id: &TaskId) -> Result<Arc<Task>, tasks::Error> {
+    loop {
+        let task = tasks.settled(id).await?;
+        if task.status != Status::AwaitingApproval {
+            return Ok(task);
+        }
+        for waiting in &task.waiting {
+            let decision = Decision { approved: true, comment: None, by: Some("cli".to_owned()) };
+            tasks.decide(id, Some(&waiting.step), decision).await?;
+        }
     }
 }
 

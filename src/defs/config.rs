@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     alerts::{OwnAlerts, alerts},
+    budget::{self, Budget},
     codes,
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
@@ -37,6 +38,8 @@ pub struct Config {
     pub prices: IndexMap<String, OwnPrice>,
     /// Where results may go, by the name that schedules, routes, pipelines and callers use.
     pub destinations: IndexMap<String, Delivery>,
+    /// How much any run may take.
+    pub budget: Budget,
     /// Where requests may go that a model or a definition asks for.
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
@@ -181,6 +184,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }),
         prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
         limits,
+        budget: budget::read(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
         serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),

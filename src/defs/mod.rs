@@ -4,6 +4,7 @@
 //! that comes out has no doubt left in it.
 
 mod alerts;
+mod budget;
 pub mod codes;
 mod config;
 mod cron;
@@ -28,6 +29,7 @@ mod webhook;
 mod yaml;
 
 pub use alerts::OwnAlerts;
+pub use budget::Budget;
 pub use config::{
     Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, OwnTasks, parse_config,
 };

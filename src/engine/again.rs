@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, Order, PIPELINE_RUN, discussion, pipeline, run::option,
+    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, FAIL_FAST, Order, PIPELINE_RUN, discussion, pipeline,
+    run::option,
 };
 use crate::{
     defs::{Discussion, Interaction, Rounds, TargetKind},
-    tasks::{Budget, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
+    tasks::{Budget, Ceiling, NewTask, Origin, Resumption, StepRecord, Task, Trigger},
 };
 
 /// The option that holds the fingerprint of what a task works on.
@@ -20,8 +21,10 @@ pub struct Changes {
     pub args: Args,
     /// A model in place of every other choice.
     pub model: Option<String>,
-    /// How much it may take in all, in place of the limits it had.
+    /// How much is granted to it in all, in place of what was. What files allow it is read again.
     pub budget: Budget,
+    /// Whether its first failed step ends it, in place of what its pipeline says.
+    pub fail_fast: Option<bool>,
     /// Go on even if what it works on was changed since it began.
     pub force: bool,
     /// Who asks.
@@ -134,8 +137,12 @@ impl Crew {
         // What the plan settles is of today; all other settings are those it had.
         let mut options = task.options.clone();
         options.remove(DEFINITION);
+        if kind.is_some() {
+            Ceiling::put(&[], &mut options);
+        }
         options.extend(std::mem::take(&mut new.options));
         options.extend(model.map(|model| ("model".to_owned(), json!(model))));
+        options.extend(changes.fail_fast.map(|fail_fast| (FAIL_FAST.to_owned(), json!(fail_fast))));
         budget.put(&mut options);
         new.options = options;
         new.timeout_seconds = task.timeout_seconds;

@@ -1,9 +1,7 @@
-//! What finished work has cost: an account over tasks, by employee, model and trigger.
+//! What finished work has cost: an account over tasks, and over runs that were none that is kept, by employee, model and
+//! trigger.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeSet, HashMap},
-};
+use std::{cmp::Ordering, collections::BTreeSet};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Answer, EMPLOYEE_RUN, PIPELINE_RUN, PipelineRun};
-use crate::tasks::{Spent, Summary, Task, TaskId};
+use crate::tasks::{Spent, Summary, Task};
 
 /// Which tasks to count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +36,29 @@ impl CostQuery {
         Err(format!("`days` is 1 to {}, not {}", Self::MOST_DAYS, self.days))
     }
 
-    /// Whether `task` is of the days that are asked for, as of `now`.
-    pub(super) fn wants(&self, task: &Summary, now: Timestamp) -> bool {
-        let from = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days)));
-        let from = from.unwrap_or(Timestamp::MIN);
-        task.status.is_final() && task.completed_at.unwrap_or(task.created_at) >= from
+    /// When the period begins that ends `now`.
+    pub(super) fn since(&self, now: Timestamp) -> Timestamp {
+        let since = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days)));
+        since.unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// A run that has ended, as far as it is counted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ended {
+    pub(super) at: Timestamp,
+    pub(super) trigger: String,
+    pub(super) spent: Vec<Spent>,
+}
+
+impl Ended {
+    /// What a task tells that is over.
+    pub(super) fn of(task: &Summary) -> Option<Self> {
+        task.status.is_final().then(|| Self {
+            at: task.completed_at.unwrap_or(task.created_at),
+            trigger: task.trigger.as_str().to_owned(),
+            spent: task.spent.clone(),
+        })
     }
 }
 
@@ -91,13 +107,9 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl CostSummary {
-    /// Counts those of `tasks` that `query` asks for, as of `now`. Those that do not tell what they took may be in `results`.
-    pub(super) fn of<'t>(
-        tasks: impl IntoIterator<Item = &'t Summary>,
-        results: &HashMap<TaskId, Vec<Spent>>,
-        query: &CostQuery,
-        now: Timestamp,
-    ) -> Self {
+    /// Counts those of `runs` that `query` asks for, as of `now`.
+    pub(super) fn of(runs: &[Ended], query: &CostQuery, now: Timestamp) -> Self {
+        let from = query.since(now);
         let mut summary = Self {
             period_days: query.days,
             total_cost_usd: 0.0,
@@ -107,9 +119,8 @@ impl CostSummary {
             by_trigger: IndexMap::new(),
             unpriced_models: BTreeSet::new(),
         };
-        for task in tasks.into_iter().filter(|task| query.wants(task, now)) {
-            let spent = if task.spent.is_empty() { results.get(&task.task_id) } else { Some(&task.spent) };
-            summary.add(task, spent.cloned().unwrap_or_default(), query.employee.as_deref());
+        for run in runs.iter().filter(|run| run.at >= from) {
+            summary.add(run, query.employee.as_deref());
         }
         for group in [&mut summary.by_employee, &mut summary.by_model, &mut summary.by_trigger] {
             for cost in group.values_mut() {
@@ -126,7 +137,8 @@ impl CostSummary {
         summary
     }
 
-    fn add(&mut self, task: &Summary, mut spent: Vec<Spent>, employee: Option<&str>) {
+    fn add(&mut self, run: &Ended, employee: Option<&str>) {
+        let mut spent = run.spent.clone();
         if let Some(employee) = employee {
             spent.retain(|spent| spent.by == employee);
             if spent.is_empty() {
@@ -134,7 +146,7 @@ impl CostSummary {
             }
         }
         self.total_tasks += 1;
-        let trigger = task.trigger.as_str();
+        let trigger = run.trigger.as_str();
         // What ended without a call is counted among the tasks.
         self.by_trigger.entry(trigger.to_owned()).or_default().tasks += 1;
         let mut seen = BTreeSet::new();
@@ -210,14 +222,13 @@ mod tests {
 
     use super::*;
 
-    fn task(trigger: &str, status: &str, ended: &str, spent: &Value) -> Summary {
-        let task: Task = serde_json::from_value(json!({
+    fn task(trigger: &str, status: &str, ended: &str, spent: &Value) -> Task {
+        serde_json::from_value(json!({
             "task_id": "t", "status": status, "trigger": trigger, "kind": "pipeline.run", "target_type": "pipeline",
             "target_name": "p", "args": {}, "created_at": "2026-11-01T00:00:00Z", "started_at": null,
             "completed_at": ended, "attempts": 1, "steps": [], "spent": spent, "result": null, "error": null,
         }))
-        .unwrap();
-        Summary::from(&task)
+        .unwrap()
     }
 
     fn spent(by: &str, model: &str, tokens: [u64; 2], cost: Option<f64>) -> Value {
@@ -248,8 +259,8 @@ mod tests {
         ];
         let count = |employee: Option<&str>| {
             let query = CostQuery { days: 7, employee: employee.map(str::to_owned) };
-            let now = "2026-11-21T00:00:00Z".parse().unwrap();
-            let summary = CostSummary::of(&tasks, &HashMap::new(), &query, now);
+            let runs: Vec<_> = tasks.iter().map(Summary::from).filter_map(|task| Ended::of(&task)).collect();
+            let summary = CostSummary::of(&runs, &query, "2026-11-21T00:00:00Z".parse().unwrap());
             serde_json::to_value(summary).unwrap()
         };
         let zero = json!({"cost_usd": 0.0, "tasks": 1, "calls": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0});

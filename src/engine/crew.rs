@@ -6,11 +6,12 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use jiff::tz::TimeZone;
+use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::{
     Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
+    budget::ceilings,
     delivery::{self, Wish},
     outbound::Outbound,
     pipeline,
@@ -22,7 +23,7 @@ use crate::{
     catalog::{Catalog, Project, Snapshot},
     defs::{Employee, Pipeline, TargetKind},
     llm,
-    tasks::NewTask,
+    tasks::{Ceiling, NewTask},
 };
 
 /// The definitions of a project, the models they run on, and what is to be known of the project itself.
@@ -150,6 +151,12 @@ impl Crew {
         prompt::background(employee, args, language, &self.surroundings(employee).await)
     }
 
+    /// What prompts say of the time: that of the system's zone, unless it stands still.
+    pub(super) fn now(&self) -> Zoned {
+        let still = self.still.as_ref().map(|still| still.now.clone());
+        still.unwrap_or_else(|| clock::now().to_zoned(TimeZone::system()))
+    }
+
     async fn surroundings(&self, employee: &Employee) -> Surroundings {
         let root = self.catalog.root();
         if let Some(Still { now, git_branch }) = self.still.clone() {
@@ -162,12 +169,7 @@ impl Crew {
         } else {
             None
         };
-        Surroundings {
-            root: root.to_owned(),
-            project: self.project().await,
-            now: clock::now().to_zoned(TimeZone::system()),
-            git_branch,
-        }
+        Surroundings { root: root.to_owned(), project: self.project().await, now: self.now(), git_branch }
     }
 
     /// Checks that a run can be done, and describes it as a task to submit: nothing is accepted that is known to fail.
@@ -181,7 +183,9 @@ impl Crew {
                 prompt::check_arguments(&employee, &Given::named(order.args.clone()))?;
                 let definitions = self.definitions().await;
                 self.llm.check(&self.model(&definitions, order.model.as_deref(), &employee))?;
-                Ok(order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new()))
+                let mut task = order.into_task(EMPLOYEE_RUN, employee.name.clone(), Map::new());
+                Ceiling::put(&ceilings(&definitions, None), &mut task.options);
+                Ok(task)
             }
             TargetKind::Pipeline => {
                 let definitions = self.definitions().await;
@@ -192,6 +196,8 @@ impl Crew {
                 let fingerprint = Value::String(pipeline::fingerprint(&pipeline));
                 let options = Map::from_iter([("definition".to_owned(), fingerprint)]);
                 let mut task = order.into_task(PIPELINE_RUN, pipeline.name.clone(), options);
+                let own = (format!("pipeline `{}`", pipeline.name), pipeline.budget);
+                Ceiling::put(&ceilings(&definitions, Some(own)), &mut task.options);
                 let from = delivery::From::Pipeline(pipeline.name.clone());
                 Wish::add(Wish::all(&from, &pipeline.deliver), &mut task);
                 Ok(task)

@@ -235,7 +235,7 @@ impl Crew {
 
     async fn reserve(&self, job: &Job<'_>, request: &Request) -> Result<Reservation, Error> {
         let mut next = Estimate { by: job.who(), model: String::new(), tokens: 0, cost_usd: Some(0.0) };
-        if job.steps.budget().is_limited() {
+        if job.steps.limits().is_limited() {
             let most = self.llm().estimate(request);
             next.tokens = most.usage.input_tokens.saturating_add(most.usage.output_tokens);
             (next.model, next.cost_usd) = (most.model, most.cost_usd);
@@ -305,7 +305,7 @@ impl Crew {
             None => self.render(employee, job.given).await?,
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));
-        let limited = job.steps.budget().is_limited();
+        let limited = job.steps.limits().is_limited();
         let tools = match self.toolbox() {
             Some(toolbox) => toolbox.offered(job).await,
             None => Vec::new(),

@@ -6,6 +6,7 @@
 mod again;
 mod alert;
 pub mod author;
+mod budget;
 mod clean;
 mod cost;
 mod crew;
@@ -59,7 +60,7 @@ pub use model::{Models, Variable};
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
-pub use run::{Answer, Args, DEPTH, STREAM};
+pub use run::{Answer, Args, DEPTH, FAIL_FAST, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use session::{SessionFilter, SessionRow, session, sessions};
 pub(crate) use surroundings::Language;
@@ -99,12 +100,11 @@ where
     R: Future<Output = Result<Value, Failure>> + Send + 'static,
 {
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+        Box::pin((self.run)(Arc::clone(&self.crew), task, steps))
+    }
+
+    fn ended(&self, task: Arc<Task>) -> BoxFuture<'static, ()> {
         let crew = Arc::clone(&self.crew);
-        let work = (self.run)(Arc::clone(&crew), Arc::clone(&task), steps.clone());
-        Box::pin(async move {
-            let ended = work.await;
-            session::record(&crew, &task, &steps, &ended).await;
-            ended
-        })
+        Box::pin(async move { session::record(&crew, &task).await })
     }
 }

@@ -1,59 +1,93 @@
-//! What earlier tasks tell of costs. Most of it is in their summaries; a few have to be read.
+//! What earlier work tells of costs. Most of it is in the summaries of tasks; a few tasks have to be read, and the runs of
+//! commands have only left sessions.
 
-use std::collections::HashMap;
+use std::{collections::HashSet, path::Path, sync::Arc};
+
+use jiff::Timestamp;
 
 use crate::{
     base::clock,
-    engine::{CostQuery, CostSummary, cost::told},
-    tasks::{Engine, Error, Filter, History, Summary, Task, TaskId},
+    engine::{
+        CostQuery, CostSummary,
+        cost::{Ended, told},
+        session::unkept,
+    },
+    tasks::{Engine, Error, Filter, History, Summary, Task},
 };
 
 /// How many of the newest tasks a forecast looks at.
 const RECENT: usize = 200;
 
-/// What work has cost, as the tasks of `tasks` tell.
+/// What work in the project at `root` has cost, as the tasks of `tasks` and sessions tell.
 ///
 /// # Errors
-/// When one cannot be read.
-pub async fn cost(tasks: &Engine, query: &CostQuery) -> Result<CostSummary, Error> {
-    let (all, now) = (tasks.list(&Filter::default()), clock::now());
-    let mut results = HashMap::new();
-    for summary in all.iter().filter(|task| query.wants(task, now) && is_untold(task)) {
+/// When a task cannot be read.
+pub async fn cost(tasks: &Engine, root: &Path, query: &CostQuery) -> Result<CostSummary, Error> {
+    let now = clock::now();
+    let mut account = Account::of(tasks.list(&Filter::default()), query.since(now));
+    for summary in std::mem::take(&mut account.untold) {
         match tasks.get(&summary.task_id).await {
-            Ok(task) => drop(results.insert(summary.task_id.clone(), told(&task))),
+            Ok(task) => account.add(&summary, &task),
             // It was forgotten just now.
             Err(Error::NotFound { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    let counting = {
-        let query = query.clone();
-        move || CostSummary::of(all.iter().map(AsRef::as_ref), &results, &query, now)
-    };
+    let (root, query) = (root.to_owned(), query.clone());
     // There may be very many of them.
-    Ok(tokio::task::spawn_blocking(counting)
-        .await
-        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+    let counting = tokio::task::spawn_blocking(move || account.close(&root, &query, now));
+    Ok(counting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
 }
 
 /// The same of a journal that another process may be working on. Blocks.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn cost_of(history: &History, query: &CostQuery) -> Result<CostSummary, Error> {
-    let (all, now) = (history.summaries(), clock::now());
-    let mut results = HashMap::<TaskId, _>::new();
-    for summary in all.iter().filter(|task| query.wants(task, now) && is_untold(task)) {
+pub fn cost_of(history: &History, root: &Path, query: &CostQuery) -> Result<CostSummary, Error> {
+    let now = clock::now();
+    let mut account = Account::of(history.summaries(), query.since(now));
+    for summary in std::mem::take(&mut account.untold) {
         if let Some(task) = history.task(&summary.task_id)? {
-            results.insert(summary.task_id.clone(), told(&task));
+            account.add(&summary, &task);
         }
     }
-    Ok(CostSummary::of(all.iter().map(AsRef::as_ref), &results, query, now))
+    Ok(account.close(root, query, now))
 }
 
-/// Tasks of earlier versions tell only in their results what they took.
-fn is_untold(task: &Summary) -> bool {
-    task.spent.is_empty() && task.has_result
+/// The runs of a period.
+struct Account {
+    since: Timestamp,
+    /// All tasks there are, by their ids.
+    known: HashSet<String>,
+    runs: Vec<Ended>,
+    /// Tasks of earlier versions tell only in their results what they took.
+    untold: Vec<Arc<Summary>>,
+}
+
+impl Account {
+    fn of(tasks: Vec<Arc<Summary>>, since: Timestamp) -> Self {
+        let mut account = Self { since, known: HashSet::new(), runs: Vec::new(), untold: Vec::new() };
+        for task in tasks {
+            account.known.insert(task.task_id.to_string());
+            let Some(ended) = Ended::of(&task).filter(|ended| ended.at >= since) else { continue };
+            if task.spent.is_empty() && task.has_result {
+                account.untold.push(task);
+            } else {
+                account.runs.push(ended);
+            }
+        }
+        account
+    }
+
+    fn add(&mut self, summary: &Summary, task: &Task) {
+        self.runs.extend(Ended::of(summary).map(|ended| Ended { spent: told(task), ..ended }));
+    }
+
+    /// Adds what has only left a session, and counts.
+    fn close(mut self, root: &Path, query: &CostQuery, now: Timestamp) -> CostSummary {
+        self.runs.extend(unkept(root, &self.known, self.since));
+        CostSummary::of(&self.runs, query, now)
+    }
 }
 
 /// The newest tasks that have something to tell a forecast.

@@ -13,6 +13,9 @@ use crate::tasks::{Code, Failure, Steps, Task};
 /// The option of a run of an employee that has it say its answer while it comes in.
 pub const STREAM: &str = "stream";
 
+/// The option of a run of a pipeline that says whether its first failed step ends it, in place of what the pipeline says.
+pub const FAIL_FAST: &str = "fail_fast";
+
 /// The option of a run of an employee that says how many have handed the work on.
 pub const DEPTH: &str = "depth";
 

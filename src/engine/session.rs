@@ -3,27 +3,28 @@
 //! ```json
 //! {"event":"start","timestamp":"…","session_type":"pipeline","subject":"review","metadata":{"task_id":"…","trigger":"cli","args":["target"]}}
 //! {"event":"message","timestamp":"…","role":"assistant","content":"…","metadata":{"employee":"…","model":"…","cost_usd":0.01}}
-//! {"event":"end","timestamp":"…","status":"completed","detail":"","metadata":{"calls":1,"input_tokens":900,"output_tokens":80,"cost_usd":0.01,"models":["…"]}}
+//! {"event":"end","timestamp":"…","status":"completed","detail":"","metadata":{"calls":1,"input_tokens":900,"output_tokens":80,"cost_usd":0.01,"models":["…"],"spent":[…]}}
 //! ```
 //!
 //! Neither prompts nor values are kept, as there may be secrets among them. The id is that of the task, so that a run whose
 //! end comes twice, because the program died in between, is written twice and there once.
 
 use std::{
+    collections::HashSet,
     fmt::Write as _,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 
-use super::{Crew, Error};
+use super::{Crew, Error, cost::Ended};
 use crate::{
     base::clock,
     llm::Tape,
     store::document,
-    tasks::{Code, Failure, Spent, Steps, Task},
+    tasks::{Spent, Task},
 };
 
 /// Where they are, relative to the root of the project.
@@ -55,35 +56,14 @@ pub struct SessionFilter {
     pub limit: usize,
 }
 
-/// Puts down what came of `task`. A run is not worse because that cannot be written.
-pub(super) async fn record(crew: &Crew, task: &Task, steps: &Steps, ended: &Result<Value, Failure>) {
+/// Puts down what came of `task`, which has ended. A run is not worse because that cannot be written.
+pub(super) async fn record(crew: &Crew, task: &Task) {
     // What is only played again has come of nothing.
     if crew.llm().tape().is_some_and(Tape::plays) {
         return;
     }
-    let (status, detail, result) = match ended {
-        Ok(result) => ("completed", String::new(), Some(result)),
-        Err(failure) if failure.code == Some(Code::INTERRUPTED) || steps.cancelled().is_cancelled() => return,
-        Err(failure) => ("failed", failure.message.clone(), failure.partial.as_deref()),
-    };
-    let code = ended.as_ref().err().and_then(|failure| failure.code.clone());
-    let started = task.started_at.unwrap_or(task.created_at);
-    let names: Vec<_> = task.args.keys().collect();
-    let mut lines = vec![json!({
-        "event": "start", "timestamp": started, "session_type": task.target_type, "subject": task.target_name,
-        "metadata": {"task_id": task.task_id, "trigger": task.trigger, "args": names, "attempt": steps.attempt()},
-    })];
-    let now = clock::now();
-    lines.extend(result.map(|result| messages(result, now)).unwrap_or_default());
-    lines.push(json!({
-        "event": "end", "timestamp": now, "status": status, "detail": detail, "code": code,
-        "metadata": account(&steps.spent()),
-    }));
     let path = crew.root().join(FOLDER).join(format!("{}.jsonl", task.task_id));
-    let mut text = String::new();
-    for line in lines {
-        let _ = writeln!(text, "{line}");
-    }
+    let text = told(task, clock::now());
     // The task holds all of this too, and its end is what the disk has to keep.
     let written = tokio::task::spawn_blocking(move || document::put_down(&path, text.as_bytes())).await;
     if let Ok(Err(error)) = written {
@@ -95,26 +75,95 @@ pub(super) async fn record(crew: &Crew, task: &Task, steps: &Steps, ended: &Resu
     }
 }
 
+/// The lines of a session.
+fn told(task: &Task, now: Timestamp) -> String {
+    let started = task.started_at.unwrap_or(task.created_at);
+    let names: Vec<_> = task.args.keys().collect();
+    let mut lines = vec![json!({
+        "event": "start", "timestamp": started, "session_type": task.target_type, "subject": task.target_name,
+        "metadata": {"task_id": task.task_id, "trigger": task.trigger, "args": names, "attempt": task.attempts},
+    })];
+    match &task.result {
+        Some(result) => lines.extend(messages(result, now)),
+        // What was cancelled has no result, but may have done some of its steps.
+        None => {
+            let done = task.steps.iter().filter(|done| !done.is_inner());
+            lines.extend(done.flat_map(|done| messages(&done.output, done.at)));
+        }
+    }
+    lines.push(json!({
+        "event": "end", "timestamp": now, "status": task.status, "detail": task.error.as_deref().unwrap_or_default(),
+        "code": task.code, "metadata": account(&task.spent),
+    }));
+    let mut text = String::new();
+    for line in lines {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
 /// What was said in a run, wherever its result holds that.
 fn messages(result: &Value, at: Timestamp) -> Vec<Value> {
-    match result {
-        Value::Array(items) => items.iter().flat_map(|item| messages(item, at)).collect(),
-        Value::Object(fields) => match (fields.get("employee"), fields.get("output")) {
-            (Some(employee), Some(Value::String(output))) => {
-                let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
-                vec![json!({
-                    "event": "message", "timestamp": at, "role": "assistant", "content": output,
-                    "metadata": {
-                        "employee": employee, "step_id": field("step_id"), "model": field("model"),
-                        "input_tokens": field("input_tokens"), "output_tokens": field("output_tokens"),
-                        "cost_usd": field("cost_usd"), "error_message": field("error_message"),
-                    },
-                })]
-            }
-            _ => fields.get("steps").map(|steps| messages(steps, at)).unwrap_or_default(),
-        },
-        _ => Vec::new(),
+    let fields = match result {
+        Value::Array(items) => return items.iter().flat_map(|item| messages(item, at)).collect(),
+        Value::Object(fields) => fields,
+        _ => return Vec::new(),
+    };
+    let field = |name: &str| fields.get(name).cloned().unwrap_or_default();
+    let said = |employee: Value, content: &str| {
+        // What a turn of a discussion took stands in a place of its own.
+        let cost = |name: &str, of_turn: &str| {
+            fields.get(name).or_else(|| fields.get("cost")?.get(of_turn)).cloned().unwrap_or_default()
+        };
+        json!({
+            "event": "message", "timestamp": at, "role": "assistant", "content": content,
+            "metadata": {
+                "employee": employee, "step_id": field("step_id"), "model": field("model"),
+                "input_tokens": cost("input_tokens", "input_tokens"),
+                "output_tokens": cost("output_tokens", "output_tokens"), "cost_usd": cost("cost_usd", "usd"),
+                "error_message": fields.get("error_message").or_else(|| fields.get("error")),
+            },
+        })
+    };
+    if let (Some(employee), Some(Value::String(content))) =
+        (fields.get("employee"), fields.get("output").or_else(|| fields.get("text")))
+    {
+        return vec![said(employee.clone(), content)];
     }
+    let inner = ["steps", "rounds", "turns", "answers"].into_iter().filter_map(|name| fields.get(name));
+    let mut all: Vec<_> = inner.flat_map(|inner| messages(inner, at)).collect();
+    if let Some(Value::String(synthesis)) = fields.get("synthesis").filter(|synthesis| *synthesis != "") {
+        all.push(json!({
+            "event": "message", "timestamp": at, "role": "assistant", "content": synthesis,
+            "metadata": {"employee": field("synthesis_by"), "step_id": "synthesis"},
+        }));
+    }
+    all
+}
+
+/// The runs among the sessions of the project at `root` that ended since then and are none of the tasks in `known`: they
+/// were over with their process, or have been forgotten. Blocks.
+pub(super) fn unkept(root: &Path, known: &HashSet<String>, since: Timestamp) -> Vec<Ended> {
+    let Ok(entries) = std::fs::read_dir(root.join(FOLDER)) else { return Vec::new() };
+    let recent = entries.flatten().filter(|entry| {
+        let modified = entry.metadata().and_then(|seen| seen.modified()).map(Timestamp::try_from);
+        matches!(modified, Ok(Ok(modified)) if modified >= since)
+    });
+    let ids = recent.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".jsonl").filter(|id| is_id(id) && !known.contains(*id)).map(str::to_owned)
+    });
+    ids.filter_map(|id| ended(&session(root, &id).ok()?)).filter(|ended| ended.at >= since).collect()
+}
+
+/// What a session tells of what its run took; nothing when it is not one of ours, or has no end.
+fn ended(events: &[Value]) -> Option<Ended> {
+    let (start, end) = (events.first()?, events.last()?);
+    Some(Ended {
+        at: end.get("timestamp")?.as_str()?.parse().ok()?,
+        trigger: start.get("metadata")?.get("trigger")?.as_str()?.to_owned(),
+        spent: Vec::deserialize(end.get("metadata")?.get("spent")?).ok()?,
+    })
 }
 
 fn account(spent: &[Spent]) -> Value {
@@ -128,6 +177,7 @@ fn account(spent: &[Spent]) -> Value {
         "calls": sum(|spent| spent.calls), "input_tokens": sum(|spent| spent.input_tokens),
         "cached_input_tokens": sum(|spent| spent.cached_input_tokens), "output_tokens": sum(|spent| spent.output_tokens),
         "cost_usd": (cost * 1e9).round() / 1e9, "all_prices_known": priced, "models": models,
+        "spent": spent,
     })
 }
 

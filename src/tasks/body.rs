@@ -15,4 +15,11 @@ use super::{Failure, Steps, Task};
 pub trait Body: Send + Sync + 'static {
     /// Does the work. The answer is what the task gives, kept with it as its result.
     fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>>;
+
+    /// Is told how a task of its kind ends, also one that was cancelled or never begun, before anybody else is. When the
+    /// program dies in between, it is told once more.
+    fn ended(&self, task: Arc<Task>) -> BoxFuture<'static, ()> {
+        let _ = task;
+        Box::pin(std::future::ready(()))
+    }
 }

@@ -292,6 +292,7 @@ impl Shared {
             Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
             Cancelling::Yours => {
                 let ending = Ending::cancelled();
+                self.tell_body(id, &ending).await;
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
                 if let Err(error) = self.append(&event).await {
                     self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
@@ -323,7 +324,11 @@ impl Shared {
         self.append_line(subject, event.line()).await
     }
 
-    pub(super) async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
+    pub(super) async fn append_line(
+        &self,
+        subject: Option<Subject>,
+        line: Vec<u8>,
+    ) -> Result<(), store::Error> {
         let Some(journal) = &self.journal else { return Ok(()) };
         let written = journal.records.append(subject, line).await;
         journal.refused.store(written.is_err(), Ordering::Relaxed);

@@ -8,10 +8,13 @@ use std::{borrow::Cow, sync::Arc};
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
-use super::{Failure, Steps, Task, journal::Event};
+use super::{
+    Failure, Steps, Task,
+    budget::{Limit, Limits},
+    journal::Event,
+};
 
 /// Billionths of a dollar, in which amounts are compared: a tenth and two tenths are three tenths.
 const BILLIONTHS: f64 = 1e9;
@@ -58,48 +61,6 @@ impl Spent {
     }
 }
 
-/// How much work may take. Without limits, it may take anything.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Budget {
-    /// US dollars.
-    pub max_cost_usd: Option<f64>,
-    /// Tokens, read and written.
-    pub max_tokens: Option<u64>,
-}
-
-impl Budget {
-    const COST: &str = "max_cost_usd";
-    const TOKENS: &str = "max_tokens";
-
-    /// The budget in the options of a task.
-    pub fn of(options: &Map<String, Value>) -> Self {
-        Self {
-            max_cost_usd: options.get(Self::COST).and_then(Value::as_f64),
-            max_tokens: options.get(Self::TOKENS).and_then(Value::as_u64),
-        }
-    }
-
-    /// Puts the limits there are among the options of a task, in place of those it has.
-    pub fn put(self, options: &mut Map<String, Value>) {
-        options.extend(self.max_cost_usd.map(|most| (Self::COST.to_owned(), most.into())));
-        options.extend(self.max_tokens.map(|most| (Self::TOKENS.to_owned(), most.into())));
-    }
-
-    /// The limits there are here, and those of `other` where there is none.
-    #[must_use]
-    pub fn or(self, other: Self) -> Self {
-        Self {
-            max_cost_usd: self.max_cost_usd.or(other.max_cost_usd),
-            max_tokens: self.max_tokens.or(other.max_tokens),
-        }
-    }
-
-    /// Whether there is any limit.
-    pub fn is_limited(self) -> bool {
-        self.max_cost_usd.is_some() || self.max_tokens.is_some()
-    }
-}
-
 /// The most that a call to come may take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
@@ -118,15 +79,17 @@ pub struct Estimate {
 pub enum Reached {
     /// Of money.
     #[error(
-        "the budget is reached: {} of {} USD are spent, and the next call (`{by}` on `{model}`) may take up to {}; \
+        "the budget{} is reached: {} of {} USD are spent, and the next call (`{by}` on `{model}`) may take up to {}; \
         {} USD would let it go on",
-        usd(*spent), usd(*limit), usd(*next), usd(spent + next)
+        whose(of.as_deref()), usd(*spent), usd(*limit), usd(*next), usd(spent + next)
     )]
     Cost {
         /// Spent so far.
         spent: f64,
         /// What may be spent.
         limit: f64,
+        /// Whose limit it is, see [`Limit`].
+        of: Option<String>,
         /// What the next call may take.
         next: f64,
         /// The employee.
@@ -136,15 +99,17 @@ pub enum Reached {
     },
     /// Of tokens.
     #[error(
-        "the budget is reached: {spent} of {limit} tokens are used, and the next call (`{by}` on `{model}`) may take up \
+        "the budget{} is reached: {spent} of {limit} tokens are used, and the next call (`{by}` on `{model}`) may take up \
         to {next}; {} tokens would let it go on",
-        spent.saturating_add(*next)
+        whose(of.as_deref()), spent.saturating_add(*next)
     )]
     Tokens {
         /// Used so far.
         spent: u64,
         /// What may be used.
         limit: u64,
+        /// Whose limit it is, see [`Limit`].
+        of: Option<String>,
         /// What the next call may take.
         next: u64,
         /// The employee.
@@ -168,6 +133,10 @@ pub enum Reached {
     },
 }
 
+fn whose(of: Option<&str>) -> String {
+    of.map(|of| format!(" of {of}")).unwrap_or_default()
+}
+
 /// Dollars as they are told: to a millionth, without zeros at the end.
 pub fn usd(dollars: f64) -> String {
     let text = format!("{dollars:.6}");
@@ -179,7 +148,7 @@ pub fn usd(dollars: f64) -> String {
 /// The account of one run.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    budget: Budget,
+    limits: Limits,
     sums: Mutex<Sums>,
     /// Woken when something that was reserved is free again.
     freed: Notify,
@@ -237,7 +206,7 @@ impl Ledger {
     pub(super) fn of(task: &Task) -> Self {
         let spent = task.spent.iter().map(|spent| Amount::of(spent.tokens(), spent.cost_usd));
         let sums = Sums { spent: spent.fold(Amount::default(), Amount::plus), ..Sums::default() };
-        Self { budget: Budget::of(&task.options), sums: Mutex::new(sums), freed: Notify::new() }
+        Self { limits: Limits::among(&task.options), sums: Mutex::new(sums), freed: Notify::new() }
     }
 
     /// Takes what a call may need out of what is left; `None` when that has to wait for what others have reserved.
@@ -261,14 +230,15 @@ impl Ledger {
     fn reached(&self, spent: Amount, next: &Estimate, amount: Amount) -> Option<Reached> {
         let total = spent.plus(amount);
         let (by, model) = (next.by.clone(), next.model.clone());
-        if let Some(limit) = self.budget.max_cost_usd {
+        if let Some(Limit { most: limit, of }) = self.limits.cost_usd.clone() {
             let Some(next) = next.cost_usd else { return Some(Reached::NoPrice { limit, by, model }) };
             if total.billionths > billionths(limit) {
-                return Some(Reached::Cost { spent: dollars(spent.billionths), limit, next, by, model });
+                return Some(Reached::Cost { spent: dollars(spent.billionths), limit, of, next, by, model });
             }
         }
-        let limit = self.budget.max_tokens.filter(|limit| total.tokens > *limit)?;
-        Some(Reached::Tokens { spent: spent.tokens, limit, next: next.tokens, by, model })
+        let Limit { most: limit, of } =
+            self.limits.tokens.clone().filter(|limit| total.tokens > limit.most)?;
+        Some(Reached::Tokens { spent: spent.tokens, limit, of, next: next.tokens, by, model })
     }
 }
 
@@ -290,8 +260,8 @@ impl Drop for Reservation {
 
 impl Steps {
     /// How much the run may take in all.
-    pub fn budget(&self) -> Budget {
-        self.ledger().budget
+    pub fn limits(&self) -> &Limits {
+        &self.ledger().limits
     }
 
     /// Keeps what a call may take at most, so that calls made at the same time cannot cross the line together. While

@@ -7,6 +7,7 @@
 mod accept;
 mod approval;
 mod body;
+mod budget;
 mod engine;
 mod error;
 mod failure;
@@ -32,11 +33,12 @@ mod worker;
 
 pub use approval::{Decision, MAX_COMMENT, Waiting};
 pub use body::Body;
+pub use budget::{Budget, Ceiling, Limit, Limits};
 pub use engine::{Endings, Engine, Filter, Submitted};
 pub use error::Error;
 pub use failure::{Code, Failure};
 pub use lanes::{Lane, Lanes};
-pub use ledger::{Budget, Estimate, Reached, Reservation, Spent, usd};
+pub use ledger::{Estimate, Reached, Reservation, Spent, usd};
 pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
 pub use options::{Options, Retry};
 pub use recovery::History;

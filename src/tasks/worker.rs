@@ -108,11 +108,24 @@ impl Shared {
     }
 
     async fn end(self: &Arc<Self>, id: &TaskId, ending: Ending, watch: &Stopwatch) -> Result<(), Unrecorded> {
+        self.tell_body(id, &ending).await;
         self.record(&Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) }).await?;
         tracing::info!(status = ending.status.as_str(), latency_ms = watch.elapsed_ms(), "task ended");
         self.table.lock().update(id, |task| task.end(ending));
         self.tend();
         Ok(())
+    }
+
+    /// Tells the body of the task how that ends.
+    pub(super) async fn tell_body(&self, id: &TaskId, ending: &Ending) {
+        let Some(task) = self.table.lock().live(id) else { return };
+        let Some(body) = self.bodies.get(&task.kind) else { return };
+        let mut last = Task::clone(&task);
+        last.end(ending.clone());
+        let told = AssertUnwindSafe(async { body.ended(Arc::new(last)).await });
+        if let Err(panic) = told.catch_unwind().await {
+            tracing::error!(error = panic_text(panic.as_ref()), "a body panicked as it was told of an end");
+        }
     }
 
     /// Runs the body to its end, until it is parked, or until it is cancelled; then it is dropped.

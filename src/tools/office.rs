@@ -11,9 +11,10 @@ use tokio::sync::{Notify, OnceCell, watch};
 
 use super::{Ctx, Error, Inquiry, Progress};
 use crate::{
-    engine::{self, Crew, delivery::Outbox},
+    defs::TargetKind,
+    engine::{self, Crew, Order, delivery::Outbox},
     llm,
-    tasks::{self, Engine, NewTask, Status, Task, TaskId},
+    tasks::{self, Engine, NewTask, Status, Task, TaskId, Trigger},
 };
 
 /// How the tasks of a project are opened.
@@ -171,6 +172,18 @@ fn no_task(tasks: &Engine, error: tasks::Error) -> Error {
     let elsewhere = "another process keeps the tasks of this project; ask it, for instance `GET /tasks/{id}` of its server";
     let hint = (!tasks.is_durable()).then(|| elsewhere.to_owned());
     Error::NotFound { what: "task", name: id.to_string(), hint }
+}
+
+/// A run that the caller of a tool asks for.
+pub(super) fn order(
+    ctx: &Ctx,
+    kind: TargetKind,
+    target: String,
+    args: engine::Args,
+    model: Option<String>,
+) -> Order {
+    let caller = Some(ctx.caller().name().to_owned());
+    Order { kind, target, args, model, trigger: Trigger::TOOL, caller, idempotency_key: None }
 }
 
 /// What the body of the task left as its result.

@@ -1,25 +1,22 @@
 //! `POST /tasks/{id}/cancel`, `…/resume`, `…/replay` and `…/fork`.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Json,
-    body::Body,
-    extract::{Path, State as Shared, rejection::PathRejection},
+    Extension, Json, RequestExt as _,
+    extract::{FromRequest, Path, Request},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Map, Value};
 
 use super::{
-    Problem, State,
-    body::{self, a_kind},
-    order::{is_dollars, texts},
+    Problem, State, body,
+    order::{grant, misfit, texts, unknown},
     run::{IDEMPOTENCY_KEY, ack, visible},
     task::find,
 };
 use crate::{
-    base::text,
     engine::{Again, Changes},
     tasks::Task,
     tools::{self, Caller},
@@ -28,17 +25,10 @@ use crate::{
 /// How long the answer to a cancellation waits for the task to have ended.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-type Id = Result<Path<String>, PathRejection>;
-
 /// `POST /tasks/{id}/cancel`: the record of the task as it ended. One that takes longer to stop is shown as it stands.
-pub(super) async fn cancel(
-    Shared(state): Shared<State>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let task = find(&state, id).await?;
-    Wish::parse(body::object(&headers, body).await?, &[])?;
+pub(super) async fn cancel(asked: Asked) -> Result<Response, Problem> {
+    let Asked { state, task, object, .. } = asked;
+    Wish::parse(object, &[])?;
     let task = match tokio::time::timeout(PATIENCE, state.tasks.cancel(&task.task_id)).await {
         Ok(ended) => ended?,
         Err(_) => state.tasks.get(&task.task_id).await.unwrap_or(task),
@@ -48,65 +38,64 @@ pub(super) async fn cancel(
 }
 
 /// `POST /tasks/{id}/resume`: a task that failed or was cancelled goes on.
-pub(super) async fn resume(
-    Shared(state): Shared<State>,
-    Extension(caller): Extension<Caller>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let task = find(&state, id).await?;
-    let wish =
-        Wish::parse(body::object(&headers, body).await?, &["force", "model", "max_cost_usd", "max_tokens"])?;
-    begin(&state, &task, &Again::Resume, wish.changes, &caller, &HeaderMap::new()).await
+pub(super) async fn resume(mut asked: Asked) -> Result<Response, Problem> {
+    // It goes on at most once anyway.
+    asked.headers.remove(IDEMPOTENCY_KEY);
+    asked.begin(&["force", "model", "max_cost_usd", "max_tokens"], |_| Ok(Again::Resume)).await
 }
 
 /// `POST /tasks/{id}/replay`: an ended task once more, as a new one.
-pub(super) async fn replay(
-    Shared(state): Shared<State>,
-    Extension(caller): Extension<Caller>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let task = find(&state, id).await?;
-    let wish = Wish::parse(body::object(&headers, body).await?, &[])?;
-    begin(&state, &task, &Again::Replay, wish.changes, &caller, &headers).await
+pub(super) async fn replay(asked: Asked) -> Result<Response, Problem> {
+    asked.begin(&[], |_| Ok(Again::Replay)).await
 }
 
 /// `POST /tasks/{id}/fork`: an ended task from one of its steps on, as a new one.
-pub(super) async fn fork(
-    Shared(state): Shared<State>,
-    Extension(caller): Extension<Caller>,
-    id: Id,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Problem> {
-    let task = find(&state, id).await?;
-    let wish = Wish::parse(
-        body::object(&headers, body).await?,
-        &["step", "args", "force", "model", "max_cost_usd", "max_tokens"],
-    )?;
-    let step = wish.step.ok_or_else(|| {
-        Problem::unfit(
-            "say `step`: the first step to do anew, one of the `steps` that `GET /tasks/{id}` shows",
-        )
-    })?;
-    begin(&state, &task, &Again::Fork(step), wish.changes, &caller, &headers).await
+pub(super) async fn fork(asked: Asked) -> Result<Response, Problem> {
+    let lacking = "say `step`: the first step to do anew, one of the `steps` that `GET /tasks/{id}` shows";
+    asked
+        .begin(&["step", "args", "force", "model", "max_cost_usd", "max_tokens"], |wish| {
+            wish.step.take().map(Again::Fork).ok_or_else(|| Problem::unfit(lacking))
+        })
+        .await
 }
 
-async fn begin(
-    state: &State,
-    task: &Task,
-    how: &Again,
-    changes: Changes,
-    caller: &Caller,
-    headers: &HeaderMap,
-) -> Result<Response, Problem> {
-    let idempotency_key = visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
-    let changes = Changes { caller: Some(caller.name().to_owned()), idempotency_key, ..changes };
-    let anew = state.runs.again(task, how, changes).await?;
-    Ok(ack(state, tools::begin(&state.tasks, task, anew).await?))
+/// What is asked of a task.
+pub(super) struct Asked {
+    state: State,
+    caller: Caller,
+    task: Arc<Task>,
+    headers: HeaderMap,
+    object: Map<String, Value>,
+}
+
+impl FromRequest<State> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(mut request: Request, state: &State) -> Result<Self, Problem> {
+        let caller = request.extract_parts::<Extension<Caller>>().await;
+        let Extension(caller) = caller.map_err(|error| Problem::internal(&error))?;
+        let task = find(state, request.extract_parts::<Path<String>>().await).await?;
+        let headers = request.headers().clone();
+        let object = body::object(&headers, request.into_body()).await?;
+        Ok(Self { state: state.clone(), caller, task, headers, object })
+    }
+}
+
+impl Asked {
+    /// Has the task done again in the way that `how` takes from what is wished for, which has these keys.
+    async fn begin(
+        self,
+        keys: &[&str],
+        how: impl FnOnce(&mut Wish) -> Result<Again, Problem>,
+    ) -> Result<Response, Problem> {
+        let Self { state, caller, task, headers, object } = self;
+        let mut wish = Wish::parse(object, keys)?;
+        let how = how(&mut wish)?;
+        let idempotency_key = visible(&headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
+        let changes = Changes { caller: Some(caller.name().to_owned()), idempotency_key, ..wish.changes };
+        let anew = state.runs.again(&task, &how, changes).await?;
+        Ok(ack(&state, tools::begin(&state.tasks, &task, anew).await?))
+    }
 }
 
 /// The body of such a request; all of it may be left out.
@@ -129,36 +118,18 @@ impl Wish {
                 continue;
             }
             if !keys.contains(&key.as_str()) {
-                let near = text::closest(&key, keys.iter().copied());
-                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                let key = text::truncate(&key, 100);
-                return Err(Problem::unfit(format!("unknown key `{key}`{near}")));
+                return Err(unknown(&key, keys));
             }
             match (key.as_str(), value) {
                 (_, Value::Null) => {}
                 ("force", Value::Bool(force)) => wish.changes.force = force,
                 ("args", Value::Object(args)) => wish.changes.args = texts(args)?,
                 ("step", Value::String(step)) => wish.step = Some(step),
-                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
-                    wish.changes.budget.max_cost_usd = most.as_f64();
-                }
-                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
-                    wish.changes.budget.max_tokens = most.as_u64();
-                }
                 ("model", Value::String(model)) if !model.trim().is_empty() => {
                     wish.changes.model = Some(model);
                 }
-                (key, value) => {
-                    let wanted = match key {
-                        "force" => "`true` or `false`",
-                        "args" => "an object",
-                        "max_cost_usd" => "a number of US dollars, more than 0",
-                        "max_tokens" => "a whole number, more than 0",
-                        _ => "a text that is not blank",
-                    };
-                    let kind = a_kind(&value);
-                    return Err(Problem::unfit(format!("`{key}` must be {wanted}, not {kind}")));
-                }
+                (key, value) if grant(&mut wish.changes.budget, key, &value) => {}
+                (key, value) => return Err(misfit(key, &value)),
             }
         }
         Ok(wish)

@@ -7,7 +7,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{Problem, State};
-use crate::engine::{self, CostQuery, CostSummary};
+use crate::engine::{CostQuery, CostSummary};
 
 /// What to count.
 #[derive(Debug, Deserialize)]
@@ -27,5 +27,5 @@ pub(super) async fn summary(
     let Query(which) = which.map_err(|rejection| Problem::unfit(rejection.body_text()))?;
     let query = CostQuery { days: which.days.unwrap_or(CostQuery::DAYS), employee: which.employee };
     let query = query.checked().map_err(Problem::unfit)?;
-    Ok(Json(engine::past::cost(&state.tasks, &query).await?))
+    Ok(Json(state.runs.cost(&state.tasks, query).await?))
 }

@@ -19,6 +19,7 @@ mod load;
 mod openapi;
 mod order;
 mod origin;
+mod plan;
 mod problem;
 mod rate;
 mod ready;

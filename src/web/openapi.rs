@@ -14,7 +14,12 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{State, order};
-use crate::{engine::delivery::Sending, tasks::Task, tools::Registry};
+use crate::{
+    defs::TargetKind,
+    engine::{Forecast, delivery::Sending},
+    tasks::Task,
+    tools::Registry,
+};
 
 /// The page that shows the document; it asks nobody but this server.
 const PAGE: &str = include_str!("docs.html");
@@ -54,6 +59,11 @@ const fn post(path: &'static str, summary: &'static str, body: &'static str, giv
     Operation { method: "post", path, summary, scope: Some("run"), takes, gives, also: &["202"] }
 }
 
+/// What can be waited for with `sync`.
+const fn run(path: &'static str, summary: &'static str, body: &'static str) -> Operation {
+    Operation { also: &["202", "402"], ..post(path, summary, body, TASK) }
+}
+
 const fn open(operation: Operation) -> Operation {
     Operation { scope: None, ..operation }
 }
@@ -74,12 +84,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/metrics", "Calls, tokens and latency; for Prometheus with `Accept: text/plain`", OBJECT),
     get("/metrics/prometheus", "The same as Prometheus reads it", Gives::Text("text/plain")),
     get("/cron/status", "Schedules, with their next and last runs", OBJECT),
-    post("/run/employee/{name}", "Start an employee", "RunRequest", TASK),
-    post("/run/pipeline/{name}", "Start a pipeline", "RunRequest", TASK),
-    post("/run/discussion/{name}", "Hold a discussion", "RunRequest", TASK),
+    run("/run/employee/{name}", "Start an employee", "RunRequest"),
+    run("/run/pipeline/{name}", "Start a pipeline", "RunRequest"),
+    run("/run/discussion/{name}", "Hold a discussion", "RunRequest"),
     get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
-    post("/webhook", "Start what the body names; signed calls need no token", "Object", TASK),
-    post("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object", TASK),
+    get(
+        "/api/plan/{kind}/{name}",
+        "What a run would do and cost; the query gives values by name",
+        Gives::Json("Forecast"),
+    ),
+    run("/webhook", "Start what the body names; signed calls need no token", "Object"),
+    run("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object"),
     get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
     get("/tasks/{id}", "A task with its steps", TASK),
     Operation {
@@ -168,7 +183,7 @@ fn describe(tools: &Registry) -> Value {
             "operationId": spec.name,
             "tags": ["tools"],
             "requestBody": body(&spec.input_schema),
-            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202"], "Error"),
+            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202", "402"], "Error"),
         });
         paths.insert(format!("/api/tools/{}", spec.name), json!({ "post": call }));
     }
@@ -191,6 +206,7 @@ fn describe(tools: &Registry) -> Value {
                 "TaskPage": {"type": "object", "required": ["tasks"], "properties": {
                     "tasks": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": "string"}}},
                 "RunRequest": run_request(),
+                "Forecast": schema::<Forecast>(),
                 "Delivery": schema::<Sending>(),
                 "Deliveries": {"type": "object", "required": ["deliveries"], "properties": {
                     "deliveries": {"type": "array", "items": {"$ref": "#/components/schemas/Delivery"}}}},
@@ -249,8 +265,11 @@ impl Operation {
         let mut parameters = Vec::new();
         let inner = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
         for name in inner {
-            parameters
-                .push(json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
+            let schema = match name {
+                "kind" => json!({"enum": TargetKind::ALL}),
+                _ => json!({"type": "string"}),
+            };
+            parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
         }
         if self.path == "/tasks" {
             let status = ["pending", "running", "awaiting_approval", "completed", "failed", "cancelled"];
@@ -302,6 +321,10 @@ fn answers(content: &Value, also: &[&str], refuses: &str) -> Value {
     for status in also {
         let answer = match *status {
             "202" => json!({"description": "It goes on; `Location` tells where.", "content": accepted}),
+            "402" => json!({
+                "description": "The budget is reached: the task failed with the code `budget-reached`, and goes on when it is resumed with more.",
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Task"}}},
+            }),
             "204" => json!({"description": "There is nothing left to tell."}),
             _ => json!({"description": "Not now.", "content": content}),
         };

@@ -70,12 +70,7 @@ impl RunRequest {
                 ("timeout_seconds" | "deadline_seconds", value) if seconds(&value).is_some() => {
                     request.timeout_seconds = seconds(&value);
                 }
-                ("max_cost_usd", Value::Number(most)) if is_dollars(&most) => {
-                    request.budget.max_cost_usd = most.as_f64();
-                }
-                ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
-                    request.budget.max_tokens = most.as_u64();
-                }
+                (key, value) if grant(&mut request.budget, key, &value) => {}
                 ("priority", Value::String(name)) if name.parse::<Priority>().is_ok() => {
                     request.priority = name.parse().unwrap_or_default();
                 }
@@ -106,9 +101,21 @@ fn seconds(value: &Value) -> Option<u32> {
     value.as_u64().filter(|seconds| (1..=LONGEST).contains(seconds))?.try_into().ok()
 }
 
-/// Whether it is an amount that can be spent.
-pub(super) fn is_dollars(number: &serde_json::Number) -> bool {
-    number.as_f64().is_some_and(|dollars| dollars.is_finite() && dollars > 0.0)
+/// Notes in `budget` what `key` grants, and tells whether it does.
+pub(super) fn grant(budget: &mut Budget, key: &str, value: &Value) -> bool {
+    match key {
+        "max_cost_usd" => {
+            let dollars = value.as_f64().filter(|dollars| dollars.is_finite() && *dollars > 0.0);
+            budget.max_cost_usd = dollars;
+            dollars.is_some()
+        }
+        "max_tokens" => {
+            let tokens = value.as_u64().filter(|tokens| *tokens > 0);
+            budget.max_tokens = tokens;
+            tokens.is_some()
+        }
+        _ => false,
+    }
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
@@ -123,21 +130,28 @@ fn is_agent_id(value: &Value) -> bool {
 }
 
 fn unfit(key: &str, value: &Value) -> Problem {
+    if KEYS.contains(&key) { misfit(key, value) } else { unknown(key, &KEYS) }
+}
+
+/// 422 for a key that is none of `known`.
+pub(super) fn unknown(key: &str, known: &[&str]) -> Problem {
+    let near = text::closest(key, known.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
+    let key = text::truncate(key, 100);
+    Problem::unfit(format!("unknown key `{key}`{}", near.unwrap_or_default()))
+}
+
+/// 422 for the value of a key that is known.
+pub(super) fn misfit(key: &str, value: &Value) -> Problem {
     let wanted = match key {
         "args" => "an object",
-        "sync" | "stream" => "`true` or `false`",
-        "model" => "a text that is not blank",
+        "sync" | "stream" | "force" => "`true` or `false`",
         "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
         "deliver" => "a list of at most 20 names of destinations",
         "priority" => "`high`, `normal` or `low`",
         "max_cost_usd" => "a number of US dollars, more than 0",
         "max_tokens" => "a whole number, more than 0",
-        _ => {
-            let near = text::closest(key, KEYS).map(|near| format!("; did you mean `{near}`?"));
-            let key = text::truncate(key, 100);
-            return Problem::unfit(format!("unknown key `{key}`{}", near.unwrap_or_default()));
-        }
+        _ => "a text that is not blank",
     };
     Problem::unfit(format!("`{key}` must be {wanted}, not {}", a_kind(value)))
 }

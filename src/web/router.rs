@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     State, again, approve, auth, cors, cost, delivery, events,
     load::{self, Load},
-    openapi, origin, problem,
+    openapi, origin, plan, problem,
     rate::{self, Budgets},
     ready, resource, run, status, task, tools,
     trace::{self, Refusals},
@@ -112,6 +112,7 @@ fn routes() -> Routes {
         .route("/run/pipeline/{name}", post(run::pipeline))
         .route("/run/discussion/{name}", post(run::discussion))
         .route("/api/cost/summary", get(cost::summary))
+        .route("/api/plan/{kind}/{name}", get(plan::plan))
         .route("/tasks", get(task::list))
         .route("/tasks/{id}", get(task::get))
         .route("/tasks/{id}/approve", post(approve::approve))

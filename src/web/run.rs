@@ -13,7 +13,7 @@ use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, delivery::Wish},
-    tasks::{self, NewTask, Status, Submitted, Task, TaskId, Trigger},
+    tasks::{self, Code, NewTask, Status, Submitted, Task, TaskId, Trigger},
     tools::Caller,
 };
 
@@ -154,8 +154,8 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
     (status, [(header::LOCATION, location)], Json(body)).into_response()
 }
 
-/// The full record once the task has ended: 200 when completed, 502 when it failed, 409 when it was cancelled. One
-/// that waits for an approval is answered with 202: nobody is kept waiting for a person.
+/// The full record once the task has ended: 200 when completed, 502 when it failed, 402 when that is for its budget, 409
+/// when it was cancelled. One that waits for an approval is answered with 202: nobody is kept waiting for a person.
 pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
     let settled = tokio::time::timeout(state.limits.request_time, state.tasks.settled(id)).await;
     // What takes longer than a request may goes on without its caller.
@@ -165,12 +165,20 @@ pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Probl
     };
     let status = match task.status {
         Status::Completed => StatusCode::OK,
-        Status::Failed => StatusCode::BAD_GATEWAY,
+        Status::Failed => failed(&task),
         Status::Cancelled => StatusCode::CONFLICT,
         // The program is ending before the task has; it is kept and goes on with the next start.
         Status::Pending | Status::Running | Status::AwaitingApproval => StatusCode::ACCEPTED,
     };
     Ok((status, [(header::LOCATION, format!("/tasks/{id}"))], Json(task)).into_response())
+}
+
+/// The status by which a caller who waited is told of a task that failed.
+pub(super) fn failed(task: &Task) -> StatusCode {
+    if task.code == Some(Code::BUDGET_REACHED) {
+        return StatusCode::PAYMENT_REQUIRED;
+    }
+    StatusCode::BAD_GATEWAY
 }
 
 /// A header of 1 to 128 visible ASCII characters, if it is there.

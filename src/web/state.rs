@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::{Access, Limits, Readiness, Resource, webhook};
 use crate::{
     base::HostNames,
+    defs::TargetKind,
     engine::{
-        Again, Anew, Changes, Live, Order,
+        Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order,
         delivery::{Outbox, Wish},
     },
     llm::Meter,
-    tasks::{Engine, NewTask, Task},
+    tasks::{self, Engine, NewTask, Task},
     tools,
 };
 
@@ -55,6 +56,28 @@ pub trait Runs: Send + Sync {
 
     /// How the schedules stand, as `GET /cron/status` shows it.
     fn cron_status(&self) -> Value;
+
+    /// What `tasks`, and runs that were none of them, have cost.
+    ///
+    /// # Errors
+    /// When a task cannot be read.
+    fn cost<'r>(
+        &'r self,
+        tasks: &'r Engine,
+        query: CostQuery,
+    ) -> BoxFuture<'r, Result<CostSummary, tasks::Error>>;
+
+    /// Tells what a run would do, and from what `past` tasks took, what that costs.
+    ///
+    /// # Errors
+    /// As [`Runs::plan`], where it does not depend on models.
+    fn forecast(
+        &self,
+        kind: TargetKind,
+        name: String,
+        args: Args,
+        past: Vec<Task>,
+    ) -> BoxFuture<'_, Result<Forecast, tools::Error>>;
 
     /// What is measured, in the text form of Prometheus.
     fn measures(&self) -> String;

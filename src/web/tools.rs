@@ -12,7 +12,7 @@ use axum::{
 use serde_json::{Map, Value, json, value::to_raw_value};
 use tokio_util::sync::CancellationToken;
 
-use super::{Problem, State, body};
+use super::{Problem, State, body, run};
 use crate::{
     tasks::Task,
     tools::{self, Begun, Caller, Ctx},
@@ -51,9 +51,7 @@ pub(super) async fn call(
     match state.tools.conclude(&task) {
         Some(Ok(output)) => Ok(Json(output.json).into_response()),
         // The work itself failed: the answer is its record, as of a run that was waited for.
-        Some(Err(tools::Error::Failed(_))) | None => {
-            Ok((StatusCode::BAD_GATEWAY, Json(task)).into_response())
-        }
+        Some(Err(tools::Error::Failed(_))) | None => Ok((run::failed(&task), Json(task)).into_response()),
         Some(Err(error)) => Err(error.into()),
     }
 }

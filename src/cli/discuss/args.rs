@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    cli::{args::named_value, budget::Limits},
+    cli::{args::named_value, budget::Granted},
     defs::OutputFormat,
 };
 
@@ -102,7 +102,10 @@ pub(in crate::cli) struct HowToDiscuss {
     #[arg(short, long, requires = "execute")]
     pub(in crate::cli) model: Option<String>,
     #[command(flatten)]
-    pub(in crate::cli) limits: Limits,
+    pub(in crate::cli) limits: Granted,
+    /// With --execute: record every exchange with models and tools in this folder, for `test`
+    #[arg(long, value_name = "DIR", requires = "execute")]
+    pub(in crate::cli) record: Option<std::path::PathBuf>,
 }
 
 /// What comes out of a discussion.

@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::args::HowToDiscuss;
 use crate::{
-    app::{self, Environment, Journal, MeetingRecord},
+    app::{self, Environment, Journal, MeetingRecord, Recorded},
     cli::{
         args::{Form, Global},
         budget,
         exit::{Error, Outcome},
         render, run as project, task,
+        test::{Recording, record},
     },
     defs::{AdHoc, TargetKind},
     engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome},
@@ -38,7 +39,19 @@ pub(super) async fn run(
 ) -> Result<Outcome, Error> {
     let budget = how.limits.budget();
     // What may have to wait for money must outlive this process; all else is over when it ends.
-    let office = if budget.is_limited() {
+    let mut recording = None;
+    let office = if let Some(folder) = &how.record {
+        let (target, made_up) = match &what {
+            What::Named(name) => ((*name).to_owned(), None),
+            What::MadeUp(wanted) => (String::new(), Some(wanted.clone())),
+        };
+        let mut recorded = Recorded::new(&global.root(), "discussion", &target);
+        recorded.made_up = made_up;
+        (recorded.args, recorded.model) = (named.iter().cloned().collect(), how.model.clone());
+        let (office, begun) = record(global, env, folder, recorded)?;
+        recording = Some(begun);
+        office
+    } else if budget.is_limited() {
         task::kept_in(global, env, how.limits.parallel)?
     } else {
         project::open_in(global, env, Journal::None, how.limits.parallel)?
@@ -63,7 +76,9 @@ pub(super) async fn run(
     budget.put(&mut new.options);
     let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, &elsewhere))?;
     let id = tasks.submit(new).await?.id;
-    task::see_through(global, tasks, &id).await
+    let outcome = task::see_through(global, tasks, &id).await?;
+    recording.filter(|_| outcome != Outcome::Interrupted).map(Recording::end).transpose()?;
+    Ok(outcome)
 }
 
 /// Tells what became of a discussion.
@@ -85,7 +100,7 @@ pub(in crate::cli) fn ended(global: &Global, task: &Task) -> Result<Outcome, Err
         render::error(error, std::iter::empty());
     }
     if budget::is_reached(task) {
-        return Ok(budget::told(task));
+        return Ok(Outcome::Budget);
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

@@ -11,7 +11,7 @@ use super::{
     render,
     run::{crew, open_in},
     task,
-    test::record,
+    test::{approved, record},
 };
 use crate::{
     app::{Environment, Journal, Recorded},
@@ -34,6 +34,7 @@ pub(super) async fn pipeline(
         };
         let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
         (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
+        recorded.approve = args.approve;
         let (office, recording) = record(global, env, folder, recorded)?;
         let outcome = run(global, &office, args, env).await?;
         recording.end()?;
@@ -108,7 +109,7 @@ async fn run(
     let values = args.named.iter().cloned().collect();
     if !args.execute {
         let run = office.crew.preview_pipeline(&args.name, &values).await?;
-        told(global, &run, |step| step.prompt.as_deref().unwrap_or_default())?;
+        told(global, &run, |step| Some(step.prompt.as_deref().unwrap_or_default()))?;
         return Ok(Outcome::Done);
     }
     let order = Order {
@@ -123,16 +124,21 @@ async fn run(
     let mut new = office.crew.plan(order).await?;
     let budget = args.limits.budget();
     budget.put(&mut new.options);
+    if args.no_fail_fast {
+        new.options.insert(engine::FAIL_FAST.to_owned(), false.into());
+    }
     let pipeline = office.crew.pipeline(&args.name).await?;
     let asks = pipeline.steps().any(|step| step.approval.is_some());
-    if asks && args.record.is_some() {
-        let message = "a pipeline that asks for approvals cannot be recorded";
+    if asks && args.record.is_some() && !args.approve {
+        let message = "this pipeline asks for approvals, and nobody could give them later: add `--approve` to record it \
+            with a yes to each";
         return Err(tools::Error::Arguments(message.to_owned()).into());
     }
     // What may have to wait for a person or for money must outlive this process, and so must what is to be sent; all else
     // is over when it ends.
-    let waits = asks || budget.is_limited();
-    let sends = !pipeline.deliver.is_empty();
+    let is_recorded = args.record.is_some();
+    let waits = (asks || budget.is_limited()) && !is_recorded;
+    let sends = !pipeline.deliver.is_empty() && !is_recorded;
     let mut keeping =
         (waits || sends).then(|| task::kept_in(global, env, args.limits.parallel)).transpose()?;
     // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
@@ -144,6 +150,9 @@ async fn run(
     let office = keeping.as_ref().unwrap_or(office);
     let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
     let id = tasks.submit(new).await?.id;
+    if args.approve {
+        approved(tasks, &id).await?;
+    }
     let outcome = task::see_through(global, tasks, &id).await?;
     deliveries::see_off(office, &id).await;
     Ok(outcome)
@@ -153,18 +162,30 @@ async fn run(
 pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
     if let Some(result) = &task.result {
         let run: PipelineRun = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
-        told(global, &run, |step| if step.error { &step.error_message } else { &step.output })?;
+        told(global, &run, |step| {
+            if !step.error {
+                return Some(&step.output);
+            }
+            // What ended the run is told below.
+            let is_told = budget::is_reached(task) && task.error.as_ref() == Some(&step.error_message);
+            (!is_told).then_some(&step.error_message)
+        })?;
     }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
     }
     if budget::is_reached(task) {
-        return Ok(budget::told(task));
+        return Ok(Outcome::Budget);
     }
     Ok(if task.status == Status::Completed { Outcome::Done } else { Outcome::Failed })
 }
 
-fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) -> Result<(), Error> {
+/// Tells of each step what `content` gives, and of a step that gives nothing not a word.
+fn told<'r>(
+    global: &Global,
+    run: &'r PipelineRun,
+    content: impl Fn(&'r StepRun) -> Option<&'r str>,
+) -> Result<(), Error> {
     if global.form() == Form::Json {
         render::json(run)?;
         return Ok(());
@@ -172,13 +193,16 @@ fn told(global: &Global, run: &PipelineRun, content: impl Fn(&StepRun) -> &str) 
     let ruler = "─".repeat(60);
     let parts: Vec<String> = run
         .step_runs()
-        .map(|step| {
+        .filter_map(|step| Some((step, content(step)?)))
+        .map(|(step, content)| {
             let branch = step.branch.as_deref().map(|branch| format!(" ({branch})")).unwrap_or_default();
             let skipped = if step.skipped { ", skipped" } else { "" };
             let heading = format!("{}. {}{branch}{skipped}", step.step_index + 1, step.employee);
-            format!("{ruler}\n{heading}\n{ruler}\n\n{}", content(step))
+            format!("{ruler}\n{heading}\n{ruler}\n\n{content}")
         })
         .collect();
-    render::answer(&parts.join("\n\n"))?;
+    if !parts.is_empty() {
+        render::answer(&parts.join("\n\n"))?;
+    }
     Ok(())
 }

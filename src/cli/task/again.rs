@@ -5,7 +5,7 @@ use clap::Args;
 use super::{
     super::{
         args::{Form, Global, named_value},
-        budget::Limits,
+        budget::Granted,
         exit::{Error, Outcome},
         render,
     },
@@ -24,10 +24,13 @@ pub(in crate::cli) struct ResumeArgs {
     #[arg(long)]
     model: Option<String>,
     #[command(flatten)]
-    limits: Limits,
+    limits: Granted,
     /// Go on even if the pipeline was changed since the task began
     #[arg(long)]
     force: bool,
+    /// Go on with the other steps when one fails, whatever the pipeline says
+    #[arg(long)]
+    no_fail_fast: bool,
     /// Steps that failed are always tried again: this is here for scripts that say so
     #[arg(long, hide = true)]
     retry_failed: bool,
@@ -70,7 +73,9 @@ pub(in crate::cli) async fn resume(
     env: &Environment,
 ) -> Result<Outcome, Error> {
     let budget = args.limits.budget();
-    let changes = Changes { model: args.model.clone(), budget, force: args.force, ..Changes::default() };
+    let fail_fast = args.no_fail_fast.then_some(false);
+    let changes =
+        Changes { model: args.model.clone(), budget, fail_fast, force: args.force, ..Changes::default() };
     again(global, &args.id, ("resume", &Again::Resume), changes, env).await
 }
 

@@ -128,25 +128,30 @@ pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) ->
     tokio::select! {
         task = tasks.settled(id) => match task? {
             task if !task.waiting.is_empty() => waits(global, &task),
-            task if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
+            task if task.kind == PIPELINE_RUN => Ok(ended(tasks, &task, pipeline::ended(global, &task)?)),
             task if task.kind == DISCUSSION_RUN => {
                 let outcome = discuss::ended(global, &task)?;
                 match discuss::afterwards(&task) {
                     Some(begun) => Box::pin(see_through(global, tasks, &begun)).await,
-                    None => Ok(outcome),
+                    None => Ok(ended(tasks, &task, outcome)),
                 }
             }
-            task => other(global, &task),
+            task => Ok(ended(tasks, &task, other(global, &task)?)),
         },
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
-            // What is not kept is over with this process.
-            if tasks.is_durable() {
-                stop(tasks, id).await;
-            }
+            stop(tasks, id).await;
             Ok(Outcome::Interrupted)
         }
     }
+}
+
+/// Says how a task goes on whose budget is reached.
+pub(super) fn ended(tasks: &Engine, task: &Task, outcome: Outcome) -> Outcome {
+    if outcome == Outcome::Budget {
+        budget::told(task, tasks.is_durable());
+    }
+    outcome
 }
 
 /// Cancels the task and says so: a server would else go on with it, unasked. A second interruption does not wait for that.
@@ -154,11 +159,15 @@ pub(super) async fn stop(tasks: &Engine, id: &TaskId) {
     let stopped = tokio::select! {
         stopped = tasks.cancel(id) => stopped,
         _ = tokio::signal::ctrl_c() => {
-            render::note(&format!("task {id} could not be cancelled in time; a server of this project goes on with it"));
+            if tasks.is_durable() {
+                render::note(&format!("task {id} could not be cancelled in time; a server of this project goes on with it"));
+            }
             return;
         }
     };
     match stopped {
+        // What is not kept is over with this process.
+        _ if !tasks.is_durable() => {}
         Ok(_) => render::note(&format!("task {id} is cancelled")),
         Err(error) => render::note(&format!("task {id} was not cancelled: {}", tools::Error::from(error))),
     }
@@ -195,7 +204,7 @@ fn other(global: &Global, task: &Task) -> Result<Outcome, Error> {
         (None, Form::Text) => render::note(&format!("task {} is {}", task.task_id, task.status.as_str())),
     }
     if budget::is_reached(task) {
-        return Ok(budget::told(task));
+        return Ok(Outcome::Budget);
     }
     Ok(if task.status == tasks::Status::Completed { Outcome::Done } else { Outcome::Failed })
 }

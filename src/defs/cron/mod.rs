@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use expression::{CronFault, cron_expression};
 
 use super::{
+    budget::{self, Budget},
     codes,
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
@@ -60,6 +61,8 @@ pub struct Schedule {
     pub timeout: Option<Duration>,
     /// How soon a run is begun.
     pub priority: Priority,
+    /// How much a run may take.
+    pub budget: Budget,
     /// Where results go.
     pub delivery: Vec<Delivery>,
 }
@@ -156,6 +159,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
     let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
     let priority = target::priority(&mut fields, report);
+    let budget = budget::read(&mut fields, report);
     let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
@@ -173,6 +177,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
         priority,
         target: target?,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
+        budget,
         delivery,
     };
     Some((schedule, name.span))

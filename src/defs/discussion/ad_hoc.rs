@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Background, Discussion, ExecutionRole, Mode, OutputFormat, Participant, ROUND_TEMPLATES, Role, Rounds,
-    parse::MOST_ROUNDS, rounds,
+    super::budget::Budget, Background, Discussion, ExecutionRole, Mode, OutputFormat, Participant,
+    ROUND_TEMPLATES, Role, Rounds, parse::MOST_ROUNDS, rounds,
 };
 use crate::base::text::{closest, is_chinese, truncate};
 
@@ -70,6 +70,7 @@ impl AdHoc {
             tension_seeds: Vec::new(),
             action_output: false,
             post_pipeline: None,
+            budget: Budget::default(),
             is_ad_hoc: true,
         })
     }

@@ -12,6 +12,7 @@ pub use parse::{DiscussionMarks, parse_discussion, parse_discussion_marked};
 pub use rounds::ROUND_TEMPLATES;
 
 use super::{
+    budget::Budget,
     employee::Output,
     template::{Asking, Place, Template},
 };
@@ -49,6 +50,9 @@ pub struct Discussion {
     pub action_output: bool,
     /// The pipeline the plan of action is meant for.
     pub post_pipeline: Option<String>,
+    /// How much holding it may take.
+    #[serde(skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
     /// Made up on the spot: its texts are what somebody said, so an unknown `$name` in them stays.
     #[serde(skip)]
     pub is_ad_hoc: bool,

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        codes,
+        budget, codes,
         diagnostic::{Diagnostic, Source, Span},
         employee::{Format, Output},
         reader::{self, Fields, Text, Unknown},
@@ -89,6 +89,7 @@ fn discussion(
         tension_seeds: fields.strings("tension_seeds", report),
         action_output: fields.flag("action_output", report).unwrap_or_default(),
         post_pipeline: post_pipeline.map(|text| text.value.trim().to_owned()),
+        budget: budget::read(&mut fields, report),
         is_ad_hoc: false,
     };
     check_meeting(&discussion, &fields, report);

@@ -15,6 +15,7 @@ pub use parse::{PipelineMarks, StepMarks, parse_pipeline, parse_pipeline_marked}
 pub use pattern::Pattern;
 
 use super::{
+    budget::Budget,
     delivery::Delivery,
     employee::Arg,
     template::{Place, Template, Wires},
@@ -32,6 +33,9 @@ pub struct Pipeline {
     pub args: Vec<Arg>,
     /// Whether the first failed step ends the run; true unless the file says otherwise.
     pub fail_fast: bool,
+    /// How much a run may take.
+    #[serde(skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
     /// Where the result goes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub deliver: Vec<Delivery>,

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 
 use super::{
     super::{
-        codes, delivery,
+        budget, codes, delivery,
         diagnostic::{Diagnostic, Source, Span},
         reader::{self, Fields, Text, Unknown},
         report::Report,
@@ -69,6 +69,7 @@ fn pipeline(node: &Node, default_name: &str, report: &mut Report<'_>) -> Option<
     let description = fields.string("description", report);
     let args = inputs::read(&mut fields, report);
     let fail_fast = fields.flag("fail_fast", report).unwrap_or(true);
+    let budget = budget::read(&mut fields, report);
     let deliver = delivery::read(&mut fields, "deliver", delivery::Place::Run, report);
     let mut draft = Draft::default();
     let mut items = Vec::new();
@@ -91,7 +92,7 @@ fn pipeline(node: &Node, default_name: &str, report: &mut Report<'_>) -> Option<
     fields.finish(Unknown::Warned, &[], report);
     let name = name.map(|text| text.value.trim().to_owned()).filter(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| default_name.to_owned());
-    let pipeline = Pipeline { name, description, args, fail_fast, deliver, items };
+    let pipeline = Pipeline { name, description, args, fail_fast, budget, deliver, items };
     Some((pipeline, PipelineMarks { steps: draft.marks }))
 }
 

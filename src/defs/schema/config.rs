@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Destination,
-    piece::{FullText, Text, Texts, Variable, Whole},
+    piece::{Budget, FullText, Text, Texts, Variable, Whole},
 };
 use crate::defs::Dialect;
 
@@ -28,6 +28,8 @@ pub(super) struct Config {
     prices: Option<IndexMap<String, Price>>,
     /// Where results may go, by the name that schedules, routes, pipelines and callers use.
     destinations: Option<IndexMap<String, Destination>>,
+    /// How much any run may take.
+    budget: Option<Budget>,
     /// Where requests may go that a model or a definition asks for.
     outbound: Option<Outbound>,
     /// How work is queued and remembered.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 
 use super::{
     employee::Somebody,
-    piece::{Flag, FullText, Line, Ratio, Text, Texts, Whole},
+    piece::{Budget, Flag, FullText, Line, Ratio, Text, Texts, Whole},
 };
 use crate::defs::{Background, ExecutionRole, Format, Interaction, OutputFormat, Role};
 
@@ -45,6 +45,8 @@ pub(super) struct Discussion {
     action_output: Option<Flag>,
     /// The pipeline the plan of action is meant for.
     post_pipeline: Option<Text>,
+    /// How much holding it may take.
+    budget: Option<Budget>,
 }
 
 /// Somebody who takes part.

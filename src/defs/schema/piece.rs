@@ -51,6 +51,8 @@ pieces! {
     Temperature = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 2}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
     /// From 0 to 1.
     Ratio = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
+    /// An amount of US dollars.
+    Dollars = {"anyOf": [{"type": "number", "minimum": 0.000_001, "maximum": 1_000_000}, {"type": "string", "pattern": "^\\s*[0-9.]+\\s*$"}]};
     /// A map that is kept as it is written.
     Anything = {"type": "object"};
 }
@@ -73,6 +75,17 @@ impl<const LEAST: u32, const MOST: u32> JsonSchema for Whole<LEAST, MOST> {
             ]
         })
     }
+}
+
+/// How much a run may take at most; of several budgets that apply, the lowest limits count.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields, extend("anyOf" = [{"required": ["max_cost"]}, {"required": ["max_tokens"]}]))]
+#[expect(dead_code, reason = "it is never made, only its schema")]
+pub(super) struct Budget {
+    /// US dollars.
+    max_cost: Option<Dollars>,
+    /// Tokens, read and written.
+    max_tokens: Option<Whole<1, { u32::MAX }>>,
 }
 
 /// Texts; empty entries are left out.

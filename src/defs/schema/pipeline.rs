@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     delivery::Delivery,
     employee::{Arg, Somebody},
-    piece::{Flag, FullText, Line, Text, Whole},
+    piece::{Budget, Flag, FullText, Line, Text, Whole},
 };
 
 /// A plan of work: employees one after another, side by side, on a condition, or again and again.
@@ -24,6 +24,8 @@ pub(super) struct Pipeline {
     args: Option<Vec<Arg>>,
     /// Whether the first failed step ends the run; true unless given.
     fail_fast: Option<Flag>,
+    /// How much a run may take.
+    budget: Option<Budget>,
     /// Where the result goes.
     deliver: Option<Vec<Delivery>>,
     /// What is done, in order.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Delivery,
-    piece::{Event, Flag, FullText, Secret, Text, Texts, Whole},
+    piece::{Budget, Event, Flag, FullText, Secret, Text, Texts, Whole},
 };
 use crate::{
     base::Priority,
@@ -79,6 +79,8 @@ struct Target {
     name: FullText,
     /// Values for it, with `{{path.in.the.delivery}}` and `{{path | default("…")}}` filled in.
     args: Option<IndexMap<String, Option<Text>>>,
+    /// How much a run may take.
+    budget: Option<Budget>,
 }
 
 /// What is started by the clock: `.crew/cron.yaml`.
@@ -122,6 +124,8 @@ struct Schedule {
     timeout_seconds: Option<Whole<1, 86_400>>,
     /// How soon a run is begun when more work waits than is worked on; `normal`, unless given.
     priority: Option<Priority>,
+    /// How much a run may take.
+    budget: Option<Budget>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
 }

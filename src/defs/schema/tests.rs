@@ -13,6 +13,7 @@ const EMPLOYEE: &str =
     "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\n---\nc\n";
 const PIPELINE: &str = "
 args: [{name: x}]
+budget: {max_cost: 1}
 deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]
 steps:
   - {employee: a, retry: {attempts: 2}, when: {check: a, equals: b}}
@@ -20,10 +21,9 @@ steps:
   - condition: {check: a, equals: b, then: [{employee: a}]}
   - loop: {steps: [{employee: a}], until: {check: a, equals: b}}
 ";
-const DISCUSSION: &str =
-    "{topic: x, mode: discussion, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
-const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a}, deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
-const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a, delivery: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
+const DISCUSSION: &str = "{topic: x, mode: discussion, budget: {max_tokens: 9}, participants: [{employee: a}], rounds: [{name: x}], output: {}}";
+const WEBHOOK: &str = "routes: [{event: push, target: {type: employee, name: a, budget: {max_tokens: 9}}, deliver: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
+const CRON: &str = "schedules: [{name: a, cron: '@daily', target_type: employee, target_name: a, budget: {max_cost: 0.5}, delivery: [{type: webhook, url: 'https://x'}, {type: email, to: a@b.c}, {type: feishu, url: '${A}'}, {type: slack, url: '${A}'}, {type: github-comment, repository: a/b, number: 1}]}]";
 const ORGANIZATION: &str = "
 teams: {a: {}}
 authority: {A: {}}
@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, budget: {max_cost: 2, max_tokens: 9}, tasks: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -58,6 +58,7 @@ fn asked(kind: SchemaKind) -> Asked {
 /// What a parser calls a map of fields, and its names among the definitions of a schema; the root has no name.
 type Named = (&'static str, &'static [&'static str]);
 
+const BUDGET: Named = ("a budget", &["Budget"]);
 const DELIVERY: Named = ("a delivery", &["Webhook", "Email", "Feishu", "Slack", "GithubComment"]);
 
 /// Where in a schema stands what a parser calls so.
@@ -82,6 +83,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("an `until`", &["Test"]),
             ("a condition", &["Condition"]),
             ("a loop", &["Loop"]),
+            BUDGET,
             DELIVERY,
         ],
     ),
@@ -91,14 +93,15 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("a discussion", &[""]),
             ("a participant", &["Participant"]),
             ("a round", &["Round"]),
+            BUDGET,
             ("`output`", &["Output"]),
         ],
     ),
     (
         SchemaKind::Webhook,
-        &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"]), DELIVERY],
+        &[("`webhook.yaml`", &[""]), ("a route", &["Route"]), ("a target", &["Target"]), BUDGET, DELIVERY],
     ),
-    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"]), DELIVERY]),
+    (SchemaKind::Cron, &[("`cron.yaml`", &[""]), ("a schedule", &["Schedule"]), BUDGET, DELIVERY]),
     (
         SchemaKind::Organization,
         &[
@@ -118,6 +121,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("a provider", &["Provider"]),
             ("a price", &["Price"]),
             ("`outbound`", &["Outbound"]),
+            BUDGET,
             DELIVERY,
             ("`tasks`", &["Tasks"]),
             ("`serve`", &["Serving"]),

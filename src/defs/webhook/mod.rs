@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 
 use super::{
+    budget::{self, Budget},
     codes,
     delivery::{self, Delivery, Destination},
     diagnostic::{Diagnostic, Source},
@@ -41,7 +42,7 @@ pub enum SecretRef {
 }
 
 /// Which deliveries start what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Route {
     /// Names of the events, for instance `pull_request`.
     pub events: Names,
@@ -63,6 +64,8 @@ pub struct Route {
     pub target: Target,
     /// Values for it.
     pub args: IndexMap<String, Places>,
+    /// How much a run may take.
+    pub budget: Budget,
     /// Where the result goes.
     pub deliver: Vec<Delivery>,
 }
@@ -167,14 +170,15 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         let mut fields = Fields::of(node, "a target", report)?;
         let target = target::read(&mut fields, "type", "name", report);
         let args = fields.text_map("args", report);
+        let budget = budget::read(&mut fields, report);
         fields.finish(Unknown::Refused, &[], report);
         let args = args.into_iter().map(|(name, text)| (name, places(&text, report)));
-        Some((target, args.collect()))
+        Some((target, args.collect(), budget))
     });
     let deliver = delivery::read(&mut fields, "deliver", delivery::Place::Route, report);
     check_comments(&events, &deliver, report);
     fields.finish(Unknown::Refused, &[], report);
-    let (target, args) = target?;
+    let (target, args, budget) = target?;
     Some(Route {
         events: names(events),
         actions: names(actions),
@@ -186,6 +190,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         priority,
         target: target?,
         args,
+        budget,
         deliver,
     })
 }

@@ -27,7 +27,7 @@ pub use hold::{
     Priority, Question, Quota, Response, Rule, Side, Stance, Tally, Turn, TurnOrder, Verdict, Vote, measure,
     pipeline_of,
 };
-pub(super) use hold::{fingerprint, made_up};
+pub(super) use hold::{SYNTHESIS_CHARS, TOLD_CHARS, fingerprint, made_up};
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
 use super::{Args, Crew, Error, surroundings::Language};
@@ -81,8 +81,7 @@ impl Crew {
         }
         let project = definitions.project.display_label();
         let known = definitions.project.project_type != crate::catalog::ProjectType::Unknown;
-        let file =
-            files::path(&discussion, args, &crate::base::clock::now().to_zoned(jiff::tz::TimeZone::system()));
+        let file = files::path(&discussion, args, &self.now());
         Ok(Stage { discussion, cast, language, project: known.then_some(project), file })
     }
 }

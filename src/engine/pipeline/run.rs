@@ -20,7 +20,7 @@ use crate::{
     defs::{Condition, Item, Loop, Pipeline, Test, Work},
     engine::{
         Crew, Error,
-        run::option,
+        run::{FAIL_FAST, option},
         wiring::{Gave, Outputs},
     },
     tasks::{Code, Failure, Steps, Task},
@@ -43,6 +43,11 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
         );
         return Err(Failure::coded(Code::DEFINITION_CHANGED, message));
     }
+    let fail_fast = task.options.get(FAIL_FAST).and_then(Value::as_bool);
+    let pipeline = match fail_fast.filter(|fail_fast| *fail_fast != pipeline.fail_fast) {
+        Some(fail_fast) => Arc::new(Pipeline { fail_fast, ..Pipeline::clone(&pipeline) }),
+        None => pipeline,
+    };
     let definitions = crew.definitions().await;
     let args = pipeline.complete(task.args.clone());
     let model = option(&task, "model");

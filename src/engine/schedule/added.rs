@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     base::text::closest,
-    defs::{self, Misfire, Overlap, Schedule, Severity, Source, TargetKind},
+    defs::{self, Budget, Misfire, Overlap, Schedule, Severity, Source, TargetKind},
     engine::{Args, Crew, Error},
     store::{self, OwnerLock, document},
     tasks::Trigger,
@@ -53,6 +53,9 @@ pub struct NewSchedule {
     /// How long a run may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
+    /// How much a run may take.
+    #[serde(skip_serializing_if = "Budget::is_empty")]
+    pub budget: Budget,
 }
 
 /// Why the schedules are left as they are.

@@ -65,7 +65,7 @@ pub(super) async fn delegate_async(
         // What is done again after a crash must not be begun again.
         idempotency_key: job.steps.task_id().map(|id| format!("{id}/{}", job.name)),
     };
-    if job.steps.budget().is_limited() {
+    if job.steps.limits().is_own {
         let message = "this run has a budget, which a task of its own would not be part of; use `delegate`";
         return Err(Error::Conflict(message.to_owned()));
     }

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::Priority,
     defs::{AdHoc, Discussion, OutputFormat, TargetKind},
-    engine::{self, Crew, DiscussionPlan, Meeting, Order},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
+    engine::{self, Crew, DiscussionPlan, Meeting},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Waiting},
     tools::{
         Annotations, Ctx, Detached, Error, Inquiry, Start, Tool, approval,
         cost::budget,
@@ -131,15 +131,8 @@ impl RunDiscussion {
     async fn plan(&self, ctx: &Ctx, discussion: &Discussion, args: Args) -> Result<NewTask, Error> {
         let made_up = made_up(&args);
         let budget = budget(args.max_cost_usd, args.max_tokens)?;
-        let order = Order {
-            kind: TargetKind::Discussion,
-            target: discussion.name.clone(),
-            args: args.args,
-            model: args.model,
-            trigger: Trigger::TOOL,
-            caller: Some(ctx.caller().name().to_owned()),
-            idempotency_key: None,
-        };
+        let order =
+            office::order(ctx, TargetKind::Discussion, discussion.name.clone(), args.args, args.model);
         let mut new = match made_up {
             Some(made_up) => self.0.crew.plan_ad_hoc(made_up, order).await?,
             None => self.0.crew.plan(order).await?,

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::Priority,
     defs::TargetKind,
-    engine::{self, Given, Order},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
+    engine::{self, Given},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Waiting},
     tools::{
         Annotations, Ctx, Detached, Error, Start, Tool, approval,
         cost::budget,
@@ -74,15 +74,7 @@ impl RunEmployee {
     /// The task that does what `args` ask for.
     async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
         let budget = budget(args.max_cost_usd, args.max_tokens)?;
-        let order = Order {
-            kind: TargetKind::Employee,
-            target: args.name,
-            args: args.args,
-            model: args.model,
-            trigger: Trigger::TOOL,
-            caller: Some(ctx.caller().name().to_owned()),
-            idempotency_key: None,
-        };
+        let order = office::order(ctx, TargetKind::Employee, args.name, args.args, args.model);
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
         new.priority = args.priority;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::Priority,
     defs::TargetKind,
-    engine::{self, Order, PipelineRun},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
+    engine::{self, PipelineRun},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Waiting},
     tools::{
         Annotations, Ctx, Detached, Error, Start, Tool, approval,
         cost::budget,
@@ -77,15 +77,7 @@ impl RunPipeline {
     /// The task that does what `args` ask for.
     async fn plan(&self, ctx: &Ctx, args: Args) -> Result<NewTask, Error> {
         let budget = budget(args.max_cost_usd, args.max_tokens)?;
-        let order = Order {
-            kind: TargetKind::Pipeline,
-            target: args.name,
-            args: args.args,
-            model: args.model,
-            trigger: Trigger::TOOL,
-            caller: Some(ctx.caller().name().to_owned()),
-            idempotency_key: None,
-        };
+        let order = office::order(ctx, TargetKind::Pipeline, args.name, args.args, args.model);
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
         new.priority = args.priority;

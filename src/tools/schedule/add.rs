@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    defs::{Misfire, Overlap, TargetKind},
+    defs::{Budget, Misfire, Overlap, TargetKind},
     engine::{self, NewSchedule, shown},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
@@ -43,6 +43,14 @@ pub(in crate::tools) struct Args {
     /// How many seconds a run may take, at most 86400; it fails then.
     #[serde(default)]
     timeout_seconds: Option<u32>,
+    /// Most US dollars that a run may cost.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    max_cost_usd: Option<f64>,
+    /// Most tokens that a run may use, read and written.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    max_tokens: Option<u64>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -84,6 +92,7 @@ impl Tool for AddSchedule {
             overlap: args.overlap,
             jitter_seconds: args.jitter_seconds,
             timeout_seconds: args.timeout_seconds,
+            budget: Budget { max_cost: args.max_cost_usd, max_tokens: args.max_tokens },
         };
         self.0.crew.add_schedule(&new).await?;
         let upcoming = self.0.crew.upcoming(Some(&new.name), 3).await;

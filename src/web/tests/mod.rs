@@ -5,7 +5,7 @@ mod streams;
 mod surface;
 mod webhooks;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use axum::{
     Router,
@@ -23,7 +23,9 @@ use crate::{
     base::{HostNames, Secret, Tracker},
     catalog::Snapshot,
     defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
-    engine::{Again, Anew, Changes, Live, Order, delivery::Wish},
+    engine::{
+        self, Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order, delivery::Wish,
+    },
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
     tools,
@@ -75,6 +77,24 @@ impl Runs for Pretence {
 
     fn cron_status(&self) -> Value {
         json!({"enabled": false, "schedules": []})
+    }
+
+    fn cost<'r>(
+        &'r self,
+        tasks: &'r Engine,
+        query: CostQuery,
+    ) -> BoxFuture<'r, Result<CostSummary, tasks::Error>> {
+        Box::pin(async move { engine::past::cost(tasks, Path::new("/nowhere"), &query).await })
+    }
+
+    fn forecast(
+        &self,
+        kind: TargetKind,
+        name: String,
+        _: Args,
+        _: Vec<Task>,
+    ) -> BoxFuture<'_, Result<Forecast, tools::Error>> {
+        Box::pin(async move { Err(tools::Error::not_found(kind.as_str(), &name, [])) })
     }
 
     fn measures(&self) -> String {

@@ -22,7 +22,17 @@ use crate::{
 };
 
 /// What a call may say; `stream` is not among it, as there is nobody to read along.
-const KEYS: [&str; 7] = ["target_type", "target_name", "args", "sync", "model", "agent_id", "priority"];
+const KEYS: [&str; 9] = [
+    "target_type",
+    "target_name",
+    "args",
+    "sync",
+    "model",
+    "agent_id",
+    "priority",
+    "max_cost_usd",
+    "max_tokens",
+];
 
 /// `POST /webhook`: a pipeline, unless the body says otherwise.
 pub(in crate::web) async fn any(
@@ -84,6 +94,7 @@ async fn start(
     };
     let mut new = state.runs.plan(order).await?;
     new.priority = request.priority;
+    request.budget.put(&mut new.options);
     let submitted = run::submit(state, new).await?;
     if let (Some(key), true) = (&key, signed.is_some()) {
         state.deliveries.note(key, &submitted.id).await;

@@ -35,14 +35,16 @@ pub use measures::{Dissent, InRound, Measures, OfMember, OfOption, OfRound, Outc
 pub use post::Afterwards;
 pub use quota::{Quota, Rule};
 pub use record::{Attendee, Choice, Cost, Earlier, HeldRound, Meeting, Order as TurnOrder, Turn};
+pub(in crate::engine) use said::{SYNTHESIS_CHARS, TOLD_CHARS};
 
 use super::{Stage, cast::Member, plan, words as usual};
 use crate::{
     base::clock,
     catalog::Snapshot,
-    defs::{AdHoc, Discussion, Interaction, Round},
-    engine::{Args, Crew, DISCUSSION_RUN, Error, Order, crew::find_employee, run::option},
-    tasks::{Failure, NewTask, Steps, Task},
+    defs::{AdHoc, Budget, Discussion, Interaction, Round},
+    engine::{Args, Crew, DISCUSSION_RUN, Error, Order, budget::ceilings, crew::find_employee, run::option},
+    llm::Tape,
+    tasks::{Ceiling, Failure, NewTask, Steps, Task},
 };
 use turn::Before;
 use words::Setting;
@@ -116,7 +118,9 @@ pub(in crate::engine) fn made_up(task: &Task) -> Result<Option<AdHoc>, Error> {
 
 /// A short name for this very definition, to tell whether it changed while a run was interrupted.
 pub(in crate::engine) fn fingerprint(discussion: &Discussion) -> String {
-    let text = serde_json::to_vec(discussion).unwrap_or_default();
+    // With more to spend it is the same discussion.
+    let discussion = Discussion { budget: Budget::default(), ..discussion.clone() };
+    let text = serde_json::to_vec(&discussion).unwrap_or_default();
     hex::encode(Sha256::digest(text)).chars().take(16).collect()
 }
 
@@ -127,7 +131,10 @@ impl Crew {
         self.check_holding(&discussion, &order.args, order.model.as_deref()).await?;
         let definition = Value::String(fingerprint(&discussion));
         let options = Map::from_iter([("definition".to_owned(), definition)]);
-        Ok(order.into_task(DISCUSSION_RUN, discussion.name.clone(), options))
+        let mut task = order.into_task(DISCUSSION_RUN, discussion.name.clone(), options);
+        let own = (format!("discussion `{}`", discussion.name), discussion.budget);
+        Ceiling::put(&ceilings(&*self.definitions().await, Some(own)), &mut task.options);
+        Ok(task)
     }
 
     /// The same for one that is made up on the spot; `target` of the order does not count.
@@ -139,7 +146,9 @@ impl Crew {
         let discussion = made_up.discussion().map_err(Error::Discussion)?;
         self.check_holding(&discussion, &order.args, order.model.as_deref()).await?;
         let options = Map::from_iter([(AD_HOC.to_owned(), kept)]);
-        Ok(order.into_task(DISCUSSION_RUN, discussion.name, options))
+        let mut task = order.into_task(DISCUSSION_RUN, discussion.name, options);
+        Ceiling::put(&ceilings(&*self.definitions().await, None), &mut task.options);
+        Ok(task)
     }
 
     /// Checks all that can be known before: values, employees, models.
@@ -219,6 +228,10 @@ impl Crew {
         // Once it is written down it has ended, whatever the clock says when that is looked up again.
         meeting.ended_at = minutes::local(clock::now());
         let write = || async {
+            // What is only played again has come of nothing.
+            if self.llm().tape().is_some_and(Tape::plays) {
+                return Ok(meeting.ended_at.clone());
+            }
             minutes::write(self.root(), &meeting, stage.language).await?;
             Ok(meeting.ended_at.clone())
         };

@@ -66,7 +66,10 @@ impl Floor<'_> {
             return Err("there is nothing to do in the plan of action".to_owned());
         }
         let id = self.steps.task_id().ok_or("nobody would do it outside a task")?;
-        if self.steps.budget().is_limited() {
+        if self.crew.llm().tape().is_some() {
+            return Err("this run is on record, and the pipeline is recorded by itself".to_owned());
+        }
+        if self.steps.limits().is_own {
             return Err("this run has a budget, which a task of its own would not be part of".to_owned());
         }
         let pipeline = self.crew.pipeline(name).await.map_err(|error| error.to_string())?;

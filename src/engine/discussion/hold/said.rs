@@ -9,9 +9,9 @@ use crate::{base::text::truncate, engine::surroundings::Language};
 /// Most characters of one turn.
 const TURN_CHARS: usize = 8_000;
 /// Most characters of all that is told to a participant.
-pub(super) const TOLD_CHARS: usize = 60_000;
+pub(in crate::engine) const TOLD_CHARS: usize = 60_000;
 /// Most characters of all that is told to who puts it together.
-pub(super) const SYNTHESIS_CHARS: usize = 200_000;
+pub(in crate::engine) const SYNTHESIS_CHARS: usize = 200_000;
 
 /// `text` between fences, longer than any run of backticks in it.
 pub(super) fn fenced(text: &str) -> String {

@@ -1,7 +1,9 @@
 //! What a run would do, told before it is done: its steps, models, tools and secrets, how often models are asked, and
 //! what that costs.
 
-use std::collections::BTreeMap;
+mod discussion;
+
+use std::{borrow::Borrow, collections::BTreeMap};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,7 +30,7 @@ const ENOUGH: usize = 3;
 /// What a run would do.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Forecast {
-    /// `employee` or `pipeline`.
+    /// `employee`, `pipeline` or `discussion`.
     pub target_type: String,
     /// Its name.
     pub target_name: String,
@@ -107,30 +109,42 @@ pub struct ForecastModel {
 }
 
 impl Crew {
-    /// Tells what a run of the employee or the pipeline called `name` would do; an employee goes first when both are. What
-    /// `past` tasks took says what it costs.
+    /// Tells what a run of what is called `name` would do: of the employee, pipeline or discussion of that name, the first of
+    /// them, unless `kind` says which is meant. What `past` tasks took says what it costs.
     ///
     /// # Errors
-    /// When neither is called that, or a step names somebody who is not there.
-    pub async fn forecast(&self, name: &str, args: &Args, past: &[Task]) -> Result<Forecast, Error> {
+    /// When nothing is called that, or somebody in it is not there.
+    pub async fn forecast<T: Borrow<Task> + Sync>(
+        &self,
+        kind: Option<TargetKind>,
+        name: &str,
+        args: &Args,
+        past: &[T],
+    ) -> Result<Forecast, Error> {
         let definitions = self.definitions().await;
-        let mut telling = Telling { crew: self, definitions: &definitions, past, models: Vec::new() };
-        let (kind, name, graph, steps) = match find_employee(&definitions, name) {
-            Ok(employee) => {
+        let past: Vec<&Task> = past.iter().map(Borrow::borrow).collect();
+        let mut telling = Telling { crew: self, definitions: &definitions, past: &past, models: Vec::new() };
+        let kind = match kind {
+            Some(kind) => kind,
+            None => kind_of(&definitions, name)?,
+        };
+        let mut known = None;
+        let (name, graph, steps) = match kind {
+            TargetKind::Employee => {
+                let employee = find_employee(&definitions, name)?;
                 let given = Given::named(args.clone());
                 let step = telling.step(&employee, &given, None, "", 1).await?;
-                (TargetKind::Employee, employee.name.clone(), None, vec![(step, ONCE)])
+                (employee.name.clone(), None, vec![(step, ONCE)])
             }
-            Err(unknown) => {
-                let pipeline = match self.pipeline(name).await {
-                    Ok(pipeline) => pipeline,
-                    Err(Error::UnknownPipeline { near: Some(near), .. }) => {
-                        return Err(Error::UnknownPipeline { name: name.to_owned(), near: Some(near) });
-                    }
-                    Err(_) => return Err(unknown),
-                };
+            TargetKind::Pipeline => {
+                let pipeline = self.pipeline(name).await?;
                 let steps = telling.steps(&pipeline, args).await?;
-                (TargetKind::Pipeline, pipeline.name.clone(), Some(mermaid(&pipeline)), steps)
+                (pipeline.name.clone(), Some(mermaid(&pipeline)), steps)
+            }
+            TargetKind::Discussion => {
+                let discussion = self.discussion(name).await?;
+                known = discussion::recorded(&discussion.name, &past);
+                (discussion.name.clone(), None, telling.turns(&discussion, args).await?)
             }
         };
         let models = telling.models;
@@ -148,11 +162,33 @@ impl Crew {
                 fault: self.llm().check(choice).err().map(|error| error.to_string()),
             });
         }
-        let (calls, cost) = total(&steps);
+        let (calls, mut cost) = total(&steps);
+        if let Some(known) = known {
+            cost = known;
+        }
         let steps = steps.into_iter().map(|(step, _)| step).collect();
         let target_type = kind.to_string();
         Ok(Forecast { target_type, target_name: name, graph, steps, models: served, secrets, calls, cost })
     }
+}
+
+/// What is called `name`: an employee before a pipeline before a discussion.
+fn kind_of(definitions: &Snapshot, name: &str) -> Result<TargetKind, Error> {
+    let Err(unknown) = find_employee(definitions, name) else { return Ok(TargetKind::Employee) };
+    if definitions.pipeline(name).is_some() {
+        return Ok(TargetKind::Pipeline);
+    }
+    if definitions.discussion(name).is_some() {
+        return Ok(TargetKind::Discussion);
+    }
+    let name = name.to_owned();
+    if let Some(near) = definitions.closest_pipeline(&name).map(str::to_owned) {
+        return Err(Error::UnknownPipeline { name, near: Some(near) });
+    }
+    if let Some(near) = definitions.closest_discussion(&name).map(str::to_owned) {
+        return Err(Error::UnknownDiscussion { name, near: Some(near) });
+    }
+    Err(unknown)
 }
 
 const ONCE: Range = Range { least: 1, most: 1 };
@@ -184,7 +220,7 @@ fn total(steps: &[(ForecastStep, Range)]) -> (Range, ForecastCost) {
 struct Telling<'t> {
     crew: &'t Crew,
     definitions: &'t Snapshot,
-    past: &'t [Task],
+    past: &'t [&'t Task],
     /// Those that are used, each once.
     models: Vec<Choice>,
 }
@@ -240,24 +276,46 @@ impl Telling<'_> {
             given.named.entry(arg.name.clone()).or_insert_with(|| format!("<{}>", arg.name));
         }
         let job = Job::new(employee, &given).on(asked);
-        let mut request = self.crew.request(&job).await?;
-        let tools: Vec<_> = request.tools.iter().map(|tool| tool.name.clone()).collect();
         let shaped = employee.output.format == Format::Json && employee.output.schema.is_some();
-        let turns = if tools.is_empty() { 1 } else { MOST_TURNS as u64 };
+        let turns = if self.offers_tools(&job).await { MOST_TURNS as u64 } else { 1 };
         let most = (turns + u64::from(shaped)) * u64::from(attempts);
-        request.max_tokens.get_or_insert(BUDGETED_TOKENS);
-        let mut cost = self.recorded(&employee.name, &request.model.model);
-        if cost.runs == 0 {
-            let dearest = self.crew.llm().estimate(&request);
-            let mut least = dearest.usage;
-            // Half of the upper estimate is near to what texts take; an answer has some words.
-            (least.input_tokens, least.output_tokens) = (least.input_tokens / 2, 1);
-            let low = self.crew.llm().cost(&request.model, least);
-            cost.low_usd = rounded(low.unwrap_or_default());
-            let calls = u32::try_from(most).unwrap_or(u32::MAX);
-            cost.high_usd = dearest.cost_usd.map(|high| rounded(high * f64::from(calls)));
-            cost.unpriced_models.extend(dearest.cost_usd.is_none().then_some(dearest.model));
+        let mut told = self.weigh(&job, id, most, 0).await?;
+        let recorded = self.recorded(&employee.name, &told.model);
+        if recorded.runs > 0 {
+            told.cost = recorded;
         }
+        Ok(told)
+    }
+
+    async fn offers_tools(&self, job: &Job<'_>) -> bool {
+        match self.crew.toolbox() {
+            Some(toolbox) => !toolbox.offered(job).await.is_empty(),
+            None => false,
+        }
+    }
+
+    /// What `job` takes that asks its model up to `most` times; up to `more` tokens come with it that are not known yet.
+    async fn weigh(&mut self, job: &Job<'_>, id: &str, most: u64, more: u64) -> Result<ForecastStep, Error> {
+        let mut request = self.crew.request(job).await?;
+        let tools: Vec<_> = request.tools.iter().map(|tool| tool.name.clone()).collect();
+        request.max_tokens.get_or_insert(BUDGETED_TOKENS);
+        let mut dearest = self.crew.llm().estimate(&request);
+        let mut least = dearest.usage;
+        // Half of the upper estimate is near to what texts take; an answer has some words.
+        (least.input_tokens, least.output_tokens) = (least.input_tokens / 2, 1);
+        let low = self.crew.llm().cost(&request.model, least);
+        if more > 0 {
+            let of = Choice { model: dearest.model.clone(), ..request.model.clone() };
+            dearest.usage.input_tokens += more;
+            dearest.cost_usd = dearest.cost_usd.and(self.crew.llm().cost(&of, dearest.usage));
+        }
+        let calls = u32::try_from(most).unwrap_or(u32::MAX);
+        let cost = ForecastCost {
+            low_usd: rounded(low.unwrap_or_default()),
+            high_usd: dearest.cost_usd.map(|high| rounded(high * f64::from(calls))),
+            runs: 0,
+            unpriced_models: dearest.cost_usd.is_none().then_some(dearest.model).into_iter().collect(),
+        };
         let fallback = request.fallback.as_ref().map(|fallback| fallback.model.clone());
         for choice in [Some(request.model.clone()), request.fallback.take()].into_iter().flatten() {
             let known = |known: &Choice| (&known.model, &known.base_url) == (&choice.model, &choice.base_url);
@@ -267,7 +325,7 @@ impl Telling<'_> {
         }
         Ok(ForecastStep {
             step_id: id.to_owned(),
-            employee: employee.name.clone(),
+            employee: job.employee.name.clone(),
             model: request.model.model,
             fallback,
             tools,
@@ -284,23 +342,28 @@ impl Telling<'_> {
             // Providers say which version answered: `-20250929`.
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
         };
-        let runs = self.past.iter().flat_map(told);
+        let runs = self.past.iter().copied().flat_map(told);
         let mut costs: Vec<f64> = runs
             .filter(|spent| spent.by == employee && is_it(&spent.model))
             .filter_map(|spent| spent.cost_usd)
             .collect();
-        if costs.len() < ENOUGH {
-            return ForecastCost::default();
-        }
-        costs.sort_by(f64::total_cmp);
-        let at = |tenths: usize| costs.get((costs.len() - 1) * tenths / 10).copied().unwrap_or_default();
-        ForecastCost {
-            low_usd: rounded(at(1)),
-            high_usd: Some(rounded(at(9).max(at(1)))),
-            runs: costs.len(),
-            unpriced_models: Vec::new(),
-        }
+        spread(&mut costs).unwrap_or_default()
     }
+}
+
+/// Where nine in ten of `costs` lie; nothing when they are too few to say.
+fn spread(costs: &mut [f64]) -> Option<ForecastCost> {
+    if costs.len() < ENOUGH {
+        return None;
+    }
+    costs.sort_by(f64::total_cmp);
+    let at = |tenths: usize| costs.get((costs.len() - 1) * tenths / 10).copied().unwrap_or_default();
+    Some(ForecastCost {
+        low_usd: rounded(at(1)),
+        high_usd: Some(rounded(at(9).max(at(1)))),
+        runs: costs.len(),
+        unpriced_models: Vec::new(),
+    })
 }
 
 /// To a millionth of a dollar.
