@@ -7,6 +7,7 @@
 #[cfg(test)]
 pub(crate) mod faulty;
 mod lines;
+mod shared;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 pub use self::lines::{Line, Seen, read};
+pub use self::shared::{Change, Place, Reader, Shared};
 pub use self::tail::whole_lines;
 use self::writer::{Medium, QUEUE, Request, Writer};
 use super::{Error, OwnerLock, document, folder};
