@@ -13,7 +13,7 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::Config,
-    engine::{Models, Still},
+    engine::{Models, Still, memory},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -74,6 +74,8 @@ pub struct Settings {
     pub post: Post,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
+    /// How memories of employees are kept.
+    pub memory: memory::Settings,
     /// The moment that all work is done at; that of the clock when absent.
     pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
@@ -87,16 +89,16 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::with(env, project::config(root)?, Post::read(env)?))
+        Ok(Self::with(env, root, project::config(root)?, Post::read(env)?))
     }
 
     /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
-        Self::with(env, project::config(root).unwrap_or_default(), Post::read_or_default(env))
+        Self::with(env, root, project::config(root).unwrap_or_default(), Post::read_or_default(env))
     }
 
-    fn with(env: &Environment, config: Config, post: Post) -> Self {
+    fn with(env: &Environment, root: &Path, config: Config, post: Post) -> Self {
         let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
         project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
@@ -122,6 +124,7 @@ impl Settings {
             outbound: project::allowed(&config.outbound),
             post,
             tasks,
+            memory: memory::Settings::read(root, &config.memory),
             still: None,
             user_employees: user_employees(env),
         }

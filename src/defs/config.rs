@@ -9,6 +9,7 @@ use super::{
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
     employee::{is_name, variable},
+    memory::{self, OwnMemory},
     reader::{self, Fields, Unknown},
     report::Report,
     yaml::{Node, Value},
@@ -39,6 +40,8 @@ pub struct Config {
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
     pub tasks: OwnTasks,
+    /// How memories of employees are kept.
+    pub memory: OwnMemory,
 }
 
 /// How work is queued and remembered; what is not given stays as it is without a file.
@@ -161,6 +164,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
+        memory: fields.get("memory").and_then(|node| memory::of_project(node, report)).unwrap_or_default(),
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)

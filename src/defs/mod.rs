@@ -14,6 +14,7 @@ mod employee;
 mod front_matter;
 mod kind;
 mod mcp_servers;
+mod memory;
 mod organization;
 mod pipeline;
 mod reader;
@@ -42,6 +43,7 @@ pub use employee::{
     variable_name,
 };
 pub use kind::FileKind;
+pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,

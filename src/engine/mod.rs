@@ -17,11 +17,13 @@ mod graph;
 mod ground;
 mod job;
 mod live;
+pub mod memory;
 mod model;
 mod order;
 pub mod outbound;
 mod pipeline;
 mod prompt;
+mod remember;
 mod run;
 mod schedule;
 mod session;
@@ -100,6 +102,7 @@ where
         Box::pin(async move {
             let ended = work.await;
             session::record(&crew, &task, &steps, &ended).await;
+            crew.remember_task(&task, &ended).await;
             ended
         })
     }

@@ -69,6 +69,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("an argument", &["Arg"]),
             ("`output`", &["Output"]),
             ("`permissions`", &["Permissions"]),
+            ("`memory` of an employee", &["Memory"]),
         ],
     ),
     (
@@ -120,6 +121,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("`outbound`", &["Outbound"]),
             DELIVERY,
             ("`tasks`", &["Tasks"]),
+            ("`memory`", &["Memory"]),
         ],
     ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),

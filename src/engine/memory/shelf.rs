@@ -1,0 +1,87 @@
+//! One file of entries: read along, and changed under its lock.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use super::{Entry, Error, view::View};
+use crate::store::log::{Change, Place, Shared};
+
+/// A file, and what was last read of it.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    path: PathBuf,
+    place: Place,
+    view: View,
+}
+
+/// What is to be done to a file.
+#[derive(Debug, Default)]
+pub(super) struct Edit {
+    /// Entries that take the place of lines, or nothing in their place.
+    changes: HashMap<u64, Option<Entry>>,
+    /// Entries that come behind.
+    added: Vec<Entry>,
+}
+
+impl Edit {
+    pub(super) fn add(&mut self, entry: Entry) {
+        self.added.push(entry);
+    }
+
+    pub(super) fn put(&mut self, line: u64, entry: Entry) {
+        self.changes.insert(line, Some(entry));
+    }
+
+    pub(super) fn remove(&mut self, line: u64) {
+        self.changes.insert(line, None);
+    }
+}
+
+impl Shelf {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, place: Place::default(), view: View::default() }
+    }
+
+    /// The entries as they are now.
+    pub(super) fn read(&mut self) -> Result<&View, Error> {
+        self.place.read_on(&self.path, &mut self.view)?;
+        Ok(&self.view)
+    }
+
+    /// The entries as they were last read.
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Does what `edit` makes of the entries as they are now, while nobody else writes. It is on the disk then.
+    pub(super) fn edit<T>(
+        &mut self,
+        edit: impl FnOnce(&View, &mut Edit) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let shared = Shared::lock(&self.path)?;
+        shared.read_on(&mut self.place, &mut self.view)?;
+        let mut wanted = Edit::default();
+        let given = edit(&self.view, &mut wanted)?;
+        let mut more = Vec::new();
+        for entry in &wanted.added {
+            more.extend(entry.line()?);
+        }
+        if wanted.changes.is_empty() {
+            if !more.is_empty() {
+                shared.append(&more)?;
+            }
+        } else {
+            let mut lines = HashMap::with_capacity(wanted.changes.len());
+            for (line, entry) in &wanted.changes {
+                lines.insert(*line, entry.as_ref().map(serde_json::to_vec).transpose()?);
+            }
+            let change = |line: crate::store::log::Line<'_>| match lines.remove(&line.number) {
+                None => Change::Keep,
+                Some(None) => Change::Drop,
+                Some(Some(bytes)) => Change::Put(bytes),
+            };
+            shared.rewrite(change, &more)?;
+        }
+        shared.read_on(&mut self.place, &mut self.view)?;
+        Ok(given)
+    }
+}
