@@ -53,7 +53,7 @@ impl Default for Settings {
 
 /// What `memory config` sets; the names are those of earlier versions. What else is in the file stays there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+struct Kept {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     default_ttl_days: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -59,11 +59,6 @@ impl View {
         self.entries.iter().map(|kept| (kept.line, &kept.entry))
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// The entry that holds and says the same as `entry`, to the same readers.
     pub(super) fn same(&self, entry: &Entry, now: Timestamp) -> Option<&Arc<Entry>> {
         let kept = self.entries.get(*self.by_text.get(&text_hash(entry))?)?;

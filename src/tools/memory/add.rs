@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ADDS, Level, own};
+use super::{ADDS, own};
 use crate::{
-    engine::memory::{Added, Category, DraftStatus, Entry, New, Traits, Visibility},
+    engine::memory::{Added, Category, Classification, DraftStatus, Entry, New, Traits, Visibility},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -40,7 +40,7 @@ pub(in crate::tools) struct Args {
     keywords: Option<Vec<String>>,
     /// How far it may be told; `internal`, unless given.
     #[serde(default)]
-    classification: Option<Level>,
+    classification: Option<Classification>,
     /// For what is restricted: whoever knows about one of these may be told.
     #[serde(default)]
     domain: Option<Vec<String>>,
@@ -95,7 +95,7 @@ impl Tool for AddMemory {
                 ttl_days: args.ttl_days,
                 tags: args.tags,
                 keywords: args.keywords,
-                classification: args.classification.map(Into::into),
+                classification: args.classification,
                 domain: args.domain,
                 visibility: args.visibility,
                 shared: args.shared,

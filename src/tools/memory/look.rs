@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Level, Told, clearance, holder};
+use super::{Told, clearance, holder};
 use crate::{
-    engine::memory::{Category, Order, Query, Searched},
+    engine::memory::{Category, Classification, Order, Query, Searched},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -37,7 +37,7 @@ pub(in crate::tools) struct QueryArgs {
     sort_by: SortBy,
     /// The most closed class of memories; more than `internal` needs the scope `admin`.
     #[serde(default)]
-    max_classification: Level,
+    max_classification: Classification,
     /// Whether private memories are told, too; needs the scope `admin`.
     #[serde(default)]
     include_private: bool,
@@ -145,7 +145,7 @@ pub(in crate::tools) struct SearchArgs {
     category: Option<Category>,
     /// The most closed class of memories; more than `internal` needs the scope `admin`.
     #[serde(default)]
-    max_classification: Level,
+    max_classification: Classification,
     /// Whether private memories are told, too; needs the scope `admin`.
     #[serde(default)]
     include_private: bool,

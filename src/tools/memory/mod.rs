@@ -7,7 +7,7 @@ mod look;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub(super) use add::AddMemory;
 pub(super) use change::{CorrectMemory, DeleteMemory};
@@ -16,7 +16,7 @@ pub(super) use look::{QueryMemory, SearchMemory};
 use super::{Annotations, Ctx, Error, Office};
 use crate::{
     defs::Scope,
-    engine::memory::{self, Clearance, Entry, Holder, Private},
+    engine::memory::{self, Classification, Clearance, Entry, Holder, Private},
 };
 
 /// Adds to what is remembered; nothing is lost.
@@ -26,32 +26,6 @@ const ADDS: Annotations = Annotations {
     idempotent_hint: true,
     open_world_hint: false,
 };
-
-/// How far an entry may be told.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    /// To anybody.
-    Public,
-    /// Within the project.
-    #[default]
-    Internal,
-    /// To those who know about its domain.
-    Restricted,
-    /// To those who are trusted with everything.
-    Confidential,
-}
-
-impl From<Level> for memory::Classification {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Public => Self::Public,
-            Level::Internal => Self::Internal,
-            Level::Restricted => Self::Restricted,
-            Level::Confidential => Self::Confidential,
-        }
-    }
-}
 
 /// An entry that was found.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -86,9 +60,8 @@ async fn own(office: &Office, ctx: &Ctx, name: &str) -> Result<Holder, Error> {
 ///
 /// # Errors
 /// [`Error::Denied`] when more is asked for by somebody else.
-fn clearance(ctx: &Ctx, level: Level, private: bool) -> Result<Clearance, Error> {
-    let level = memory::Classification::from(level);
-    if level > memory::Classification::Internal || private {
+fn clearance(ctx: &Ctx, level: Classification, private: bool) -> Result<Clearance, Error> {
+    if level > Classification::Internal || private {
         ctx.caller().require(Scope::Admin)?;
         if ctx.caller().employee().is_some() {
             return Err(Error::Denied("an employee at work is told what is open to the project".to_owned()));
