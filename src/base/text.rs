@@ -73,7 +73,10 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_shown() {
         assert_eq!(visible("审查 👩‍💻 naïve"), "审查 👩‍💻 naïve");
-        assert_eq!(visible("a\nb\0\u{1b}[2J\u{202e}\u{2028}\u{feff}"), "a\\nb\\u{0}\\u{1b}[2J\\u{202e}\\u{2028}\\u{feff}");
+        assert_eq!(
+            visible("a\nb\0\u{1b}[2J\u{202e}\u{2028}\u{feff}"),
+            "a\\nb\\u{0}\\u{1b}[2J\\u{202e}\\u{2028}\\u{feff}"
+        );
     }
 
     #[test]

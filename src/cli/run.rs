@@ -127,16 +127,19 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     }
     let work = async {
         let job = Job::new(&employee, &given).on(args.model.as_deref());
-        if aloud {
-            return aloud_to_its_end(&office, &job).await;
-        }
-        let answer = office.crew.answer(&job).await?;
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&answer.output)?,
-            (None, Form::Json) => render::json(&answer)?,
-            (None, Form::Text) => render::answer(&answer.output)?,
-        }
-        Ok(answer)
+        let answer = if aloud {
+            aloud_to_its_end(&office, &job).await?
+        } else {
+            let answer = office.crew.answer(&job).await?;
+            match (file, global.form()) {
+                (Some(file), _) => file.end(&answer.output)?,
+                (None, Form::Json) => render::json(&answer)?,
+                (None, Form::Text) => render::answer(&answer.output)?,
+            }
+            answer
+        };
+        office.crew.remember_run(&employee, &answer.output, "").await;
+        Ok::<Answer, Error>(answer)
     };
     tokio::select! {
         answer = work => {

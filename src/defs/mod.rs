@@ -43,8 +43,8 @@ pub use employee::{
     variable_name,
 };
 pub use kind::FileKind;
-pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
+pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
     parse_organization,

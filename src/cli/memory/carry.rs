@@ -92,7 +92,10 @@ pub(super) fn config(asked: &Asked<'_>, args: &ConfigArgs, env: &Environment) ->
         let wanted = [
             (args.ttl_days.is_some_and(|days| days != settings.ttl_days), "ttl_days"),
             (args.max_entries.is_some_and(|most| most != settings.max_entries), "max_entries"),
-            (args.half_life.is_some_and(|days| days.total_cmp(&settings.half_life_days).is_ne()), "half_life_days"),
+            (
+                args.half_life.is_some_and(|days| days.total_cmp(&settings.half_life_days).is_ne()),
+                "half_life_days",
+            ),
         ];
         for (_, name) in wanted.iter().filter(|(hidden, _)| *hidden) {
             render::note(&format!("`memory.{name}` in .crew/config.yaml goes before what was set"));

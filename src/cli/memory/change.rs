@@ -82,7 +82,8 @@ pub(super) async fn share(asked: &Asked<'_>, args: &ShareArgs) -> Result<Outcome
 
 pub(super) async fn restore(asked: &Asked<'_>, args: &IdsArgs) -> Result<Outcome, Error> {
     let ids = args.ids.clone();
-    let restore = move |memory: &Memory, holder: &Holder| ids.iter().map(|id| memory.restore(holder, id)).collect();
+    let restore =
+        move |memory: &Memory, holder: &Holder| ids.iter().map(|id| memory.restore(holder, id)).collect();
     entries(asked, &args.employee, "restored", restore).await
 }
 

@@ -69,7 +69,11 @@ pub(super) async fn show(asked: &Asked<'_>, args: &ShowArgs) -> Result<Outcome, 
             };
             let (told, hidden): (Vec<_>, Vec<_>) = kept.into_iter().partition(fits);
             let entries = told.into_iter().take(query.limit).map(Into::into).collect();
-            return Ok(crate::engine::memory::Found { entries, held_back: hidden.len(), ..Default::default() });
+            return Ok(crate::engine::memory::Found {
+                entries,
+                held_back: hidden.len(),
+                ..Default::default()
+            });
         }
         memory.query(&holder, &query, &clearance)
     });

@@ -91,7 +91,8 @@ impl Memory {
             if let Some((_, known)) = view.get(&id) {
                 return Ok(Entry::clone(known));
             }
-            let mut entry = archive.read()?.get(&id).map(|(_, entry)| Entry::clone(entry)).ok_or_else(gone)?;
+            let mut entry =
+                archive.read()?.get(&id).map(|(_, entry)| Entry::clone(entry)).ok_or_else(gone)?;
             entry.extra.shift_remove(SINCE);
             edit.add(entry.clone());
             Ok(entry)
@@ -185,7 +186,7 @@ impl Memory {
 
     /// Forgets these in an archive, if they are there.
     pub(super) fn forget_archived(&self, path: &Path, ids: &[String]) -> Result<Vec<String>, Error> {
-        if !path.is_file() {
+        if !super::is_file(path) {
             return Ok(Vec::new());
         }
         remove(&mut self.shelf(path).lock(), ids)

@@ -81,17 +81,17 @@ impl Memory {
             }
             let mut from = Vec::new();
             for other in one + 1..live.len() {
-                let (Some(a), Some(b), Some(false)) = (words.get(one), words.get(other), gone.get(other)) else {
+                let (Some(a), Some(b), Some(false)) = (words.get(one), words.get(other), gone.get(other))
+                else {
                     continue;
                 };
-                let likeness = similar::likeness(a, b);
                 let Ok([into, taken]) = kept.get_disjoint_mut([one, other]) else { continue };
-                if likeness >= similar::SAME && may_merge(into, taken) {
+                if similar::says_the_same(a, b) && may_merge(into, taken) {
                     take(into, taken);
                     (taken.superseded_by, taken.confidence) = (into.id.clone(), 0.0);
                     from.push(taken.id.clone());
                     gone.get_mut(other).into_iter().for_each(|gone| *gone = true);
-                } else if likeness >= similar::RELATED && link(into, taken) {
+                } else if similar::are_related(a, b) && link(into, taken) {
                     done.linked.push((into.id.clone(), taken.id.clone()));
                 }
             }

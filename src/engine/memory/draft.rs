@@ -95,7 +95,8 @@ impl Memory {
         let mut drafts = Vec::new();
         for path in self.draft_files(holder) {
             self.look(&path, |view| {
-                let own = view.newest().filter(|entry| holder.is_none_or(|holder| holder.is(&entry.employee)));
+                let own =
+                    view.newest().filter(|entry| holder.is_none_or(|holder| holder.is(&entry.employee)));
                 let drafted = own.map(|entry| Draft::from(Entry::clone(entry)));
                 drafts.extend(drafted.filter(|draft| all || draft.status == DraftStatus::Pending));
             })?;
@@ -170,7 +171,7 @@ impl Memory {
             Some(holder) => Self::files(&folder, holder),
             None => {
                 let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-                let paths = entries.map(|entry| entry.path()).filter(|path| path.is_file());
+                let paths = entries.map(|entry| entry.path()).filter(|path| super::is_file(path));
                 let mut paths: Vec<PathBuf> =
                     paths.filter(|path| path.to_string_lossy().ends_with(ENDING)).collect();
                 paths.sort();

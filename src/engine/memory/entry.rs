@@ -269,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_plain_entry_is_a_line_of_the_first_files() {
-        let mut entry = Entry::new("reviewer", Category::Finding, "a\u{2028}\n\"b\"", at("2026-11-25T10:00:00Z"));
+        let mut entry =
+            Entry::new("reviewer", Category::Finding, "a\u{2028}\n\"b\"", at("2026-11-25T10:00:00Z"));
         entry.id = "0123456789ab".to_owned();
         let line = String::from_utf8(entry.line().unwrap()).unwrap();
         assert_eq!(

@@ -92,7 +92,8 @@ mod tests {
     #[test]
     fn the_table() {
         use Classification::{Confidential, Internal, Public, Restricted};
-        let ann = Employee { name: "ann".to_owned(), domains: vec!["Pay ".to_owned()], ..Employee::default() };
+        let ann =
+            Employee { name: "ann".to_owned(), domains: vec!["Pay ".to_owned()], ..Employee::default() };
         let readers = [
             Clearance::open(),
             Clearance::of(&ann, Internal),

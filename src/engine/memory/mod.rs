@@ -41,8 +41,8 @@ pub use entry::{Category, Entry, Visibility};
 pub use error::Error;
 pub use filter::{Clearance, Domains, Private};
 pub use names::Holder;
-pub use outcome::Outcome;
 pub use operations::{Added, Corrected};
+pub use outcome::Outcome;
 pub use query::{Found, Order, Owner, Query};
 pub use search::Searched;
 pub use settings::Settings;
@@ -97,8 +97,7 @@ impl Memory {
             }
         };
         let stem = |entry: fs::DirEntry| {
-            let is_file = entry.path().is_file();
-            let name = entry.file_name().into_string().ok().filter(|_| is_file)?;
+            let name = entry.file_name().into_string().ok().filter(|_| is_file(&entry.path()))?;
             name.strip_suffix(ENDING).filter(|stem| !stem.starts_with('.')).map(str::to_owned)
         };
         let mut stems: Vec<String> = entries.flatten().take(MOST_FILES).filter_map(stem).collect();
@@ -106,10 +105,15 @@ impl Memory {
         Ok(stems)
     }
 
+    /// Whether anything was kept of `holder`.
+    pub fn is_kept(&self, holder: &Holder) -> bool {
+        !Self::files(&self.folder, holder).is_empty()
+    }
+
     /// The files that hold the memory of `holder`, below `folder`.
     fn files(folder: &Path, holder: &Holder) -> Vec<PathBuf> {
         let path = |stem: String| folder.join(stem + ENDING);
-        holder.stems().into_iter().map(path).filter(|path| path.is_file()).collect()
+        holder.stems().into_iter().map(path).filter(|path| is_file(path)).collect()
     }
 
     /// The file that new entries of `holder` go to, below `folder`.
@@ -133,3 +137,11 @@ impl Memory {
         Ok(look(shelf.read()?))
     }
 }
+
+/// Whether there is a file. A link leads elsewhere, and a pipe would be waited for.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|seen| seen.is_file())
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ pub struct Holder {
     name: String,
     /// Other names that its memory may have been kept under.
     others: Vec<String>,
+    /// Whether all that is in its files is its memory, whosever name it carries.
+    all: bool,
 }
 
 impl Holder {
@@ -22,12 +24,17 @@ impl Holder {
         let character = Some(&employee.character_name).filter(|name| !name.is_empty());
         let others = character.into_iter().chain(&employee.triggers);
         let others = others.filter(|other| **other != employee.name).cloned().collect();
-        Self { name: employee.name.clone(), others }
+        Self { name: employee.name.clone(), others, all: false }
     }
 
     /// Somebody who is no employee here.
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), others: Vec::new() }
+        Self { name: name.to_owned(), others: Vec::new(), all: false }
+    }
+
+    /// Whoever has the memory that is kept in the file of this stem.
+    pub fn of_file(stem: &str) -> Self {
+        Self { name: stem.to_owned(), others: Vec::new(), all: true }
     }
 
     /// The name that new entries carry.
@@ -37,11 +44,11 @@ impl Holder {
 
     /// Whether an entry that carries `name` is of this memory. One that carries none is of the memory it is found in.
     pub(super) fn is(&self, name: &str) -> bool {
-        name.is_empty() || self.name == name || self.others.iter().any(|other| other == name)
+        self.all || name.is_empty() || self.name == name || self.others.iter().any(|other| other == name)
     }
 
     /// The stems of the files its memory may be in; new ones get the first.
-    pub(super) fn stems(&self) -> Vec<String> {
+    pub fn stems(&self) -> Vec<String> {
         let mut stems = vec![stem(&self.name)];
         for name in std::iter::once(&self.name).chain(&self.others) {
             for stem in [stem(name), replaced(name), name.clone()] {
@@ -94,8 +101,19 @@ mod tests {
 
     #[test]
     fn what_was_different_stays_apart_and_inside() {
-        let odd =
-            ["a b", "a/b", "a_b", "../../escape", "", ".", "..", "a\0b", "pipeline:x", &"长".repeat(200), "こ"];
+        let odd = [
+            "a b",
+            "a/b",
+            "a_b",
+            "../../escape",
+            "",
+            ".",
+            "..",
+            "a\0b",
+            "pipeline:x",
+            &"长".repeat(200),
+            "こ",
+        ];
         let mut stems: Vec<_> = odd.iter().map(|name| stem(name)).collect();
         for stem in &stems {
             assert!(is_plain(stem), "{stem}");

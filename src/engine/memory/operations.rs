@@ -175,8 +175,7 @@ impl Memory {
     pub fn get(&self, holder: &Holder, id: &str, clearance: &Clearance) -> Result<Entry, Error> {
         let (path, id) = self.locate(holder, id)?;
         let entry = self.look(&path, |view| view.get(&id).map(|(_, entry)| Entry::clone(entry)))?;
-        let hidden =
-            || Error::Unknown { what: "memory", id, employee: holder.name().to_owned(), near: None };
+        let hidden = || Error::Unknown { what: "memory", id, employee: holder.name().to_owned(), near: None };
         entry.filter(|entry| clearance.admits(entry, holder.name())).ok_or_else(hidden)
     }
 
@@ -188,7 +187,8 @@ impl Memory {
             match found {
                 Found::This(id) => return Ok((path, id)),
                 Found::Several => {
-                    let told = format!("several memories begin with `{}`; write more of it", id.escape_debug());
+                    let told =
+                        format!("several memories begin with `{}`; write more of it", id.escape_debug());
                     return Err(Error::Unfit(told));
                 }
                 Found::Near(other) => near = near.or(other),

@@ -41,9 +41,8 @@ impl Memory {
         shelf.edit(|view, edit| {
             let own = |entry: &&std::sync::Arc<Entry>| entry.holds(now) && holder.is(&entry.employee);
             let told = view.newest().filter(own).take(COMPARED);
-            let is_known =
-                |entry: &Entry| similar::likeness(&words, &similar::words(&entry.content)) >= similar::SAME;
-            if told.into_iter().any(|entry| is_known(entry)) {
+            let mut known = told.map(|entry| similar::words(&entry.content));
+            if known.any(|known| similar::says_the_same(&words, &known)) {
                 return Ok(None);
             }
             let outcomes = view.lines().filter(|(_, entry)| own(entry) && is_outcome(entry));

@@ -98,7 +98,7 @@ impl Told {
             return;
         }
         let words = similar::words(&entry.content);
-        if self.words.iter().any(|told| similar::likeness(told, &words) >= similar::SAME) {
+        if self.words.iter().any(|told| similar::says_the_same(told, &words)) {
             return;
         }
         let line = line(entry, reader);

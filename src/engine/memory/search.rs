@@ -34,7 +34,8 @@ impl Memory {
         let mut look = |view: &super::View, stem: &str| {
             let own = view.newest().filter(|entry| holder.is_none_or(|holder| holder.is(&entry.employee)));
             for entry in own.filter(|entry| self.fits(entry, query)) {
-                let owner = holder.map_or(if entry.employee.is_empty() { stem } else { &entry.employee }, Holder::name);
+                let owner = holder
+                    .map_or(if entry.employee.is_empty() { stem } else { &entry.employee }, Holder::name);
                 if !clearance.admits(entry, owner) {
                     continue;
                 }
@@ -58,7 +59,9 @@ impl Memory {
             }
             None => {
                 for stem in self.stems()? {
-                    self.look(&self.folder.join(format!("{stem}{}", super::ENDING)), |view| look(view, &stem))?;
+                    self.look(&self.folder.join(format!("{stem}{}", super::ENDING)), |view| {
+                        look(view, &stem)
+                    })?;
                 }
             }
         }

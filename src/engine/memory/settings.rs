@@ -100,7 +100,9 @@ impl Settings {
         half_life_days: Option<f64>,
     ) -> Result<(), Error> {
         if let Some(days) = half_life_days.filter(|days| !(0.0..=36_500.0).contains(days)) {
-            return Err(Error::Unfit(format!("`half_life_days` must be a number from 0 to 36500, not {days}")));
+            return Err(Error::Unfit(format!(
+                "`half_life_days` must be a number from 0 to 36500, not {days}"
+            )));
         }
         let mut kept = kept(root)?;
         kept.default_ttl_days = ttl_days.or(kept.default_ttl_days);
@@ -128,7 +130,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join(FOLDER).join(FILE);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, r#"{"default_ttl_days":7,"max_entries_per_employee":50,"auto_index":true}"#).unwrap();
+        std::fs::write(&file, r#"{"default_ttl_days":7,"max_entries_per_employee":50,"auto_index":true}"#)
+            .unwrap();
         Settings::keep(root.path(), None, Some(60), Some(30.0)).unwrap();
         let own = OwnMemory { ttl_days: Some(3), ..OwnMemory::default() };
         let settings = Settings::read(root.path(), &own);

@@ -5,6 +5,9 @@ use std::{collections::HashMap, path::PathBuf};
 use super::{Entry, Error, view::View};
 use crate::store::log::{Change, Place, Shared};
 
+/// Most bytes of a file; a hundred times what a hundred thousand entries take is a mistake.
+const MOST_BYTES: u64 = 1 << 30;
+
 /// A file, and what was last read of it.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -43,8 +46,21 @@ impl Shelf {
 
     /// The entries as they are now.
     pub(super) fn read(&mut self) -> Result<&View, Error> {
+        self.check_size()?;
         self.place.read_on(&self.path, &mut self.view)?;
         Ok(&self.view)
+    }
+
+    /// Refuses a file that would not fit into memory.
+    fn check_size(&self) -> Result<(), Error> {
+        let size = std::fs::metadata(&self.path).map_or(0, |seen| seen.len());
+        if size > MOST_BYTES {
+            return Err(Error::Conflict(format!(
+                "`{}` has {size} bytes; at most {MOST_BYTES} are read, so archive some of it",
+                self.path.display()
+            )));
+        }
+        Ok(())
     }
 
     /// The entries as they were last read.
@@ -57,6 +73,7 @@ impl Shelf {
         &mut self,
         edit: impl FnOnce(&View, &mut Edit) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.check_size()?;
         let shared = Shared::lock(&self.path)?;
         shared.read_on(&mut self.place, &mut self.view)?;
         let mut wanted = Edit::default();

@@ -88,7 +88,9 @@ impl Memory {
     /// [`Error::Unfit`] when it is too long, [`Error::Store`] when the disk refuses.
     pub fn import(&self, holder: &Holder, form: Transfer, text: &str) -> Result<Imported, Error> {
         if text.len() > MOST_BYTES {
-            return Err(Error::Unfit(format!("what is imported has at most {MOST_BYTES} bytes; import it in parts")));
+            return Err(Error::Unfit(format!(
+                "what is imported has at most {MOST_BYTES} bytes; import it in parts"
+            )));
         }
         let mut done = Imported::default();
         let entries = match form {
@@ -202,7 +204,8 @@ fn of_bullets(holder: &Holder, text: &str, done: &mut Imported) -> Vec<Entry> {
 
 fn of_bullet(holder: &Holder, item: &str) -> Result<Entry, Error> {
     let now = clock::now();
-    let (head, rest) = item.strip_prefix('[').and_then(|item| item.split_once("] ")).unwrap_or(("finding", item));
+    let (head, rest) =
+        item.strip_prefix('[').and_then(|item| item.split_once("] ")).unwrap_or(("finding", item));
     let mut words = head.split(' ');
     let word = words.next().unwrap_or_default();
     let Some(category) = Category::ALL.into_iter().find(|category| category.as_str() == word) else {
@@ -212,7 +215,8 @@ fn of_bullet(holder: &Holder, item: &str) -> Result<Entry, Error> {
         )));
     };
     let tags: Vec<String> = words.filter_map(|word| word.strip_prefix('#')).map(str::to_owned).collect();
-    let day = rest.split_once(": ").and_then(|(day, text)| Some((day.parse::<jiff::civil::Date>().ok()?, text)));
+    let day =
+        rest.split_once(": ").and_then(|(day, text)| Some((day.parse::<jiff::civil::Date>().ok()?, text)));
     let traits = Traits { tags: Some(tags), ..Traits::default() };
     let content = day.map_or(rest, |(_, text)| text);
     let mut entry = New { traits, ..New::new(category, content) }.entry(holder.name(), now)?;

@@ -108,7 +108,8 @@ impl Reader for View {
             self.entries.push(kept);
         }
         self.by_text.insert(text, at);
-        let is_earlier = |other: &usize| self.entries.get(*other).is_some_and(|other| other.created <= created);
+        let is_earlier =
+            |other: &usize| self.entries.get(*other).is_some_and(|other| other.created <= created);
         // Nearly always the newest: looked for from the end.
         let place = match self.order.last() {
             Some(last) if !is_earlier(last) => self.order.partition_point(is_earlier),

@@ -56,10 +56,10 @@ impl Tool for CorrectMemory {
 
     async fn call(&self, ctx: Ctx, args: CorrectArgs) -> Result<CorrectAnswer, Error> {
         let holder = own(&self.0, &ctx, &args.employee).await?;
-        let correct =
-            self.0.crew.remember(move |memory| {
-                memory.correct(&holder, &args.id, &args.content, &args.source_session)
-            });
+        let correct = self
+            .0
+            .crew
+            .remember(move |memory| memory.correct(&holder, &args.id, &args.content, &args.source_session));
         let Corrected { entry, corrected } = correct.await?;
         Ok(CorrectAnswer { entry, corrected })
     }

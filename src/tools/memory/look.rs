@@ -179,7 +179,8 @@ impl Tool for SearchMemory {
 
     const NAME: &'static str = "search_memory";
     const TITLE: &'static str = "Search what employees remember";
-    const SUMMARY: &'static str = "Finds memories that hold by the words in them, of one employee or of all, the best first.";
+    const SUMMARY: &'static str =
+        "Finds memories that hold by the words in them, of one employee or of all, the best first.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, ctx: Ctx, args: SearchArgs) -> Result<SearchAnswer, Error> {
@@ -190,9 +191,10 @@ impl Tool for SearchMemory {
             None => None,
         };
         let query = Query { category: args.category, limit, ..Query::default() };
-        let found = self.0.crew.remember(move |memory| {
-            memory.search(holder.as_ref(), &args.query, &query, &clearance)
-        });
+        let found = self
+            .0
+            .crew
+            .remember(move |memory| memory.search(holder.as_ref(), &args.query, &query, &clearance));
         let told = |Searched { score, entry }| Hit { score, told: Told { entry } };
         Ok(SearchAnswer { memories: found.await?.into_iter().map(told).collect() })
     }

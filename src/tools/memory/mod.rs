@@ -49,9 +49,10 @@ async fn holder(office: &Office, name: &str) -> Result<Holder, Error> {
 async fn own(office: &Office, ctx: &Ctx, name: &str) -> Result<Holder, Error> {
     let holder = holder(office, name).await?;
     match ctx.caller().employee() {
-        Some(at_work) if at_work != holder.name() => {
-            Err(Error::Denied(format!("`{at_work}` may change its own memory alone, not that of `{}`", holder.name())))
-        }
+        Some(at_work) if at_work != holder.name() => Err(Error::Denied(format!(
+            "`{at_work}` may change its own memory alone, not that of `{}`",
+            holder.name()
+        ))),
         _ => Ok(holder),
     }
 }
