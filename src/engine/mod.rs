@@ -17,6 +17,7 @@ mod graph;
 mod ground;
 mod job;
 mod live;
+pub mod memory;
 mod model;
 mod order;
 pub mod outbound;

@@ -1,0 +1,3 @@
+//! What employees remember.
+
+pub mod index;
