@@ -51,6 +51,12 @@ pub(crate) fn framed(
     prompt
 }
 
+/// How the prompt of `employee` begins; in an answer, a sign that it repeats the prompt.
+pub(crate) fn opening(employee: &Employee) -> String {
+    let title = employee.title();
+    format!("# {title}\n\n**{}**: {title}\n", language(employee).pick("Role", "角色"))
+}
+
 /// The language of the words around the instructions of `employee`.
 pub(crate) fn language(employee: &Employee) -> Language {
     Language::of(&format!("{}{}", employee.title(), employee.description))
@@ -315,6 +321,14 @@ mod tests {
                 let body = body(&employee, &Given::default(), &around).unwrap();
                 framed(&employee, &body, Some(&value), &around);
             }
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_known_by_how_it_begins() {
+        for title in ["", "代码审查员"] {
+            let employee = Employee { display_name: title.to_owned(), ..worker("x", Origin::Crew) };
+            assert!(framed(&employee, "x", None, &around()).starts_with(&opening(&employee)));
         }
     }
 

@@ -85,6 +85,10 @@ impl Crew {
         if !wanted || !self.has_memory(employee) {
             return;
         }
+        // An answer that repeats its prompt would be told in the next, and so on.
+        if output.contains(&prompt::opening(employee)) || memory::prompt::is_in(output) {
+            return;
+        }
         // What an answer holds may be what its prompt was told in confidence.
         let told = employee.memory.as_ref().and_then(|memory| memory.clearance).unwrap_or_default();
         let classification = told.max(Classification::Internal);

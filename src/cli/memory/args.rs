@@ -70,6 +70,12 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Print or write the memories of an employee
     Export(ExportArgs),
+    /// Make the search index anew; it is kept up to date by itself
+    Index {
+        /// The same
+        #[arg(long, hide = true)]
+        repair: bool,
+    },
     /// Show how memories are kept in this project, or set it
     Config(ConfigArgs),
 }

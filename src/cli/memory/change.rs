@@ -1,4 +1,4 @@
-//! `memory add`, `correct`, `update`, `delete`, `archive`, `restore`, `share`, `approve`, `reject` and `consolidate`.
+//! `memory add`, `correct`, `update`, `delete`, `archive`, `restore`, `share`, `approve`, `reject`, `consolidate` and `index`.
 
 use serde_json::json;
 
@@ -186,6 +186,15 @@ pub(super) async fn consolidate(asked: &Asked<'_>, employee: &str, dry_run: bool
             let linked = done.linked.iter().map(|(a, b)| format!("{a} -- {b}"));
             render::answer(&merged.chain(linked).collect::<Vec<_>>().join("\n"))?;
         }
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn index(asked: &Asked<'_>) -> Result<Outcome, Error> {
+    let (entries, files) = asked.office.crew.remember(|memory| memory.reindex()).await?;
+    match asked.global.form() {
+        Form::Json => render::json(&json!({"entries": entries, "files": files}))?,
+        Form::Text => render::answer(&format!("indexed: {entries} memories of {files} files"))?,
     }
     Ok(Outcome::Done)
 }

@@ -33,6 +33,12 @@ pub enum Error {
     /// The program ends.
     #[error("the program is ending")]
     Interrupted,
+    /// There is no search index, and none can be made; the log says why.
+    #[error("the search index of memories cannot be opened")]
+    NoIndex,
+    /// The search index cannot be used.
+    #[error("the search index of memories cannot be used")]
+    Index(#[from] super::index::Error),
     /// An entry that is no JSON.
     #[error("an entry cannot be written as JSON")]
     Encode(#[from] serde_json::Error),

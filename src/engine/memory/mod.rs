@@ -12,6 +12,8 @@ mod draft;
 mod entry;
 mod error;
 mod filter;
+pub mod index;
+mod indexed;
 mod names;
 mod operations;
 mod outcome;
@@ -52,10 +54,16 @@ pub use view::Broken;
 
 pub use crate::defs::Classification;
 
-use self::{shelf::Shelf, view::View};
+use self::{
+    indexed::{Indexed, SharedIndex},
+    shelf::Shelf,
+    view::View,
+};
 
 /// Where memories are, relative to the root of a project.
 pub const FOLDER: &str = ".crew/memory";
+/// Where the search index is, relative to the root of a project. Made from the files, it can be removed at any time.
+const INDEX: &str = ".crew/memory-index.db";
 /// How the names of files end.
 const ENDING: &str = ".jsonl";
 /// Files of which a process remembers what was in them.
@@ -69,13 +77,15 @@ pub struct Memory {
     folder: PathBuf,
     settings: Settings,
     shelves: Mutex<LruCache<PathBuf, Arc<Mutex<Shelf>>>>,
+    index: SharedIndex,
 }
 
 impl Memory {
     /// The memories of the project at `root`. Reads nothing yet.
     pub fn open(root: &Path, settings: Settings) -> Self {
         let most = std::num::NonZeroUsize::new(SHELVES).expect("it is not zero");
-        Self { folder: root.join(FOLDER), settings, shelves: Mutex::new(LruCache::new(most)) }
+        let index = Arc::new(Indexed::new(root.join(INDEX)));
+        Self { folder: root.join(FOLDER), settings, shelves: Mutex::new(LruCache::new(most)), index }
     }
 
     /// How they are kept.
@@ -125,9 +135,10 @@ impl Memory {
     /// What a process knows of a file.
     fn shelf(&self, path: &Path) -> Arc<Mutex<Shelf>> {
         let mut shelves = self.shelves.lock();
-        Arc::clone(
-            shelves.get_or_insert(path.to_owned(), || Arc::new(Mutex::new(Shelf::new(path.to_owned())))),
-        )
+        // What is put away and what waits is not searched.
+        let index = (path.parent() == Some(&self.folder)).then(|| Arc::clone(&self.index));
+        let new = || Arc::new(Mutex::new(Shelf::new(path.to_owned(), index)));
+        Arc::clone(shelves.get_or_insert(path.to_owned(), new))
     }
 
     /// Looks at a file as it is now.
@@ -141,6 +152,12 @@ impl Memory {
 /// Whether there is a file. A link leads elsewhere, and a pipe would be waited for.
 fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|seen| seen.is_file())
+}
+
+/// The stem of a file.
+fn stem_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(ENDING).unwrap_or(&name).to_owned()
 }
 
 #[cfg(test)]

@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, path::PathBuf};
 
-use super::{Entry, Error, view::View};
+use super::{
+    Entry, Error,
+    indexed::{SharedIndex, State},
+    view::View,
+};
 use crate::store::log::{Change, Place, Shared};
 
 /// Most bytes of a file; a hundred times what a hundred thousand entries take is a mistake.
@@ -14,6 +18,7 @@ pub(super) struct Shelf {
     path: PathBuf,
     place: Place,
     view: View,
+    index: Option<SharedIndex>,
 }
 
 /// What is to be done to a file.
@@ -40,8 +45,14 @@ impl Edit {
 }
 
 impl Shelf {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, place: Place::default(), view: View::default() }
+    /// A file whose entries are searched by `index`, if they are.
+    pub(super) fn new(path: PathBuf, index: Option<SharedIndex>) -> Self {
+        Self { path, place: Place::default(), view: View::default(), index }
+    }
+
+    /// The state of the file as it was last read.
+    pub(super) fn state(&self) -> State {
+        State { file: self.place.identity(), lines: self.place.lines() }
     }
 
     /// The entries as they are now.
@@ -76,8 +87,16 @@ impl Shelf {
         self.check_size()?;
         let shared = Shared::lock(&self.path)?;
         shared.read_on(&mut self.place, &mut self.view)?;
+        let before = self.state();
         let mut wanted = Edit::default();
         let given = edit(&self.view, &mut wanted)?;
+        // Lines move when others go: told by id before that, as it is by id that they are found after it.
+        let gone: Vec<String> = if wanted.changes.is_empty() {
+            Vec::new()
+        } else {
+            let gone = self.view.lines().filter(|(line, _)| wanted.changes.contains_key(line));
+            gone.map(|(_, entry)| entry.id.clone()).collect()
+        };
         let mut more = Vec::new();
         for entry in &wanted.added {
             more.extend(entry.line()?);
@@ -99,6 +118,12 @@ impl Shelf {
             shared.rewrite(change, &more)?;
         }
         shared.read_on(&mut self.place, &mut self.view)?;
+        let changed: Vec<String> =
+            gone.into_iter().chain(wanted.added.into_iter().map(|entry| entry.id)).collect();
+        if let Some(index) = self.index.as_ref().filter(|_| !changed.is_empty()) {
+            // While nobody else writes, so that states follow each other in the index as they do in the file.
+            index.follow(&super::stem_of(&self.path), &before, &self.state(), &changed, &self.view);
+        }
         Ok(given)
     }
 }

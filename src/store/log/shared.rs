@@ -96,6 +96,33 @@ impl Place {
         Ok(true)
     }
 
+    /// How many lines were read, blank ones too.
+    pub fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// What tells the file that was read from one that takes its place; empty when there was none.
+    #[cfg(unix)]
+    pub fn identity(&self) -> String {
+        use std::os::unix::fs::MetadataExt as _;
+        let seen = self.file.as_ref().and_then(|file| file.metadata().ok());
+        // A number is given again when a file is gone, though not within the same moment.
+        let born = |seen: &Metadata| {
+            let since = seen.created().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+            Some(since.as_nanos())
+        };
+        seen.map_or_else(String::new, |seen| {
+            format!("{:x}-{:x}-{:x}", seen.dev(), seen.ino(), born(&seen).unwrap_or_default())
+        })
+    }
+
+    /// What tells the file that was read from one that takes its place; empty when there was none.
+    #[cfg(not(unix))]
+    pub fn identity(&self) -> String {
+        let seen = self.file.as_ref().and_then(|file| file.metadata().ok());
+        seen.and_then(|seen| seen.created().ok()).map_or_else(String::new, |born| format!("{born:?}"))
+    }
+
     /// Whether what was read is the beginning of the file that was `seen`.
     #[cfg(unix)]
     fn is_in(&self, seen: &Metadata) -> bool {

@@ -1,0 +1,208 @@
+//! Changes of the index.
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+
+use super::{
+    Change, Document, Error, block,
+    forward::{Forward, Term, term},
+};
+
+/// Entries that are gone, beyond which those that are left are packed anew when they are fewer.
+const GONE: i64 = 1024;
+
+/// Makes a change, whole.
+pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<(), Error> {
+    let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    writing
+        .prepare_cached("insert into employee (name) values (?) on conflict do nothing")?
+        .execute([change.employee])?;
+    let employee = key(&writing, change.employee)?.ok_or(Error::Torn)?;
+    if change.anew {
+        for table in ["entry", "block", "posting", "term"] {
+            writing.execute(&format!("delete from {table} where employee = ?"), [employee])?;
+        }
+        writing.execute(
+            "update employee set next = 0, folded = 0, live = 0, length = 0, coherence = 0 where key = ?",
+            [employee],
+        )?;
+    }
+    for id in change.remove {
+        take_out(&writing, id)?;
+    }
+    for document in change.put {
+        put(&writing, employee, document)?;
+    }
+    if let Some(stamp) = change.stamp {
+        writing.execute("update employee set stamp = ? where key = ?", params![stamp, employee])?;
+    }
+    tidy(&writing, employee)?;
+    writing.commit()?;
+    Ok(())
+}
+
+/// Takes documents out, whosever they are.
+pub(super) fn remove(connection: &mut Connection, ids: &[String]) -> Result<(), Error> {
+    let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut owners = Vec::new();
+    for id in ids {
+        owners.extend(take_out(&writing, id)?);
+    }
+    owners.sort_unstable();
+    owners.dedup();
+    for owner in owners {
+        tidy(&writing, owner)?;
+    }
+    writing.commit()?;
+    Ok(())
+}
+
+/// What the index of an employee is up to date with.
+pub(super) fn stamp(connection: &Connection, employee: &str) -> Result<Option<String>, Error> {
+    let mut row = connection.prepare_cached("select stamp from employee where name = ?")?;
+    Ok(row.query_row([employee], |row| row.get(0)).optional()?.flatten())
+}
+
+/// How many documents of an employee there are.
+pub(super) fn count(connection: &Connection, employee: &str) -> Result<u64, Error> {
+    let mut row = connection.prepare_cached("select live from employee where name = ?")?;
+    let live: Option<i64> = row.query_row([employee], |row| row.get(0)).optional()?;
+    Ok(live.and_then(|live| u64::try_from(live).ok()).unwrap_or(0))
+}
+
+fn key(connection: &Connection, name: &str) -> Result<Option<i64>, Error> {
+    let mut row = connection.prepare_cached("select key from employee where name = ?")?;
+    Ok(row.query_row([name], |row| row.get(0)).optional()?)
+}
+
+fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
+    let source = source(document);
+    let mut row = writing.prepare_cached("select employee, number, source from entry where id = ?")?;
+    let there: Option<(i64, i64, i64)> =
+        row.query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let tags = joined(&document.tags);
+    let domains = joined(&document.domains);
+    let created_at = document.created_at.as_second();
+    if let Some((owner, number, before)) = there {
+        if owner == employee && before == source {
+            writing
+                .prepare_cached(
+                    "update entry set category = ?3, tags = ?4, private = ?5, classification = ?6, domains = ?7,
+                     created_at = ?8, importance = ?9, confidence = ?10, usefulness = ?11
+                     where employee = ?1 and number = ?2",
+                )?
+                .execute(params![
+                    employee,
+                    number,
+                    document.category,
+                    tags,
+                    document.is_private,
+                    document.classification,
+                    domains,
+                    created_at,
+                    document.importance,
+                    document.confidence,
+                    document.usefulness,
+                ])?;
+            return Ok(());
+        }
+        take_out(writing, &document.id)?;
+    }
+    let (forward, spelled) = Forward::of(document);
+    let number: i64 = writing
+        .prepare_cached(
+            "update employee set next = next + 1, live = live + 1, length = length + ?2 where key = ?1 returning next - 1",
+        )?
+        .query_row(params![employee, forward.length()], |row| row.get(0))?;
+    writing
+        .prepare_cached(
+            "insert into entry (employee, number, id, category, tags, private, classification, domains, created_at,
+             importance, confidence, usefulness, length, source, words)
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )?
+        .execute(params![
+            employee,
+            number,
+            document.id,
+            document.category,
+            tags,
+            document.is_private,
+            document.classification,
+            domains,
+            created_at,
+            document.importance,
+            document.confidence,
+            document.usefulness,
+            forward.length(),
+            source,
+            forward.pack(),
+        ])?;
+    let mut known =
+        writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
+    for word in spelled.iter().filter(|word| word.len() > 2) {
+        known.execute([word])?;
+    }
+    block::fold(writing, employee, number + 1)
+}
+
+/// What decides whether the words of a document are the same as before.
+fn source(document: &Document) -> Term {
+    let names =
+        document.tags.iter().chain(&document.keywords).fold(String::new(), |all, name| all + "\0" + name);
+    term(&format!("{}{names}\0\0{}", document.text, document.created_at.as_second()))
+}
+
+/// Takes a document out, and tells whose it was.
+fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
+    let mut row =
+        writing.prepare_cached("delete from entry where id = ? returning employee, number, length, words")?;
+    let gone: Option<(i64, i64, i64, Vec<u8>)> =
+        row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
+    let Some((employee, number, length, words)) = gone else { return Ok(None) };
+    let folded: i64 = writing
+        .prepare_cached(
+            "update employee set live = live - 1, length = length - ?2 where key = ?1 returning folded",
+        )?
+        .query_row(params![employee, length], |row| row.get(0))?;
+    if number < folded {
+        let first = number - number % block::BLOCK;
+        let mut row = writing.prepare_cached("select lengths from block where employee = ? and first = ?")?;
+        let mut lengths: Vec<u8> = row.query_row(params![employee, first], |row| row.get(0))?;
+        let at = usize::try_from((number - first) * 2).map_err(|_| Error::Torn)?;
+        lengths.get_mut(at..at + 2).ok_or(Error::Torn)?.fill(0);
+        writing
+            .prepare_cached("update block set lengths = ?3 where employee = ?1 and first = ?2")?
+            .execute(params![employee, first, lengths])?;
+        let mut fewer = writing
+            .prepare_cached("update term set entries = entries - 1 where employee = ? and term = ?")?;
+        for (term, _) in Forward::unpack(&words)?.terms {
+            fewer.execute(params![employee, term])?;
+        }
+    }
+    Ok(Some(employee))
+}
+
+/// Packs an employee's entries anew when most of what is packed is gone.
+fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
+    let mut row = writing.prepare_cached("select next, live from employee where key = ?")?;
+    let (next, live): (i64, i64) = row.query_row([employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if next - live <= live + GONE {
+        return Ok(());
+    }
+    for table in ["block", "posting", "term"] {
+        writing.execute(&format!("delete from {table} where employee = ?"), [employee])?;
+    }
+    let mut numbers = writing.prepare("select number from entry where employee = ? order by number")?;
+    let numbers = numbers.query_map([employee], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let mut renumber = writing.prepare("update entry set number = ?3 where employee = ?1 and number = ?2")?;
+    // From below, so that no two ever have one number.
+    for (new, old) in (0_i64..).zip(&numbers) {
+        renumber.execute(params![employee, old, new])?;
+    }
+    writing.execute("update employee set next = live, folded = 0 where key = ?", [employee])?;
+    block::fold(writing, employee, live)
+}
+
+/// Words in one column.
+fn joined(words: &[String]) -> String {
+    words.join("\u{1f}")
+}
