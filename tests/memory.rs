@@ -169,6 +169,17 @@ async fn over_http_with_rights_by_scope() {
     let gone = json!({"employee": "reviewer", "id": id});
     call("worker", "delete_memory", gone.clone()).await.problem(403, "denied");
     assert_eq!(call("boss", "delete_memory", gone).await.status(200)["deleted"], json!([id]));
+    let posted = server.request(reqwest::Method::POST, "/api/memory").bearer_auth("worker");
+    let posted = server
+        .send(posted.json(&json!({"employee": "bob", "category": "decision", "content": "z", "tags": ["t"]})))
+        .await;
+    assert_eq!(posted.status(201)["content"], "z");
+    let listed = server
+        .request(reqwest::Method::GET, "/api/memory?employee=bob&tags=t,u&limit=5")
+        .bearer_auth("reader");
+    assert_eq!(server.send(listed).await.status(200)["total"], 1);
+    let listed = server.request(reqwest::Method::GET, "/api/memory?employe=bob").bearer_auth("reader");
+    server.send(listed).await.problem(422, "invalid-arguments");
     // What does not fit is told, and never a fault of the server.
     for (tool, args, status) in [
         ("add_memory", json!({"employee": "nobody", "category": "finding", "content": "x"}), 404),
@@ -262,7 +273,7 @@ fn writers_that_are_killed(each: usize, pause: Duration) {
                         let mut editor = Editor::start(project);
                         running.lock().unwrap().push(editor.child.id());
                         while number < each {
-                            let content = format!("of {writer} number {number}");
+                            let content = format!("note w{writer}n{number}");
                             let new =
                                 json!({"employee": "reviewer", "category": "finding", "content": content});
                             let Some(added) = editor.call("add_memory", &new) else { break };

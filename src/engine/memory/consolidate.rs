@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Entry, Error, Holder, Memory, archive::worth, outcome::is_outcome, shelf::Edit, similar, view::View,
+    Entry, Error, Holder, Memory, alike, archive::worth, outcome::is_outcome, shelf::Edit, view::View,
 };
 use crate::base::clock;
 
@@ -71,7 +71,7 @@ impl Memory {
         live.sort_by(|a, b| {
             worth(b, now, half_life).total_cmp(&worth(a, now, half_life)).then_with(|| b.id.cmp(&a.id))
         });
-        let words: Vec<HashSet<String>> = live.iter().map(|entry| similar::words(&entry.content)).collect();
+        let words: Vec<HashSet<String>> = live.iter().map(|entry| alike::words(&entry.content)).collect();
         let mut done = Consolidated::default();
         let mut gone = vec![false; live.len()];
         let mut kept: Vec<Entry> = live.iter().map(|entry| Entry::clone(entry)).collect();
@@ -86,12 +86,12 @@ impl Memory {
                     continue;
                 };
                 let Ok([into, taken]) = kept.get_disjoint_mut([one, other]) else { continue };
-                if similar::says_the_same(a, b) && may_merge(into, taken) {
+                if alike::says_the_same(a, b) && may_merge(into, taken) {
                     take(into, taken);
                     (taken.superseded_by, taken.confidence) = (into.id.clone(), 0.0);
                     from.push(taken.id.clone());
                     gone.get_mut(other).into_iter().for_each(|gone| *gone = true);
-                } else if similar::are_related(a, b) && link(into, taken) {
+                } else if alike::are_related(a, b) && link(into, taken) {
                     done.linked.push((into.id.clone(), taken.id.clone()));
                 }
             }

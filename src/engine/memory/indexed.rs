@@ -15,8 +15,8 @@ use super::{
     view::View,
 };
 
-/// A file with more entries is not indexed by the way; whoever searches does that.
-const SMALL: usize = 500;
+/// More entries are not indexed by the way; whoever searches does that.
+pub(super) const SMALL: usize = 500;
 
 /// The index, opened when it is first needed.
 #[derive(Debug)]
@@ -78,11 +78,7 @@ impl Indexed {
         let Some(index) = self.open() else { return };
         let followed = index.stamp(stem).and_then(|known| {
             if known.as_deref() != Some(&before.written()) {
-                return if view.lines().take(SMALL + 1).count() > SMALL {
-                    Ok(())
-                } else {
-                    anew(index, stem, after, view)
-                };
+                return Self::catch_up(index, stem, after, view, SMALL);
             }
             let (put, gone): (Vec<_>, Vec<_>) = ids
                 .iter()
@@ -105,23 +101,33 @@ impl Indexed {
         }
     }
 
-    /// Brings the index of the file `stem` to its present state.
+    /// Brings the index of the file `stem` to its present state, unless it would take more than `most` entries.
     ///
     /// # Errors
     /// When the index cannot be used.
-    pub(super) fn catch_up(index: &Index, stem: &str, now: &State, view: &View) -> Result<(), index::Error> {
+    pub(super) fn catch_up(
+        index: &Index,
+        stem: &str,
+        now: &State,
+        view: &View,
+        most: usize,
+    ) -> Result<(), index::Error> {
         let known = index.stamp(stem)?.as_deref().and_then(State::parse);
-        match known {
-            Some(known) if known == *now => Ok(()),
-            // The same file has only grown.
-            Some(known) if known.file == now.file && known.lines < now.lines => {
-                let new = view.lines().filter(|(line, entry)| *line > known.lines && entry.is_live());
-                let put: Vec<Document> = new.map(|(_, entry)| document(stem, entry)).collect();
-                let stamp = now.written();
-                index.apply(&Change { employee: stem, put: &put, stamp: Some(&stamp), ..Change::default() })
-            }
-            _ => anew(index, stem, now, view),
+        // The same file has only grown; another one is read from its beginning.
+        let (since, is_same) = match known {
+            Some(known) if known == *now => return Ok(()),
+            Some(known) if known.file == now.file && known.lines < now.lines => (known.lines, true),
+            _ => (0, false),
+        };
+        let new = view.lines().filter(|(line, entry)| *line > since && entry.is_live());
+        let put: Vec<Document> =
+            new.take(most.saturating_add(1)).map(|(_, entry)| document(stem, entry)).collect();
+        if put.len() > most {
+            return Ok(());
         }
+        let stamp = now.written();
+        let change = Change { employee: stem, put: &put, stamp: Some(&stamp), ..Change::default() };
+        index.apply(&Change { anew: !is_same, ..change })
     }
 
     /// Forgets what there is, so that it is made anew.
@@ -131,13 +137,6 @@ impl Indexed {
     pub(super) fn clear(index: &Index, stem: &str) -> Result<(), index::Error> {
         index.apply(&Change { employee: stem, anew: true, stamp: Some("cleared"), ..Change::default() })
     }
-}
-
-fn anew(index: &Index, stem: &str, now: &State, view: &View) -> Result<(), index::Error> {
-    let live = view.lines().filter(|(_, entry)| entry.is_live());
-    let put: Vec<Document> = live.map(|(_, entry)| document(stem, entry)).collect();
-    let stamp = now.written();
-    index.apply(&Change { employee: stem, anew: true, put: &put, stamp: Some(&stamp), ..Change::default() })
 }
 
 /// What an entry is called in the index: one id may be in several files.

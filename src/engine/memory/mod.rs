@@ -6,6 +6,7 @@
 //!
 //! Everything here waits for the disk; callers on a runtime go through [`Crew::remember`](super::Crew::remember).
 
+mod alike;
 mod archive;
 mod consolidate;
 mod draft;
@@ -22,7 +23,6 @@ mod query;
 mod search;
 mod settings;
 mod shelf;
-mod similar;
 mod traits;
 mod transfer;
 mod view;

@@ -1,6 +1,6 @@
 //! What came of a run, in a few words. Never what it was asked: a memory that is told in prompts must not be made of them.
 
-use super::{Category, Classification, Entry, Error, Holder, Memory, entry::new_id, similar};
+use super::{Category, Classification, Entry, Error, Holder, Memory, alike, entry::new_id};
 use crate::base::{clock, text::truncate};
 
 /// The tag of outcomes.
@@ -35,14 +35,14 @@ impl Memory {
             return Ok(None);
         }
         let now = clock::now();
-        let words = similar::words(&gist);
+        let words = alike::words(&gist);
         let shelf = self.shelf(&Self::home(&self.folder, holder));
         let mut shelf = shelf.lock();
         shelf.edit(|view, edit| {
             let own = |entry: &&std::sync::Arc<Entry>| entry.holds(now) && holder.is(&entry.employee);
             let told = view.newest().filter(own).take(COMPARED);
-            let mut known = told.map(|entry| similar::words(&entry.content));
-            if known.any(|known| similar::says_the_same(&words, &known)) {
+            let mut known = told.map(|entry| alike::words(&entry.content));
+            if known.any(|known| alike::says_the_same(&words, &known)) {
                 return Ok(None);
             }
             let outcomes = view.lines().filter(|(_, entry)| own(entry) && is_outcome(entry));

@@ -5,7 +5,10 @@
 
 use std::{collections::HashSet, fmt::Write as _, sync::Arc};
 
-use super::{Category, Clearance, Entry, Error, Holder, Memory, Query, archive::worth, outcome, similar};
+use super::{
+    Category, Clearance, Entry, Error, Holder, Memory, Query, alike, archive::worth, indexed, outcome,
+    search::Wish,
+};
 use crate::{
     base::{clock, text::visible},
     engine::surroundings::Language,
@@ -101,7 +104,9 @@ impl Memory {
                 && entry.confidence_at(now, half_life) >= LEAST
                 && reader.clearance.admits(entry, owner)
         };
-        let found = self.find(None, reader.about, most + SHARED, RELEVANT, &is_wanted)?;
+        // A prompt does not wait until a large memory is indexed.
+        let wish = Wish { text: reader.about, limit: most + SHARED, least: RELEVANT, most: indexed::SMALL };
+        let found = self.find(None, &wish, &is_wanted)?;
         Ok(found.into_iter().map(|found| found.entry).collect())
     }
 
@@ -133,8 +138,8 @@ impl Told {
         if self.lines.len() >= self.most || self.ids.contains(&entry.id) {
             return;
         }
-        let words = similar::words(&entry.content);
-        if self.words.iter().any(|told| similar::says_the_same(told, &words)) {
+        let words = alike::words(&entry.content);
+        if self.words.iter().any(|told| alike::says_the_same(told, &words)) {
             return;
         }
         let line = line(entry, reader);

@@ -5,11 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{
-    Clearance, Entry, Error, Holder, Memory, Query,
+    Clearance, Entry, Error, Holder, Memory, Query, alike,
     index::{self, Index},
     indexed::{self, Indexed},
     shelf::Shelf,
-    similar,
 };
 use crate::base::clock;
 
@@ -20,6 +19,19 @@ pub struct Searched {
     pub score: f64,
     /// The entry.
     pub entry: Arc<Entry>,
+}
+
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'w> {
+    /// Words.
+    pub(super) text: &'w str,
+    /// At most this many entries.
+    pub(super) limit: usize,
+    /// Least score.
+    pub(super) least: f64,
+    /// Most entries of a file that are indexed for it first; what is not in the index is not found.
+    pub(super) most: usize,
 }
 
 /// The files that are searched, by their stems.
@@ -47,16 +59,15 @@ impl Memory {
                 && self.fits(entry, query)
                 && clearance.admits(entry, owner)
         };
-        self.find(holder, text, query.limit, 0.0, &is_wanted)
+        let wish = Wish { text, limit: query.limit, least: 0.0, most: usize::MAX };
+        self.find(holder, &wish, &is_wanted)
     }
 
-    /// Finds what is about `text` and wanted, with at least this score.
+    /// Finds what is wished for, and wanted.
     pub(super) fn find(
         &self,
         holder: Option<&Holder>,
-        text: &str,
-        limit: usize,
-        least: f64,
+        wish: &Wish<'_>,
         is_wanted: &dyn Fn(&Entry, &str) -> bool,
     ) -> Result<Vec<Searched>, Error> {
         let stems = match holder {
@@ -73,26 +84,24 @@ impl Memory {
             shelves.insert(stem, shelf);
         }
         if let Some(index) = self.index.there() {
-            match self.by_index(index, &shelves, text, limit, least, is_wanted) {
+            match self.by_index(index, &shelves, wish, is_wanted) {
                 Ok(found) => return Ok(found),
                 Err(error) => indexed::complain(&error),
             }
         }
-        Ok(by_words(&shelves, text, limit, least, is_wanted))
+        Ok(by_words(&shelves, wish, is_wanted))
     }
 
     fn by_index(
         &self,
         index: &Index,
         shelves: &Shelves,
-        text: &str,
-        limit: usize,
-        least: f64,
+        wish: &Wish<'_>,
         is_wanted: &dyn Fn(&Entry, &str) -> bool,
     ) -> Result<Vec<Searched>, index::Error> {
         for (stem, shelf) in shelves {
             let shelf = shelf.lock();
-            Indexed::catch_up(index, stem, &shelf.state(), shelf.view())?;
+            Indexed::catch_up(index, stem, &shelf.state(), shelf.view(), wish.most)?;
         }
         let get = |stem: &str, key: &str| {
             let shelf = shelves.get(stem)?.lock();
@@ -105,8 +114,14 @@ impl Memory {
             return Ok(Vec::new());
         }
         let half_life_days = self.settings.half_life_days;
-        let query =
-            index::Query { text, employees: &employees, limit, least, now: clock::now(), half_life_days };
+        let query = index::Query {
+            text: wish.text,
+            employees: &employees,
+            limit: wish.limit,
+            least: wish.least,
+            now: clock::now(),
+            half_life_days,
+        };
         let hits = index.search(&query, &keep)?.into_iter();
         Ok(hits
             .filter_map(|hit| Some(Searched { score: hit.score, entry: get(&hit.employee, &hit.id)? }))
@@ -125,7 +140,7 @@ impl Memory {
             let mut shelf = shelf.lock();
             shelf.read()?;
             Indexed::clear(index, stem)?;
-            Indexed::catch_up(index, stem, &shelf.state(), shelf.view())?;
+            Indexed::catch_up(index, stem, &shelf.state(), shelf.view(), usize::MAX)?;
             entries += index.count(stem)?;
         }
         Ok((entries, stems.len()))
@@ -138,31 +153,25 @@ fn owner<'e>(entry: &'e Entry, stem: &'e str) -> &'e str {
 }
 
 /// Looks through the files: where there is no index yet, or none that can be used.
-fn by_words(
-    shelves: &Shelves,
-    text: &str,
-    limit: usize,
-    least: f64,
-    is_wanted: &dyn Fn(&Entry, &str) -> bool,
-) -> Vec<Searched> {
-    let wanted = similar::words(text);
+fn by_words(shelves: &Shelves, wish: &Wish<'_>, is_wanted: &dyn Fn(&Entry, &str) -> bool) -> Vec<Searched> {
+    let wanted = alike::words(wish.text);
     let mut found = Vec::new();
     for (stem, shelf) in shelves {
         let shelf = shelf.lock();
         for entry in shelf.view().newest().filter(|entry| is_wanted(entry, stem)) {
-            let mut words = similar::words(&entry.content);
+            let mut words = alike::words(&entry.content);
             for word in entry.tags.iter().chain(&entry.keywords) {
-                words.extend(similar::words(word));
+                words.extend(alike::words(word));
             }
             let common = wanted.intersection(&words).count();
             #[expect(clippy::cast_precision_loss, reason = "counts of words")]
             let score = common as f64 / wanted.len().max(1) as f64;
-            if common > 0 && score >= least {
+            if common > 0 && score >= wish.least {
                 found.push(Searched { score, entry: Arc::clone(entry) });
             }
         }
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.entry.created().cmp(&a.entry.created())));
-    found.truncate(limit);
+    found.truncate(wish.limit);
     found
 }
