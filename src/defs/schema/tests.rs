@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, memory: {}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, memory: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -122,6 +122,8 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             DELIVERY,
             ("`tasks`", &["Tasks"]),
             ("`memory`", &["Memory"]),
+            ("`serve`", &["Serving"]),
+            ("`alerts`", &["Alerts"]),
         ],
     ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),

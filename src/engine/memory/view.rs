@@ -141,7 +141,7 @@ mod tests {
     fn view(lines: &[&str]) -> View {
         let mut view = View::default();
         for (number, text) in (1..).zip(lines) {
-            view.line(Line { number, bytes: text.as_bytes() });
+            view.line(Line { number, at: 0, bytes: text.as_bytes() });
         }
         view
     }

@@ -4,6 +4,7 @@
 //! holds the lock, reads on to the end first, and then adds lines, or puts a changed log in place of the old one.
 
 use std::{
+    convert::Infallible,
     fs::{self, File, Metadata},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Error, Line, document, folder, open};
+use super::{Error, Line, Mark, document, folder, lines::scan, open};
 use crate::store::OwnerLock;
 
 /// How long a writer waits for the others.
@@ -33,11 +34,9 @@ pub struct Place {
     /// Held open, so that no other file can be given its number.
     file: Option<File>,
     modified: Option<SystemTime>,
-    /// Bytes that were read; always the end of a line.
-    offset: u64,
-    /// How many lines these are, blank ones too.
-    lines: u64,
-    /// The last of these bytes.
+    /// The end of what was read.
+    mark: Mark,
+    /// The last bytes before it.
     before: Vec<u8>,
 }
 
@@ -79,14 +78,14 @@ impl Place {
         };
         let modified = seen.modified().ok();
         if self.is_in(&seen) {
-            if seen.len() == self.offset && modified == self.modified {
+            if seen.len() == self.mark.at && modified == self.modified {
                 return Ok(false);
             }
-            if seen.len() > self.offset && self.follows().map_err(Error::file("read", path))? {
-                let before = self.offset;
+            if seen.len() > self.mark.at && self.follows().map_err(Error::file("read", path))? {
+                let before = self.mark.at;
                 self.modified = modified;
                 self.take(path, reader)?;
-                return Ok(self.offset > before);
+                return Ok(self.mark.at > before);
             }
         }
         let file = File::open(path).map_err(Error::file("open", path))?;
@@ -98,7 +97,7 @@ impl Place {
 
     /// How many lines were read, blank ones too.
     pub fn lines(&self) -> u64 {
-        self.lines
+        self.mark.lines
     }
 
     /// What tells the file that was read from one that takes its place; empty when there was none.
@@ -142,29 +141,23 @@ impl Place {
     fn follows(&mut self) -> io::Result<bool> {
         let Some(file) = &mut self.file else { return Ok(false) };
         let mut before = vec![0; self.before.len()];
-        file.seek(SeekFrom::Start(self.offset - self.before.len() as u64))?;
+        file.seek(SeekFrom::Start(self.mark.at - self.before.len() as u64))?;
         file.read_exact(&mut before)?;
         Ok(before == self.before)
     }
 
     fn take(&mut self, path: &Path, reader: &mut impl Reader) -> Result<(), Error> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.seek(SeekFrom::Start(self.offset)).map_err(Error::file("read", path))?;
-        let mut source = BufReader::with_capacity(1 << 16, &*file);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            source.read_until(b'\n', &mut line).map_err(Error::file("read", path))?;
-            let Some(bytes) = line.strip_suffix(b"\n") else { break };
-            self.offset += line.len() as u64;
-            self.lines += 1;
-            if !bytes.trim_ascii().is_empty() {
-                reader.line(Line { number: self.lines, bytes });
-            }
-        }
-        let compared = self.offset.min(COMPARED);
+        file.seek(SeekFrom::Start(self.mark.at)).map_err(Error::file("read", path))?;
+        let source = BufReader::with_capacity(1 << 16, &*file);
+        let told = |line: Line<'_>| {
+            reader.line(line);
+            Ok::<(), Infallible>(())
+        };
+        (_, self.mark) = scan(path, source, self.mark, told)?;
+        let compared = self.mark.at.min(COMPARED);
         self.before.clear();
-        file.seek(SeekFrom::Start(self.offset - compared))
+        file.seek(SeekFrom::Start(self.mark.at - compared))
             .and_then(|_| io::Read::by_ref(file).take(compared).read_to_end(&mut self.before))
             .map_err(Error::file("read", path))?;
         Ok(())
@@ -188,7 +181,7 @@ impl Shared {
     pub fn read_on(&self, place: &mut Place, reader: &mut impl Reader) -> Result<(), Error> {
         place.read_on(&self.path, reader)?;
         let length = place.file.as_ref().map_or(Ok(0), |file| file.metadata().map(|seen| seen.len()));
-        if length.map_err(Error::file("inspect", &self.path))? > place.offset {
+        if length.map_err(Error::file("inspect", &self.path))? > place.mark.at {
             self.append(b"\n")?;
             place.read_on(&self.path, reader)?;
         }
@@ -223,13 +216,17 @@ impl Shared {
         let file = File::open(&self.path).map_err(Error::file("open", &self.path))?;
         let mut source = BufReader::with_capacity(1 << 16, file);
         let mut line = Vec::new();
+        let mut at = 0;
         for number in 1.. {
             line.clear();
-            if source.read_until(b'\n', &mut line).map_err(Error::file("read", &self.path))? == 0 {
+            let read = source.read_until(b'\n', &mut line).map_err(Error::file("read", &self.path))?;
+            if read == 0 {
                 break;
             }
             let bytes = line.strip_suffix(b"\n").unwrap_or(&line);
-            match change(Line { number, bytes }) {
+            let begins = at;
+            at += read as u64;
+            match change(Line { number, at: begins, bytes }) {
                 Change::Keep => write(&line)?,
                 Change::Drop => {}
                 Change::Put(other) => {
@@ -255,18 +252,18 @@ mod tests {
 
     impl Reader for Read {
         fn anew(&mut self) {
-            self.lines.clear();
+            self.mark.lines.clear();
             self.times += 1;
         }
 
         fn line(&mut self, line: Line<'_>) {
-            self.lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
+            self.mark.lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
         }
     }
 
     impl Read {
         fn texts(&self) -> Vec<&str> {
-            self.lines.iter().map(|(_, text)| text.as_str()).collect()
+            self.mark.lines.iter().map(|(_, text)| text.as_str()).collect()
         }
     }
 
