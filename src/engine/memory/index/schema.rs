@@ -24,7 +24,9 @@ const TABLES: &str = "
         -- Words of all live entries together.
         length integer not null default 0,
         -- How much more alike neighbours are than any two entries.
-        coherence real not null default 0
+        coherence real not null default 0,
+        -- Another number after every change.
+        changed integer not null default 0
     );
     create table entry (
         employee integer not null,

@@ -177,9 +177,10 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
     Ok(Some(employee))
 }
 
-/// Packs an employee's entries anew when most of what is packed is gone.
+/// Notes that an employee's entries changed, and packs them anew when most of what is packed is gone.
 fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
-    let mut row = writing.prepare_cached("select next, live from employee where key = ?")?;
+    let mut row =
+        writing.prepare_cached("update employee set changed = random() where key = ? returning next, live")?;
     let (next, live): (i64, i64) = row.query_row([employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if next - live <= live + GONE {
         return Ok(());
