@@ -14,8 +14,20 @@ use super::{
 
 /// Entries of a block.
 pub(super) const BLOCK: i64 = 512;
+/// Bits of a place that are for the number of an entry.
+const NUMBER_BITS: u32 = 40;
 /// Entries at which it is found out, before there is a block, how much neighbours have in common.
 const YOUNG: [i64; 5] = [16, 32, 64, 128, 256];
+
+/// Where an entry is: those of one employee are side by side, in the order of their numbers.
+pub(super) fn place(employee: i64, number: i64) -> i64 {
+    (employee << NUMBER_BITS) | number
+}
+
+/// The employee and the number of an entry at a place.
+pub(super) fn at(place: i64) -> (i64, i64) {
+    (place >> NUMBER_BITS, place & ((1 << NUMBER_BITS) - 1))
+}
 
 /// Packs what is ready to be packed. `next` is the number of the next entry.
 pub(super) fn fold(connection: &Connection, employee: i64, next: i64) -> Result<(), Error> {
@@ -47,14 +59,13 @@ pub(super) fn read(
     from: i64,
     to: i64,
 ) -> Result<Vec<(i64, Forward)>, Error> {
-    let mut rows = connection.prepare_cached(
-        "select number, words from entry where employee = ? and number >= ? and number < ? order by number",
-    )?;
-    let mut rows = rows.query(params![employee, from, to])?;
+    let mut rows = connection
+        .prepare_cached("select place, words from entry where place >= ? and place < ? order by place")?;
+    let mut rows = rows.query(params![place(employee, from), place(employee, to)])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let words = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
-        entries.push((row.get(0)?, Forward::unpack(words)?));
+        entries.push((at(row.get(0)?).1, Forward::unpack(words)?));
     }
     Ok(entries)
 }

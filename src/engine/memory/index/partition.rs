@@ -191,10 +191,10 @@ impl Partition {
     pub(super) fn entry(&self, connection: &Connection, number: usize) -> Result<Option<(Facts, Forward)>, Error> {
         let mut row = connection.prepare_cached(
             "select id, category, tags, private, classification, domains, created_at, importance, confidence,
-             usefulness, words from entry where employee = ? and number = ?",
+             usefulness, words from entry where place = ?",
         )?;
         let number = i64::try_from(number).map_err(|_| Error::Torn)?;
-        let mut rows = row.query(params![self.employee, number])?;
+        let mut rows = row.query([block::place(self.employee, number)])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let split = |joined: String| joined.split('\u{1f}').filter(|word| !word.is_empty()).map(str::to_owned).collect();
         let facts = Facts {

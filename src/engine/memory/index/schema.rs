@@ -29,8 +29,8 @@ const TABLES: &str = "
         changed integer not null default 0
     );
     create table entry (
-        employee integer not null,
-        number integer not null,
+        -- The key of the employee and the number of the entry, see `block::place`.
+        place integer primary key,
         id text not null unique,
         category text not null,
         tags text not null,
@@ -43,9 +43,8 @@ const TABLES: &str = "
         usefulness real not null,
         length integer not null,
         source integer not null,
-        words blob not null,
-        primary key (employee, number)
-    ) without rowid;
+        words blob not null
+    );
     -- Of each block of entries: their lengths, two bytes each; 0 for one that is gone.
     create table block (
         employee integer not null, first integer not null, lengths blob not null,
