@@ -144,7 +144,15 @@ pub(super) fn number(mut number: u64, bytes: &mut Vec<u8>) {
 ///
 /// # Errors
 /// [`Error::Torn`] when there is none.
+#[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Result<u64, Error> {
+    // Nearly all are small.
+    if let Some((byte, rest)) = bytes.split_first()
+        && *byte < 0x80
+    {
+        *bytes = rest;
+        return Ok(u64::from(*byte));
+    }
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = bytes.split_first().ok_or(Error::Torn)?;

@@ -9,13 +9,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     Error, Facts,
-    block::{self, BLOCK},
+    block,
     forward::{Forward, Term},
 };
 
 /// Most that BM25 lets a word count that is said again and again, and how much longer entries are held against it.
-const K1: f64 = 1.0;
-const B: f64 = 0.5;
+const K1: f32 = 1.0;
+const B: f32 = 0.5;
 
 /// Employees whose memories are kept ready for the next search.
 const READY: NonZeroUsize = NonZeroUsize::new(16).expect("it is not zero");
@@ -81,11 +81,13 @@ pub(super) struct Weighed {
     pub(super) weight: f64,
 }
 
-/// Two numbers for each entry: how well it fits, and the weight of the words that it has.
-#[derive(Debug, Default)]
-pub(super) struct Sums {
-    pub(super) score: Vec<f32>,
-    pub(super) covered: Vec<f32>,
+/// What words come to in one entry.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sum {
+    /// How well it fits.
+    pub(super) score: f32,
+    /// What the words weigh that it has.
+    pub(super) covered: f32,
 }
 
 impl Partition {
@@ -115,7 +117,7 @@ impl Partition {
                 *place = u16::from_le_bytes(*pair);
             }
         }
-        for (number, forward) in block::read(connection, key, folded.max(next - BLOCK), next)? {
+        for (number, forward) in block::read(connection, key, folded, next)? {
             if let Some(place) = usize::try_from(number).ok().and_then(|at| partition.lengths.get_mut(at)) {
                 *place = forward.length();
             }
@@ -134,18 +136,16 @@ impl Partition {
         Ok(packed.unwrap_or(0).max(0) + i64::try_from(tail).unwrap_or(0))
     }
 
-    /// Adds up BM25 over `words` for every entry. `average` is the length of an entry.
-    pub(super) fn sum(&self, connection: &Connection, words: &[Weighed], average: f64) -> Result<Sums, Error> {
-        let mut sums = Sums { score: vec![0.0; self.lengths.len()], covered: vec![0.0; self.lengths.len()] };
-        let brakes: Vec<f64> = self.brakes(average);
+    /// Adds up BM25 over `words` for every entry, which is held back by its length as [`Partition::brakes`] says.
+    pub(super) fn sum(&self, connection: &Connection, words: &[Weighed], brakes: &[f32]) -> Result<Vec<Sum>, Error> {
+        let mut sums = vec![Sum::default(); self.lengths.len()];
         for word in words {
+            let most = narrow(word.weight);
             let mut add = |number: i64, weight: u8| {
-                let Ok(at) = usize::try_from(number) else { return };
-                let Some(brake) = brakes.get(at) else { return };
-                let score = word.weight * saturated(f64::from(weight), *brake);
-                if let (Some(sum), Some(covered)) = (sums.score.get_mut(at), sums.covered.get_mut(at)) {
-                    *sum += narrow(score);
-                    *covered += narrow(word.weight);
+                let place = usize::try_from(number).ok().and_then(|at| Some((sums.get_mut(at)?, brakes.get(at)?)));
+                if let Some((sum, brake)) = place {
+                    sum.score += most * saturated(f32::from(weight), *brake);
+                    sum.covered += most;
                 }
             };
             block::occurrences(connection, self.employee, word.term, &mut add)?;
@@ -153,27 +153,19 @@ impl Partition {
                 add(*number, *weight);
             }
         }
-        // What is gone may still be in a block.
-        for (at, length) in self.lengths.iter().enumerate() {
-            if *length == 0 {
-                for sum in [&mut sums.score, &mut sums.covered] {
-                    if let Some(sum) = sum.get_mut(at) {
-                        *sum = 0.0;
-                    }
-                }
-            }
-        }
         Ok(sums)
     }
 
-    /// How much the length of each entry holds its words back.
-    fn brakes(&self, average: f64) -> Vec<f64> {
-        self.lengths.iter().map(|length| brake(*length, average)).collect()
+    /// How much the length of each entry holds its words back, when entries are `average` words long; what is gone is
+    /// held back altogether, since it may still be in a block.
+    pub(super) fn brakes(&self, average: f64) -> Vec<f32> {
+        let average = narrow(average);
+        self.lengths.iter().map(|length| if *length == 0 { f32::INFINITY } else { brake(*length, average) }).collect()
     }
 
     /// What `pairs` of words that stand side by side in an entry count.
     pub(super) fn side_by_side(forward: &Forward, pairs: &HashMap<(Term, Term), f64>, average: f64) -> f64 {
-        let mut counts: HashMap<(Term, Term), f64> = HashMap::new();
+        let mut counts: HashMap<(Term, Term), f32> = HashMap::new();
         let mut before = None;
         for term in forward.in_order() {
             if let Some(before) = before.replace(term) {
@@ -183,8 +175,9 @@ impl Partition {
                 }
             }
         }
-        let brake = brake(forward.length(), average);
-        counts.iter().map(|(pair, count)| pairs.get(pair).unwrap_or(&0.0) * saturated(*count, brake)).sum()
+        let brake = brake(forward.length(), narrow(average));
+        let scores = counts.iter().filter_map(|(pair, count)| Some(pairs.get(pair)? * f64::from(saturated(*count, brake))));
+        scores.sum()
     }
 
     /// What is known of an entry, and its words.
@@ -227,13 +220,13 @@ pub(super) fn ordered(a: Term, b: Term) -> (Term, Term) {
 }
 
 /// The most that [`saturated`] comes to.
-pub(super) const MOST: f64 = K1 + 1.0;
+pub(super) const MOST: f32 = K1 + 1.0;
 
-fn brake(length: u16, average: f64) -> f64 {
-    K1 * (1.0 - B + B * f64::from(length) / average)
+fn brake(length: u16, average: f32) -> f32 {
+    K1 * (1.0 - B + B * f32::from(length) / average)
 }
 
-fn saturated(weight: f64, brake: f64) -> f64 {
+fn saturated(weight: f32, brake: f32) -> f32 {
     weight * MOST / (weight + brake)
 }
 

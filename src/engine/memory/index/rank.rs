@@ -17,7 +17,7 @@ use super::{
     Error, Facts, Hit, Query,
     forward::{Forward, Term},
     near,
-    partition::{MOST, Partition, Ready, Sums, Weighed, narrow, ordered},
+    partition::{self, Partition, Ready, Weighed, narrow, ordered},
     query::Question,
 };
 
@@ -50,6 +50,9 @@ const SAME: f64 = 0.9;
 /// What a word that is spelled otherwise counts.
 const RESPELLED: f64 = 0.6;
 
+/// The most that a word can come to, of what it weighs.
+const MOST: f64 = partition::MOST as f64;
+
 /// A reason for a score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {
@@ -77,6 +80,7 @@ struct Scores {
     beside: HashMap<usize, f64>,
     lent: Vec<f32>,
     total: Vec<f32>,
+    brakes: Vec<f32>,
 }
 
 pub(super) fn search(
@@ -180,11 +184,11 @@ fn rarity(count: i64, entries: f64) -> f64 {
 
 /// What the words of the question say about each entry.
 fn own(connection: &Connection, partition: &Partition, weighing: &Weighing) -> Result<Scores, Error> {
-    let Sums { mut score, covered } = partition.sum(connection, &weighing.words, weighing.average)?;
-    for (score, covered) in score.iter_mut().zip(&covered) {
-        let share = (f64::from(*covered) / weighing.all).min(1.0);
-        *score = narrow(f64::from(*score) * (1.0 - COVERAGE + COVERAGE * share) / (weighing.all * MOST));
-    }
+    let brakes = partition.brakes(weighing.average);
+    let scale = narrow(1.0 / (weighing.all * MOST));
+    let (floor, slope) = (narrow(1.0 - COVERAGE), narrow(COVERAGE / weighing.all));
+    let sums = partition.sum(connection, &weighing.words, &brakes)?;
+    let score: Vec<f32> = sums.iter().map(|sum| sum.score * scale * (floor + slope * sum.covered)).collect();
     let mut beside = HashMap::new();
     let mut total = score.clone();
     if !weighing.pairs.is_empty() {
@@ -199,7 +203,7 @@ fn own(connection: &Connection, partition: &Partition, weighing: &Weighing) -> R
             }
         }
     }
-    Ok(Scores { own: score, beside, lent: Vec::new(), total })
+    Ok(Scores { own: score, beside, lent: Vec::new(), total, brakes })
 }
 
 /// Lets the best entries lend their words to the question, and adds up what those say.
@@ -241,13 +245,11 @@ fn lend(
         .map(|(word, rarity)| Weighed { term: word.term, weight: word.weight / sum * rarity })
         .collect();
     // As much as that share of the words that were asked for.
-    let scale = trust * LENT_SHARE * weighing.asked / (weighing.all * MOST);
+    let scale = narrow(trust * LENT_SHARE * weighing.asked / (weighing.all * MOST));
     for (partition, scores) in partitions.iter().zip(scores) {
-        scores.lent = partition.sum(connection, &words, weighing.average)?.score;
-        for (lent, total) in scores.lent.iter_mut().zip(&mut scores.total) {
-            *lent = narrow(f64::from(*lent) * scale);
-            *total += *lent;
-        }
+        let sums = partition.sum(connection, &words, &scores.brakes)?;
+        scores.lent = sums.iter().map(|sum| sum.score * scale).collect();
+        scores.total.iter_mut().zip(&scores.lent).for_each(|(total, lent)| *total += *lent);
     }
     Ok(())
 }
@@ -282,15 +284,14 @@ fn with_neighbours(partition: &Partition, scores: &[f32]) -> Vec<f32> {
 fn best(scores: &[f32], count: usize) -> Vec<(usize, f32)> {
     // The bits of a positive number are in the order of the numbers.
     let mut kept: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::with_capacity(count.min(scores.len()) + 1);
-    let mut least = 0;
-    for (number, score) in scores.iter().enumerate().filter(|(_, score)| **score > 0.0) {
-        if score.to_bits() < least {
-            continue;
-        }
-        kept.push(Reverse((score.to_bits(), number)));
-        if kept.len() > count {
-            kept.pop();
-            least = kept.peek().map_or(0, |Reverse((least, _))| *least);
+    let mut least = 0.0;
+    for (number, score) in scores.iter().enumerate().rev() {
+        if *score > least {
+            kept.push(Reverse((score.to_bits(), number)));
+            if kept.len() > count {
+                kept.pop();
+                least = kept.peek().map_or(f32::INFINITY, |Reverse((least, _))| f32::from_bits(*least));
+            }
         }
     }
     kept.into_sorted_vec().into_iter().map(|Reverse((bits, number))| (number, f32::from_bits(bits))).collect()

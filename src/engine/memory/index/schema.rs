@@ -102,7 +102,7 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
     // Derived: losing the last moments to a power cut costs reading them from the files again.
     connection.execute_batch(
         "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
-         pragma journal_size_limit = 33554432; pragma cache_size = -8000; pragma temp_store = memory;",
+         pragma journal_size_limit = 33554432; pragma cache_size = -16000; pragma temp_store = memory;",
     )?;
     let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
     if version(&connection)? != VERSION {

@@ -300,3 +300,30 @@ fn many_write_and_read_one_index() {
     assert_eq!(index.index.count("ann").unwrap(), 200);
     index.check("note3x49", &["3-49"]);
 }
+
+/// Entries and questions in Chinese, and in Chinese and English mixed; see the file.
+#[test]
+fn chinese_is_found_by_its_words_names_numbers_and_tags() {
+    let lines = include_str!("../../../../tests/fixtures/memory/zh.tsv").lines();
+    let lines: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
+    let index = Fixture::new();
+    let mut documents = Vec::new();
+    let mut asked = Vec::new();
+    for line in &lines {
+        match line.as_slice() {
+            ["entry", id, text, tags] => {
+                let tags = tags.split(',').map(str::to_owned).collect();
+                documents.push(Document { tags, ..document(id, text) });
+            }
+            ["ask", id, text] => asked.push((*id, *text)),
+            other => panic!("{other:?}"),
+        }
+    }
+    index.index.put(&documents).unwrap();
+    assert!(asked.len() >= 200);
+    let missed: Vec<_> = asked
+        .iter()
+        .filter(|(id, text)| !index.hits(text).iter().take(5).any(|hit| hit.id == *id))
+        .collect();
+    assert!(missed.len() * 10 <= asked.len(), "{} of {}: {missed:?}", missed.len(), asked.len());
+}

@@ -14,7 +14,9 @@ const GONE: i64 = 1024;
 pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<(), Error> {
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     writing.prepare_cached("insert into employee (name) values (?) on conflict do nothing")?.execute([change.employee])?;
-    let employee = key(&writing, change.employee)?.ok_or(Error::Torn)?;
+    let mut row = writing.prepare_cached("select key, next from employee where name = ?")?;
+    let (employee, mut before) = row.query_row([change.employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    drop(row);
     if change.anew {
         empty(&writing, employee)?;
         writing.execute(
@@ -25,6 +27,7 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
             "update employee set next = 0, folded = 0, live = 0, length = 0, coherence = 0 where key = ?",
             [employee],
         )?;
+        before = 0;
     }
     for id in change.remove {
         take_out(&writing, id)?;
@@ -35,6 +38,7 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
     if let Some(stamp) = change.stamp {
         writing.execute("update employee set stamp = ? where key = ?", params![stamp, employee])?;
     }
+    block::fold(&writing, employee, before)?;
     tidy(&writing, employee)?;
     writing.commit()?;
     Ok(())
@@ -67,11 +71,6 @@ pub(super) fn count(connection: &Connection, employee: &str) -> Result<u64, Erro
     let mut row = connection.prepare_cached("select live from employee where name = ?")?;
     let live: Option<i64> = row.query_row([employee], |row| row.get(0)).optional()?;
     Ok(live.and_then(|live| u64::try_from(live).ok()).unwrap_or(0))
-}
-
-fn key(connection: &Connection, name: &str) -> Result<Option<i64>, Error> {
-    let mut row = connection.prepare_cached("select key from employee where name = ?")?;
-    Ok(row.query_row([name], |row| row.get(0)).optional()?)
 }
 
 fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
@@ -137,7 +136,7 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
     for word in spelled.iter().filter(|word| word.len() > 2) {
         known.execute([word])?;
     }
-    block::fold(writing, employee, number + 1)
+    Ok(())
 }
 
 /// What decides whether the words of a document are the same as before.
@@ -159,9 +158,11 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
         )?
         .query_row(params![employee, length], |row| row.get(0))?;
     if number < folded {
-        let first = number - number % block::BLOCK;
-        let mut row = writing.prepare_cached("select lengths from block where employee = ? and first = ?")?;
-        let mut lengths: Vec<u8> = row.query_row(params![employee, first], |row| row.get(0))?;
+        let mut row = writing.prepare_cached(
+            "select first, lengths from block where employee = ? and first <= ? order by first desc limit 1",
+        )?;
+        let (first, mut lengths): (i64, Vec<u8>) =
+            row.query_row([employee, number], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let at = usize::try_from((number - first) * 2).map_err(|_| Error::Torn)?;
         lengths.get_mut(at..at + 2).ok_or(Error::Torn)?.fill(0);
         writing
@@ -194,7 +195,7 @@ fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
         renumber.execute([*place, block::place(employee, number)])?;
     }
     writing.execute("update employee set next = live, folded = 0 where key = ?", [employee])?;
-    block::fold(writing, employee, live)
+    block::fold(writing, employee, 0)
 }
 
 /// Takes apart the blocks of an employee.
