@@ -14,25 +14,41 @@ use super::{
 
 /// Entries of a block.
 pub(super) const BLOCK: i64 = 512;
-/// Entries at which it is found out, before there is a block, how much neighbours have in common.
-const YOUNG: [i64; 5] = [16, 32, 64, 128, 256];
+/// Bits of a place that are for the number of an entry.
+const NUMBER_BITS: u32 = 40;
+/// How many blocks are made one when that many entries come at once.
+const LARGE: i64 = 8;
+/// Entries from which on it is asked how much neighbours have in common.
+const YOUNG: i64 = 16;
 
-/// Packs what is ready to be packed. `next` is the number of the next entry.
-pub(super) fn fold(connection: &Connection, employee: i64, next: i64) -> Result<(), Error> {
-    let (mut folded, coherence): (i64, f64) = connection
-        .prepare_cached("select folded, coherence from employee where key = ?")?
-        .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let mut coherence = coherence;
-    if folded == 0 && YOUNG.contains(&next) {
+/// Where an entry is: those of one employee are side by side, in the order of their numbers.
+pub(super) fn place(employee: i64, number: i64) -> i64 {
+    (employee << NUMBER_BITS) | number
+}
+
+/// The employee and the number of an entry at a place.
+pub(super) fn at(place: i64) -> (i64, i64) {
+    (place >> NUMBER_BITS, place & ((1 << NUMBER_BITS) - 1))
+}
+
+/// Packs what is ready to be packed. `before` is what was the number of the next entry before the change.
+pub(super) fn fold(connection: &Connection, employee: i64, before: i64) -> Result<(), Error> {
+    let (next, mut folded, mut coherence): (i64, i64, f64) = connection
+        .prepare_cached("select next, folded, coherence from employee where key = ?")?
+        .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    // While there is no block, it is found out anew each time when there are twice as many.
+    let has_doubled = before.max(1).ilog2() < next.max(1).ilog2();
+    if folded == 0 && next < BLOCK && next >= YOUNG && has_doubled {
         coherence = measure(&read(connection, employee, 0, next)?);
     }
     while next - folded >= BLOCK {
-        let entries = read(connection, employee, folded, folded + BLOCK)?;
-        #[expect(clippy::cast_precision_loss, reason = "a count of blocks")]
-        let blocks = (folded / BLOCK + 1) as f64;
-        coherence += (measure(&entries) - coherence) / blocks;
-        pack(connection, employee, folded, &entries)?;
-        folded += BLOCK;
+        let size = if next - folded >= BLOCK * LARGE { BLOCK * LARGE } else { BLOCK };
+        let entries = read(connection, employee, folded, folded + size)?;
+        #[expect(clippy::cast_precision_loss, reason = "counts of entries")]
+        let share = size as f64 / (folded + size) as f64;
+        coherence += (measure(&entries) - coherence) * share;
+        pack(connection, employee, folded, size, &entries)?;
+        folded += size;
     }
     connection
         .prepare_cached("update employee set folded = ?, coherence = ? where key = ?")?
@@ -47,20 +63,25 @@ pub(super) fn read(
     from: i64,
     to: i64,
 ) -> Result<Vec<(i64, Forward)>, Error> {
-    let mut rows = connection.prepare_cached(
-        "select number, words from entry where employee = ? and number >= ? and number < ? order by number",
-    )?;
-    let mut rows = rows.query(params![employee, from, to])?;
+    let mut rows = connection
+        .prepare_cached("select place, words from entry where place >= ? and place < ? order by place")?;
+    let mut rows = rows.query(params![place(employee, from), place(employee, to)])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
         let words = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
-        entries.push((row.get(0)?, Forward::unpack(words)?));
+        entries.push((at(row.get(0)?).1, Forward::unpack(words)?));
     }
     Ok(entries)
 }
 
-fn pack(connection: &Connection, employee: i64, first: i64, entries: &[(i64, Forward)]) -> Result<(), Error> {
-    let mut lengths = vec![0_u8; usize::try_from(BLOCK * 2).unwrap_or(0)];
+fn pack(
+    connection: &Connection,
+    employee: i64,
+    first: i64,
+    size: i64,
+    entries: &[(i64, Forward)],
+) -> Result<(), Error> {
+    let mut lengths = vec![0_u8; usize::try_from(size * 2).unwrap_or(0)];
     let mut words: BTreeMap<Term, (i64, i64, Vec<u8>)> = BTreeMap::new();
     for (place, forward) in entries {
         let at = usize::try_from((place - first) * 2).map_err(|_| Error::Torn)?;
@@ -75,8 +96,8 @@ fn pack(connection: &Connection, employee: i64, first: i64, entries: &[(i64, For
     connection
         .prepare_cached("insert into block (employee, first, lengths) values (?, ?, ?)")?
         .execute(params![employee, first, lengths])?;
-    let mut posting = connection
-        .prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
+    let mut posting =
+        connection.prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
     let mut counted = connection.prepare_cached(
         "insert into term (employee, term, entries) values (?, ?, ?)
          on conflict do update set entries = entries + excluded.entries",
@@ -103,10 +124,7 @@ pub(super) fn occurrences(
         let mut place: i64 = row.get(0)?;
         let mut bytes = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
         while !bytes.is_empty() {
-            place = i64::try_from(take(&mut bytes)?)
-                .ok()
-                .and_then(|more| place.checked_add(more))
-                .ok_or(Error::Torn)?;
+            place = i64::try_from(take(&mut bytes)?).ok().and_then(|more| place.checked_add(more)).ok_or(Error::Torn)?;
             let (weight, rest) = bytes.split_first().ok_or(Error::Torn)?;
             bytes = rest;
             each(place, *weight);

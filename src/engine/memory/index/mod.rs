@@ -42,6 +42,7 @@ const KEPT: usize = 4;
 pub struct Index {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    ready: partition::Ready,
 }
 
 /// An entry, as far as it is searched for.
@@ -175,7 +176,7 @@ impl Index {
     /// [`Error`] when the file can be neither used nor replaced.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let connection = schema::open(path)?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![connection]) })
+        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![connection]), ready: partition::Ready::default() })
     }
 
     /// Adds documents, or puts them in place of those of the same id.
@@ -228,7 +229,7 @@ impl Index {
     /// # Errors
     /// [`Error`] when the index cannot be read.
     pub fn search(&self, query: &Query<'_>, keep: &dyn Fn(&Facts) -> bool) -> Result<Vec<Hit>, Error> {
-        self.with(|connection| rank::search(connection, query, keep))
+        self.with(|connection| rank::search(connection, &self.ready, query, keep))
     }
 
     /// Does `work` with a connection. An index that turns out to be torn is emptied, so that its caller fills it anew.

@@ -5,7 +5,11 @@ use rusqlite::{Connection, params};
 use super::Error;
 
 /// Most words that one may have meant.
-const MOST: usize = 6;
+const MOST: usize = 8;
+/// Most words that one may be the beginning of.
+const MOST_BEGUN: i64 = 8;
+/// How sure it is that somebody who wrote the beginning of a word meant it.
+const BEGINNING: f64 = 0.8;
 /// Shortest word that is taken for a misspelled one, in letters.
 const SHORTEST: usize = 4;
 
@@ -13,14 +17,25 @@ const SHORTEST: usize = 4;
 /// words that a letter or two away.
 pub(super) fn words(connection: &Connection, word: &str) -> Result<Vec<(String, f64)>, Error> {
     let length = word.chars().count();
-    let Some(first) = word.chars().next().filter(|_| length >= SHORTEST) else { return Ok(Vec::new()) };
-    let after = char::from_u32(u32::from(first) + 1).map_or_else(String::new, String::from);
-    let mut rows = connection.prepare_cached("select word from spelling where word >= ? and word < ?")?;
-    let mut rows = rows.query(params![String::from(first), after])?;
+    if length < SHORTEST || word.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Ok(Vec::new());
+    }
     let mut found: Vec<(String, f64)> = Vec::new();
+    let mut rows = connection.prepare_cached("select word from spelling where word >= ? and word < ? limit ?")?;
+    let mut rows = rows.query(params![word, after(word), MOST_BEGUN])?;
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, BEGINNING));
+    }
+    let first: String = word.chars().take(1).collect();
+    let allowed = allowed(length);
+    let [shortest, longest] = [length - allowed, length + allowed].map(|letters| i64::try_from(letters).unwrap_or(0));
+    let mut rows = connection.prepare_cached(
+        "select word from spelling where word >= ? and word < ? and length(word) between ? and ?",
+    )?;
+    let mut rows = rows.query(params![first, after(&first), shortest, longest])?;
     while let Some(row) = rows.next()? {
         let other = row.get_ref(0)?.as_str().map_err(|_| Error::Torn)?;
-        if let Some(closeness) = closeness(word, length, other) {
+        if let Some(closeness) = closeness(word, other).filter(|_| !other.starts_with(word)) {
             found.push((other.to_owned(), closeness));
         }
     }
@@ -29,19 +44,20 @@ pub(super) fn words(connection: &Connection, word: &str) -> Result<Vec<(String, 
     Ok(found)
 }
 
-fn closeness(word: &str, length: usize, other: &str) -> Option<f64> {
-    let others = other.chars().count();
-    if other.starts_with(word) && others <= length * 3 {
-        return Some(0.8);
-    }
-    let allowed = if length >= 8 { 2 } else { 1 };
-    if others.abs_diff(length) > allowed || word.bytes().any(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
+/// What comes after everything that begins with `word`.
+fn after(word: &str) -> String {
+    format!("{word}{}", char::MAX)
+}
+
+/// Letters that may be wrong in a word of that many.
+fn allowed(length: usize) -> usize {
+    if length >= 8 { 2 } else { 1 }
+}
+
+fn closeness(word: &str, other: &str) -> Option<f64> {
     match strsim::osa_distance(word, other) {
-        0 => Some(1.0),
         1 => Some(0.7),
-        2 if allowed == 2 => Some(0.4),
+        2 if allowed(word.chars().count()) == 2 => Some(0.4),
         _ => None,
     }
 }
@@ -52,11 +68,8 @@ mod tests {
 
     #[test]
     fn a_letter_or_two_are_forgiven() {
-        let near = |word: &str, other| closeness(word, word.chars().count(), other);
-        assert_eq!(near("pipline", "pipeline"), Some(0.7));
-        assert_eq!(near("kuberentes", "kubernetes"), Some(0.7));
-        assert_eq!(near("config", "configuration"), Some(0.8));
-        assert_eq!(near("cache", "catch"), None);
-        assert_eq!(near("port8080", "port8081"), None, "numbers are not misspelled");
+        assert_eq!(closeness("pipline", "pipeline"), Some(0.7));
+        assert_eq!(closeness("kuberentes", "kubernetes"), Some(0.7));
+        assert_eq!(closeness("cache", "catch"), None);
     }
 }

@@ -42,7 +42,7 @@ impl Question {
             if word.role.is_in_order() {
                 order.push(term);
             }
-            let weight = weight(word.role, &word.term);
+            let Some(weight) = weight(word.role, &word.term) else { continue };
             let place = places.get(&term).copied();
             match place.and_then(|place| asked.get_mut(place)) {
                 // Said twice, it matters twice; but a pair that is a word too does not.
@@ -57,24 +57,23 @@ impl Question {
                 break;
             }
         }
-        let mut pairs: Vec<(Term, Term)> = order
-            .windows(2)
-            .filter_map(|pair| Some((*pair.first()?, *pair.last()?)))
-            .filter(|(a, b)| a != b)
-            .collect();
+        let mut pairs: Vec<(Term, Term)> =
+            order.windows(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?))).filter(|(a, b)| a != b).collect();
         pairs.truncate(MOST_WORDS);
         Self { asked, pairs }
     }
 }
 
-fn weight(role: Role, term: &str) -> f64 {
+/// How much a word matters; `None` for one that is not asked for.
+fn weight(role: Role, term: &str) -> Option<f64> {
     match role {
         // One character of Chinese means many things.
-        Role::Plain if !term.is_ascii() && term.chars().nth(1).is_none() => 0.5,
-        Role::Plain | Role::Whole => 1.0,
+        Role::Plain if !term.is_ascii() && term.chars().nth(1).is_none() => Some(0.5),
+        Role::Plain | Role::Whole => Some(1.0),
         // The whole of an identifier is asked for beside its parts.
-        Role::Part | Role::Date => 0.6,
-        Role::Pair => 0.35,
-        Role::Single => 0.15,
+        Role::Part | Role::Date => Some(0.6),
+        Role::Pair => Some(0.35),
+        // Every sentence would be found by one of its characters.
+        Role::Single => None,
     }
 }

@@ -4,7 +4,11 @@
 //! by side, words that the best entries have in common, what the entries around it say, and small shares of what is known
 //! about the entry besides. The last never lift an entry over one that fits clearly better.
 
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use serde::Serialize;
@@ -13,7 +17,7 @@ use super::{
     Error, Facts, Hit, Query,
     forward::{Forward, Term},
     near,
-    partition::{MOST, Partition, Sums, Weighed, narrow, ordered},
+    partition::{self, Partition, Ready, Weighed, narrow, ordered},
     query::Question,
 };
 
@@ -31,6 +35,8 @@ const LOOKED_THROUGH: usize = 128;
 const LENDERS: usize = 5;
 const LENT: usize = 10;
 const LENT_SHARE: f64 = 0.43;
+/// The score from which the best entry is trusted to be about what was asked.
+const TRUSTED: f64 = 0.25;
 /// What a neighbour adds, how much less with each further step, and how far.
 const NEIGHBOUR: f64 = 0.6;
 const FADING: f64 = 0.5;
@@ -43,6 +49,9 @@ const COHERENT: f64 = 0.09;
 const SAME: f64 = 0.9;
 /// What a word that is spelled otherwise counts.
 const RESPELLED: f64 = 0.6;
+
+/// The most that a word can come to, of what it weighs.
+const MOST: f64 = partition::MOST as f64;
 
 /// A reason for a score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -71,16 +80,18 @@ struct Scores {
     beside: HashMap<usize, f64>,
     lent: Vec<f32>,
     total: Vec<f32>,
+    brakes: Vec<f32>,
 }
 
 pub(super) fn search(
     connection: &mut Connection,
+    ready: &Ready,
     query: &Query<'_>,
     keep: &dyn Fn(&Facts) -> bool,
 ) -> Result<Vec<Hit>, Error> {
     // One moment of the index, whatever others write meanwhile.
     let connection = connection.transaction()?;
-    let partitions = Partition::load(&connection, query.employees)?;
+    let partitions = ready.get(&connection, query.employees)?;
     let Some(weighing) = weigh(&connection, &partitions, query.text)? else { return Ok(Vec::new()) };
     let mut scores = Vec::new();
     for partition in &partitions {
@@ -94,7 +105,7 @@ pub(super) fn search(
 }
 
 /// Finds out how much each word of a question says. `None` when there is nothing to look for, or nowhere to look.
-fn weigh(connection: &Connection, partitions: &[Partition], text: &str) -> Result<Option<Weighing>, Error> {
+fn weigh(connection: &Connection, partitions: &[Arc<Partition>], text: &str) -> Result<Option<Weighing>, Error> {
     let question = Question::of(text);
     #[expect(clippy::cast_precision_loss, reason = "counts of entries and words")]
     let (entries, length) = partitions
@@ -160,7 +171,7 @@ fn affordable(mut known: Vec<(Weighed, i64)>) -> Vec<Weighed> {
     words
 }
 
-fn entries_with(connection: &Connection, partitions: &[Partition], term: Term) -> Result<i64, Error> {
+fn entries_with(connection: &Connection, partitions: &[Arc<Partition>], term: Term) -> Result<i64, Error> {
     partitions.iter().try_fold(0, |sum, partition| Ok(sum + partition.entries_with(connection, term)?))
 }
 
@@ -173,18 +184,17 @@ fn rarity(count: i64, entries: f64) -> f64 {
 
 /// What the words of the question say about each entry.
 fn own(connection: &Connection, partition: &Partition, weighing: &Weighing) -> Result<Scores, Error> {
-    let Sums { mut score, covered } = partition.sum(connection, &weighing.words, weighing.average)?;
-    for (score, covered) in score.iter_mut().zip(&covered) {
-        let share = (f64::from(*covered) / weighing.all).min(1.0);
-        *score = narrow(f64::from(*score) * (1.0 - COVERAGE + COVERAGE * share) / (weighing.all * MOST));
-    }
+    let brakes = partition.brakes(weighing.average);
+    let scale = narrow(1.0 / (weighing.all * MOST));
+    let (floor, slope) = (narrow(1.0 - COVERAGE), narrow(COVERAGE / weighing.all));
+    let sums = partition.sum(connection, &weighing.words, &brakes)?;
+    let score: Vec<f32> = sums.iter().map(|sum| sum.score * scale * (floor + slope * sum.covered)).collect();
     let mut beside = HashMap::new();
     let mut total = score.clone();
     if !weighing.pairs.is_empty() {
         for (number, _) in best(&score, LOOKED_THROUGH) {
             let Some(forward) = partition.words(connection, number)? else { continue };
-            let bonus =
-                Partition::side_by_side(&forward, &weighing.pairs, weighing.average) / (weighing.all * MOST);
+            let bonus = Partition::side_by_side(&forward, &weighing.pairs, weighing.average) / (weighing.all * MOST);
             if bonus > 0.0 {
                 beside.insert(number, bonus);
                 if let Some(total) = total.get_mut(number) {
@@ -193,24 +203,26 @@ fn own(connection: &Connection, partition: &Partition, weighing: &Weighing) -> R
             }
         }
     }
-    Ok(Scores { own: score, beside, lent: Vec::new(), total })
+    Ok(Scores { own: score, beside, lent: Vec::new(), total, brakes })
 }
 
 /// Lets the best entries lend their words to the question, and adds up what those say.
 fn lend(
     connection: &Connection,
-    partitions: &[Partition],
+    partitions: &[Arc<Partition>],
     weighing: &Weighing,
     scores: &mut [Scores],
 ) -> Result<(), Error> {
     let mut lenders: Vec<(usize, usize, f64)> = Vec::new();
     for (which, (partition, scores)) in partitions.iter().zip(scores.iter()).enumerate() {
         let heard = with_neighbours(partition, &scores.total);
-        lenders.extend(best(&heard, LENDERS).map(|(number, score)| (which, number, f64::from(score))));
+        lenders.extend(best(&heard, LENDERS).into_iter().map(|(number, score)| (which, number, f64::from(score))));
     }
     lenders.sort_by(|(.., a), (.., b)| b.total_cmp(a));
     lenders.truncate(LENDERS);
     let together: f64 = lenders.iter().map(|(.., score)| score).sum();
+    // Entries that hardly fit have nothing to lend.
+    let trust = lenders.first().map_or(0.0, |(.., score)| (score / TRUSTED).min(1.0));
     let mut weights: HashMap<Term, f64> = HashMap::new();
     for (which, number, score) in &lenders {
         let Some(partition) = partitions.get(*which) else { continue };
@@ -233,13 +245,11 @@ fn lend(
         .map(|(word, rarity)| Weighed { term: word.term, weight: word.weight / sum * rarity })
         .collect();
     // As much as that share of the words that were asked for.
-    let scale = LENT_SHARE * weighing.asked / (weighing.all * MOST);
+    let scale = narrow(trust * LENT_SHARE * weighing.asked / (weighing.all * MOST));
     for (partition, scores) in partitions.iter().zip(scores) {
-        scores.lent = partition.sum(connection, &words, weighing.average)?.score;
-        for (lent, total) in scores.lent.iter_mut().zip(&mut scores.total) {
-            *lent = narrow(f64::from(*lent) * scale);
-            *total += *lent;
-        }
+        let sums = partition.sum(connection, &words, &scores.brakes)?;
+        scores.lent = sums.iter().map(|sum| sum.score * scale).collect();
+        scores.total.iter_mut().zip(&scores.lent).for_each(|(total, lent)| *total += *lent);
     }
     Ok(())
 }
@@ -271,23 +281,26 @@ fn with_neighbours(partition: &Partition, scores: &[f32]) -> Vec<f32> {
 }
 
 /// The best `count` entries that fit at all, the best first; of equals the newest.
-fn best(scores: &[f32], count: usize) -> impl Iterator<Item = (usize, f32)> {
-    let mut places: Vec<usize> =
-        scores.iter().enumerate().filter(|(_, score)| **score > 0.0).map(|(number, _)| number).collect();
-    let score = |number: &usize| scores.get(*number).copied().unwrap_or(0.0);
-    let order = |a: &usize, b: &usize| score(b).total_cmp(&score(a)).then_with(|| b.cmp(a));
-    if places.len() > count && count > 0 {
-        places.select_nth_unstable_by(count - 1, order);
-        places.truncate(count);
+fn best(scores: &[f32], count: usize) -> Vec<(usize, f32)> {
+    // The bits of a positive number are in the order of the numbers.
+    let mut kept: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::with_capacity(count.min(scores.len()) + 1);
+    let mut least = 0.0;
+    for (number, score) in scores.iter().enumerate().rev() {
+        if *score > least {
+            kept.push(Reverse((score.to_bits(), number)));
+            if kept.len() > count {
+                kept.pop();
+                least = kept.peek().map_or(f32::INFINITY, |Reverse((least, _))| f32::from_bits(*least));
+            }
+        }
     }
-    places.sort_unstable_by(order);
-    places.into_iter().map(move |number| (number, scores.get(number).copied().unwrap_or(0.0)))
+    kept.into_sorted_vec().into_iter().map(|Reverse((bits, number))| (number, f32::from_bits(bits))).collect()
 }
 
 /// The best entries that may be told.
 fn choose(
     connection: &Connection,
-    partitions: &[Partition],
+    partitions: &[Arc<Partition>],
     scores: &[Scores],
     query: &Query<'_>,
     keep: &dyn Fn(&Facts) -> bool,
@@ -300,7 +313,7 @@ fn choose(
         let mut batch = wanted.saturating_mul(2);
         'entries: loop {
             let before = seen;
-            for (number, _) in best(&scores.total, batch).skip(before) {
+            for (number, _) in best(&scores.total, batch).into_iter().skip(before) {
                 seen += 1;
                 let Some((facts, forward)) = partition.entry(connection, number)? else { continue };
                 if keep(&facts) {
@@ -328,8 +341,7 @@ fn hit(facts: Facts, scores: &Scores, number: usize, query: &Query<'_>) -> Hit {
     let base = of(&scores.total);
     let neighbours = base - of(&scores.own) - beside - of(&scores.lent);
     let age = facts.created_at.duration_until(query.now).as_secs_f64() / 86_400.0;
-    let fresh =
-        if query.half_life_days > 0.0 { 0.5_f64.powf(age.max(0.0) / query.half_life_days) } else { 0.5 };
+    let fresh = if query.half_life_days > 0.0 { 0.5_f64.powf(age.max(0.0) / query.half_life_days) } else { 0.5 };
     #[expect(clippy::cast_precision_loss, reason = "from 1 to 5")]
     let importance = (facts.importance.clamp(1, 5) - 3) as f64;
     let mut parts: Vec<Part> = [
@@ -368,12 +380,6 @@ fn without_repetition(found: Vec<(Hit, Forward)>, limit: usize) -> Vec<Hit> {
     }
     let mut hits: Vec<Hit> = chosen.into_iter().map(|(hit, _)| hit).chain(repeated).take(limit).collect();
     // Those that fill up the rest are no better for having been put off.
-    hits.sort_by_key(|hit| Reverse(ordered_score(hit.score)));
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits
-}
-
-/// Scores as they are compared.
-fn ordered_score(score: f64) -> i64 {
-    let bits = score.to_bits().cast_signed();
-    bits ^ ((bits >> 63).cast_unsigned() >> 1).cast_signed()
 }

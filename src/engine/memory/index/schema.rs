@@ -24,11 +24,13 @@ const TABLES: &str = "
         -- Words of all live entries together.
         length integer not null default 0,
         -- How much more alike neighbours are than any two entries.
-        coherence real not null default 0
+        coherence real not null default 0,
+        -- Another number after every change.
+        changed integer not null default 0
     );
     create table entry (
-        employee integer not null,
-        number integer not null,
+        -- The key of the employee and the number of the entry, see `block::place`.
+        place integer primary key,
         id text not null unique,
         category text not null,
         tags text not null,
@@ -41,9 +43,8 @@ const TABLES: &str = "
         usefulness real not null,
         length integer not null,
         source integer not null,
-        words blob not null,
-        primary key (employee, number)
-    ) without rowid;
+        words blob not null
+    );
     -- Of each block of entries: their lengths, two bytes each; 0 for one that is gone.
     create table block (
         employee integer not null, first integer not null, lengths blob not null,
@@ -94,26 +95,22 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
         fs::create_dir_all(folder).map_err(|source| Error::Place { path: folder.to_owned(), source })?;
     }
     private(path)?;
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Derived: losing the last moments to a power cut costs reading them from the files again.
     connection.execute_batch(
         "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
-         pragma journal_size_limit = 33554432; pragma cache_size = -8000; pragma temp_store = memory;",
+         pragma journal_size_limit = 33554432; pragma cache_size = -16000; pragma temp_store = memory;",
     )?;
-    let version =
-        |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
+    let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
     if version(&connection)? != VERSION {
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
         if version(&change)? != VERSION {
-            let mut tables = change
-                .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite%'")?;
-            let names =
-                tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut tables = change.prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite%'")?;
+            let names = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
             drop(tables);
             for name in names {
                 change.execute_batch(&format!("drop table \"{}\"", name.replace('"', "\"\"")))?;

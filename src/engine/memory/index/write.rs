@@ -13,18 +13,21 @@ const GONE: i64 = 1024;
 /// Makes a change, whole.
 pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<(), Error> {
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    writing
-        .prepare_cached("insert into employee (name) values (?) on conflict do nothing")?
-        .execute([change.employee])?;
-    let employee = key(&writing, change.employee)?.ok_or(Error::Torn)?;
+    writing.prepare_cached("insert into employee (name) values (?) on conflict do nothing")?.execute([change.employee])?;
+    let mut row = writing.prepare_cached("select key, next from employee where name = ?")?;
+    let (employee, mut before) = row.query_row([change.employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    drop(row);
     if change.anew {
-        for table in ["entry", "block", "posting", "term"] {
-            writing.execute(&format!("delete from {table} where employee = ?"), [employee])?;
-        }
+        empty(&writing, employee)?;
+        writing.execute(
+            "delete from entry where place >= ? and place < ?",
+            [block::place(employee, 0), block::place(employee + 1, 0)],
+        )?;
         writing.execute(
             "update employee set next = 0, folded = 0, live = 0, length = 0, coherence = 0 where key = ?",
             [employee],
         )?;
+        before = 0;
     }
     for id in change.remove {
         take_out(&writing, id)?;
@@ -35,6 +38,7 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
     if let Some(stamp) = change.stamp {
         writing.execute("update employee set stamp = ? where key = ?", params![stamp, employee])?;
     }
+    block::fold(&writing, employee, before)?;
     tidy(&writing, employee)?;
     writing.commit()?;
     Ok(())
@@ -69,30 +73,23 @@ pub(super) fn count(connection: &Connection, employee: &str) -> Result<u64, Erro
     Ok(live.and_then(|live| u64::try_from(live).ok()).unwrap_or(0))
 }
 
-fn key(connection: &Connection, name: &str) -> Result<Option<i64>, Error> {
-    let mut row = connection.prepare_cached("select key from employee where name = ?")?;
-    Ok(row.query_row([name], |row| row.get(0)).optional()?)
-}
-
 fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
     let source = source(document);
-    let mut row = writing.prepare_cached("select employee, number, source from entry where id = ?")?;
-    let there: Option<(i64, i64, i64)> =
-        row.query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let mut row = writing.prepare_cached("select place, source from entry where id = ?")?;
+    let there: Option<(i64, i64)> =
+        row.query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let tags = joined(&document.tags);
     let domains = joined(&document.domains);
     let created_at = document.created_at.as_second();
-    if let Some((owner, number, before)) = there {
-        if owner == employee && before == source {
+    if let Some((place, before)) = there {
+        if block::at(place).0 == employee && before == source {
             writing
                 .prepare_cached(
-                    "update entry set category = ?3, tags = ?4, private = ?5, classification = ?6, domains = ?7,
-                     created_at = ?8, importance = ?9, confidence = ?10, usefulness = ?11
-                     where employee = ?1 and number = ?2",
+                    "update entry set category = ?2, tags = ?3, private = ?4, classification = ?5, domains = ?6,
+                     created_at = ?7, importance = ?8, confidence = ?9, usefulness = ?10 where place = ?1",
                 )?
                 .execute(params![
-                    employee,
-                    number,
+                    place,
                     document.category,
                     tags,
                     document.is_private,
@@ -115,13 +112,12 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
         .query_row(params![employee, forward.length()], |row| row.get(0))?;
     writing
         .prepare_cached(
-            "insert into entry (employee, number, id, category, tags, private, classification, domains, created_at,
+            "insert into entry (place, id, category, tags, private, classification, domains, created_at,
              importance, confidence, usefulness, length, source, words)
-             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
-            employee,
-            number,
+            block::place(employee, number),
             document.id,
             document.category,
             tags,
@@ -136,44 +132,44 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
             source,
             forward.pack(),
         ])?;
-    let mut known =
-        writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
+    let mut known = writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
     for word in spelled.iter().filter(|word| word.len() > 2) {
         known.execute([word])?;
     }
-    block::fold(writing, employee, number + 1)
+    Ok(())
 }
 
 /// What decides whether the words of a document are the same as before.
 fn source(document: &Document) -> Term {
-    let names =
-        document.tags.iter().chain(&document.keywords).fold(String::new(), |all, name| all + "\0" + name);
+    let names = document.tags.iter().chain(&document.keywords).fold(String::new(), |all, name| all + "\0" + name);
     term(&format!("{}{names}\0\0{}", document.text, document.created_at.as_second()))
 }
 
 /// Takes a document out, and tells whose it was.
 fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
-    let mut row =
-        writing.prepare_cached("delete from entry where id = ? returning employee, number, length, words")?;
-    let gone: Option<(i64, i64, i64, Vec<u8>)> =
-        row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
-    let Some((employee, number, length, words)) = gone else { return Ok(None) };
+    let mut row = writing.prepare_cached("delete from entry where id = ? returning place, length, words")?;
+    let gone: Option<(i64, i64, Vec<u8>)> =
+        row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    let Some((place, length, words)) = gone else { return Ok(None) };
+    let (employee, number) = block::at(place);
     let folded: i64 = writing
         .prepare_cached(
             "update employee set live = live - 1, length = length - ?2 where key = ?1 returning folded",
         )?
         .query_row(params![employee, length], |row| row.get(0))?;
     if number < folded {
-        let first = number - number % block::BLOCK;
-        let mut row = writing.prepare_cached("select lengths from block where employee = ? and first = ?")?;
-        let mut lengths: Vec<u8> = row.query_row(params![employee, first], |row| row.get(0))?;
+        let mut row = writing.prepare_cached(
+            "select first, lengths from block where employee = ? and first <= ? order by first desc limit 1",
+        )?;
+        let (first, mut lengths): (i64, Vec<u8>) =
+            row.query_row([employee, number], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let at = usize::try_from((number - first) * 2).map_err(|_| Error::Torn)?;
         lengths.get_mut(at..at + 2).ok_or(Error::Torn)?.fill(0);
         writing
             .prepare_cached("update block set lengths = ?3 where employee = ?1 and first = ?2")?
             .execute(params![employee, first, lengths])?;
-        let mut fewer = writing
-            .prepare_cached("update term set entries = entries - 1 where employee = ? and term = ?")?;
+        let mut fewer =
+            writing.prepare_cached("update term set entries = entries - 1 where employee = ? and term = ?")?;
         for (term, _) in Forward::unpack(&words)?.terms {
             fewer.execute(params![employee, term])?;
         }
@@ -181,25 +177,33 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
     Ok(Some(employee))
 }
 
-/// Packs an employee's entries anew when most of what is packed is gone.
+/// Notes that an employee's entries changed, and packs them anew when most of what is packed is gone.
 fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
-    let mut row = writing.prepare_cached("select next, live from employee where key = ?")?;
+    let mut row =
+        writing.prepare_cached("update employee set changed = random() where key = ? returning next, live")?;
     let (next, live): (i64, i64) = row.query_row([employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if next - live <= live + GONE {
         return Ok(());
     }
+    empty(writing, employee)?;
+    let mut places = writing.prepare("select place from entry where place >= ? and place < ? order by place")?;
+    let of_employee = [block::place(employee, 0), block::place(employee + 1, 0)];
+    let places = places.query_map(of_employee, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let mut renumber = writing.prepare("update entry set place = ?2 where place = ?1")?;
+    // From below, so that no two ever have one number.
+    for (number, place) in (0_i64..).zip(&places) {
+        renumber.execute([*place, block::place(employee, number)])?;
+    }
+    writing.execute("update employee set next = live, folded = 0 where key = ?", [employee])?;
+    block::fold(writing, employee, 0)
+}
+
+/// Takes apart the blocks of an employee.
+fn empty(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
     for table in ["block", "posting", "term"] {
         writing.execute(&format!("delete from {table} where employee = ?"), [employee])?;
     }
-    let mut numbers = writing.prepare("select number from entry where employee = ? order by number")?;
-    let numbers = numbers.query_map([employee], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
-    let mut renumber = writing.prepare("update entry set number = ?3 where employee = ?1 and number = ?2")?;
-    // From below, so that no two ever have one number.
-    for (new, old) in (0_i64..).zip(&numbers) {
-        renumber.execute(params![employee, old, new])?;
-    }
-    writing.execute("update employee set next = live, folded = 0 where key = ?", [employee])?;
-    block::fold(writing, employee, live)
+    Ok(())
 }
 
 /// Words in one column.
