@@ -252,18 +252,18 @@ mod tests {
 
     impl Reader for Read {
         fn anew(&mut self) {
-            self.mark.lines.clear();
+            self.lines.clear();
             self.times += 1;
         }
 
         fn line(&mut self, line: Line<'_>) {
-            self.mark.lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
+            self.lines.push((line.number, String::from_utf8(line.bytes.to_vec()).unwrap()));
         }
     }
 
     impl Read {
         fn texts(&self) -> Vec<&str> {
-            self.mark.lines.iter().map(|(_, text)| text.as_str()).collect()
+            self.lines.iter().map(|(_, text)| text.as_str()).collect()
         }
     }
 
