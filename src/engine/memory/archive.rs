@@ -39,11 +39,11 @@ impl Memory {
     /// [`Error::Unknown`], [`Error::Store`] when the disk refuses.
     pub fn archive(&self, holder: &Holder, id: &str) -> Result<Removed, Error> {
         let (path, id) = self.locate(holder, id)?;
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
-        let archived = self.put_away(&path, &mut shelf, |_| vec![id.clone()])?;
+        let book = self.shelf(&path);
+        let mut book = book.lock();
+        let archived = self.put_away(&path, &mut book, |_| vec![id.clone()])?;
         if archived.is_empty() {
-            return Err(operations::unknown(holder, &id, shelf.view()));
+            return Err(operations::unknown(holder, &id, book.view()));
         }
         Ok(Removed { archived })
     }
@@ -64,8 +64,8 @@ impl Memory {
             if self.look(&path, |view| over(view).is_empty())? {
                 continue;
             }
-            let shelf = self.shelf(&path);
-            archived.extend(self.put_away(&path, &mut shelf.lock(), over)?);
+            let book = self.shelf(&path);
+            archived.extend(self.put_away(&path, &mut book.lock(), over)?);
         }
         Ok(Removed { archived })
     }
@@ -77,8 +77,8 @@ impl Memory {
     pub fn restore(&self, holder: &Holder, id: &str) -> Result<Entry, Error> {
         let (from, id) = self.locate_archived(holder, id)?;
         let path = self.folder.join(from.file_name().unwrap_or_default());
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
+        let book = self.shelf(&path);
+        let mut book = book.lock();
         let archive = self.shelf(&from);
         let mut archive = archive.lock();
         let gone = || Error::Unknown {
@@ -87,7 +87,7 @@ impl Memory {
             employee: holder.name().to_owned(),
             near: None,
         };
-        let restored = shelf.edit(|view, edit| {
+        let restored = book.edit(|view, edit| {
             if let Some((_, known)) = view.get(&id) {
                 return Ok(Entry::clone(known));
             }
@@ -98,7 +98,7 @@ impl Memory {
             Ok(entry)
         })?;
         // While nobody can put it away again.
-        shelf.edit(|view, _| {
+        book.edit(|view, _| {
             let ids: Vec<_> = view.get(&id).map(|_| id.clone()).into_iter().collect();
             remove(&mut archive, &ids)
         })?;
@@ -124,7 +124,7 @@ impl Memory {
     pub(super) fn trim(
         &self,
         path: &Path,
-        shelf: &mut Shelf,
+        book: &mut Shelf,
         most: usize,
         spared: &str,
     ) -> Result<(), Error> {
@@ -138,7 +138,7 @@ impl Memory {
             let over = (held.len() + 1).saturating_sub(rest);
             held.iter().take(over).map(|entry| entry.id.clone()).collect::<Vec<_>>()
         };
-        let archived = self.put_away(path, shelf, worst)?;
+        let archived = self.put_away(path, book, worst)?;
         tracing::info!(path = %path.display(), entries = archived.len(), "what was worth least went to the archive");
         Ok(())
     }
@@ -147,12 +147,12 @@ impl Memory {
     fn put_away(
         &self,
         path: &Path,
-        shelf: &mut Shelf,
+        book: &mut Shelf,
         which: impl Fn(&View) -> Vec<String>,
     ) -> Result<Vec<String>, Error> {
         let archive = self.shelf(&self.archive_of(path));
         let mut archive = archive.lock();
-        shelf.edit(|view, edit| {
+        book.edit(|view, edit| {
             let ids = which(view);
             let found: Vec<_> = ids.iter().filter_map(|id| view.get(id)).collect();
             archive.edit(|kept, to| {
@@ -193,8 +193,8 @@ impl Memory {
     }
 }
 
-fn remove(shelf: &mut Shelf, ids: &[String]) -> Result<Vec<String>, Error> {
-    shelf.edit(|view, edit| {
+fn remove(book: &mut Shelf, ids: &[String]) -> Result<Vec<String>, Error> {
+    book.edit(|view, edit| {
         let known: HashSet<&String> = ids.iter().collect();
         let found = view.lines().filter(|(_, entry)| known.contains(&entry.id));
         Ok(found

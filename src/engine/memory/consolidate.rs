@@ -55,9 +55,9 @@ impl Memory {
     }
 
     fn consolidate_file(&self, holder: &Holder, path: &Path) -> Result<Consolidated, Error> {
-        let shelf = self.shelf(path);
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| Ok(self.plan(holder, view, edit)))
+        let book = self.shelf(path);
+        let mut book = book.lock();
+        book.edit(|view, edit| Ok(self.plan(holder, view, edit)))
     }
 
     fn plan(&self, holder: &Holder, view: &View, edit: &mut Edit) -> Consolidated {

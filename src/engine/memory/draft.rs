@@ -75,8 +75,8 @@ impl Memory {
         let now = clock::now();
         let mut entry = new.entry(holder.name(), now)?;
         entry.extra.insert("status".to_owned(), DraftStatus::Pending.as_str().into());
-        let shelf = self.shelf(&Self::home(&self.folder.join(FOLDER), holder));
-        let entry = shelf.lock().edit(|view, edit| {
+        let book = self.shelf(&Self::home(&self.folder.join(FOLDER), holder));
+        let entry = book.lock().edit(|view, edit| {
             let pending = |known: &&std::sync::Arc<Entry>| DraftStatus::of(known) == DraftStatus::Pending;
             if let Some(known) = view.same(&entry, now).filter(pending) {
                 return Ok(Entry::clone(known));
@@ -123,9 +123,9 @@ impl Memory {
 
     fn decide(&self, id: &str, by: &str, status: DraftStatus, reason: &str) -> Result<Entry, Error> {
         let (path, id) = self.locate_draft(id)?;
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&path);
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             let (line, draft) = view.get(&id).ok_or_else(|| no_draft(&id))?;
             let before = DraftStatus::of(draft);
             if before != DraftStatus::Pending {
@@ -155,9 +155,9 @@ impl Memory {
     /// Adds an approved entry to its memory, unless it is there.
     fn take_in(&self, entry: &Entry) -> Result<(), Error> {
         let home = Self::home(&self.folder, &Holder::named(&entry.employee));
-        let shelf = self.shelf(&home);
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&home);
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             if view.get(&entry.id).is_none() && view.same(entry, clock::now()).is_none() {
                 edit.add(entry.clone());
             }

@@ -143,9 +143,9 @@ impl Memory {
 
     /// Looks at a file as it is now.
     fn look<T>(&self, path: &Path, look: impl FnOnce(&View) -> T) -> Result<T, Error> {
-        let shelf = self.shelf(path);
-        let mut shelf = shelf.lock();
-        Ok(look(shelf.read()?))
+        let book = self.shelf(path);
+        let mut book = book.lock();
+        Ok(look(book.read()?))
     }
 }
 

@@ -47,9 +47,9 @@ impl Memory {
             entry.ttl_days = i64::from(self.settings.ttl_days);
         }
         let home = Self::home(&self.folder, holder);
-        let shelf = self.shelf(&home);
-        let mut shelf = shelf.lock();
-        let added = shelf.edit(|view, edit| {
+        let book = self.shelf(&home);
+        let mut book = book.lock();
+        let added = book.edit(|view, edit| {
             if let Some(known) = view.same(&entry, now).filter(|known| holder.is(&known.employee)) {
                 return Ok(Added { entry: Entry::clone(known), is_new: false });
             }
@@ -60,8 +60,8 @@ impl Memory {
             Ok(Added { entry, is_new: true })
         })?;
         let most = usize::try_from(self.settings.max_entries).unwrap_or(usize::MAX);
-        if most > 0 && added.is_new && archive::holding(shelf.view(), now) > most {
-            self.trim(&home, &mut shelf, most, &added.entry.id)?;
+        if most > 0 && added.is_new && archive::holding(book.view(), now) > most {
+            self.trim(&home, &mut book, most, &added.entry.id)?;
         }
         Ok(added)
     }
@@ -81,9 +81,9 @@ impl Memory {
         let content = traits::content(content)?;
         let source_session = traits::line("source_session", source_session)?;
         let (path, id) = self.locate(holder, id)?;
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&path);
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             let (line, last) = end_of_chain(view, &id, holder)?;
             if last.content.trim() == content {
                 let told = format!("`{}` says that already; there is nothing to correct", last.id);
@@ -121,9 +121,9 @@ impl Memory {
             return Err(Error::Unfit("say what is to be changed".to_owned()));
         }
         let (path, id) = self.locate(holder, id)?;
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&path);
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             let (line, entry) = view.get(&id).ok_or_else(|| unknown(holder, &id, view))?;
             if !entry.is_live() {
                 return Err(Error::Conflict(format!(
@@ -152,9 +152,9 @@ impl Memory {
                 return self.forget_archived(&archived.0, &[archived.1]);
             }
         };
-        let shelf = self.shelf(&path);
-        let mut shelf = shelf.lock();
-        let gone = shelf.edit(|view, edit| {
+        let book = self.shelf(&path);
+        let mut book = book.lock();
+        let gone = book.edit(|view, edit| {
             view.get(&id).ok_or_else(|| unknown(holder, &id, view))?;
             let gone = with_earlier(view, &id);
             for id in &gone {

@@ -36,9 +36,9 @@ impl Memory {
         }
         let now = clock::now();
         let words = alike::words(&gist);
-        let shelf = self.shelf(&Self::home(&self.folder, holder));
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&Self::home(&self.folder, holder));
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             let own = |entry: &&std::sync::Arc<Entry>| entry.holds(now) && holder.is(&entry.employee);
             let told = view.newest().filter(own).take(COMPARED);
             let mut known = told.map(|entry| alike::words(&entry.content));

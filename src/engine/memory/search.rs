@@ -79,9 +79,9 @@ impl Memory {
         };
         let mut shelves = Shelves::new();
         for stem in stems {
-            let shelf = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
-            shelf.lock().read()?;
-            shelves.insert(stem, shelf);
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
+            book.lock().read()?;
+            shelves.insert(stem, book);
         }
         if let Some(index) = self.index.there() {
             match self.by_index(index, &shelves, wish, is_wanted) {
@@ -99,13 +99,13 @@ impl Memory {
         wish: &Wish<'_>,
         is_wanted: &dyn Fn(&Entry, &str) -> bool,
     ) -> Result<Vec<Searched>, index::Error> {
-        for (stem, shelf) in shelves {
-            let shelf = shelf.lock();
-            Indexed::catch_up(index, stem, &shelf.state(), shelf.view(), wish.most)?;
+        for (stem, book) in shelves {
+            let book = book.lock();
+            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most)?;
         }
         let get = |stem: &str, key: &str| {
-            let shelf = shelves.get(stem)?.lock();
-            let (_, entry) = shelf.view().get(indexed::id_of(key))?;
+            let book = shelves.get(stem)?.lock();
+            let (_, entry) = book.view().get(indexed::id_of(key))?;
             Some(Arc::clone(entry)).filter(|entry| is_wanted(entry, stem))
         };
         let keep = |facts: &index::Facts| get(&facts.employee, &facts.id).is_some();
@@ -136,11 +136,11 @@ impl Memory {
         let index = self.index.open().ok_or(Error::NoIndex)?;
         let (mut entries, stems) = (0, self.stems()?);
         for stem in &stems {
-            let shelf = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
-            let mut shelf = shelf.lock();
-            shelf.read()?;
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
+            let mut book = book.lock();
+            book.read()?;
             Indexed::clear(index, stem)?;
-            Indexed::catch_up(index, stem, &shelf.state(), shelf.view(), usize::MAX)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX)?;
             entries += index.count(stem)?;
         }
         Ok((entries, stems.len()))
@@ -156,9 +156,9 @@ fn owner<'e>(entry: &'e Entry, stem: &'e str) -> &'e str {
 fn by_words(shelves: &Shelves, wish: &Wish<'_>, is_wanted: &dyn Fn(&Entry, &str) -> bool) -> Vec<Searched> {
     let wanted = alike::words(wish.text);
     let mut found = Vec::new();
-    for (stem, shelf) in shelves {
-        let shelf = shelf.lock();
-        for entry in shelf.view().newest().filter(|entry| is_wanted(entry, stem)) {
+    for (stem, book) in shelves {
+        let book = book.lock();
+        for entry in book.view().newest().filter(|entry| is_wanted(entry, stem)) {
             let mut words = alike::words(&entry.content);
             for word in entry.tags.iter().chain(&entry.keywords) {
                 words.extend(alike::words(word));

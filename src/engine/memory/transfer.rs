@@ -97,9 +97,9 @@ impl Memory {
             Transfer::Jsonl => of_lines(holder, text, &mut done),
             Transfer::Markdown => of_bullets(holder, text, &mut done),
         };
-        let shelf = self.shelf(&Self::home(&self.folder, holder));
-        let mut shelf = shelf.lock();
-        shelf.edit(|view, edit| {
+        let book = self.shelf(&Self::home(&self.folder, holder));
+        let mut book = book.lock();
+        book.edit(|view, edit| {
             let now = clock::now();
             let mut new: HashMap<String, Entry> = HashMap::new();
             for mut entry in entries {
