@@ -121,13 +121,7 @@ impl Memory {
     }
 
     /// Puts away what is worth least, until somewhat less than `most` entries hold. `spared` stays.
-    pub(super) fn trim(
-        &self,
-        path: &Path,
-        book: &mut Shelf,
-        most: usize,
-        spared: &str,
-    ) -> Result<(), Error> {
+    pub(super) fn trim(&self, path: &Path, book: &mut Shelf, most: usize, spared: &str) -> Result<(), Error> {
         let (now, half_life) = (clock::now(), self.settings.half_life_days);
         // Somewhat less, so that this is not to be done each time.
         let rest = most - most / 10;

@@ -38,7 +38,7 @@ pub(super) fn fold(connection: &Connection, employee: i64, before: i64) -> Resul
         .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     // While there is no block, it is found out anew each time when there are twice as many.
     let has_doubled = before.max(1).ilog2() < next.max(1).ilog2();
-    if folded == 0 && next < BLOCK && next >= YOUNG && has_doubled {
+    if folded == 0 && (YOUNG..BLOCK).contains(&next) && has_doubled {
         coherence = measure(&read(connection, employee, 0, next)?);
     }
     while next - folded >= BLOCK {
@@ -96,8 +96,8 @@ fn pack(
     connection
         .prepare_cached("insert into block (employee, first, lengths) values (?, ?, ?)")?
         .execute(params![employee, first, lengths])?;
-    let mut posting =
-        connection.prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
+    let mut posting = connection
+        .prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
     let mut counted = connection.prepare_cached(
         "insert into term (employee, term, entries) values (?, ?, ?)
          on conflict do update set entries = entries + excluded.entries",
@@ -124,7 +124,10 @@ pub(super) fn occurrences(
         let mut place: i64 = row.get(0)?;
         let mut bytes = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
         while !bytes.is_empty() {
-            place = i64::try_from(take(&mut bytes)?).ok().and_then(|more| place.checked_add(more)).ok_or(Error::Torn)?;
+            place = i64::try_from(take(&mut bytes)?)
+                .ok()
+                .and_then(|more| place.checked_add(more))
+                .ok_or(Error::Torn)?;
             let (weight, rest) = bytes.split_first().ok_or(Error::Torn)?;
             bytes = rest;
             each(place, *weight);
