@@ -26,6 +26,7 @@ mod limits;
 mod looking;
 mod mcp;
 mod measures;
+mod memory;
 mod models;
 mod money;
 mod pipelines;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::{Config, OwnServing},
-    engine::{self, Models, Still},
+    engine::{self, Models, Still, memory},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -75,6 +75,8 @@ pub struct Settings {
     pub post: Post,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
+    /// How memories of employees are kept.
+    pub memory: memory::Settings,
     /// When a server that does badly says so itself.
     pub alerts: Option<engine::Rules>,
     /// What the project says of how much a server takes of whom.
@@ -131,6 +133,7 @@ impl Settings {
             outbound: project::allowed(&config.outbound),
             post,
             tasks,
+            memory: memory::Settings::read(root, &config.memory),
             alerts: config.alerts.map(project::rules),
             serving: config.serve,
             still: None,

@@ -50,6 +50,7 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
     let crew = Arc::new(
         Crew::new(catalog, client, settings.models)
             .with_outbound(Outbound::new(settings.outbound))
+            .remembering(settings.memory)
             .standing(settings.still),
     );
     let opener = Opener {

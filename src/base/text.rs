@@ -30,6 +30,28 @@ pub fn truncate(text: &str, limit: usize) -> String {
     text.chars().take(limit).chain(['…']).collect()
 }
 
+/// `text` on one line, with everything that cannot be seen, or that changes how the rest is seen, written as `\u{…}`: control
+/// characters, breaks of lines, marks of direction, tags. So it can be shown to people and to models as what it is.
+pub fn visible(text: &str) -> String {
+    let hides = |letter: char| {
+        letter.is_control()
+            || matches!(u32::from(letter),
+                0xAD | 0x61C | 0x200B | 0x200E..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xFFF9..=0xFFFB
+                | 0xE_0000..=0xE_0FFF)
+    };
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            letter if hides(letter) => shown.extend(letter.escape_unicode()),
+            letter => shown.push(letter),
+        }
+    }
+    shown
+}
+
 /// Whether `text` is written in Chinese: it is as soon as it holds a Han character.
 pub fn is_chinese(text: &str) -> bool {
     let han = |c: char| matches!(u32::from(c), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF);
@@ -46,6 +68,15 @@ mod tests {
         assert_eq!(closest("code-reviwer", names), Some("code-reviewer"));
         assert_eq!(closest("代码审查", names), Some("代码审查员"));
         assert_eq!(closest("zzz", names), None);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        assert_eq!(visible("审查 👩‍💻 naïve"), "审查 👩‍💻 naïve");
+        assert_eq!(
+            visible("a\nb\0\u{1b}[2J\u{202e}\u{2028}\u{feff}"),
+            "a\\nb\\u{0}\\u{1b}[2J\\u{202e}\\u{2028}\\u{feff}"
+        );
     }
 
     #[test]

@@ -83,6 +83,8 @@ pub(super) enum Command {
     Cron(super::cron::CronArgs),
     /// List and show what came of runs
     Session(super::session::SessionArgs),
+    /// Show and change what employees remember
+    Memory(super::memory::MemoryArgs),
     /// Tell what a run would do and cost, before it is done
     Plan(super::plan::PlanArgs),
     /// Tell what finished work has cost
@@ -289,7 +291,7 @@ pub(super) struct McpArgs {
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) access: Access,
-    /// Serve only these toolsets: employees, pipelines, project, tasks
+    /// Serve only these toolsets: employees, pipelines, discussions, schedules, memory, project, tasks
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) toolsets: Vec<String>,
 }

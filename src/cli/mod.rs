@@ -18,6 +18,7 @@ mod export;
 mod lint;
 mod list;
 mod mcp;
+mod memory;
 mod permissions;
 mod pipeline;
 mod plan;
@@ -90,6 +91,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Deliveries(args) => deliveries::deliveries(&cli.global, args, env).await,
             Command::Session(args) => session::session(&cli.global, args),
+            Command::Memory(args) => memory::memory(&cli.global, args, env).await,
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,
             Command::Cron(args) => cron::cron(&cli.global, args, env).await,

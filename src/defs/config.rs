@@ -11,6 +11,7 @@ use super::{
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
     employee::{is_name, variable},
+    memory::{self, OwnMemory},
     reader::{self, Fields, Unknown},
     report::Report,
     serving::{OwnServing, serving},
@@ -44,6 +45,8 @@ pub struct Config {
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
     pub tasks: OwnTasks,
+    /// How memories of employees are kept.
+    pub memory: OwnMemory,
     /// How much a server takes of whom.
     pub serve: OwnServing,
     /// When a server that does badly says so itself.
@@ -187,6 +190,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         budget: budget::read(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
+        memory: fields.get("memory").and_then(|node| memory::of_project(node, report)).unwrap_or_default(),
         serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
         alerts: fields
             .get("alerts")

@@ -16,6 +16,7 @@ mod employee;
 mod front_matter;
 mod kind;
 mod mcp_servers;
+mod memory;
 mod organization;
 mod pipeline;
 mod reader;
@@ -52,6 +53,7 @@ pub use employee::{
 };
 pub use kind::FileKind;
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
+pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,
     parse_organization,

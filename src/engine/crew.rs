@@ -13,6 +13,7 @@ use super::{
     Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
     budget::ceilings,
     delivery::{self, Wish},
+    memory::{self, Memory},
     outbound::Outbound,
     pipeline,
     prompt::{self, Given},
@@ -34,6 +35,7 @@ pub struct Crew {
     live: Live,
     outbound: Outbound,
     still: Option<Still>,
+    memory: Arc<Memory>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -50,7 +52,14 @@ impl Crew {
     /// A crew of the employees in `catalog`, which run on `models` unless they have their own.
     pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
         let (live, outbound) = (Live::default(), Outbound::new(Vec::new()));
-        Self { catalog, llm, models, live, outbound, still: None, toolbox: OnceLock::new() }
+        let memory = Arc::new(Memory::open(catalog.root(), memory::Settings::default()));
+        Self { catalog, llm, models, live, outbound, still: None, memory, toolbox: OnceLock::new() }
+    }
+
+    /// The same whose employees remember as `settings` say.
+    #[must_use]
+    pub fn remembering(self, settings: memory::Settings) -> Self {
+        Self { memory: Arc::new(Memory::open(self.root(), settings)), ..self }
     }
 
     /// The same with another way out to the web than to where everyone can go.
@@ -82,6 +91,16 @@ impl Crew {
     /// The value of a variable that a definition may name: none of those that hold secrets of crew itself.
     pub fn variable(&self, name: &str) -> Option<Secret> {
         (self.models.variable)(name)
+    }
+
+    /// What employees remember. It waits for the disk, see [`Crew::remember`].
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// Whether this is the work of another time, which is to be repeated as it was: nothing is remembered in it.
+    pub(super) fn is_still(&self) -> bool {
+        self.still.is_some()
     }
 
     /// The way out to places on the web that a model or a definition names.
@@ -130,7 +149,10 @@ impl Crew {
     /// # Errors
     /// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
-        prompt::render(employee, given, &self.surroundings(employee).await)
+        let around = self.surroundings(employee).await;
+        let body = prompt::body(employee, given, &around)?;
+        let remembered = self.remembered(employee, &body).await;
+        Ok(prompt::framed(employee, &body, remembered.as_deref(), &around))
     }
 
     /// Renders the instructions of `employee` alone, see [`Crew::render`].

@@ -19,12 +19,14 @@ mod graph;
 mod ground;
 mod job;
 mod live;
+pub mod memory;
 mod model;
 mod order;
 pub mod outbound;
 pub mod past;
 mod pipeline;
 mod prompt;
+mod remember;
 mod run;
 mod schedule;
 mod session;
@@ -105,6 +107,9 @@ where
 
     fn ended(&self, task: Arc<Task>) -> BoxFuture<'static, ()> {
         let crew = Arc::clone(&self.crew);
-        Box::pin(async move { session::record(&crew, &task).await })
+        Box::pin(async move {
+            session::record(&crew, &task).await;
+            crew.remember_task(&task).await;
+        })
     }
 }

@@ -32,30 +32,43 @@ impl Given {
     }
 }
 
-/// Renders the prompt `employee` works by.
-///
-/// # Errors
-/// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
-pub(crate) fn render(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
-    let values = Values::resolve(employee, given)?;
-    let language = Language::of(&format!("{}{}", employee.title(), employee.description));
-    let body = values.fill(&full_body(employee, around.project.project_type.as_str()), language, around);
+/// The prompt `employee` works by: who it is, what it remembers, the filled `body`, and how to answer.
+pub(crate) fn framed(
+    employee: &Employee,
+    body: &str,
+    remembered: Option<&str>,
+    around: &Surroundings,
+) -> String {
+    let language = language(employee);
     let mut prompt = header(employee, language, around);
-    prompt.push_str("\n---\n\n");
-    prompt.push_str(body.trim());
+    for part in remembered.into_iter().chain([body]) {
+        prompt.push_str("\n---\n\n");
+        prompt.push_str(part);
+    }
     if employee.output != Output::default() {
         prompt.push_str(&output_section(&employee.output, language));
     }
-    Ok(prompt)
+    prompt
+}
+
+/// How the prompt of `employee` begins; in an answer, a sign that it repeats the prompt.
+pub(crate) fn opening(employee: &Employee) -> String {
+    let title = employee.title();
+    format!("# {title}\n\n**{}**: {title}\n", language(employee).pick("Role", "角色"))
+}
+
+/// The language of the words around the instructions of `employee`.
+pub(crate) fn language(employee: &Employee) -> Language {
+    Language::of(&format!("{}{}", employee.title(), employee.description))
 }
 
 /// The instructions alone, filled, without the heading and what is said about the output.
 ///
 /// # Errors
-/// As [`render`].
+/// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
 pub(crate) fn body(employee: &Employee, given: &Given, around: &Surroundings) -> Result<String, Error> {
     let values = Values::resolve(employee, given)?;
-    let language = Language::of(&format!("{}{}", employee.title(), employee.description));
+    let language = language(employee);
     let body = full_body(employee, around.project.project_type.as_str());
     Ok(values.fill(&body, language, around).trim().to_owned())
 }
@@ -85,7 +98,7 @@ pub(crate) fn background(
 /// The names of required values that `given` lacks.
 ///
 /// # Errors
-/// As [`render`].
+/// As [`body`].
 pub(crate) fn check_arguments(employee: &Employee, given: &Given) -> Result<(), Error> {
     Values::resolve(employee, given).map(|_| ())
 }
@@ -305,8 +318,17 @@ mod tests {
             for origin in [Origin::Crew, Origin::Skill] {
                 let employee = worker(&text, origin);
                 filled(&employee, [&value, "", &value], &around);
-                render(&employee, &Given::default(), &around).unwrap();
+                let body = body(&employee, &Given::default(), &around).unwrap();
+                framed(&employee, &body, Some(&value), &around);
             }
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_known_by_how_it_begins() {
+        for title in ["", "代码审查员"] {
+            let employee = Employee { display_name: title.to_owned(), ..worker("x", Origin::Crew) };
+            assert!(framed(&employee, "x", None, &around()).starts_with(&opening(&employee)));
         }
     }
 

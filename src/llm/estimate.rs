@@ -33,7 +33,7 @@ pub(super) fn input_tokens(request: &Request) -> u64 {
 }
 
 /// At most this many tokens.
-fn tokens(text: &str) -> u64 {
+pub fn tokens(text: &str) -> u64 {
     let halves = text.chars().map(|letter| match letter {
         letter if letter.is_ascii_alphabetic() || letter == ' ' => 1,
         letter if letter.is_ascii() => 2,

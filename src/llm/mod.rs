@@ -14,6 +14,7 @@ mod wire;
 
 pub use client::{Client, Estimate, Served, Settings};
 pub use error::{Cause, Error};
+pub use estimate::tokens as most_tokens;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};
 pub use prices::{Price, Prices};
 pub use provider::{ECHO, Endpoint, Key, Provider, Providers, Wire};

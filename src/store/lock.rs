@@ -4,9 +4,15 @@ use std::{
     fs::{File, TryLockError},
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::{Error, folder};
+use crate::base::clock::Stopwatch;
+
+/// How long to wait at first before a lock is tried again, and how long at most.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(200), Duration::from_millis(10));
 
 /// Owns a file, for as long as it lives, by a lock on `<path>.lock`.
 ///
@@ -48,6 +54,26 @@ impl OwnerLock {
     }
 }
 
+impl OwnerLock {
+    /// Becomes the owner of `path` as soon as nobody else is. Blocks for at most `patience`.
+    ///
+    /// # Errors
+    /// [`Error::Owned`] when somebody else still is after that.
+    pub fn wait(path: &Path, patience: Duration) -> Result<Self, Error> {
+        let watch = Stopwatch::start();
+        let (mut pause, longest) = PAUSES;
+        loop {
+            match Self::acquire(path) {
+                Err(Error::Owned { .. }) if watch.elapsed() < patience => {
+                    thread::sleep(pause);
+                    pause = longest.min(pause * 2);
+                }
+                done => return done,
+            }
+        }
+    }
+}
+
 impl Drop for OwnerLock {
     fn drop(&mut self) {
         // Closing the file would do, but a child that was forked in between may hold a copy of it.
@@ -84,7 +110,14 @@ mod tests {
             matches!(refused, Error::Owned { pid: Some(pid), .. } if pid == std::process::id()),
             "{refused}"
         );
+        let soon = Duration::from_millis(5);
+        assert!(matches!(OwnerLock::wait(&path, soon), Err(Error::Owned { .. })));
+        let waiting = thread::spawn({
+            let path = path.clone();
+            move || OwnerLock::wait(&path, Duration::from_mins(1)).map(drop)
+        });
         drop(first);
+        waiting.join().unwrap().unwrap();
         OwnerLock::acquire(&path).unwrap();
     }
 }

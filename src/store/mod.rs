@@ -2,7 +2,8 @@
 //!
 //! Two shapes cover everything: a [`Log`] of JSON lines that only grows, and a [`document`] that is replaced whole.
 //! Both are readable by their owner alone (mode 0600), and both are on the disk, not in a cache, once a call
-//! says so. An [`OwnerLock`] keeps a second process from writing the same log.
+//! says so. An [`OwnerLock`] keeps a second process from writing the same log, and a [`log::Shared`] is one that many
+//! processes write, one after the other.
 
 pub mod document;
 mod error;

@@ -12,12 +12,25 @@ use crate::{defs::Scope, engine::Args};
 pub struct Caller {
     name: Arc<str>,
     scope: Scope,
+    /// The employee that calls, when it is one at work.
+    employee: Option<Arc<str>>,
 }
 
 impl Caller {
     /// A caller known by `name`, for instance `token`, `stdio` or `cli`, who may do everything.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), scope: Scope::Admin }
+        Self { name: name.into(), scope: Scope::Admin, employee: None }
+    }
+
+    /// The employee `name`, which uses a tool while it works. It may start work, and no more than that.
+    pub fn at_work(name: &str) -> Self {
+        let employee = Some(name.into());
+        Self { name: format!("employee {name}").into(), scope: Scope::Run, employee }
+    }
+
+    /// The employee that calls, when it is one at work.
+    pub fn employee(&self) -> Option<&str> {
+        self.employee.as_deref()
     }
 
     /// The same who may do so much.

@@ -4,7 +4,7 @@ use super::Registry;
 use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
-pub const TOOLSETS: [(&str, &[&str]); 6] = [
+pub const TOOLSETS: [(&str, &[&str]); 7] = [
     (
         "employees",
         &[
@@ -20,6 +20,7 @@ pub const TOOLSETS: [(&str, &[&str]); 6] = [
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("discussions", &["list_discussions", "run_discussion"]),
     ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
+    ("memory", &["add_memory", "query_memory", "search_memory", "correct_memory", "delete_memory"]),
     ("project", &["detect_project"]),
     (
         "tasks",

@@ -16,6 +16,7 @@ mod events;
 mod ledger;
 mod limits;
 mod load;
+mod memory;
 mod openapi;
 mod order;
 mod origin;

@@ -123,6 +123,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
             OBJECT,
         )
     },
+    get("/api/memory", "What an employee remembers: `employee`, `category`, `tags`, `limit`", LIST),
+    Operation {
+        also: &["201"],
+        ..post("/api/memory", "Have an employee remember something", "Object", OBJECT)
+    },
     get("/api/employees", "The employees", LIST),
     get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
     get("/api/pipelines", "The pipelines", LIST),

@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     State, again, approve, auth, cors, cost, delivery, events,
     load::{self, Load},
-    openapi, origin, plan, problem,
+    memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
     ready, resource, run, status, task, tools,
     trace::{self, Refusals},
@@ -128,6 +128,7 @@ fn routes() -> Routes {
         .route("/tasks/{id}/events", get(events::follow))
         .route("/api/tools", get(tools::list))
         .route("/api/tools/{name}", post(tools::call))
+        .route("/api/memory", get(memory::query).post(memory::add))
         .route("/api/employees", get(tools::employees))
         .route("/api/employees/{name}", get(tools::employee))
         .route("/api/pipelines", get(tools::pipelines))

@@ -75,7 +75,7 @@ async fn begin(
 }
 
 /// What a tool answers as a JSON object.
-async fn asked(
+pub(super) async fn asked(
     state: &State,
     caller: Caller,
     tool: &str,

@@ -146,7 +146,10 @@ async fn a_stream_hears_of_memories_and_meetings() {
     let asked = json!({"resourcesListChanged": true, "resourceSubscriptions": subscriptions});
     let (mut events, honoured) = server.listen(asked.clone()).await;
     assert_eq!(honoured["resourceSubscriptions"].as_array().unwrap().len(), 2);
-    project.write(".crew/memory/writer.jsonl", "{\"content\":\"Tea is green.\"}\n");
+    project.write(
+        ".crew/memory/writer.jsonl",
+        "{\"id\":\"1\",\"category\":\"finding\",\"content\":\"Tea is green.\"}\n",
+    );
     let heard = events.until(UPDATED).await;
     assert_eq!(methods(&heard), [RESOURCES, UPDATED]);
     fits(MODERN, &heard);

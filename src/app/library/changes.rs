@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    DISCUSSION, EMPLOYEE, MEETING, MEMORY, PIPELINE, Shelves, instructions, records::memory,
-    segment::encoded, skills::Skills,
+    DISCUSSION, EMPLOYEE, MEETING, MEMORY, PIPELINE, Shelves, instructions, segment::encoded, skills::Skills,
 };
 use crate::{
     catalog::{Identity, Snapshot},
     defs::Employee,
+    engine::memory::Holder,
     protocol::Bus,
 };
 
@@ -49,7 +49,7 @@ impl Shelves {
             };
             let files = differing(&files(before), &files(self));
             let remembers =
-                |employee: &Employee| memory::holders(employee).iter().any(|name| files.contains(name));
+                |employee: &Employee| Holder::of(employee).stems().iter().any(|name| files.contains(name));
             let employees = self.definitions.employees.values().map(|entry| &*entry.employee);
             let employees =
                 employees.filter(|employee| remembers(employee)).map(|employee| employee.name.clone());

@@ -22,7 +22,7 @@ pub(super) use self::{
 };
 use crate::{
     defs::Employee,
-    engine::Given,
+    engine::{Given, memory::Holder},
     mcp,
     protocol::{
         Completer, Content, SkillHost,
@@ -134,13 +134,12 @@ impl Library {
 
     /// What the employee `name` remembers, or what is kept under that name.
     async fn memory(&self, uri: &str, name: String) -> Result<Contents, tools::Error> {
-        let names = match self.office.crew.definitions().await.employee(&name) {
-            Some(entry) => records::memory::holders(&entry.employee),
-            None => vec![name],
+        let holder = match self.office.crew.definitions().await.employee(&name) {
+            Some(entry) => Holder::of(&entry.employee),
+            None => Holder::of_file(&name),
         };
-        let root = self.office.crew.root().to_owned();
-        let memory = tokio::task::spawn_blocking(move || records::memory::read(&root, &names)).await;
-        json(uri, &memory.ok().flatten().ok_or_else(|| unknown(uri))?)
+        let told = self.office.crew.remember(move |memory| records::memory::told(memory, &holder)).await?;
+        json(uri, &told.ok_or_else(|| unknown(uri))?)
     }
 }
 

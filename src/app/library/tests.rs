@@ -249,9 +249,12 @@ async fn what_was_written_down_is_listed_and_read() {
     };
     write(
         ".crew/memory/poet.jsonl",
-        "{\"content\":\"open\"}\n{\"content\":\"no\",\"classification\":\"restricted\"}\n?\n",
+        "{\"id\":\"1\",\"category\":\"finding\",\"content\":\"open\"}\n{\"id\":\"2\",\"category\":\"finding\",\"content\":\"no\",\"classification\":\"restricted\"}\n?\n",
     );
-    write(".crew/memory/discussion:a.jsonl", "{\"content\":\"agreed\"}\n");
+    write(
+        ".crew/memory/discussion:a.jsonl",
+        "{\"id\":\"1\",\"category\":\"decision\",\"content\":\"agreed\"}\n",
+    );
     write(
         ".crew/meetings/index.jsonl",
         "{\"meeting_id\":\"1\",\"topic\":\"old\"}\n?\n{\"meeting_id\":\"2_ab\",\"name\":\"new\"}\n",

@@ -23,6 +23,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::memory::EmployeeMemory;
+
 pub use export::{Authorship, Foreign, authorship, export};
 pub use header::{is_name, slug};
 pub use parse::{
@@ -100,6 +102,8 @@ pub struct Employee {
     pub agent_status: AgentStatus,
     /// Whether it remembers its runs by itself.
     pub auto_memory: bool,
+    /// What it settles about its memory.
+    pub memory: Option<EmployeeMemory>,
     /// What a portrait should show.
     pub avatar_prompt: String,
     /// How it prepares for a discussion.
@@ -150,6 +154,7 @@ impl Default for Employee {
             agent_id: None,
             agent_status: AgentStatus::Active,
             auto_memory: false,
+            memory: None,
             avatar_prompt: String::new(),
             research_instructions: String::new(),
             body: String::new(),

@@ -133,6 +133,7 @@ fn employee() -> impl Strategy<Value = Employee> {
         thinking: how.4.then_some(rest.4),
         agent_id: how.3,
         auto_memory: how.4,
+        memory: rest.4.then(|| EmployeeMemory { prompt_tokens: how.2, ..EmployeeMemory::default() }),
         extra: how.5,
         origin: rest.0,
         avatar_prompt: rest.1.clone(),

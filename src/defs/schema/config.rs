@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Destination,
-    piece::{Budget, FullText, Text, Texts, Variable, Whole},
+    piece::{Budget, Flag, FullText, Text, Texts, Variable, Whole},
 };
 use crate::defs::Dialect;
 
@@ -34,10 +34,37 @@ pub(super) struct Config {
     outbound: Option<Outbound>,
     /// How work is queued and remembered.
     tasks: Option<Tasks>,
+    /// How memories of employees are kept.
+    memory: Option<Memory>,
     /// How much a server takes of whom. A flag or a variable of the environment goes before what stands here.
     serve: Option<Serving>,
     /// When a server that does badly says so itself.
     alerts: Option<Alerts>,
+}
+
+/// How memories of employees are kept.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Memory {
+    /// Whether prompts hold memories, and runs leave any; they do, unless this says no.
+    enabled: Option<Flag>,
+    /// Most tokens that memories take of a prompt; 800, unless given. 0 for none.
+    prompt_tokens: Option<Whole<0, 100_000>>,
+    /// Most entries in a prompt; 10, unless given.
+    prompt_entries: Option<Whole<0, 1000>>,
+    /// Whether what came of runs is remembered, also of employees that do not say `auto_memory`; it is not, unless given.
+    outcomes: Option<Flag>,
+    /// Most outcomes of runs that each employee remembers; 20, unless given.
+    max_outcomes: Option<Whole<0, 1000>>,
+    /// How many days entries hold that say nothing about it; 0, which is for ever, unless given.
+    ttl_days: Option<Whole<0, 36_500>>,
+    /// Most entries that hold of each employee, the rest goes to the archive; 0, which is no limit, unless given.
+    max_entries: Option<Whole<0, 1_000_000>>,
+    /// After how many days half of a confidence is left; 90, unless given. 0 for never.
+    #[schemars(range(min = 0, max = 36500))]
+    half_life_days: Option<f64>,
+    /// Whether what employees want to remember at work waits for somebody's approval; it does not, unless given.
+    review: Option<Flag>,
 }
 
 /// What is watched, and who is told. What has no limit is not watched.

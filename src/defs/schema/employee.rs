@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use super::piece::{
     Anything, Description, Flag, FullText, Name, Temperature, Text, Texts, Variable, Whole, Word,
 };
-use crate::defs::{AgentStatus, Format};
+use crate::defs::{AgentStatus, Classification, Format};
 
 /// Someone who can be put to work: `employee.yaml`, or the front matter of a Markdown file.
 #[derive(JsonSchema)]
@@ -73,6 +73,8 @@ pub(super) struct Employee {
     agent_status: Option<AgentStatus>,
     /// Whether it remembers its runs by itself.
     auto_memory: Option<Flag>,
+    /// What it settles about its memory.
+    memory: Option<Memory>,
     /// What a portrait should show.
     avatar_prompt: Option<Text>,
     /// How it prepares for a discussion.
@@ -80,6 +82,18 @@ pub(super) struct Employee {
     /// The hash recorded when `version` was last raised; `knowlyr-crew bump` writes it.
     #[schemars(rename = "_content_hash")]
     content_hash: Option<Text>,
+}
+
+/// What an employee settles about its memory.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Memory {
+    /// Whether its prompts hold memories, and its runs leave any; as the project says, unless given.
+    enabled: Option<Flag>,
+    /// Most tokens that memories take of its prompts; as the project says, unless given.
+    prompt_tokens: Option<Whole<0, 100_000>>,
+    /// The most closed class of entries that its prompts may hold; `internal`, unless given.
+    clearance: Option<Classification>,
 }
 
 /// Which of its tools an employee may use. Without `roles` and `allow`, all that are not denied. In each list a `*` stands

@@ -10,7 +10,7 @@ use crate::defs::{
 };
 
 const EMPLOYEE: &str =
-    "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\n---\nc\n";
+    "---\nname: a\ndescription: b\nargs: [{name: x}]\noutput: {}\npermissions: {}\nmemory: {}\n---\nc\n";
 const PIPELINE: &str = "
 args: [{name: x}]
 budget: {max_cost: 1}
@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, budget: {max_cost: 2, max_tokens: 9}, tasks: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, budget: {max_cost: 2, max_tokens: 9}, tasks: {}, memory: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -70,6 +70,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("an argument", &["Arg"]),
             ("`output`", &["Output"]),
             ("`permissions`", &["Permissions"]),
+            ("`memory` of an employee", &["Memory"]),
         ],
     ),
     (
@@ -124,6 +125,7 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             BUDGET,
             DELIVERY,
             ("`tasks`", &["Tasks"]),
+            ("`memory`", &["Memory"]),
             ("`serve`", &["Serving"]),
             ("`alerts`", &["Alerts"]),
         ],

@@ -25,6 +25,8 @@ pub(super) struct Member {
     pub(super) research: String,
     /// All instructions, filled.
     pub(super) background: String,
+    /// What it remembers of what the discussion is about; for itself alone.
+    pub(super) memory: Option<String>,
 }
 
 impl Member {
@@ -35,10 +37,12 @@ impl Member {
         definitions: &Snapshot,
         part: &Participant,
         args: &Args,
+        about: &str,
         language: Language,
     ) -> Result<Self, Error> {
         let employee = find_employee(definitions, &part.employee)?;
         let background = crew.render_background(&employee, args, language).await;
+        let memory = crew.remembered(&employee, about).await;
         Ok(Self {
             part: part.clone(),
             name: employee.name.clone(),
@@ -51,6 +55,7 @@ impl Member {
             context: employee.context.clone(),
             research: employee.research_instructions.clone(),
             background,
+            memory,
         })
     }
 

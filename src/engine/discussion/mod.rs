@@ -75,9 +75,10 @@ impl Crew {
         let definitions = self.definitions().await;
         let language =
             Language::of(&format!("{}{}{}", discussion.description, discussion.topic, discussion.goal));
+        let about = format!("{}\n{}\n{}", discussion.topic, discussion.goal, discussion.description);
         let mut cast = Vec::with_capacity(discussion.participants.len());
         for participant in &discussion.participants {
-            cast.push(cast::Member::resolve(self, &definitions, participant, args, language).await?);
+            cast.push(cast::Member::resolve(self, &definitions, participant, args, &about, language).await?);
         }
         let project = definitions.project.display_label();
         let known = definitions.project.project_type != crate::catalog::ProjectType::Unknown;

@@ -166,6 +166,9 @@ pub(super) fn identity(stage: &Stage, member: &Member) -> String {
         let _ = writeln!(text, "{}", member.description);
     }
     text.push_str(&member.settings(language));
+    if let Some(memory) = &member.memory {
+        let _ = write!(text, "\n{memory}");
+    }
     text
 }
 

@@ -11,6 +11,7 @@ mod lines;
 mod places;
 mod records;
 mod rewrite;
+mod shared;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use self::lines::{Line, Mark, Seen, read, read_on};
 use self::places::Places;
 pub use self::places::{Span, Subject, Subjects};
 pub use self::records::{Records, Standing, read_span, read_spans};
+pub use self::shared::{Change, Place, Reader, Shared};
 pub use self::tail::whole_lines;
 use self::writer::{Addition, Medium, QUEUE, Request, Writer, Written};
 use super::{Error, OwnerLock, document, folder};

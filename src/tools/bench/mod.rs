@@ -36,7 +36,8 @@ use crate::{
 
 /// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
 /// rights nor have itself started again and again, and it runs others by handing work on.
-const NEVER: [&str; 12] = [
+const NEVER: [&str; 13] = [
+    "delete_memory",
     "approve_task",
     "cancel_task",
     "resume_task",
@@ -138,7 +139,7 @@ impl Bench {
             DELEGATE_ASYNC => Ok(delegate::delegate_async(office, job, handed()?).await?.into()),
             MEETING => meeting::organize(&office.crew, job, arguments::<MeetingArgs>(call)?).await,
             name => {
-                let caller = Caller::new(format!("employee {}", job.employee.name));
+                let caller = Caller::at_work(&job.employee.name);
                 let ctx = Ctx::new(caller).with_cancel(job.steps.cancelled().clone());
                 Ok(tools(office).call(name, ctx, &args).await?.text.into())
             }

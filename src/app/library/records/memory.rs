@@ -1,20 +1,14 @@
-//! What an employee remembers: `.crew/memory/<employee>.jsonl`, one entry a line.
+//! What an employee remembers, as clients of MCP browse it.
 
-use std::path::Path;
-
-use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::folder::Folder;
-use crate::{base::clock, defs::Employee};
+use crate::engine::memory::{Clearance, Entry, Error, Holder, Memory, Query};
 
 /// Where it is kept.
-pub(super) const FOLDER: &str = ".crew/memory";
+pub(super) const FOLDER: &str = crate::engine::memory::FOLDER;
 /// How its files end.
 pub(super) const ENDING: &str = ".jsonl";
-/// Most bytes of a file that are read, from its end.
-const READ: u64 = 4 << 20;
 /// Most entries that are shown, the newest.
 const ENTRIES: usize = 100;
 /// Most bytes of entries that are shown.
@@ -36,7 +30,7 @@ const FIELDS: [&str; 9] = [
 
 /// What is shown of a memory.
 #[derive(Debug, Serialize)]
-pub(in crate::app::library) struct Memory {
+pub(in crate::app::library) struct Told {
     employee: String,
     /// The newest first.
     entries: Vec<Map<String, Value>>,
@@ -45,112 +39,41 @@ pub(in crate::app::library) struct Memory {
     notes: Vec<String>,
 }
 
-/// The names under which the memory of `employee` may be kept.
-pub(in crate::app::library) fn holders(employee: &Employee) -> Vec<String> {
-    let mut names = vec![employee.name.clone()];
-    if !employee.character_name.is_empty() {
-        names.push(employee.character_name.clone());
-        names.push(as_file_name(&employee.character_name));
+/// What everybody may read of the memory of `holder`; `None` when there is none. Waits for the disk.
+///
+/// # Errors
+/// When it cannot be read.
+pub(in crate::app::library) fn told(memory: &Memory, holder: &Holder) -> Result<Option<Told>, Error> {
+    if !memory.is_kept(holder) {
+        return Ok(None);
     }
-    names.dedup();
-    names
-}
-
-/// How a name of a person becomes the name of a file.
-fn as_file_name(name: &str) -> String {
-    let fits = |letter: char| {
-        letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '\u{4e00}'..='\u{9fff}')
-    };
-    name.chars().map(|letter| if fits(letter) { letter } else { '_' }).collect()
-}
-
-/// Reads what is kept under any of `names`, which are those of one employee; `None` when nothing is. Waits for the disk.
-pub(in crate::app::library) fn read(root: &Path, names: &[String]) -> Option<Memory> {
-    let folder = Folder::open(root, FOLDER)?;
-    let mut memory = Memory { employee: names.first()?.clone(), entries: Vec::new(), notes: Vec::new() };
-    let (mut found, mut left) = (false, SHOWN);
-    let now = clock::now();
-    // The file of the character is the newer of the two ways.
-    for stem in folder.stems(ENDING).iter().rev().filter(|stem| names.contains(stem)) {
-        let Ok(tail) = folder.tail(&format!("{stem}{ENDING}"), READ) else { continue };
-        found = true;
-        if tail.is_cut {
-            memory.notes.push(format!("`{stem}{ENDING}` is long; only its last {READ} bytes were read"));
-        }
-        memory.take(&tail.text, names, now, &mut left);
+    let query = Query { limit: ENTRIES + 1, ..Query::default() };
+    let found = memory.query(holder, &query, &Clearance::open())?;
+    let mut told = Told { employee: holder.name().to_owned(), entries: Vec::new(), notes: Vec::new() };
+    for (file, broken) in found.broken.iter().take(NAMED) {
+        told.notes.push(format!("line {} of `{file}` is no entry, and is left out", broken.line));
     }
-    found.then_some(memory)
-}
-
-impl Memory {
-    fn take(&mut self, text: &str, names: &[String], now: Timestamp, left: &mut usize) {
-        let mut broken = 0;
-        for (number, line) in text.lines().enumerate().collect::<Vec<_>>().into_iter().rev() {
-            if line.trim().is_empty() {
-                continue;
-            }
-            let Ok(entry) = serde_json::from_str::<Map<String, Value>>(line) else {
-                broken += 1;
-                if broken <= NAMED {
-                    self.notes
-                        .push(format!("line {} of what was read is no entry, and is left out", number + 1));
-                }
-                continue;
-            };
-            if !is_open(&entry) || !is_valid(&entry, now) || !is_of(&entry, names) {
-                continue;
-            }
-            let shown: Map<String, Value> = FIELDS
-                .iter()
-                .filter_map(|field| Some(((*field).to_owned(), entry.get(*field)?.clone())))
-                .filter(|(_, value)| !value.is_null() && *value != "")
-                .collect();
-            let size = serde_json::to_string(&shown).map_or(0, |text| text.len());
-            if self.entries.len() >= ENTRIES || size > *left {
-                self.notes.push("there are more entries, older than these".to_owned());
-                break;
-            }
-            *left -= size;
-            self.entries.push(shown);
-        }
-        if broken > NAMED {
-            self.notes.push(format!("{broken} lines in all are no entries"));
-        }
+    if found.broken_count > NAMED {
+        told.notes.push(format!("{} lines in all are no entries", found.broken_count));
     }
+    let mut left = SHOWN;
+    for entry in &found.entries {
+        let entry = shown(entry);
+        let size = serde_json::to_string(&entry).map_or(0, |text| text.len());
+        if told.entries.len() >= ENTRIES || size > left {
+            told.notes.push("there are more entries, older than these".to_owned());
+            break;
+        }
+        left -= size;
+        told.entries.push(entry);
+    }
+    Ok(Some(told))
 }
 
-/// Whether everybody may read it. What says anything that is not known is kept back.
-fn is_open(entry: &Map<String, Value>) -> bool {
-    let says = |field: &str, open: &[&str]| match entry.get(field) {
-        None | Some(Value::Null) => true,
-        Some(Value::String(level)) => open.contains(&level.trim()),
-        Some(_) => false,
-    };
-    says("classification", &["", "public", "internal"]) && says("visibility", &["", "open"])
-}
-
-/// Whether it still holds: neither corrected by another one nor past its time.
-fn is_valid(entry: &Map<String, Value>, now: Timestamp) -> bool {
-    let replaced = entry.get("superseded_by").and_then(Value::as_str).is_some_and(|id| !id.is_empty());
-    let days = entry.get("ttl_days").and_then(Value::as_i64).filter(|days| (1..=365_000).contains(days));
-    let end = days.and_then(|days| {
-        let written = entry.get("created_at").and_then(Value::as_str).and_then(time)?;
-        written.checked_add(SignedDuration::from_hours(24 * days)).ok()
-    });
-    !replaced && end.is_none_or(|end| now < end)
-}
-
-/// Reads a time; one that names no zone is taken for UTC.
-fn time(text: &str) -> Option<Timestamp> {
-    text.parse()
-        .ok()
-        .or_else(|| Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()))
-}
-
-/// Names that differ may share a file.
-fn is_of(entry: &Map<String, Value>, names: &[String]) -> bool {
-    let owner = entry.get("employee").and_then(Value::as_str);
-    owner.is_none_or(|owner| names.iter().any(|name| name == owner))
+fn shown(entry: &Entry) -> Map<String, Value> {
+    let Ok(Value::Object(mut fields)) = serde_json::to_value(entry) else { return Map::new() };
+    fields.retain(|name, value| FIELDS.contains(&name.as_str()) && *value != "");
+    fields
 }
 
 #[cfg(test)]
@@ -158,13 +81,16 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::engine::memory::Settings;
 
     fn contents(lines: &[&str]) -> Value {
         let root = tempfile::tempdir().unwrap();
+        let memory = Memory::open(root.path(), Settings::default());
         fs::create_dir_all(root.path().join(FOLDER)).unwrap();
-        fs::write(root.path().join(".crew/memory/poet.jsonl"), lines.join("\n")).unwrap();
-        assert!(read(root.path(), &["smith".to_owned()]).is_none());
-        serde_json::to_value(read(root.path(), &["poet".to_owned()]).unwrap()).unwrap()
+        let lines = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        fs::write(root.path().join(".crew/memory/poet.jsonl"), lines).unwrap();
+        assert!(told(&memory, &Holder::named("smith")).unwrap().is_none());
+        serde_json::to_value(told(&memory, &Holder::named("poet")).unwrap()).unwrap()
     }
 
     #[track_caller]
@@ -180,54 +106,56 @@ mod tests {
         check(
             &[
                 r#"{"id":"1","employee":"poet","created_at":"2026-01-01T00:00:00","category":"finding","content":"a","superseded_by":""}"#,
-                r#"{"id":"2","employee":"poet","content":"b","superseded_by":"3"}"#,
-                r#"{"id":"3","employee":"poet","content":"c","ttl_days":0}"#,
-                r#"{"id":"4","content":"d","ttl_days":3,"created_at":"2020-01-01T00:00:00.5+00:00"}"#,
-                r#"{"id":"5","content":"e","ttl_days":36500,"created_at":"2020-01-01T00:00:00"}"#,
-                r#"{"id":"6","employee":"po et","content":"f"}"#,
+                r#"{"id":"2","employee":"poet","category":"finding","content":"b","superseded_by":"3"}"#,
+                r#"{"id":"3","employee":"poet","created_at":"2026-01-02T00:00:00","category":"finding","content":"c","ttl_days":0}"#,
+                r#"{"id":"4","category":"finding","content":"d","ttl_days":3,"created_at":"2020-01-01T00:00:00.5+00:00"}"#,
+                r#"{"id":"5","category":"finding","content":"e","ttl_days":36500,"created_at":"2020-01-01T00:00:00"}"#,
+                r#"{"id":"6","employee":"po et","category":"finding","content":"f"}"#,
             ],
-            &["e", "c", "a"],
+            &["c", "a", "e"],
         );
     }
 
     #[test]
     fn what_is_confidential_is_never_shown() {
-        check(
-            &[
-                r#"{"content":"a","classification":"public","visibility":"open"}"#,
-                r#"{"content":"b","classification":"internal"}"#,
-                r#"{"content":"c","classification":"restricted"}"#,
-                r#"{"content":"d","classification":"confidential"}"#,
-                r#"{"content":"e","classification":"CONFIDENTIAL"}"#,
-                r#"{"content":"f","classification":["public"]}"#,
-                r#"{"content":"g","visibility":"private"}"#,
-                r#"{"content":"h","classification":null}"#,
-            ],
-            &["h", "b", "a"],
-        );
+        let line = |content: &str, more: &str| {
+            format!(r#"{{"id":"{content}","category":"finding","content":"{content}",{more}}}"#)
+        };
+        let lines = [
+            line("a", r#""classification":"public","visibility":"open""#),
+            line("b", r#""classification":"internal""#),
+            line("c", r#""classification":"restricted""#),
+            line("d", r#""classification":"confidential""#),
+            line("e", r#""classification":"CONFIDENTIAL""#),
+            line("f", r#""classification":["public"]"#),
+            line("g", r#""visibility":"private""#),
+            line("h", r#""classification":null"#),
+        ];
+        check(&lines.each_ref().map(String::as_str), &["h", "b", "a"]);
     }
 
     #[test]
     fn broken_lines_are_noted_and_the_rest_is_read() {
-        let memory = contents(&[r#"{"content":"a"}"#, "{\"conte", "", "[]", r#"{"content":"b"}"#]);
-        assert_eq!(memory["entries"].as_array().unwrap().len(), 2);
+        let entry = r#"{"id":"1","category":"finding","content":"a"}"#;
+        let memory = contents(&[entry, "{\"conte", "", "[]"]);
+        assert_eq!(memory["entries"].as_array().unwrap().len(), 1);
         let notes = memory["notes"].as_array().unwrap();
         assert_eq!(notes.len(), 2, "{notes:?}");
-        assert_eq!(notes[0], "line 4 of what was read is no entry, and is left out");
+        assert_eq!(notes[0], "line 2 of `poet.jsonl` is no entry, and is left out");
     }
 
     #[test]
     fn it_is_bounded() {
-        let long = format!(r#"{{"content":"{}"}}"#, "x".repeat(SHOWN / 2));
-        let memory = contents(&[&long, &long, &long]);
+        let entry = |id: usize, content: &str| {
+            format!(r#"{{"id":"{id}","category":"finding","content":"{content}"}}"#)
+        };
+        let long = "x".repeat(SHOWN / 2);
+        let long: Vec<String> = (0..3).map(|id| entry(id, &long)).collect();
+        let memory = contents(&long.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(memory["entries"].as_array().unwrap().len(), 1);
         assert_eq!(memory["notes"][0], "there are more entries, older than these");
-        let many = vec![r#"{"content":"x"}"#; ENTRIES + 1];
-        assert_eq!(contents(&many)["entries"].as_array().unwrap().len(), ENTRIES);
-    }
-
-    #[test]
-    fn a_character_has_a_file_of_its_own() {
-        assert_eq!(as_file_name("张 三/a"), "张_三_a");
+        let many: Vec<String> = (0..=ENTRIES).map(|id| entry(id, "x")).collect();
+        let memory = contents(&many.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(memory["entries"].as_array().unwrap().len(), ENTRIES);
     }
 }

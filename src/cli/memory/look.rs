@@ -1,0 +1,196 @@
+//! `memory list`, `show`, `search`, `shared` and `drafts`.
+
+use serde_json::json;
+
+use super::{
+    Asked,
+    args::{SearchArgs, SharedArgs, ShowArgs},
+};
+use crate::{
+    base::{
+        clock,
+        text::{truncate, visible},
+    },
+    cli::{
+        args::Form,
+        exit::{Error, Outcome},
+        render,
+    },
+    engine::memory::{Entry, Holder, Query},
+};
+
+/// Most characters of a memory in a table; `show EMPLOYEE ID` and `--json` give the whole.
+const SHOWN: usize = 200;
+/// Most lines without meaning that are told one by one.
+const TOLD: usize = 3;
+
+pub(super) async fn list(asked: &Asked<'_>) -> Result<Outcome, Error> {
+    let owners = asked.office.crew.remember(|memory| memory.owners()).await?;
+    match asked.global.form() {
+        Form::Json => render::json(&owners)?,
+        Form::Text if owners.is_empty() => render::note("Nobody remembers anything here."),
+        Form::Text => {
+            let rows = owners.iter().map(|owner| {
+                let counts = [owner.entries, owner.superseded, owner.expired, owner.broken_lines];
+                let [entries, superseded, expired, broken] = counts.map(|count| count.to_string());
+                [visible(&owner.employee), entries, superseded, expired, broken]
+            });
+            let heads = ["EMPLOYEE", "MEMORIES", "CORRECTED", "OVER", "BROKEN LINES"];
+            render::answer(&render::table(heads, rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn show(asked: &Asked<'_>, args: &ShowArgs) -> Result<Outcome, Error> {
+    let holder = asked.holder(&args.employee).await?;
+    let clearance = args.told.clearance();
+    if let Some(id) = args.id.clone() {
+        let entry = asked.office.crew.remember(move |memory| memory.get(&holder, &id, &clearance)).await?;
+        // One document, whole, is JSON either way.
+        render::json(&entry)?;
+        return Ok(Outcome::Done);
+    }
+    let query = Query {
+        category: args.category,
+        tags: args.tags.clone(),
+        limit: args.limit,
+        all: args.all,
+        ..Query::default()
+    };
+    let archived = args.archived;
+    let found = asked.office.crew.remember(move |memory| {
+        if archived {
+            let kept = memory.archived(&holder)?;
+            let fits = |entry: &Entry| {
+                clearance.admits(entry, holder.name())
+                    && query.category.is_none_or(|category| entry.is_of(category))
+                    && (query.tags.is_empty() || query.tags.iter().any(|tag| entry.tags.contains(tag)))
+            };
+            let (told, hidden): (Vec<_>, Vec<_>) = kept.into_iter().partition(fits);
+            let entries = told.into_iter().take(query.limit).map(Into::into).collect();
+            return Ok(crate::engine::memory::Found {
+                entries,
+                held_back: hidden.len(),
+                ..Default::default()
+            });
+        }
+        memory.query(&holder, &query, &clearance)
+    });
+    let found = found.await?;
+    for (file, broken) in found.broken.iter().take(TOLD) {
+        render::note(&format!("line {} of `{file}` is no memory: {}", broken.line, visible(&broken.reason)));
+    }
+    if found.broken_count > TOLD {
+        render::note(&format!("{} lines in all are no memories; they stay as they are", found.broken_count));
+    }
+    if found.held_back > 0 && !archived {
+        let count = found.held_back;
+        render::note(&format!("{count} more are not shown; --clearance and --private show them"));
+    }
+    match asked.global.form() {
+        Form::Json => render::json(&found.entries)?,
+        Form::Text if found.entries.is_empty() => render::note("Nothing of the kind is remembered."),
+        Form::Text => render::answer(&table(found.entries.iter().map(|entry| &**entry)))?,
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outcome, Error> {
+    let holder = match &args.employee {
+        Some(name) => Some(asked.holder(name).await?),
+        None => None,
+    };
+    let clearance = args.told.clearance();
+    let query = Query { category: args.category, limit: args.limit, ..Query::default() };
+    let text = args.query.clone();
+    let search = move |memory: &crate::engine::memory::Memory| {
+        memory.search(holder.as_ref(), &text, &query, &clearance)
+    };
+    let found = asked.office.crew.remember(search).await?;
+    match asked.global.form() {
+        Form::Json => {
+            let hits = found.iter().map(|hit| {
+                let mut told = serde_json::to_value(&*hit.entry).unwrap_or_default();
+                told["score"] = json!(hit.score);
+                told
+            });
+            render::json(&hits.collect::<Vec<_>>())?;
+        }
+        Form::Text if found.is_empty() => render::note("Nothing of the kind is remembered."),
+        Form::Text => {
+            let rows = found.iter().map(|hit| {
+                let Entry { id, employee, category, content, .. } = &*hit.entry;
+                let content = truncate(&visible(content), SHOWN);
+                [visible(id), visible(employee), category.as_str().to_owned(), content]
+            });
+            render::answer(&render::table(["ID", "EMPLOYEE", "KIND", "MEMORY"], rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn shared(asked: &Asked<'_>, args: &SharedArgs) -> Result<Outcome, Error> {
+    let (tags, limit, clearance) = (args.tags.clone(), args.limit, args.told.clearance());
+    let nobody = Holder::named("\0");
+    let pool = asked.office.crew.remember(move |memory| memory.shared(&nobody, &tags, limit, &clearance));
+    let pool = pool.await?;
+    match asked.global.form() {
+        Form::Json => render::json(&pool)?,
+        Form::Text if pool.is_empty() => render::note("Nothing of the kind is shared."),
+        Form::Text => {
+            let rows = pool.iter().map(|entry| {
+                let content = truncate(&visible(&entry.content), SHOWN);
+                let [id, employee] = [&entry.id, &entry.employee].map(|text| visible(text));
+                [id, employee, entry.category.as_str().to_owned(), entry.tags.join(", "), content]
+            });
+            render::answer(&render::table(["ID", "EMPLOYEE", "KIND", "TAGS", "MEMORY"], rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) async fn drafts(asked: &Asked<'_>, employee: Option<&str>, all: bool) -> Result<Outcome, Error> {
+    let holder = match employee {
+        Some(name) => Some(asked.employee(name, true).await?),
+        None => None,
+    };
+    let drafts = asked.office.crew.remember(move |memory| memory.drafts(holder.as_ref(), all)).await?;
+    match asked.global.form() {
+        Form::Json => render::json(&drafts)?,
+        Form::Text if drafts.is_empty() => render::note("No draft waits."),
+        Form::Text => {
+            let rows = drafts.iter().map(|draft| {
+                let Entry { id, employee, category, content, .. } = &draft.entry;
+                let content = truncate(&visible(content), SHOWN);
+                let [id, employee] = [id, employee].map(|text| visible(text));
+                [id, employee, category.as_str().to_owned(), draft.status.as_str().to_owned(), content]
+            });
+            render::answer(&render::table(["ID", "EMPLOYEE", "KIND", "STATUS", "MEMORY"], rows))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn table<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
+    let now = clock::now();
+    let rows = entries.map(|entry| {
+        let state = if !entry.is_live() {
+            format!("corrected by {}", entry.superseded_by)
+        } else if entry.is_expired(now) {
+            "over".to_owned()
+        } else {
+            format!("{:.0}%", entry.confidence * 100.0)
+        };
+        let written = entry.created_at.get(..10).unwrap_or_default();
+        [
+            visible(&entry.id),
+            entry.category.as_str().to_owned(),
+            visible(written),
+            visible(&state),
+            entry.tags.join(", "),
+            truncate(&visible(&entry.content), SHOWN),
+        ]
+    });
+    render::table(["ID", "KIND", "WRITTEN", "SURE", "TAGS", "MEMORY"], rows)
+}

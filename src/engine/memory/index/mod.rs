@@ -1,0 +1,282 @@
+//! The search index of what employees remember: derived from their files, ranked without a model.
+//!
+//! One SQLite database holds, for each employee, the words of every entry and, for blocks of entries, where each word
+//! occurs. A search adds up how well each entry fits (BM25 with the fields weighed together), lets the best ones lend
+//! words to the question, and lets entries that were written around a good one have a share in it, as far as neighbours
+//! in this memory are about the same. Nothing here is the truth: whatever is missing, torn or of another version is
+//! thrown away and made anew by the caller, who compares [`Index::stamp`] with the files.
+//!
+//! Everything waits for the disk; callers on a runtime go through a blocking thread. Any number of threads and processes
+//! may use one index.
+
+mod block;
+mod dates;
+mod error;
+mod forward;
+mod near;
+mod partition;
+mod query;
+mod rank;
+mod schema;
+mod stop;
+mod words;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+pub use error::Error;
+pub use rank::Part;
+
+/// Connections that are kept for the next search.
+const KEPT: usize = 4;
+
+/// The search index of a project's memories.
+#[derive(Debug)]
+pub struct Index {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    ready: partition::Ready,
+}
+
+/// An entry, as far as it is searched for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// Its id; a document of the same id takes the place of what was there.
+    pub id: String,
+    /// Whose memory it is.
+    pub employee: String,
+    /// What is remembered.
+    pub text: String,
+    /// Words for grouping; a match counts more than one in the text.
+    pub tags: Vec<String>,
+    /// Words it is found by; a match counts more than one in the text.
+    pub keywords: Vec<String>,
+    /// What kind of memory it is, as it is written.
+    pub category: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// From 1 to 5.
+    pub importance: i64,
+    /// From 0 to 1.
+    pub confidence: f64,
+    /// How often it was of use when it was told, from 0 to 1; 0.5 when nobody knows.
+    pub usefulness: f64,
+    /// Whether only the owner may read it.
+    pub is_private: bool,
+    /// How far it may be told, as it is written.
+    pub classification: String,
+    /// Whoever knows about one of these may read it.
+    pub domains: Vec<String>,
+}
+
+impl Document {
+    /// An entry of which nothing else is known.
+    pub fn new(id: &str, employee: &str, text: &str, created_at: Timestamp) -> Self {
+        Self {
+            id: id.to_owned(),
+            employee: employee.to_owned(),
+            text: text.to_owned(),
+            tags: Vec::new(),
+            keywords: Vec::new(),
+            category: String::new(),
+            created_at,
+            importance: 3,
+            confidence: 1.0,
+            usefulness: 0.5,
+            is_private: false,
+            classification: String::new(),
+            domains: Vec::new(),
+        }
+    }
+}
+
+/// What a reader may be told by: an entry that was found, before it counts towards the limit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Facts {
+    /// Its id.
+    pub id: String,
+    /// Whose memory it is.
+    pub employee: String,
+    /// What kind of memory it is, as it is written.
+    pub category: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Whether only the owner may read it.
+    pub is_private: bool,
+    /// How far it may be told, as it is written.
+    pub classification: String,
+    /// Whoever knows about one of these may read it.
+    pub domains: Vec<String>,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// From 1 to 5.
+    pub importance: i64,
+    /// From 0 to 1, when it was written.
+    pub confidence: f64,
+    /// From 0 to 1.
+    pub usefulness: f64,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query<'q> {
+    /// Plain text; nothing in it is syntax.
+    pub text: &'q str,
+    /// In whose memories; empty for all of them.
+    pub employees: &'q [String],
+    /// At most this many hits.
+    pub limit: usize,
+    /// Least score of a hit. Whoever puts hits before a model unasked may want 0.15; 0 for all that fit at all.
+    pub least: f64,
+    /// The moment from which the age of an entry is counted.
+    pub now: Timestamp,
+    /// Days after which what is old counts half of what being new counts; 0 when age does not matter.
+    pub half_life_days: f64,
+}
+
+/// An entry that fits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hit {
+    /// Its id.
+    pub id: String,
+    /// Whose memory it is.
+    pub employee: String,
+    /// How well it fits: 1 is about what an entry gets that says all that was asked. The sum of its parts.
+    pub score: f64,
+    /// Why, the largest first.
+    pub parts: Vec<Part>,
+}
+
+/// A change of the memory of one employee, which happens whole or not at all.
+#[derive(Debug, Clone, Default)]
+pub struct Change<'c> {
+    /// Whose.
+    pub employee: &'c str,
+    /// Whether all that was there goes first.
+    pub anew: bool,
+    /// What is no longer there, by id.
+    pub remove: &'c [String],
+    /// What is there now.
+    pub put: &'c [Document],
+    /// What the index of this employee is up to date with from now on; kept as it is when there is none.
+    pub stamp: Option<&'c str>,
+}
+
+impl Index {
+    /// Opens the index at `path`, and makes an empty one when there is none, or none that can be used.
+    ///
+    /// # Errors
+    /// [`Error`] when the file can be neither used nor replaced.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let connection = schema::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(vec![connection]),
+            ready: partition::Ready::default(),
+        })
+    }
+
+    /// Adds documents, or puts them in place of those of the same id.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; nothing was.
+    pub fn put(&self, documents: &[Document]) -> Result<(), Error> {
+        for put in documents.chunk_by(|a, b| a.employee == b.employee) {
+            let employee = put.first().map_or("", |document| document.employee.as_str());
+            self.apply(&Change { employee, put, ..Change::default() })?;
+        }
+        Ok(())
+    }
+
+    /// Takes documents out, whosever they are. Ids that are not there are no matter.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; nothing was.
+    pub fn remove(&self, ids: &[String]) -> Result<(), Error> {
+        self.with(Torn::Leave, |connection| write::remove(connection, ids))
+    }
+
+    /// Makes a change.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; nothing was. [`Error::Torn`] and the like leave an empty index without
+    /// stamps, which is to be filled anew.
+    pub fn apply(&self, change: &Change<'_>) -> Result<(), Error> {
+        match self.with(Torn::Leave, |connection| write::apply(connection, change)) {
+            // All that there is comes with the change, so that nothing is lost.
+            Err(error) if error.is_torn() && change.anew => {
+                self.with(Torn::Leave, |connection| write::apply(connection, change))
+            }
+            done => done,
+        }
+    }
+
+    /// What the index of an employee is up to date with: what the last [`Change::stamp`] said. `None` when the index has
+    /// nothing of that employee.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn stamp(&self, employee: &str) -> Result<Option<String>, Error> {
+        self.with(Torn::Again, |connection| write::stamp(connection, employee))
+    }
+
+    /// How many documents of an employee can be found.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn count(&self, employee: &str) -> Result<u64, Error> {
+        self.with(Torn::Again, |connection| write::count(connection, employee))
+    }
+
+    /// The documents that fit a query, the best first. Those that `keep` says no to do not count towards the limit.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn search(&self, query: &Query<'_>, keep: &dyn Fn(&Facts) -> bool) -> Result<Vec<Hit>, Error> {
+        self.with(Torn::Again, |connection| rank::search(connection, &self.ready, query, keep))
+    }
+
+    /// Does `work` with a connection. An index that turns out to be torn is emptied, so that its caller fills it anew.
+    fn with<R>(&self, torn: Torn, work: impl Fn(&mut Connection) -> Result<R, Error>) -> Result<R, Error> {
+        let idle = self.idle.lock().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => schema::open(&self.path)?,
+        };
+        match work(&mut connection) {
+            Ok(done) => {
+                let mut idle = self.idle.lock();
+                if idle.len() < KEPT {
+                    idle.push(connection);
+                }
+                Ok(done)
+            }
+            Err(error) if error.is_torn() => {
+                drop(connection);
+                self.idle.lock().clear();
+                schema::discard(&self.path)?;
+                match torn {
+                    Torn::Again => work(&mut schema::open(&self.path)?),
+                    Torn::Leave => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What to do when the index was torn, and is empty now.
+#[derive(Debug, Clone, Copy)]
+enum Torn {
+    /// Ask the empty one.
+    Again,
+    /// Write nothing: the caller believes that more is there than is.
+    Leave,
+}

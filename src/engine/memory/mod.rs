@@ -1,0 +1,164 @@
+//! What employees remember: `.crew/memory/<employee>.jsonl`, one entry a line.
+//!
+//! The files are the truth, and readable by whoever read them before. An entry is added by appending its line; whatever
+//! changes a line puts a new file in place of the old one. Both happen under a lock that every writer takes, so that
+//! servers, editors and the command line can work on one project. Each process reads a file once, and then what is new.
+//!
+//! Everything here waits for the disk; callers on a runtime go through [`Crew::remember`](super::Crew::remember).
+
+mod alike;
+mod archive;
+mod consolidate;
+mod draft;
+mod entry;
+mod error;
+mod filter;
+pub mod index;
+mod indexed;
+mod names;
+mod operations;
+mod outcome;
+pub(super) mod prompt;
+mod query;
+mod search;
+mod settings;
+mod shelf;
+mod traits;
+mod transfer;
+mod view;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use lru::LruCache;
+use parking_lot::Mutex;
+
+pub use archive::Removed;
+pub use consolidate::Consolidated;
+pub use draft::{Draft, DraftStatus};
+pub use entry::{Category, Entry, Visibility};
+pub use error::Error;
+pub use filter::{Clearance, Domains, Private};
+pub use names::Holder;
+pub use operations::{Added, Corrected};
+pub use outcome::Outcome;
+pub use query::{Found, Order, Owner, Query};
+pub use search::Searched;
+pub use settings::Settings;
+pub use traits::{LONGEST_CONTENT, New, Patch, Traits};
+pub use transfer::{Imported, Transfer};
+pub use view::Broken;
+
+pub use crate::defs::Classification;
+
+use self::{
+    indexed::{Indexed, SharedIndex},
+    shelf::Shelf,
+    view::View,
+};
+
+/// Where memories are, relative to the root of a project.
+pub const FOLDER: &str = ".crew/memory";
+/// Where the search index is, relative to the root of a project. Made from the files, it can be removed at any time.
+const INDEX: &str = ".crew/memory-index.db";
+/// How the names of files end.
+const ENDING: &str = ".jsonl";
+/// Files of which a process remembers what was in them.
+const SHELVES: usize = 64;
+/// Most files that are looked at.
+const MOST_FILES: usize = 10_000;
+
+/// The memories of a project.
+#[derive(Debug)]
+pub struct Memory {
+    folder: PathBuf,
+    settings: Settings,
+    shelves: Mutex<LruCache<PathBuf, Arc<Mutex<Shelf>>>>,
+    index: SharedIndex,
+}
+
+impl Memory {
+    /// The memories of the project at `root`. Reads nothing yet.
+    pub fn open(root: &Path, settings: Settings) -> Self {
+        let most = std::num::NonZeroUsize::new(SHELVES).expect("it is not zero");
+        let index = Arc::new(Indexed::new(root.join(INDEX)));
+        Self { folder: root.join(FOLDER), settings, shelves: Mutex::new(LruCache::new(most)), index }
+    }
+
+    /// How they are kept.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The stems of all files, in order.
+    ///
+    /// # Errors
+    /// When the folder cannot be read; without one there are none.
+    fn stems(&self) -> Result<Vec<String>, Error> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                let path = self.folder.clone();
+                return Err(crate::store::Error::File { action: "read", path, source }.into());
+            }
+        };
+        let stem = |entry: fs::DirEntry| {
+            let name = entry.file_name().into_string().ok().filter(|_| is_file(&entry.path()))?;
+            name.strip_suffix(ENDING).filter(|stem| !stem.starts_with('.')).map(str::to_owned)
+        };
+        let mut stems: Vec<String> = entries.flatten().take(MOST_FILES).filter_map(stem).collect();
+        stems.sort_unstable();
+        Ok(stems)
+    }
+
+    /// Whether anything was kept of `holder`.
+    pub fn is_kept(&self, holder: &Holder) -> bool {
+        !Self::files(&self.folder, holder).is_empty()
+    }
+
+    /// The files that hold the memory of `holder`, below `folder`.
+    fn files(folder: &Path, holder: &Holder) -> Vec<PathBuf> {
+        let path = |stem: String| folder.join(stem + ENDING);
+        holder.stems().into_iter().map(path).filter(|path| is_file(path)).collect()
+    }
+
+    /// The file that new entries of `holder` go to, below `folder`.
+    fn home(folder: &Path, holder: &Holder) -> PathBuf {
+        let first = || holder.stems().into_iter().next().unwrap_or_default();
+        Self::files(folder, holder).into_iter().next().unwrap_or_else(|| folder.join(first() + ENDING))
+    }
+
+    /// What a process knows of a file.
+    fn shelf(&self, path: &Path) -> Arc<Mutex<Shelf>> {
+        let mut shelves = self.shelves.lock();
+        // What is put away and what waits is not searched.
+        let index = (path.parent() == Some(&self.folder)).then(|| Arc::clone(&self.index));
+        let new = || Arc::new(Mutex::new(Shelf::new(path.to_owned(), index)));
+        Arc::clone(shelves.get_or_insert(path.to_owned(), new))
+    }
+
+    /// Looks at a file as it is now.
+    fn look<T>(&self, path: &Path, look: impl FnOnce(&View) -> T) -> Result<T, Error> {
+        let book = self.shelf(path);
+        let mut book = book.lock();
+        Ok(look(book.read()?))
+    }
+}
+
+/// Whether there is a file. A link leads elsewhere, and a pipe would be waited for.
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|seen| seen.is_file())
+}
+
+/// The stem of a file.
+fn stem_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.strip_suffix(ENDING).unwrap_or(&name).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

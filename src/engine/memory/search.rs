@@ -1,0 +1,177 @@
+//! Finding memories by what they say.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{
+    Clearance, Entry, Error, Holder, Memory, Query, alike,
+    index::{self, Index},
+    indexed::{self, Indexed},
+    shelf::Shelf,
+};
+use crate::base::clock;
+
+/// An entry that was found, and how well it fits; that counts within one search only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Searched {
+    /// The higher, the better.
+    pub score: f64,
+    /// The entry.
+    pub entry: Arc<Entry>,
+}
+
+/// What is searched for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish<'w> {
+    /// Words.
+    pub(super) text: &'w str,
+    /// At most this many entries.
+    pub(super) limit: usize,
+    /// Least score.
+    pub(super) least: f64,
+    /// Most entries of a file that are indexed for it first; what is not in the index is not found.
+    pub(super) most: usize,
+}
+
+/// The files that are searched, by their stems.
+type Shelves = HashMap<String, Arc<Mutex<Shelf>>>;
+
+impl Memory {
+    /// What `holder`, or anybody, remembers about `text`, the best first. The text is words, and nothing in it has a meaning
+    /// of its own.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] for a text without words, [`Error::Store`] when memories cannot be read.
+    pub fn search(
+        &self,
+        holder: Option<&Holder>,
+        text: &str,
+        query: &Query,
+        clearance: &Clearance,
+    ) -> Result<Vec<Searched>, Error> {
+        if !text.contains(char::is_alphanumeric) {
+            return Err(Error::Unfit("`query` holds no word to look for".to_owned()));
+        }
+        let is_wanted = |entry: &Entry, stem: &str| {
+            let owner = holder.map_or(owner(entry, stem), Holder::name);
+            holder.is_none_or(|holder| holder.is(&entry.employee))
+                && self.fits(entry, query)
+                && clearance.admits(entry, owner)
+        };
+        let wish = Wish { text, limit: query.limit, least: 0.0, most: usize::MAX };
+        self.find(holder, &wish, &is_wanted)
+    }
+
+    /// Finds what is wished for, and wanted.
+    pub(super) fn find(
+        &self,
+        holder: Option<&Holder>,
+        wish: &Wish<'_>,
+        is_wanted: &dyn Fn(&Entry, &str) -> bool,
+    ) -> Result<Vec<Searched>, Error> {
+        let stems = match holder {
+            Some(holder) => {
+                let files = Self::files(&self.folder, holder);
+                files.iter().map(|path| super::stem_of(path)).collect()
+            }
+            None => self.stems()?,
+        };
+        let mut shelves = Shelves::new();
+        for stem in stems {
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
+            book.lock().read()?;
+            shelves.insert(stem, book);
+        }
+        if let Some(index) = self.index.there() {
+            match self.by_index(index, &shelves, wish, is_wanted) {
+                Ok(found) => return Ok(found),
+                Err(error) => indexed::complain(&error),
+            }
+        }
+        Ok(by_words(&shelves, wish, is_wanted))
+    }
+
+    fn by_index(
+        &self,
+        index: &Index,
+        shelves: &Shelves,
+        wish: &Wish<'_>,
+        is_wanted: &dyn Fn(&Entry, &str) -> bool,
+    ) -> Result<Vec<Searched>, index::Error> {
+        for (stem, book) in shelves {
+            let book = book.lock();
+            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most)?;
+        }
+        let get = |stem: &str, key: &str| {
+            let book = shelves.get(stem)?.lock();
+            let (_, entry) = book.view().get(indexed::id_of(key))?;
+            Some(Arc::clone(entry)).filter(|entry| is_wanted(entry, stem))
+        };
+        let keep = |facts: &index::Facts| get(&facts.employee, &facts.id).is_some();
+        let employees: Vec<String> = shelves.keys().cloned().collect();
+        if employees.is_empty() {
+            return Ok(Vec::new());
+        }
+        let half_life_days = self.settings.half_life_days;
+        let query = index::Query {
+            text: wish.text,
+            employees: &employees,
+            limit: wish.limit,
+            least: wish.least,
+            now: clock::now(),
+            half_life_days,
+        };
+        let hits = index.search(&query, &keep)?.into_iter();
+        Ok(hits
+            .filter_map(|hit| Some(Searched { score: hit.score, entry: get(&hit.employee, &hit.id)? }))
+            .collect())
+    }
+
+    /// Makes the search index anew. Gives how many entries of how many files are in it.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when memories cannot be read, [`Error::Index`] when the index cannot be written.
+    pub fn reindex(&self) -> Result<(u64, usize), Error> {
+        let index = self.index.open().ok_or(Error::NoIndex)?;
+        let (mut entries, stems) = (0, self.stems()?);
+        for stem in &stems {
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
+            let mut book = book.lock();
+            book.read()?;
+            Indexed::clear(index, stem)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX)?;
+            entries += index.count(stem)?;
+        }
+        Ok((entries, stems.len()))
+    }
+}
+
+/// Whose entry it is that was found in this file.
+fn owner<'e>(entry: &'e Entry, stem: &'e str) -> &'e str {
+    if entry.employee.is_empty() { stem } else { &entry.employee }
+}
+
+/// Looks through the files: where there is no index yet, or none that can be used.
+fn by_words(shelves: &Shelves, wish: &Wish<'_>, is_wanted: &dyn Fn(&Entry, &str) -> bool) -> Vec<Searched> {
+    let wanted = alike::words(wish.text);
+    let mut found = Vec::new();
+    for (stem, book) in shelves {
+        let book = book.lock();
+        for entry in book.view().newest().filter(|entry| is_wanted(entry, stem)) {
+            let mut words = alike::words(&entry.content);
+            for word in entry.tags.iter().chain(&entry.keywords) {
+                words.extend(alike::words(word));
+            }
+            let common = wanted.intersection(&words).count();
+            #[expect(clippy::cast_precision_loss, reason = "counts of words")]
+            let score = common as f64 / wanted.len().max(1) as f64;
+            if common > 0 && score >= wish.least {
+                found.push(Searched { score, entry: Arc::clone(entry) });
+            }
+        }
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.entry.created().cmp(&a.entry.created())));
+    found.truncate(wish.limit);
+    found
+}

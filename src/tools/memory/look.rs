@@ -1,0 +1,201 @@
+//! `query_memory` and `search_memory`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Told, clearance, holder};
+use crate::{
+    engine::memory::{Category, Classification, Order, Query, Searched},
+    tools::{Annotations, Ctx, Error, Tool, office::Office},
+};
+
+pub(in crate::tools) struct QueryMemory(pub(in crate::tools) Office);
+pub(in crate::tools) struct SearchMemory(pub(in crate::tools) Office);
+
+/// Most entries that are told at a time.
+const MOST: usize = 1000;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::tools) struct QueryArgs {
+    /// Name or trigger of the employee.
+    employee: String,
+    /// Only memories of this kind; `correction` also finds what corrects something else.
+    #[serde(default)]
+    category: Option<Category>,
+    /// Only memories with one of these tags.
+    #[serde(default)]
+    tags: Vec<String>,
+    /// Only memories of at least this importance, from 1 to 5.
+    #[serde(default)]
+    min_importance: i64,
+    /// Only memories that are at least this sure now, from 0 to 1.
+    #[serde(default)]
+    min_confidence: f64,
+    /// The newest, the most important or the surest first.
+    #[serde(default)]
+    sort_by: SortBy,
+    /// The most closed class of memories; more than `internal` needs the scope `admin`.
+    #[serde(default)]
+    max_classification: Classification,
+    /// Whether private memories are told, too; needs the scope `admin`.
+    #[serde(default)]
+    include_private: bool,
+    /// At most this many, from 1 to 1000.
+    #[serde(default = "twenty")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: usize,
+}
+
+/// Which memories come first.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SortBy {
+    /// The newest.
+    #[default]
+    CreatedAt,
+    /// The most important.
+    Importance,
+    /// The surest.
+    Confidence,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::tools) struct QueryAnswer {
+    /// Name of the employee.
+    employee: String,
+    /// What it remembers.
+    memories: Vec<Told>,
+    /// How many memories the caller may not be told.
+    #[serde(skip_serializing_if = "is_zero")]
+    held_back: usize,
+    /// Lines of its file that are no memories.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+fn twenty() -> usize {
+    20
+}
+
+fn limited(limit: usize) -> Result<usize, Error> {
+    if (1..=MOST).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Error::Arguments(format!("`limit` must be from 1 to {MOST}, not {limit}")))
+}
+
+impl Tool for QueryMemory {
+    type Args = QueryArgs;
+    type Output = QueryAnswer;
+
+    const NAME: &'static str = "query_memory";
+    const TITLE: &'static str = "Look at what an employee remembers";
+    const SUMMARY: &'static str = "Lists what an employee remembers and what still holds, the newest first. To find memories by \
+        what they say, use search_memory.";
+    const ANNOTATIONS: Annotations = Annotations::READS;
+
+    async fn call(&self, ctx: Ctx, args: QueryArgs) -> Result<QueryAnswer, Error> {
+        let limit = limited(args.limit)?;
+        let clearance = clearance(&ctx, args.max_classification, args.include_private)?;
+        let holder = holder(&self.0, &args.employee).await?;
+        let employee = holder.name().to_owned();
+        let order = match args.sort_by {
+            SortBy::CreatedAt => Order::Newest,
+            SortBy::Importance => Order::Importance,
+            SortBy::Confidence => Order::Confidence,
+        };
+        let query = Query {
+            category: args.category,
+            tags: args.tags,
+            min_importance: args.min_importance,
+            min_confidence: args.min_confidence,
+            order,
+            limit,
+            ..Query::default()
+        };
+        let found = self.0.crew.remember(move |memory| memory.query(&holder, &query, &clearance)).await?;
+        let notes = found.broken.iter().map(|(file, broken)| {
+            format!("line {} of `{file}` is no memory: {}", broken.line, broken.reason)
+        });
+        Ok(QueryAnswer {
+            employee,
+            notes: notes.collect(),
+            memories: found.entries.into_iter().map(|entry| Told { entry }).collect(),
+            held_back: found.held_back,
+        })
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::tools) struct SearchArgs {
+    /// Words to look for; taken as they are written.
+    query: String,
+    /// Name or trigger of the employee; all employees, unless given.
+    #[serde(default)]
+    employee: Option<String>,
+    /// Only memories of this kind.
+    #[serde(default)]
+    category: Option<Category>,
+    /// The most closed class of memories; more than `internal` needs the scope `admin`.
+    #[serde(default)]
+    max_classification: Classification,
+    /// Whether private memories are told, too; needs the scope `admin`.
+    #[serde(default)]
+    include_private: bool,
+    /// At most this many, from 1 to 1000.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: usize,
+}
+
+fn ten() -> usize {
+    10
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::tools) struct SearchAnswer {
+    /// What fits, the best first.
+    memories: Vec<Hit>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Hit {
+    /// How well it fits; counts within this answer only.
+    score: f64,
+    #[serde(flatten)]
+    told: Told,
+}
+
+impl Tool for SearchMemory {
+    type Args = SearchArgs;
+    type Output = SearchAnswer;
+
+    const NAME: &'static str = "search_memory";
+    const TITLE: &'static str = "Search what employees remember";
+    const SUMMARY: &'static str =
+        "Finds memories that hold by the words in them, of one employee or of all, the best first.";
+    const ANNOTATIONS: Annotations = Annotations::READS;
+
+    async fn call(&self, ctx: Ctx, args: SearchArgs) -> Result<SearchAnswer, Error> {
+        let limit = limited(args.limit)?;
+        let clearance = clearance(&ctx, args.max_classification, args.include_private)?;
+        let holder = match &args.employee {
+            Some(name) => Some(holder(&self.0, name).await?),
+            None => None,
+        };
+        let query = Query { category: args.category, limit, ..Query::default() };
+        let found = self
+            .0
+            .crew
+            .remember(move |memory| memory.search(holder.as_ref(), &args.query, &query, &clearance));
+        let told = |Searched { score, entry }| Hit { score, told: Told { entry } };
+        Ok(SearchAnswer { memories: found.await?.into_iter().map(told).collect() })
+    }
+}

@@ -1,0 +1,59 @@
+//! What employees remember, over HTTP: `GET` and `POST /api/memory`, which are `query_memory` and `add_memory`.
+
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{Query, State as Shared, rejection::QueryRejection},
+    http::{HeaderMap, StatusCode},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Problem, State, body, tools::asked};
+use crate::tools::Caller;
+
+/// Which memories.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// Name or trigger of the employee.
+    employee: String,
+    /// Only memories of this kind.
+    category: Option<String>,
+    /// Only memories with one of these tags: `a,b`.
+    tags: Option<String>,
+    /// At most this many, from 1 to 1000; 20 unless given.
+    limit: Option<usize>,
+}
+
+/// `GET /api/memory?employee=&category=&tags=&limit=`.
+pub(super) async fn query(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(which) = which.map_err(|rejection| Problem::unfit(rejection.body_text()))?;
+    let mut args = Map::from_iter([("employee".to_owned(), Value::String(which.employee))]);
+    args.extend(which.category.map(|category| ("category".to_owned(), category.into())));
+    args.extend(which.limit.map(|limit| ("limit".to_owned(), limit.into())));
+    let tags = which.tags.map(|tags| tags.split(',').map(str::to_owned).collect::<Vec<_>>());
+    args.extend(tags.map(|tags| ("tags".to_owned(), tags.into())));
+    let mut answer = asked(&state, caller, "query_memory", &args).await?;
+    let items = answer.remove("memories").unwrap_or_else(|| json!([]));
+    let total = items.as_array().map_or(0, Vec::len);
+    Ok(Json(json!({ "items": items, "total": total })))
+}
+
+/// `POST /api/memory`: the body is what `add_memory` takes. What was remembered before is 200, what is new 201.
+pub(super) async fn add(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let args = body::object(&headers, body).await?;
+    let added = asked(&state, caller, "add_memory", &args).await?;
+    let is_known = added.get("known") == Some(&Value::Bool(true));
+    let status = if is_known { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(Value::Object(added))))
+}
