@@ -96,8 +96,8 @@ fn pack(
     connection
         .prepare_cached("insert into block (employee, first, lengths) values (?, ?, ?)")?
         .execute(params![employee, first, lengths])?;
-    let mut posting =
-        connection.prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
+    let mut posting = connection
+        .prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
     let mut counted = connection.prepare_cached(
         "insert into term (employee, term, entries) values (?, ?, ?)
          on conflict do update set entries = entries + excluded.entries",
@@ -124,7 +124,10 @@ pub(super) fn occurrences(
         let mut place: i64 = row.get(0)?;
         let mut bytes = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
         while !bytes.is_empty() {
-            place = i64::try_from(take(&mut bytes)?).ok().and_then(|more| place.checked_add(more)).ok_or(Error::Torn)?;
+            place = i64::try_from(take(&mut bytes)?)
+                .ok()
+                .and_then(|more| place.checked_add(more))
+                .ok_or(Error::Torn)?;
             let (weight, rest) = bytes.split_first().ok_or(Error::Torn)?;
             bytes = rest;
             each(place, *weight);

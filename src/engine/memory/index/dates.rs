@@ -8,7 +8,8 @@ use regex::{Captures, Regex};
 /// Most dates of a text that are looked at.
 const MOST: usize = 32;
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
 /// Ways to write a date; each names what it captures.
 static PATTERNS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
@@ -17,9 +18,15 @@ static PATTERNS: LazyLock<[Regex; 4]> = LazyLock::new(|| {
     let compile = |pattern: &str| Regex::new(pattern).expect("it is written here and a test uses it");
     [
         compile(r"\b(?P<year>(?:19|20)\d\d)[-/.](?P<month>\d{1,2})(?:[-/.](?P<day>\d{1,2}))?\b"),
-        compile(r"(?:(?P<year>(?:19|20)\d\d)\s*年)?\s*(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?"),
-        compile(&format!(r"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {MONTH}\b(?:,? (?P<year>(?:19|20)\d\d))?\b")),
-        compile(&format!(r"\b{MONTH}\b(?: (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b)?(?:,? (?P<year>(?:19|20)\d\d))?\b")),
+        compile(
+            r"(?:(?P<year>(?:19|20)\d\d)\s*年)?\s*(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?",
+        ),
+        compile(&format!(
+            r"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? {MONTH}\b(?:,? (?P<year>(?:19|20)\d\d))?\b"
+        )),
+        compile(&format!(
+            r"\b{MONTH}\b(?: (?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b)?(?:,? (?P<year>(?:19|20)\d\d))?\b"
+        )),
     ]
 });
 
@@ -53,9 +60,13 @@ pub(super) fn of_moment(moment: Timestamp) -> Vec<String> {
 
 fn read(found: &Captures<'_>) -> Option<Said> {
     let number = |name: &str| found.name(name).and_then(|part| part.as_str().parse::<u16>().ok());
-    let small = |number: u16, most: u8| u8::try_from(number).ok().filter(|number| (1..=most).contains(number));
+    let small =
+        |number: u16, most: u8| u8::try_from(number).ok().filter(|number| (1..=most).contains(number));
     let month = match found.name("name") {
-        Some(name) => MONTHS.iter().position(|month| name.as_str().starts_with(month)).and_then(|at| u8::try_from(at + 1).ok()),
+        Some(name) => MONTHS
+            .iter()
+            .position(|month| name.as_str().starts_with(month))
+            .and_then(|at| u8::try_from(at + 1).ok()),
         None => number("month").and_then(|month| small(month, 12)),
     }?;
     let said = Said { year: number("year"), month, day: number("day").and_then(|day| small(day, 31)) };

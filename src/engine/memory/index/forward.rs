@@ -17,9 +17,9 @@ pub(super) type Term = i64;
 
 /// FNV-1a; two words with one hash are one word, which among a million words happens once in thirty million indexes.
 pub(super) fn term(word: &str) -> Term {
-    let hash = word
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = word.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     hash.cast_signed()
 }
 
@@ -117,7 +117,8 @@ impl Forward {
     /// [`Error::Torn`] when these are none that [`Forward::pack`] made.
     pub(super) fn unpack(mut bytes: &[u8]) -> Result<Self, Error> {
         let count = usize::try_from(take(&mut bytes)?).map_err(|_| Error::Torn)?;
-        let (packed, mut rest) = bytes.split_at_checked(count.checked_mul(9).ok_or(Error::Torn)?).ok_or(Error::Torn)?;
+        let (packed, mut rest) =
+            bytes.split_at_checked(count.checked_mul(9).ok_or(Error::Torn)?).ok_or(Error::Torn)?;
         let mut terms = Vec::with_capacity(count);
         for packed in packed.chunks_exact(9) {
             let (term, weight) = packed.split_first_chunk::<8>().ok_or(Error::Torn)?;

@@ -176,7 +176,11 @@ impl Index {
     /// [`Error`] when the file can be neither used nor replaced.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let connection = schema::open(path)?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![connection]), ready: partition::Ready::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            idle: Mutex::new(vec![connection]),
+            ready: partition::Ready::default(),
+        })
     }
 
     /// Adds documents, or puts them in place of those of the same id.

@@ -21,14 +21,16 @@ pub(super) fn words(connection: &Connection, word: &str) -> Result<Vec<(String, 
         return Ok(Vec::new());
     }
     let mut found: Vec<(String, f64)> = Vec::new();
-    let mut rows = connection.prepare_cached("select word from spelling where word >= ? and word < ? limit ?")?;
+    let mut rows =
+        connection.prepare_cached("select word from spelling where word >= ? and word < ? limit ?")?;
     let mut rows = rows.query(params![word, after(word), MOST_BEGUN])?;
     while let Some(row) = rows.next()? {
         found.push((row.get(0)?, BEGINNING));
     }
     let first: String = word.chars().take(1).collect();
     let allowed = allowed(length);
-    let [shortest, longest] = [length - allowed, length + allowed].map(|letters| i64::try_from(letters).unwrap_or(0));
+    let [shortest, longest] =
+        [length - allowed, length + allowed].map(|letters| i64::try_from(letters).unwrap_or(0));
     let mut rows = connection.prepare_cached(
         "select word from spelling where word >= ? and word < ? and length(word) between ? and ?",
     )?;

@@ -8,8 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    Error, Facts,
-    block,
+    Error, Facts, block,
     forward::{Forward, Term},
 };
 
@@ -46,7 +45,11 @@ impl Default for Ready {
 
 impl Ready {
     /// Those whose names are given, or all.
-    pub(super) fn get(&self, connection: &Connection, names: &[String]) -> Result<Vec<Arc<Partition>>, Error> {
+    pub(super) fn get(
+        &self,
+        connection: &Connection,
+        names: &[String],
+    ) -> Result<Vec<Arc<Partition>>, Error> {
         let mut found = Vec::new();
         if names.is_empty() {
             let mut rows = connection.prepare_cached("select key, changed from employee")?;
@@ -92,8 +95,9 @@ pub(super) struct Sum {
 
 impl Partition {
     fn load(connection: &Connection, key: i64) -> Result<Self, Error> {
-        let mut row = connection
-            .prepare_cached("select name, live, length, coherence, next, folded from employee where key = ?")?;
+        let mut row = connection.prepare_cached(
+            "select name, live, length, coherence, next, folded from employee where key = ?",
+        )?;
         let (mut partition, next, folded) = row.query_row([key], |row| {
             let partition = Self {
                 employee: key,
@@ -130,19 +134,26 @@ impl Partition {
 
     /// In how many entries a word is.
     pub(super) fn entries_with(&self, connection: &Connection, term: Term) -> Result<i64, Error> {
-        let mut row = connection.prepare_cached("select entries from term where employee = ? and term = ?")?;
+        let mut row =
+            connection.prepare_cached("select entries from term where employee = ? and term = ?")?;
         let packed: Option<i64> = row.query_row(params![self.employee, term], |row| row.get(0)).optional()?;
         let tail = self.tail.get(&term).map_or(0, Vec::len);
         Ok(packed.unwrap_or(0).max(0) + i64::try_from(tail).unwrap_or(0))
     }
 
     /// Adds up BM25 over `words` for every entry, which is held back by its length as [`Partition::brakes`] says.
-    pub(super) fn sum(&self, connection: &Connection, words: &[Weighed], brakes: &[f32]) -> Result<Vec<Sum>, Error> {
+    pub(super) fn sum(
+        &self,
+        connection: &Connection,
+        words: &[Weighed],
+        brakes: &[f32],
+    ) -> Result<Vec<Sum>, Error> {
         let mut sums = vec![Sum::default(); self.lengths.len()];
         for word in words {
             let most = narrow(word.weight);
             let mut add = |number: i64, weight: u8| {
-                let place = usize::try_from(number).ok().and_then(|at| Some((sums.get_mut(at)?, brakes.get(at)?)));
+                let place =
+                    usize::try_from(number).ok().and_then(|at| Some((sums.get_mut(at)?, brakes.get(at)?)));
                 if let Some((sum, brake)) = place {
                     sum.score += most * saturated(f32::from(weight), *brake);
                     sum.covered += most;
@@ -160,7 +171,10 @@ impl Partition {
     /// held back altogether, since it may still be in a block.
     pub(super) fn brakes(&self, average: f64) -> Vec<f32> {
         let average = narrow(average);
-        self.lengths.iter().map(|length| if *length == 0 { f32::INFINITY } else { brake(*length, average) }).collect()
+        self.lengths
+            .iter()
+            .map(|length| if *length == 0 { f32::INFINITY } else { brake(*length, average) })
+            .collect()
     }
 
     /// What `pairs` of words that stand side by side in an entry count.
@@ -176,12 +190,18 @@ impl Partition {
             }
         }
         let brake = brake(forward.length(), narrow(average));
-        let scores = counts.iter().filter_map(|(pair, count)| Some(pairs.get(pair)? * f64::from(saturated(*count, brake))));
+        let scores = counts
+            .iter()
+            .filter_map(|(pair, count)| Some(pairs.get(pair)? * f64::from(saturated(*count, brake))));
         scores.sum()
     }
 
     /// What is known of an entry, and its words.
-    pub(super) fn entry(&self, connection: &Connection, number: usize) -> Result<Option<(Facts, Forward)>, Error> {
+    pub(super) fn entry(
+        &self,
+        connection: &Connection,
+        number: usize,
+    ) -> Result<Option<(Facts, Forward)>, Error> {
         let mut row = connection.prepare_cached(
             "select id, category, tags, private, classification, domains, created_at, importance, confidence,
              usefulness, words from entry where place = ?",
@@ -189,7 +209,9 @@ impl Partition {
         let number = i64::try_from(number).map_err(|_| Error::Torn)?;
         let mut rows = row.query([block::place(self.employee, number)])?;
         let Some(row) = rows.next()? else { return Ok(None) };
-        let split = |joined: String| joined.split('\u{1f}').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let split = |joined: String| {
+            joined.split('\u{1f}').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        };
         let facts = Facts {
             id: row.get(0)?,
             employee: self.name.clone(),

@@ -57,8 +57,11 @@ impl Question {
                 break;
             }
         }
-        let mut pairs: Vec<(Term, Term)> =
-            order.windows(2).filter_map(|pair| Some((*pair.first()?, *pair.last()?))).filter(|(a, b)| a != b).collect();
+        let mut pairs: Vec<(Term, Term)> = order
+            .windows(2)
+            .filter_map(|pair| Some((*pair.first()?, *pair.last()?)))
+            .filter(|(a, b)| a != b)
+            .collect();
         pairs.truncate(MOST_WORDS);
         Self { asked, pairs }
     }

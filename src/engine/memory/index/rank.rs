@@ -105,7 +105,11 @@ pub(super) fn search(
 }
 
 /// Finds out how much each word of a question says. `None` when there is nothing to look for, or nowhere to look.
-fn weigh(connection: &Connection, partitions: &[Arc<Partition>], text: &str) -> Result<Option<Weighing>, Error> {
+fn weigh(
+    connection: &Connection,
+    partitions: &[Arc<Partition>],
+    text: &str,
+) -> Result<Option<Weighing>, Error> {
     let question = Question::of(text);
     #[expect(clippy::cast_precision_loss, reason = "counts of entries and words")]
     let (entries, length) = partitions
@@ -194,7 +198,8 @@ fn own(connection: &Connection, partition: &Partition, weighing: &Weighing) -> R
     if !weighing.pairs.is_empty() {
         for (number, _) in best(&score, LOOKED_THROUGH) {
             let Some(forward) = partition.words(connection, number)? else { continue };
-            let bonus = Partition::side_by_side(&forward, &weighing.pairs, weighing.average) / (weighing.all * MOST);
+            let bonus =
+                Partition::side_by_side(&forward, &weighing.pairs, weighing.average) / (weighing.all * MOST);
             if bonus > 0.0 {
                 beside.insert(number, bonus);
                 if let Some(total) = total.get_mut(number) {
@@ -216,7 +221,9 @@ fn lend(
     let mut lenders: Vec<(usize, usize, f64)> = Vec::new();
     for (which, (partition, scores)) in partitions.iter().zip(scores.iter()).enumerate() {
         let heard = with_neighbours(partition, &scores.total);
-        lenders.extend(best(&heard, LENDERS).into_iter().map(|(number, score)| (which, number, f64::from(score))));
+        lenders.extend(
+            best(&heard, LENDERS).into_iter().map(|(number, score)| (which, number, f64::from(score))),
+        );
     }
     lenders.sort_by(|(.., a), (.., b)| b.total_cmp(a));
     lenders.truncate(LENDERS);
@@ -341,7 +348,8 @@ fn hit(facts: Facts, scores: &Scores, number: usize, query: &Query<'_>) -> Hit {
     let base = of(&scores.total);
     let neighbours = base - of(&scores.own) - beside - of(&scores.lent);
     let age = facts.created_at.duration_until(query.now).as_secs_f64() / 86_400.0;
-    let fresh = if query.half_life_days > 0.0 { 0.5_f64.powf(age.max(0.0) / query.half_life_days) } else { 0.5 };
+    let fresh =
+        if query.half_life_days > 0.0 { 0.5_f64.powf(age.max(0.0) / query.half_life_days) } else { 0.5 };
     #[expect(clippy::cast_precision_loss, reason = "from 1 to 5")]
     let importance = (facts.importance.clamp(1, 5) - 3) as f64;
     let mut parts: Vec<Part> = [

@@ -95,7 +95,8 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
         fs::create_dir_all(folder).map_err(|source| Error::Place { path: folder.to_owned(), source })?;
     }
     private(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -104,13 +105,16 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
         "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
          pragma journal_size_limit = 33554432; pragma cache_size = -16000; pragma temp_store = memory;",
     )?;
-    let version = |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
+    let version =
+        |connection: &Connection| connection.query_row("pragma user_version", [], |row| row.get::<_, i64>(0));
     if version(&connection)? != VERSION {
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another process may have been faster.
         if version(&change)? != VERSION {
-            let mut tables = change.prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite%'")?;
-            let names = tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+            let mut tables = change
+                .prepare("select name from sqlite_schema where type = 'table' and name not like 'sqlite%'")?;
+            let names =
+                tables.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
             drop(tables);
             for name in names {
                 change.execute_batch(&format!("drop table \"{}\"", name.replace('"', "\"\"")))?;

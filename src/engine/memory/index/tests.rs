@@ -88,7 +88,20 @@ fn finds_what_was_said_in_other_forms() {
 fn a_question_is_never_syntax() {
     let index = Fixture::of(&[("a", "auth.py leaks \"the token\" (NOT the key) at target:main*")]);
     let long = "token ".repeat(200_000);
-    for text in ["", " ", "\0", "😀🎉", "\"", "a\"b", "NOT", "target:main", "foo-bar*", "(", "%_'; drop table entry; --", &long] {
+    for text in [
+        "",
+        " ",
+        "\0",
+        "😀🎉",
+        "\"",
+        "a\"b",
+        "NOT",
+        "target:main",
+        "foo-bar*",
+        "(",
+        "%_'; drop table entry; --",
+        &long,
+    ] {
         index.hits(text);
     }
     index.check("auth.py", &["a"]);
@@ -105,7 +118,10 @@ fn tags_and_keywords_find_and_weigh_more() {
     tagged.tags = vec!["retention".to_owned(), "数据保留".to_owned()];
     let mut keyed = document("b", "Logs go to the archive each night");
     keyed.keywords = vec!["logging".to_owned()];
-    index.index.put(&[tagged, keyed, document("c", "Retention was mentioned in a long talk about other things")]).unwrap();
+    index
+        .index
+        .put(&[tagged, keyed, document("c", "Retention was mentioned in a long talk about other things")])
+        .unwrap();
     index.check("retention", &["a", "c"]);
     index.check("数据保留", &["a"]);
     index.check("logging", &["b"]);
@@ -151,8 +167,14 @@ fn conversation() -> Fixture {
     let mut texts = Vec::new();
     for (at, topic) in topics.iter().cycle().take(40).enumerate() {
         let words: Vec<&str> = topic.split(' ').collect();
-        texts.push((format!("{at}-1"), format!("What about the {} and the {} number{at}?", words[0], words[1])));
-        texts.push((format!("{at}-2"), format!("The {} and the {} are settled, number{at}", words[1], words[2])));
+        texts.push((
+            format!("{at}-1"),
+            format!("What about the {} and the {} number{at}?", words[0], words[1]),
+        ));
+        texts.push((
+            format!("{at}-2"),
+            format!("The {} and the {} are settled, number{at}", words[1], words[2]),
+        ));
         texts.push((format!("{at}-3"), format!("Carla{at} will do it")));
         texts.push((format!("{at}-4"), format!("Then the {} is done number{at}", words[0])));
     }
@@ -181,7 +203,8 @@ fn what_may_not_be_told_does_not_use_up_the_limit() {
     index.index.put(&documents).unwrap();
     let open = index.index.search(&ask("password policy"), &|facts| !facts.is_private).unwrap();
     assert_eq!(open.len(), 6);
-    let decisions = index.index.search(&ask("password policy"), &|facts| facts.category == "decision").unwrap();
+    let decisions =
+        index.index.search(&ask("password policy"), &|facts| facts.category == "decision").unwrap();
     assert_eq!(decisions.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["299"]);
 }
 
@@ -221,8 +244,9 @@ fn memories_of_others_are_others() {
 #[test]
 fn changes_are_seen_and_blocks_are_kept_right() {
     let index = Fixture::new();
-    let documents: Vec<Document> =
-        (0..1500).map(|at| document(&format!("{at}"), &format!("the word{at} of topic{} is said", at % 3))).collect();
+    let documents: Vec<Document> = (0..1500)
+        .map(|at| document(&format!("{at}"), &format!("the word{at} of topic{} is said", at % 3)))
+        .collect();
     index.index.put(&documents).unwrap();
     index.check("word3", &["3"]);
     index.check("word1499", &["1499"]);
@@ -250,14 +274,20 @@ fn a_stamp_says_what_the_index_is_up_to_date_with() {
     let index = Fixture::new();
     assert_eq!(index.index.stamp("ann").unwrap(), None);
     let put = [document("a", "one")];
-    index.index.apply(&Change { employee: "ann", put: &put, stamp: Some("1:20"), ..Change::default() }).unwrap();
+    index
+        .index
+        .apply(&Change { employee: "ann", put: &put, stamp: Some("1:20"), ..Change::default() })
+        .unwrap();
     assert_eq!(index.index.stamp("ann").unwrap().as_deref(), Some("1:20"));
     let put = [document("b", "two")];
     index
         .index
         .apply(&Change { employee: "ann", anew: true, put: &put, stamp: Some("2:9"), ..Change::default() })
         .unwrap();
-    assert_eq!((index.index.stamp("ann").unwrap().as_deref(), index.index.count("ann").unwrap()), (Some("2:9"), 1));
+    assert_eq!(
+        (index.index.stamp("ann").unwrap().as_deref(), index.index.count("ann").unwrap()),
+        (Some("2:9"), 1)
+    );
     index.check("one", &[]);
 }
 
@@ -321,9 +351,7 @@ fn chinese_is_found_by_its_words_names_numbers_and_tags() {
     }
     index.index.put(&documents).unwrap();
     assert!(asked.len() >= 200);
-    let missed: Vec<_> = asked
-        .iter()
-        .filter(|(id, text)| !index.hits(text).iter().take(5).any(|hit| hit.id == *id))
-        .collect();
+    let missed: Vec<_> =
+        asked.iter().filter(|(id, text)| !index.hits(text).iter().take(5).any(|hit| hit.id == *id)).collect();
     assert!(missed.len() * 10 <= asked.len(), "{} of {}: {missed:?}", missed.len(), asked.len());
 }

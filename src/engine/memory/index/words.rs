@@ -191,7 +191,10 @@ fn push_whole(whole: &str, words: &mut Vec<Word>) {
 
 fn push_word(piece: &str, role: Role, stops: Stops, words: &mut Vec<Word>) {
     let spelled = bare(&piece.to_lowercase());
-    if spelled.is_empty() || spelled.chars().count() > LONGEST || (stops == Stops::Without && is_stop(&spelled)) {
+    if spelled.is_empty()
+        || spelled.chars().count() > LONGEST
+        || (stops == Stops::Without && is_stop(&spelled))
+    {
         return;
     }
     let is_english = spelled.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -201,7 +204,11 @@ fn push_word(piece: &str, role: Role, stops: Stops, words: &mut Vec<Word>) {
 
 /// Without accents, so that `café` and `cafe` are one.
 fn bare(word: &str) -> String {
-    if word.is_ascii() { word.to_owned() } else { word.nfd().filter(|letter| !is_combining_mark(*letter)).nfc().collect() }
+    if word.is_ascii() {
+        word.to_owned()
+    } else {
+        word.nfd().filter(|letter| !is_combining_mark(*letter)).nfc().collect()
+    }
 }
 
 /// `camelCase` and `HTTP2Server` in their pieces.
@@ -212,7 +219,8 @@ fn humps(letters: &[char]) -> Vec<String> {
         let next = letters.get(at + 1);
         let begins = before.is_some_and(|before| {
             let hump = letter.is_uppercase()
-                && (before.is_lowercase() || next.is_some_and(|next| before.is_uppercase() && next.is_lowercase()));
+                && (before.is_lowercase()
+                    || next.is_some_and(|next| before.is_uppercase() && next.is_lowercase()));
             hump || before.is_numeric() != letter.is_numeric()
         });
         if begins {

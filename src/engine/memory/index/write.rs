@@ -13,7 +13,9 @@ const GONE: i64 = 1024;
 /// Makes a change, whole.
 pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<(), Error> {
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    writing.prepare_cached("insert into employee (name) values (?) on conflict do nothing")?.execute([change.employee])?;
+    writing
+        .prepare_cached("insert into employee (name) values (?) on conflict do nothing")?
+        .execute([change.employee])?;
     let mut row = writing.prepare_cached("select key, next from employee where name = ?")?;
     let (employee, mut before) = row.query_row([change.employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
     drop(row);
@@ -132,7 +134,8 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
             source,
             forward.pack(),
         ])?;
-    let mut known = writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
+    let mut known =
+        writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
     for word in spelled.iter().filter(|word| word.len() > 2) {
         known.execute([word])?;
     }
@@ -141,7 +144,8 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
 
 /// What decides whether the words of a document are the same as before.
 fn source(document: &Document) -> Term {
-    let names = document.tags.iter().chain(&document.keywords).fold(String::new(), |all, name| all + "\0" + name);
+    let names =
+        document.tags.iter().chain(&document.keywords).fold(String::new(), |all, name| all + "\0" + name);
     term(&format!("{}{names}\0\0{}", document.text, document.created_at.as_second()))
 }
 
@@ -168,8 +172,8 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
         writing
             .prepare_cached("update block set lengths = ?3 where employee = ?1 and first = ?2")?
             .execute(params![employee, first, lengths])?;
-        let mut fewer =
-            writing.prepare_cached("update term set entries = entries - 1 where employee = ? and term = ?")?;
+        let mut fewer = writing
+            .prepare_cached("update term set entries = entries - 1 where employee = ? and term = ?")?;
         for (term, _) in Forward::unpack(&words)?.terms {
             fewer.execute(params![employee, term])?;
         }
@@ -179,14 +183,15 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
 
 /// Notes that an employee's entries changed, and packs them anew when most of what is packed is gone.
 fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
-    let mut row =
-        writing.prepare_cached("update employee set changed = random() where key = ? returning next, live")?;
+    let mut row = writing
+        .prepare_cached("update employee set changed = random() where key = ? returning next, live")?;
     let (next, live): (i64, i64) = row.query_row([employee], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if next - live <= live + GONE {
         return Ok(());
     }
     empty(writing, employee)?;
-    let mut places = writing.prepare("select place from entry where place >= ? and place < ? order by place")?;
+    let mut places =
+        writing.prepare("select place from entry where place >= ? and place < ? order by place")?;
     let of_employee = [block::place(employee, 0), block::place(employee + 1, 0)];
     let places = places.query_map(of_employee, |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
     let mut renumber = writing.prepare("update entry set place = ?2 where place = ?1")?;
