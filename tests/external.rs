@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::{
-    support::{FakeModel, Project, Server},
+    support::{FakeModel, Project, Server, patiently},
     tools::{call, calling, project, results},
 };
 
@@ -23,7 +23,7 @@ fn offered(body: &Value) -> Vec<String> {
 }
 
 /// A server that answers each line as a script of the shell says: `$id` is the id of the request.
-fn scripted(project: &Project, list: &str, called: &str) {
+pub(crate) fn scripted(project: &Project, list: &str, called: &str) {
     let script = format!(
         r#"#!/bin/sh
 echo $$ >> pids
@@ -44,6 +44,10 @@ done
         ".crew/mcp_servers.yaml",
         "servers:\n  bad: {command: sh, args: [server.sh], timeout: 2, env: {GIVEN: '${GIVEN}'}}\n",
     );
+}
+
+fn is_alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 const ONE: &str = r#"{"name":"go","inputSchema":{"type":"object"}}"#;
@@ -101,8 +105,7 @@ async fn a_program_is_told_what_it_needs_and_ended_with_its_use() {
     assert!(!seen.contains("hidden") && !seen.contains("ANTHROPIC"), "{seen}");
     let pids = fs::read_to_string(project.path().join("pids")).unwrap();
     for pid in pids.lines() {
-        let alive = fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
-        assert!(!alive, "{pid} still runs");
+        assert!(!is_alive(pid), "{pid} still runs");
     }
 }
 
@@ -134,5 +137,56 @@ async fn names_that_no_provider_takes_are_fitted() {
     assert_eq!(names.len(), 2, "{names:?}");
     for name in names {
         assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_changes_its_tools_is_followed() {
+    let fake = calling(vec![call("a", "mcp__bad__go", json!({}))]).await;
+    fake.release(100);
+    let project = project("tools: ['mcp__*']");
+    let called = r#"printf ',{"name":"more","inputSchema":{"type":"object"}}' >> list; printf '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"went"}]}}\n' "$id""#;
+    // What the script says comes from a file.
+    scripted(&project, r#"'"$(cat list)"'"#, called);
+    project.write("list", ONE);
+    let env: Vec<_> = fake.env().into_iter().chain([("GIVEN", "yes")]).collect();
+    let server = Server::start(&project, &[], &env);
+    for (at, expected) in [&["mcp__bad__go"][..], &["mcp__bad__go", "mcp__bad__more"]].into_iter().enumerate()
+    {
+        let task = server.post("/run/employee/clerk", &json!({"sync": true})).await.status(200);
+        assert_eq!(task["result"]["output"], "went", "{task}");
+        assert_eq!(offered(&fake.bodies()[at * 2]), expected);
+    }
+    assert_eq!(fs::read_to_string(project.path().join("pids")).unwrap().lines().count(), 1);
+}
+
+/// Its children hold its pipes open, so that it looks alive.
+#[tokio::test]
+async fn what_a_server_started_ends_with_it_when_it_is_killed() {
+    let fake = calling(vec![call("a", "mcp__bad__go", json!({}))]).await;
+    fake.release(100);
+    let project = project("tools: ['mcp__*']");
+    let called = r#"sleep 1000 & echo $! >> children; printf '{"jsonrpc":"2.0","id":%s,"result":{"content":[{"type":"text","text":"went"}]}}\n' "$id""#;
+    scripted(&project, ONE, called);
+    let env: Vec<_> = fake.env().into_iter().chain([("GIVEN", "yes")]).collect();
+    let server = Server::start(&project, &[], &env);
+    let run = async || server.post("/run/employee/clerk", &json!({"sync": true})).await.status(200);
+    assert_eq!(run().await["result"]["output"], "went");
+    let pids = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(project.path().join(file)).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let (killed, child) = (pids("pids").remove(0), pids("children").remove(0));
+    assert!(is_alive(&child));
+    assert!(std::process::Command::new("kill").args(["-KILL", &killed]).status().unwrap().success());
+    let output = run().await["result"]["output"].as_str().unwrap().to_owned();
+    assert!(output.contains("the server `bad` failed"), "{output}");
+    patiently(async || (!is_alive(&child)).then_some(())).await;
+    // The next use has another.
+    assert_eq!(run().await["result"]["output"], "went");
+    assert_eq!(pids("pids").len(), 2);
+    assert_eq!(server.terminate(), Some(0));
+    for pid in [pids("pids"), pids("children")].concat() {
+        patiently(async || (!is_alive(&pid)).then_some(())).await;
     }
 }

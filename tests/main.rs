@@ -12,6 +12,8 @@ mod approvals;
 mod backup;
 mod boundaries;
 mod cli;
+mod config;
+mod consent;
 mod defs;
 mod deliveries;
 mod discussions;

@@ -9,11 +9,12 @@ use std::{
 use super::{
     post::Post,
     project::{self, ConfigError},
+    settling::{Origin, Place, Settling},
 };
 use crate::{
     base::{Secret, reach::Allowed},
-    defs::Config,
-    engine::{Models, Still},
+    defs::{Config, OwnServing},
+    engine::{self, Models, Still},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -74,6 +75,10 @@ pub struct Settings {
     pub post: Post,
     /// How work is queued and remembered.
     pub tasks: tasks::Options,
+    /// When a server that does badly says so itself.
+    pub alerts: Option<engine::Rules>,
+    /// What the project says of how much a server takes of whom.
+    pub serving: OwnServing,
     /// The moment that all work is done at; that of the clock when absent.
     pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
@@ -87,23 +92,29 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        Ok(Self::with(env, project::config(root)?, Post::read(env)?))
+        Ok(Self::with(&mut Settling::new(env), root, project::config(root)?, Post::read(env)?))
     }
 
     /// The same for what asks no model: a file that cannot be used counts as not there. What is wrong with it is among
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
-        Self::with(env, project::config(root).unwrap_or_default(), Post::read_or_default(env))
+        let config = project::config(root).unwrap_or_default();
+        Self::with(&mut Settling::new(env), root, config, Post::read_or_default(env))
     }
 
-    fn with(env: &Environment, config: Config, post: Post) -> Self {
+    pub(super) fn with(settling: &mut Settling<'_>, root: &Path, config: Config, post: Post) -> Self {
+        let env = settling.env;
         let mut known = Provider::known(|name| env.get(name).map(str::to_owned));
         project::limit(&config, &mut known);
         let providers = Providers::new(project::providers(&config, env), known);
         let prices = project::prices(&config);
-        let tasks = project::tasks(&config);
+        let tasks = project::tasks(root, &config);
         let usual = llm::Settings::default();
-        let model = |variable: &str| env.get(variable).map(|model| model.trim().to_owned());
+        let place = |key, variable| Place { section: "", key, flag: "", variable };
+        let default =
+            settling.text(place("default_model", "CREW_DEFAULT_MODEL"), config.default_model.clone());
+        let fallback =
+            settling.text(place("fallback_model", "CREW_FALLBACK_MODEL"), config.fallback_model.clone());
         let keys = env.clone();
         Self {
             llm: llm::Settings {
@@ -113,15 +124,15 @@ impl Settings {
                 ..usual
             },
             models: Models {
-                default: model("CREW_DEFAULT_MODEL")
-                    .or(config.default_model)
-                    .unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
-                fallback: model("CREW_FALLBACK_MODEL").or(config.fallback_model),
+                default: default.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
+                fallback,
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
             outbound: project::allowed(&config.outbound),
             post,
             tasks,
+            alerts: config.alerts.map(project::rules),
+            serving: config.serve,
             still: None,
             user_employees: user_employees(env),
         }
@@ -165,7 +176,7 @@ pub enum TokenError {
     },
 }
 
-/// Settles the bearer token: the flag, else the file, else `CREW_API_TOKEN` or its alias `KNOWLYR_CREW_API_TOKEN`.
+/// Settles the bearer token and who said it: the flag, else the file, else `CREW_API_TOKEN` or its alias `KNOWLYR_CREW_API_TOKEN`.
 ///
 /// # Errors
 /// When two of them disagree, or the file cannot be used.
@@ -173,7 +184,7 @@ pub(super) fn token(
     env: &Environment,
     flag: Option<&str>,
     file: Option<&Path>,
-) -> Result<Option<Secret>, TokenError> {
+) -> Result<Option<(Secret, Origin)>, TokenError> {
     let from_file = file.map(read_token).transpose()?;
     let places = [
         ("--token", flag.and_then(Secret::new)),
@@ -191,7 +202,11 @@ pub(super) fn token(
             (Some((first, a)), Some((second, b))) if !a.matches(b.expose().as_bytes()) => {
                 return Err(TokenError::Ambiguous { first, second });
             }
-            (Some((_, secret)), _) => return Ok(Some(secret.clone())),
+            (Some((name, secret)), _) => {
+                let is_flag = name.starts_with('-');
+                let origin = if is_flag { Origin::Flag(name) } else { Origin::Variable(name.to_owned()) };
+                return Ok(Some((secret.clone(), origin)));
+            }
             _ => {}
         }
     }
@@ -211,7 +226,7 @@ mod tests {
     #[track_caller]
     fn check(env: &Environment, flag: Option<&str>, expected: Result<Option<&str>, &str>) {
         let settled = token(env, flag, None);
-        let shown = settled.map(|token| token.map(|token| token.expose().to_owned()));
+        let shown = settled.map(|token| token.map(|(token, _)| token.expose().to_owned()));
         assert_eq!(
             shown.as_ref().map(Option::as_deref).map_err(ToString::to_string),
             expected.map_err(str::to_owned)
@@ -261,8 +276,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "s3cret\n").unwrap();
-        let settled = token(&Environment::default(), None, Some(&path)).unwrap().unwrap();
-        assert_eq!(settled.expose(), "s3cret");
+        let (settled, origin) = token(&Environment::default(), None, Some(&path)).unwrap().unwrap();
+        assert_eq!((settled.expose(), origin), ("s3cret", Origin::Flag("--token-file")));
         std::fs::write(&path, "\n").unwrap();
         assert!(token(&Environment::default(), None, Some(&path)).is_err());
     }

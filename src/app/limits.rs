@@ -1,11 +1,17 @@
 //! How much a server accepts of whom, from flags and the environment.
 
-use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
+use std::{num::NonZeroU32, time::Duration};
 
-use super::{Environment, http::Bounds};
-use crate::web::{self, Limits, Proxies};
+use super::{
+    http::Bounds,
+    settling::{Place, SettingError, Settling},
+};
+use crate::{
+    defs::OwnServing,
+    web::{self, Limits, Proxies},
+};
 
-/// What the command line says about limits; what it does not say, the environment does, else nobody.
+/// What the command line says about limits; what it does not say, the environment does, else the project.
 #[derive(Debug, Clone, Default)]
 pub struct Limiting {
     /// Requests of one address in a minute; 0 for any number.
@@ -15,48 +21,7 @@ pub struct Limiting {
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
     /// Most bytes of a body.
-    pub max_body_bytes: Option<usize>,
-}
-
-/// A setting that means nothing.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {reason}")]
-pub struct LimitError {
-    place: String,
-    reason: String,
-}
-
-/// A variable and what it may be.
-struct Setting<'e> {
-    name: &'static str,
-    value: Option<&'e str>,
-}
-
-impl<'e> Setting<'e> {
-    fn of(env: &'e Environment, name: &'static str) -> Self {
-        Self { name, value: env.get(name).map(str::trim) }
-    }
-
-    /// The number, from `least` to `most`.
-    fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
-        &self,
-        least: T,
-        most: T,
-    ) -> Result<Option<T>, LimitError> {
-        let Some(value) = self.value else { return Ok(None) };
-        let number = value.parse().ok().filter(|number| (least..=most).contains(number));
-        let error = || LimitError {
-            place: self.name.to_owned(),
-            reason: format!("`{}` is no number from {least} to {most}", value.escape_debug()),
-        };
-        number.map(Some).ok_or_else(error)
-    }
-
-    /// What commas part.
-    fn list(&self) -> Vec<String> {
-        let parts = self.value.unwrap_or_default().split([',', ' ']);
-        parts.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-    }
+    pub max_body_bytes: Option<u32>,
 }
 
 impl Limiting {
@@ -64,86 +29,171 @@ impl Limiting {
     ///
     /// # Errors
     /// The first setting that means nothing.
-    pub(super) fn settle(self, env: &Environment) -> Result<(Limits, Bounds), LimitError> {
+    pub(super) fn settle(
+        self,
+        own: &OwnServing,
+        settling: &mut Settling<'_>,
+    ) -> Result<(Limits, Bounds), SettingError> {
         let (known, bounds) = (Limits::default(), Bounds::default());
-        let per_minute = |given: Option<u32>, otherwise| match given {
-            Some(number) => NonZeroU32::new(number),
-            None => otherwise,
-        };
-        let setting = |name| Setting::of(env, name);
-        let rate = match self.rate_limit {
-            Some(rate) => Some(rate),
-            None => setting("CREW_RATE_LIMIT_PER_MINUTE").number(0, 1_000_000)?,
-        };
-        let deliveries = setting("CREW_WEBHOOK_RATE_LIMIT_PER_MINUTE").number(0, 1_000_000)?;
-        let body = match self.max_body_bytes {
-            Some(bytes) => Some(bytes),
-            None => setting("CREW_MAX_BODY_BYTES").number(1_024, 1 << 30)?,
-        };
-        let seconds = setting("CREW_REQUEST_TIMEOUT_SECONDS").number(1_u64, 86_400)?;
-        let given = |flags: Vec<String>, name| if flags.is_empty() { setting(name).list() } else { flags };
-        let cors_origins = given(self.cors_origins, "CREW_CORS_ORIGINS");
+        let own = own.clone();
+        let rate = settling.number(
+            place("rate_limit_per_minute", "--rate-limit", "CREW_RATE_LIMIT_PER_MINUTE"),
+            OwnServing::PER_MINUTE,
+            self.rate_limit,
+            own.rate_limit_per_minute,
+            known.requests_per_minute.map_or(0, NonZeroU32::get),
+        )?;
+        let deliveries = settling.number(
+            place("webhook_rate_limit_per_minute", "", "CREW_WEBHOOK_RATE_LIMIT_PER_MINUTE"),
+            OwnServing::PER_MINUTE,
+            None,
+            own.webhook_rate_limit_per_minute,
+            known.deliveries_per_minute.map_or(0, NonZeroU32::get),
+        )?;
+        let body = settling.number(
+            place("max_body_bytes", "--max-body-bytes", "CREW_MAX_BODY_BYTES"),
+            OwnServing::BODY_BYTES,
+            self.max_body_bytes,
+            own.max_body_bytes,
+            number(known.body_bytes),
+        )?;
+        let seconds = settling.number(
+            place("request_timeout_seconds", "", "CREW_REQUEST_TIMEOUT_SECONDS"),
+            OwnServing::REQUEST_SECONDS,
+            None,
+            own.request_timeout_seconds,
+            seconds(known.request_time),
+        )?;
+        let requests = settling.number(
+            place("max_requests", "", "CREW_MAX_REQUESTS"),
+            OwnServing::REQUESTS,
+            None,
+            own.max_requests,
+            number(known.requests),
+        )?;
+        let connections = settling.number(
+            place("max_connections", "", "CREW_MAX_CONNECTIONS"),
+            OwnServing::CONNECTIONS,
+            None,
+            own.max_connections,
+            number(bounds.connections),
+        )?;
+        let head = settling.number(
+            place("header_timeout_seconds", "", "CREW_HEADER_TIMEOUT_SECONDS"),
+            OwnServing::HEADER_SECONDS,
+            None,
+            own.header_timeout_seconds,
+            self::seconds(bounds.head_time),
+        )?;
+        let cors_origins = settling.list(
+            place("cors_origins", "--cors-origins", "CREW_CORS_ORIGINS"),
+            self.cors_origins,
+            own.cors_origins,
+        );
         for origin in &cors_origins {
-            web::check_origin(origin).map_err(|reason| LimitError { place: "origins".to_owned(), reason })?;
+            web::check_origin(origin)
+                .map_err(|reason| SettingError { place: "origins".to_owned(), reason })?;
         }
-        let proxies = Proxies::new(given(self.trusted_proxies, "CREW_TRUSTED_PROXIES"));
-        let proxies = proxies
-            .map_err(|error| LimitError { place: "trusted proxies".to_owned(), reason: error.to_string() })?;
+        let proxies = settling.list(
+            place("trusted_proxies", "--trusted-proxy", "CREW_TRUSTED_PROXIES"),
+            self.trusted_proxies,
+            own.trusted_proxies,
+        );
+        let proxies = Proxies::new(proxies).map_err(|error| SettingError {
+            place: "trusted proxies".to_owned(),
+            reason: error.to_string(),
+        })?;
         let limits = Limits {
-            requests_per_minute: per_minute(rate, known.requests_per_minute),
-            deliveries_per_minute: per_minute(deliveries, known.deliveries_per_minute),
+            requests_per_minute: NonZeroU32::new(rate),
+            deliveries_per_minute: NonZeroU32::new(deliveries),
             proxies,
-            body_bytes: body.unwrap_or(known.body_bytes),
-            request_time: seconds.map_or(known.request_time, Duration::from_secs),
-            requests: setting("CREW_MAX_REQUESTS").number(1, 100_000)?.unwrap_or(known.requests),
+            body_bytes: size(body),
+            request_time: Duration::from_secs(seconds.into()),
+            requests: size(requests),
             cors_origins,
             ..known
         };
-        let connections = setting("CREW_MAX_CONNECTIONS").number(1, 1_000_000)?;
-        let head = setting("CREW_HEADER_TIMEOUT_SECONDS").number(1_u64, 3_600)?;
-        let bounds = Bounds {
-            connections: connections.unwrap_or(bounds.connections),
-            head_time: head.map_or(bounds.head_time, Duration::from_secs),
-            ..bounds
-        };
+        let bounds =
+            Bounds { connections: size(connections), head_time: Duration::from_secs(head.into()), ..bounds };
         Ok((limits, bounds))
     }
+}
+
+fn place(key: &'static str, flag: &'static str, variable: &'static str) -> Place {
+    Place { section: "serve", key, flag, variable }
+}
+
+fn number(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+fn size(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn seconds(time: Duration) -> u32 {
+    u32::try_from(time.as_secs()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::{Environment, Settled, settling::Origin};
+
+    fn settle(
+        flags: Limiting,
+        env: &Environment,
+        own: &OwnServing,
+    ) -> Result<(Limits, Bounds, Vec<Settled>), SettingError> {
+        let mut settling = Settling::new(env);
+        let (limits, bounds) = flags.settle(own, &mut settling)?;
+        Ok((limits, bounds, settling.into_rows()))
+    }
 
     #[test]
-    fn flags_go_before_the_environment() {
-        let env = [
+    fn flags_go_before_the_environment_and_that_before_the_project() {
+        let env = Environment::from([
             ("CREW_RATE_LIMIT_PER_MINUTE", "7"),
             ("CREW_CORS_ORIGINS", "https://a.example,https://b.example"),
-            ("CREW_MAX_BODY_BYTES", "2048"),
             ("CREW_HEADER_TIMEOUT_SECONDS", "2"),
-        ];
-        let env = Environment::from(env);
-        let (limits, bounds) = Limiting::default().settle(&env).unwrap();
+        ]);
+        let own = OwnServing {
+            rate_limit_per_minute: Some(8),
+            max_body_bytes: Some(4096),
+            header_timeout_seconds: Some(9),
+            cors_origins: vec!["https://d.example".to_owned()],
+            ..OwnServing::default()
+        };
+        let (limits, bounds, _) = settle(Limiting::default(), &env, &own).unwrap();
         assert_eq!(limits.requests_per_minute, NonZeroU32::new(7));
         assert_eq!(limits.cors_origins, ["https://a.example", "https://b.example"]);
-        assert_eq!((limits.body_bytes, bounds.head_time), (2048, Duration::from_secs(2)));
+        assert_eq!((limits.body_bytes, bounds.head_time), (4096, Duration::from_secs(2)));
         let flags = Limiting {
             rate_limit: Some(0),
             cors_origins: vec!["https://c.example".to_owned()],
             ..Limiting::default()
         };
-        let (limits, _) = flags.settle(&env).unwrap();
+        let (limits, _, rows) = settle(flags, &env, &own).unwrap();
         assert_eq!(
             (limits.requests_per_minute, &*limits.cors_origins),
             (None, &["https://c.example".to_owned()][..])
         );
+        let of = |key: &str| &rows.iter().find(|row| row.key == key).unwrap().origin;
+        assert_eq!(*of("serve.rate_limit_per_minute"), Origin::Flag("--rate-limit"));
+        assert_eq!(
+            *of("serve.header_timeout_seconds"),
+            Origin::Variable("CREW_HEADER_TIMEOUT_SECONDS".to_owned())
+        );
+        assert_eq!(*of("serve.max_body_bytes"), Origin::File);
+        assert_eq!(*of("serve.max_requests"), Origin::Default);
     }
 
     #[test]
     fn nonsense_is_told_with_its_place() {
         #[track_caller]
         fn check(name: &str, value: &str, expected: &str) {
-            let error = Limiting::default().settle(&[(name, value)].into()).unwrap_err().to_string();
+            let error = settle(Limiting::default(), &[(name, value)].into(), &OwnServing::default());
+            let error = error.unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
         }
         check("CREW_RATE_LIMIT_PER_MINUTE", "many", "CREW_RATE_LIMIT_PER_MINUTE: `many`");

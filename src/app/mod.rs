@@ -1,9 +1,11 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
+mod alerts;
 pub mod backup;
 mod config;
 pub mod doctor;
 mod http;
+mod in_force;
 mod library;
 mod limits;
 mod measures;
@@ -17,20 +19,23 @@ mod runs;
 mod sample;
 mod serve;
 mod served;
+mod settling;
 mod stdio;
 mod telemetry;
 mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
+pub use in_force::{Unsettled, in_force};
 pub use library::meeting::{
     Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
 };
-pub use limits::{LimitError, Limiting};
+pub use limits::Limiting;
 pub use office::{Journal, OUTBOX, journal, open};
 pub use post::Post;
 pub use project::ConfigError;
 pub use recording::{RECORDINGS, Recorded, folded};
 pub use serve::{Bind, Serve, Started, serve};
+pub use settling::{Origin, SettingError, Settled};
 pub use stdio::stdio;
 pub use telemetry::start as start_telemetry;
 pub use tokens::TokensError;

@@ -105,7 +105,8 @@ impl News {
             if self.bus.listeners() == 0 {
                 continue;
             }
-            for task in changed.iter().filter_map(|id| tasks.get(id)) {
+            for id in &changed {
+                let Ok(task) = tasks.get(id).await else { continue };
                 self.host.tell_of(&task);
                 self.bus.resource_updated(&library::uri_of_task(&task.task_id));
             }

@@ -5,13 +5,18 @@ use std::{io, path::Path, time::Duration};
 use super::Environment;
 use crate::{
     base::reach::Allowed,
-    defs::{self, Config, Diagnostic, Dialect, OwnOutbound, OwnPrice, OwnProvider, Source},
+    defs::{
+        self, Config, Diagnostic, Dialect, OwnAlerts, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, Source,
+    },
+    engine::Rules,
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
     tasks,
 };
 
 /// Where the file is, relative to the root of the project.
-const FILE: &str = ".crew/config.yaml";
+pub(super) const FILE: &str = ".crew/config.yaml";
+/// How often work is tried in all that fails with something that may pass, where `retry` does not say.
+const RETRIES: u32 = 5;
 /// A longer file is no list of settings.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -61,7 +66,7 @@ pub(super) fn config(root: &Path) -> Result<Config, ConfigError> {
 }
 
 /// How work is queued and remembered in this project; kept nowhere yet.
-pub(super) fn tasks(config: &Config) -> tasks::Options {
+pub(super) fn tasks(root: &Path, config: &Config) -> tasks::Options {
     let given = config.tasks;
     let usual = tasks::Options::default();
     let number = |given: Option<u32>, usual: usize| {
@@ -72,7 +77,33 @@ pub(super) fn tasks(config: &Config) -> tasks::Options {
         queue: number(given.queue, usual.queue),
         retain: number(given.retain_count, usual.retain),
         retain_for: given.retain_days.map(|days| Duration::from_hours(24 * u64::from(days))),
+        retry: given.retry.map_or(usual.retry, retry),
+        lanes: given.lanes.map(|width| tasks::Lanes::new(root, width)),
         ..usual
+    }
+}
+
+/// What is watched of a server, and who is told.
+pub(super) fn rules(own: OwnAlerts) -> Rules {
+    let seconds = |given: Option<u32>| given.map(|seconds| Duration::from_secs(seconds.into()));
+    Rules {
+        notify: own.notify,
+        p95: own.p95_seconds.map(Duration::from_secs_f64),
+        error_rate: own.error_rate,
+        queue_age: seconds(own.queue_age_seconds),
+        cron_lag: seconds(own.cron_lag_seconds),
+        window: Duration::from_mins(own.window_minutes.unwrap_or(10).into()),
+        patience: seconds(own.for_seconds).unwrap_or(Duration::from_mins(1)),
+    }
+}
+
+fn retry(given: OwnRetry) -> tasks::Retry {
+    let usual = tasks::Retry::default();
+    let seconds = |given: Option<u32>, usual| given.map_or(usual, |given| Duration::from_secs(given.into()));
+    tasks::Retry {
+        attempts: given.attempts.unwrap_or(RETRIES),
+        backoff: seconds(given.backoff_seconds, usual.backoff),
+        most: seconds(given.max_backoff_seconds, usual.most),
     }
 }
 

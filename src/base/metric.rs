@@ -47,6 +47,7 @@ metrics! {
     TASKS: Gauge "crew_tasks", "Tasks that are known, by status.";
     TASKS_ENDED: Counter "crew_tasks_ended_total", "Tasks that ended, by kind and status.";
     TASK_SECONDS: Histogram "crew_task_duration_seconds", "Time from the acceptance of a task to its end, by kind.";
+    TASK_RETRIES: Counter "crew_task_retries_total", "Tasks that failed with something that may pass and are tried again.";
     QUEUE_AGE: Gauge "crew_task_queue_age_seconds", "How long the oldest task has waited to be begun.";
     CRON_LAG: Gauge "crew_cron_lag_seconds", "How late the schedule is that is the latest.";
     CRON_MISSED: Gauge "crew_cron_missed", "Runs of schedules that were missed, in all.";

@@ -4,6 +4,7 @@ mod breaker;
 pub mod clock;
 mod hosts;
 pub mod metric;
+mod priority;
 pub mod reach;
 mod secret;
 pub mod text;
@@ -12,6 +13,7 @@ mod tracker;
 
 pub use breaker::{Breaker, Pass};
 pub use hosts::HostNames;
+pub use priority::{NotAPriority, Priority};
 pub use secret::Secret;
 pub use trace::TraceId;
 pub use tracker::Tracker;

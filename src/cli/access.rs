@@ -46,5 +46,5 @@ pub(super) struct LimitArgs {
     pub(super) cors_origins: Vec<String>,
     /// Largest body of a request, in bytes [default: 1048576]
     #[arg(long, value_name = "BYTES")]
-    pub(super) max_body_bytes: Option<usize>,
+    pub(super) max_body_bytes: Option<u32>,
 }

@@ -67,6 +67,8 @@ pub(super) enum Command {
     List(ListArgs),
     /// Show one employee
     Show(ShowArgs),
+    /// Tell which tools an employee may use, for which a person is asked, and why
+    Permissions(ShowArgs),
     /// Print the prompt of an employee, or with --execute have its model do the work
     Run(super::run::RunArgs),
     /// List, show and run pipelines
@@ -115,6 +117,8 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Raise the version of an employee that changed
     Bump(BumpArgs),
+    /// Show every setting as it is in force, and who said so
+    Config(super::config::ConfigArgs),
     /// Look at what a deployment needs, row by row, and say what to do
     Doctor(super::doctor::DoctorArgs),
     /// Put all that a project cannot make again into one file, while it is served or not

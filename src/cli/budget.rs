@@ -1,4 +1,4 @@
-//! How much a run may take: the words for it, and what is said once it is spent.
+//! How much a run may take: the words for it, and what is said once it is spent; and runs that are kept as tasks.
 
 use clap::Args;
 
@@ -51,14 +51,14 @@ pub(super) fn told(task: &Task) -> Outcome {
     Outcome::Budget
 }
 
-/// How a run within a budget ended.
+/// How a run that is kept as a task ended.
 pub(super) struct Ended {
     /// What was answered, if anything was.
     pub(super) answer: Option<Answer>,
     pub(super) outcome: Outcome,
 }
 
-/// Puts an employee to work as a task that is kept, so that it can go on with more. With `aloud`, the answer is printed
+/// Puts an employee to work as a task that is kept, so that it can go on with more, or once somebody has decided. With `aloud`, the answer is printed
 /// while it comes in.
 pub(super) async fn run(
     global: &Global,
@@ -89,7 +89,7 @@ pub(super) async fn run(
     let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, &elsewhere))?;
     let id = tasks.submit(new).await?.id;
     let told = follow(&office, &id, aloud);
-    let ended = tokio::select! {
+    let task = tokio::select! {
         ended = told => ended?,
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
@@ -97,7 +97,9 @@ pub(super) async fn run(
             return Ok(Ended { answer: None, outcome: Outcome::Interrupted });
         }
     };
-    let Some(task) = ended else { return Ok(Ended { answer: None, outcome: Outcome::Failed }) };
+    if !task.waiting.is_empty() {
+        return Ok(Ended { answer: None, outcome: task::waits(global, &task)? });
+    }
     if let Some(error) = &task.error {
         render::error(error, std::iter::empty());
         let outcome = if is_reached(&task) { told_of(global, &task)? } else { Outcome::Failed };
@@ -119,7 +121,7 @@ fn told_of(global: &Global, task: &Task) -> Result<Outcome, Error> {
 }
 
 /// Waits until the task has ended, and prints what it says meanwhile.
-async fn follow(office: &Office, id: &TaskId, aloud: bool) -> Result<Option<std::sync::Arc<Task>>, Error> {
+async fn follow(office: &Office, id: &TaskId, aloud: bool) -> Result<std::sync::Arc<Task>, Error> {
     let tasks = office.tasks().await?;
     let mut reader = office.crew.live().output(id).read();
     let mut print = render::Pieces::default();
@@ -129,12 +131,12 @@ async fn follow(office: &Office, id: &TaskId, aloud: bool) -> Result<Option<std:
         tokio::select! {
             biased;
             text = reader.more(), if aloud => print.piece(&text)?,
-            task = &mut ended => break task,
+            task = &mut ended => break task?,
         }
     };
     if aloud {
-        let result = task.as_ref().and_then(|task| task.result.as_ref());
-        let output = result.and_then(|result| result.get("output")?.as_str()).unwrap_or_default();
+        let output =
+            task.result.as_ref().and_then(|result| result.get("output")?.as_str()).unwrap_or_default();
         print.piece(reader.unread(output))?;
         print.end()?;
     }

@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     app::{self, Environment},
-    base::clock,
-    engine::{CostQuery, CostSummary},
-    tasks::{self, Task, usd},
+    engine::{CostQuery, CostSummary, past},
+    tasks::{self, History, usd},
     tools,
 };
 
@@ -43,8 +42,7 @@ enum By {
 pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
-    let tasks = history(global).await?;
-    let summary = CostSummary::of(&tasks, &query, clock::now());
+    let summary: CostSummary = history(global, move |history| past::cost_of(history, &query)).await?;
     if global.form() == Form::Json {
         render::json(&summary)?;
         return Ok(Outcome::Done);
@@ -83,9 +81,12 @@ pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> R
     Ok(Outcome::Done)
 }
 
-/// All tasks of the project, also while a server works on them.
-pub(super) async fn history(global: &Global) -> Result<Vec<Task>, Error> {
+/// What the journal of the project tells, also while a server works on it.
+pub(super) async fn history<T: Send + 'static>(
+    global: &Global,
+    asked: impl FnOnce(&History) -> Result<T, tasks::Error> + Send + 'static,
+) -> Result<T, Error> {
     let journal = app::journal(&global.root());
-    let tasks = tokio::task::spawn_blocking(move || tasks::history(&journal)).await;
-    Ok(tasks.map_err(anyhow::Error::from)??)
+    let told = tokio::task::spawn_blocking(move || asked(&History::read(&journal)?)).await;
+    Ok(told.map_err(anyhow::Error::from)??)
 }

@@ -6,6 +6,7 @@ mod author;
 mod backup;
 mod budget;
 mod check;
+mod config;
 mod cost;
 mod cron;
 mod deliveries;
@@ -16,6 +17,7 @@ mod export;
 mod lint;
 mod list;
 mod mcp;
+mod permissions;
 mod pipeline;
 mod plan;
 mod render;
@@ -81,6 +83,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Mcp(args) => mcp::mcp(&cli.global, args, env).await,
             Command::List(args) => list::list(&cli.global, args, env).await,
             Command::Show(args) => show::show(&cli.global, args, env).await,
+            Command::Permissions(args) => permissions::permissions(&cli.global, args, env).await,
             Command::Run(args) => run::run(&cli.global, args, env).await,
             Command::Pipeline(args) => pipeline::pipeline(&cli.global, args, env).await,
             Command::Task(args) => task::task(&cli.global, args, env).await,
@@ -104,6 +107,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Export(args) => export::export(&cli.global, args, env).await,
             Command::ExportAll(args) => export::export_all(&cli.global, args, env).await,
             Command::Sync(args) => export::sync(&cli.global, args, env).await,
+            Command::Config(args) => config::config(&cli.global, args, env),
             Command::Doctor(args) => doctor::doctor(&cli.global, args, env).await,
             Command::Backup(args) => backup::backup(&cli.global, args).await,
             Command::Restore(args) => backup::restore(&cli.global, args).await,

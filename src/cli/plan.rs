@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{Environment, Journal},
-    engine::{Forecast, ForecastCost, Range},
+    engine::{Forecast, ForecastCost, Range, past},
     tasks::usd,
 };
 
@@ -29,7 +29,8 @@ pub(super) struct PlanArgs {
 pub(super) async fn plan(global: &Global, args: &PlanArgs, env: &Environment) -> Result<Outcome, Error> {
     let office = run::open(global, env, Journal::None)?;
     let values = args.named.iter().cloned().collect();
-    let forecast = office.crew.forecast(&args.name, &values, &history(global).await?).await?;
+    let past = history(global, past::recent_of).await?;
+    let forecast = office.crew.forecast(&args.name, &values, &past).await?;
     match global.form() {
         Form::Json => render::json(&forecast)?,
         Form::Text => render::answer(&text(&forecast))?,

@@ -110,7 +110,8 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     }
     let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
     let limits = args.limits.budget();
-    if limits.is_limited() {
+    // What a person may be asked about is kept until they answer.
+    if limits.is_limited() || args.record.is_none() && asks(&employee) {
         let order = (&*employee, &given, args.model.as_deref());
         let ended = budget::run(global, env, order, limits, aloud).await?;
         let Some(answer) = ended.answer else { return Ok(ended.outcome) };
@@ -194,6 +195,11 @@ impl File {
         render::note(&format!("written {}", self.path.display()));
         Ok(())
     }
+}
+
+/// Whether a person has to be asked for some of its tools.
+fn asks(employee: &Employee) -> bool {
+    employee.permissions.as_ref().is_some_and(|given| !given.approve.is_empty())
 }
 
 fn account(answer: &Answer) -> String {

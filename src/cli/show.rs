@@ -69,7 +69,10 @@ fn rows(employee: &Employee) -> Vec<(&'static str, String)> {
         ("agent id", optional(&employee.agent_id)),
         ("status", status.to_owned()),
         ("remembers", if employee.auto_memory { "by itself".to_owned() } else { String::new() }),
-        ("permissions", number(employee.permissions.as_ref().map(ToString::to_string))),
+        (
+            "permissions",
+            number(employee.permissions.as_ref().and_then(|given| serde_json::to_string(given).ok())),
+        ),
         ("portrait", employee.avatar_prompt.clone()),
         ("research", employee.research_instructions.clone()),
         ("output", if is_usual { String::new() } else { output }),

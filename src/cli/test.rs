@@ -130,10 +130,9 @@ async fn work(office: &Office, run: &Recorded) -> Result<(), Ended> {
     let tasks = office.tasks().await.map_err(|error| before(error.to_string()))?;
     let id = tasks.submit(new).await.map_err(|error| before(error.to_string()))?.id;
     match tasks.wait(&id).await {
-        Some(task) if task.status == Status::Completed => Ok(()),
-        task => Err(during(
-            task.and_then(|task| task.error.clone()).unwrap_or_else(|| "the run did not end".to_owned()),
-        )),
+        Ok(task) if task.status == Status::Completed => Ok(()),
+        Ok(task) => Err(during(task.error.clone().unwrap_or_else(|| "the run did not end".to_owned()))),
+        Err(error) => Err(during(error.to_string())),
     }
 }
 

@@ -42,6 +42,8 @@ codes! {
     EMPTY_BODY = "empty-body";
     /// A folder has no `prompt.md`.
     MISSING_PROMPT = "missing-prompt";
+    /// `permissions` name a tool that the employee does not declare.
+    UNKNOWN_TOOL = "unknown-tool";
     /// A name that breaks the rules for names.
     INVALID_NAME = "invalid-name";
     /// Two arguments share a name.

@@ -5,12 +5,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    alerts::{OwnAlerts, alerts},
     codes,
     delivery::{self, Delivery},
     diagnostic::{Diagnostic, Source, Span},
     employee::{is_name, variable},
     reader::{self, Fields, Unknown},
     report::Report,
+    serving::{OwnServing, serving},
     yaml::{Node, Value},
 };
 use crate::base::reach::Allowed;
@@ -39,6 +41,10 @@ pub struct Config {
     pub outbound: OwnOutbound,
     /// How work is queued and remembered.
     pub tasks: OwnTasks,
+    /// How much a server takes of whom.
+    pub serve: OwnServing,
+    /// When a server that does badly says so itself.
+    pub alerts: Option<OwnAlerts>,
 }
 
 /// How work is queued and remembered; what is not given stays as it is without a file.
@@ -53,6 +59,22 @@ pub struct OwnTasks {
     pub retain_count: Option<u32>,
     /// For how many days finished tasks are remembered.
     pub retain_days: Option<u32>,
+    /// How many runs of one employee, pipeline or discussion go on at the same time, in all processes of the project.
+    pub lanes: Option<u32>,
+    /// What becomes of tasks that fail with something that may pass.
+    pub retry: Option<OwnRetry>,
+}
+
+/// What becomes of tasks that fail with something that may pass: a model that is busy or does not answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(default)]
+pub struct OwnRetry {
+    /// How often they are tried in all.
+    pub attempts: Option<u32>,
+    /// How long they wait before they are tried for the second time; the wait doubles each time.
+    pub backoff_seconds: Option<u32>,
+    /// The longest they wait.
+    pub max_backoff_seconds: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.
@@ -144,6 +166,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }
     }
     let mut limits = IndexMap::new();
+    let destinations = destinations(&mut fields, report);
     let config = Config {
         max_concurrent: max_concurrent(&mut fields, report),
         default_model: fields.optional("default_model", report),
@@ -158,9 +181,13 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         }),
         prices: named(&mut fields, "prices", report, |_, node, report| price(node, report)),
         limits,
-        destinations: destinations(&mut fields, report),
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
+        serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
+        alerts: fields
+            .get("alerts")
+            .and_then(|node| alerts(node, destinations.keys().map(String::as_str), report)),
+        destinations,
     };
     fields.finish(Unknown::Refused, &["$schema"], report);
     Some(config)
@@ -246,9 +273,22 @@ fn tasks(node: &Node, report: &mut Report<'_>) -> Option<OwnTasks> {
         queue: fields.whole("queue", 1..=100_000, report),
         retain_count: fields.whole("retain_count", 1..=1_000_000, report),
         retain_days: fields.whole("retain_days", 1..=3650, report),
+        lanes: fields.whole("lanes", 1..=1000, report),
+        retry: fields.get("retry").and_then(|node| retry(node, report)),
     };
     fields.finish(Unknown::Refused, &[], report);
     Some(tasks)
+}
+
+fn retry(node: &Node, report: &mut Report<'_>) -> Option<OwnRetry> {
+    let mut fields = Fields::of(node, "`retry`", report)?;
+    let retry = OwnRetry {
+        attempts: fields.whole("attempts", 1..=100, report),
+        backoff_seconds: fields.whole("backoff_seconds", 1..=86_400, report),
+        max_backoff_seconds: fields.whole("max_backoff_seconds", 1..=604_800, report),
+    };
+    fields.finish(Unknown::Refused, &[], report);
+    Some(retry)
 }
 
 fn outbound(node: &Node, report: &mut Report<'_>) -> Option<OwnOutbound> {

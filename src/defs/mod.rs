@@ -3,6 +3,7 @@
 //! A definition is read in one pass that notes everything wrong with it: `(Option<T>, Vec<Diagnostic>)`. A definition
 //! that comes out has no doubt left in it.
 
+mod alerts;
 pub mod codes;
 mod config;
 mod cron;
@@ -19,13 +20,17 @@ mod pipeline;
 mod reader;
 mod report;
 mod schema;
+mod serving;
 mod target;
 pub(crate) mod template;
 mod tokens;
 mod webhook;
 mod yaml;
 
-pub use config::{Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, parse_config};
+pub use alerts::OwnAlerts;
+pub use config::{
+    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, OwnTasks, parse_config,
+};
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;
 pub use delivery::{Delivery, Destination, EnvText, Subject, SubjectPlace, Told};
@@ -37,9 +42,11 @@ pub use discussion::{
 pub use emit::text as yaml_text;
 pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
-    Format, Origin, Output, authorship, bump, content_hash, export, is_name, parse_agent, parse_employee,
-    parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe, parse_skill, slug,
-    variable_name,
+    Format, Origin, Output, Permissions, authorship, bump, content_hash, export, is_name, parse_agent,
+    parse_employee, parse_employee_dir, parse_employee_dir_marked, parse_employee_marked, parse_recipe,
+    parse_skill,
+    permissions::{canonical, fits, is_pattern, may_meet, plain},
+    slug, variable_name,
 };
 pub use kind::FileKind;
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
@@ -52,6 +59,7 @@ pub use pipeline::{
     Work, parse_pipeline, parse_pipeline_marked,
 };
 pub use schema::SchemaKind;
+pub use serving::OwnServing;
 pub use target::{Target, TargetKind};
 pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
 pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

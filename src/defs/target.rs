@@ -11,6 +11,7 @@ use super::{
     reader::{Fields, Text},
     report::Report,
 };
+use crate::base::Priority;
 
 /// An employee, a pipeline or a discussion, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -55,6 +56,14 @@ impl TargetKind {
             Self::Discussion => "discussion",
         }
     }
+}
+
+const PRIORITIES: [(&str, Priority); 3] =
+    [("high", Priority::High), ("normal", Priority::Normal), ("low", Priority::Low)];
+
+/// How soon what is started is begun.
+pub(super) fn priority(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Priority {
+    fields.choice("priority", "priority", &PRIORITIES, report).unwrap_or_default()
 }
 
 /// Reads a target out of two fields.

@@ -233,7 +233,7 @@ fn before(task: &Task, places: &[Vec<String>], step: &str) -> Result<Vec<StepRec
     let rank = |name: &str| places.iter().position(|place| place.iter().any(|known| known == name));
     let last = rank(target);
     let taken = |done: &&StepRecord| {
-        let name = names().find(|name| is_of(&done.step, name));
+        let name = names().find(|name| *name == outermost(&done.step));
         name.is_some_and(|name| name != target && rank(name) <= last)
     };
     Ok(task.steps.iter().filter(taken).cloned().collect())
@@ -243,18 +243,6 @@ fn before(task: &Task, places: &[Vec<String>], step: &str) -> Result<Vec<StepRec
 fn is_called(name: &str, asked: &str) -> bool {
     let Some((index, id)) = name.split_once(':') else { return false };
     index == asked || id == asked || id.split_once('@').is_some_and(|(id, _)| id == asked)
-}
-
-/// Whether a record is that of the step of this name, a part of it, or the decision about it.
-fn is_of(record: &str, name: &str) -> bool {
-    let outermost = outermost(record);
-    // `+1` is the second try.
-    outermost == name
-        || outermost.strip_prefix(name).and_then(|rest| rest.strip_prefix('+')).is_some_and(is_number)
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The step that a record is a part of or the decision about.
@@ -299,7 +287,7 @@ mod tests {
             places.iter().map(|place| place.iter().map(|name| (*name).to_owned()).collect()).collect();
         let names = [
             "0:a",
-            "1:b+1/turn-1",
+            "1:b/try-1/turn-1",
             "2:c/turn-1",
             "2:c",
             "approval-1:b",
@@ -319,9 +307,9 @@ mod tests {
     fn a_fork_takes_what_was_before_and_beside_its_step() {
         check("0:a", &[]);
         check("1:b", &["0:a", "2:c/turn-1", "2:c"]);
-        check("c", &["0:a", "1:b+1/turn-1", "approval-1:b", "1:b"]);
-        check("until-2@0", &["0:a", "1:b+1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b", "3:d@0"]);
-        check("d@0", &["0:a", "1:b+1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b"]);
+        check("c", &["0:a", "1:b/try-1/turn-1", "approval-1:b", "1:b"]);
+        check("until-2@0", &["0:a", "1:b/try-1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b", "3:d@0"]);
+        check("d@0", &["0:a", "1:b/try-1/turn-1", "2:c/turn-1", "2:c", "approval-1:b", "1:b"]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What finished work has cost: an account over tasks, by employee, model and trigger.
 
-use std::{cmp::Ordering, collections::BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap},
+};
 
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
@@ -8,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Answer, EMPLOYEE_RUN, PIPELINE_RUN, PipelineRun};
-use crate::tasks::{Spent, Task};
+use crate::tasks::{Spent, Summary, Task, TaskId};
 
 /// Which tasks to count.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,13 @@ impl CostQuery {
             return Ok(self);
         }
         Err(format!("`days` is 1 to {}, not {}", Self::MOST_DAYS, self.days))
+    }
+
+    /// Whether `task` is of the days that are asked for, as of `now`.
+    pub(super) fn wants(&self, task: &Summary, now: Timestamp) -> bool {
+        let from = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(self.days)));
+        let from = from.unwrap_or(Timestamp::MIN);
+        task.status.is_final() && task.completed_at.unwrap_or(task.created_at) >= from
     }
 }
 
@@ -81,10 +91,13 @@ fn is_zero(count: &u64) -> bool {
 }
 
 impl CostSummary {
-    /// Counts those of `tasks` that `query` asks for, as of `now`.
-    pub fn of<'t>(tasks: impl IntoIterator<Item = &'t Task>, query: &CostQuery, now: Timestamp) -> Self {
-        let from = now.saturating_sub(SignedDuration::from_hours(24 * i64::from(query.days)));
-        let from = from.unwrap_or(Timestamp::MIN);
+    /// Counts those of `tasks` that `query` asks for, as of `now`. Those that do not tell what they took may be in `results`.
+    pub(super) fn of<'t>(
+        tasks: impl IntoIterator<Item = &'t Summary>,
+        results: &HashMap<TaskId, Vec<Spent>>,
+        query: &CostQuery,
+        now: Timestamp,
+    ) -> Self {
         let mut summary = Self {
             period_days: query.days,
             total_cost_usd: 0.0,
@@ -94,10 +107,9 @@ impl CostSummary {
             by_trigger: IndexMap::new(),
             unpriced_models: BTreeSet::new(),
         };
-        for task in tasks.into_iter().filter(|task| task.status.is_final()) {
-            if task.completed_at.unwrap_or(task.created_at) >= from {
-                summary.add(task, query.employee.as_deref());
-            }
+        for task in tasks.into_iter().filter(|task| query.wants(task, now)) {
+            let spent = if task.spent.is_empty() { results.get(&task.task_id) } else { Some(&task.spent) };
+            summary.add(task, spent.cloned().unwrap_or_default(), query.employee.as_deref());
         }
         for group in [&mut summary.by_employee, &mut summary.by_model, &mut summary.by_trigger] {
             for cost in group.values_mut() {
@@ -114,8 +126,7 @@ impl CostSummary {
         summary
     }
 
-    fn add(&mut self, task: &Task, employee: Option<&str>) {
-        let mut spent = spent(task);
+    fn add(&mut self, task: &Summary, mut spent: Vec<Spent>, employee: Option<&str>) {
         if let Some(employee) = employee {
             spent.retain(|spent| spent.by == employee);
             if spent.is_empty() {
@@ -155,11 +166,6 @@ impl Cost {
             None => self.unpriced_tokens += spent.input_tokens + spent.output_tokens,
         }
     }
-}
-
-/// What the calls of `task` took. Tasks of earlier versions tell it only in their results.
-fn spent(task: &Task) -> Vec<Spent> {
-    if task.spent.is_empty() { told(task) } else { task.spent.clone() }
 }
 
 /// What each run of an employee in `task` took, as the result tells it.
@@ -204,13 +210,14 @@ mod tests {
 
     use super::*;
 
-    fn task(trigger: &str, status: &str, ended: &str, spent: &Value) -> Task {
-        serde_json::from_value(json!({
+    fn task(trigger: &str, status: &str, ended: &str, spent: &Value) -> Summary {
+        let task: Task = serde_json::from_value(json!({
             "task_id": "t", "status": status, "trigger": trigger, "kind": "pipeline.run", "target_type": "pipeline",
             "target_name": "p", "args": {}, "created_at": "2026-11-01T00:00:00Z", "started_at": null,
             "completed_at": ended, "attempts": 1, "steps": [], "spent": spent, "result": null, "error": null,
         }))
-        .unwrap()
+        .unwrap();
+        Summary::from(&task)
     }
 
     fn spent(by: &str, model: &str, tokens: [u64; 2], cost: Option<f64>) -> Value {
@@ -241,7 +248,8 @@ mod tests {
         ];
         let count = |employee: Option<&str>| {
             let query = CostQuery { days: 7, employee: employee.map(str::to_owned) };
-            let summary = CostSummary::of(&tasks, &query, "2026-11-21T00:00:00Z".parse().unwrap());
+            let now = "2026-11-21T00:00:00Z".parse().unwrap();
+            let summary = CostSummary::of(&tasks, &HashMap::new(), &query, now);
             serde_json::to_value(summary).unwrap()
         };
         let zero = json!({"cost_usd": 0.0, "tasks": 1, "calls": 0, "input_tokens": 0, "cached_input_tokens": 0, "output_tokens": 0});

@@ -4,6 +4,7 @@
 //! line) only submits a task.
 
 mod again;
+mod alert;
 pub mod author;
 mod clean;
 mod cost;
@@ -21,6 +22,7 @@ pub mod memory;
 mod model;
 mod order;
 pub mod outbound;
+pub mod past;
 mod pipeline;
 mod prompt;
 mod run;
@@ -38,6 +40,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 pub use again::{Again, Anew, Changes};
+pub use alert::{ALERT, Alert, Reading, Rules, Watch};
 pub use cost::{Cost, CostQuery, CostSummary};
 pub use crew::Crew;
 pub use discussion::{
@@ -76,11 +79,12 @@ pub const PIPELINE_RUN: Kind = Kind::new("pipeline.run");
 pub const DISCUSSION_RUN: Kind = Kind::new("discussion.run");
 
 /// The bodies of the tasks a crew can be given.
-pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 3] {
+pub fn bodies(crew: &Arc<Crew>) -> [(Kind, Arc<dyn Body>); 4] {
     [
         (EMPLOYEE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: run::employee })),
         (PIPELINE_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: pipeline::run })),
         (DISCUSSION_RUN, Arc::new(OfCrew { crew: Arc::clone(crew), run: discussion::run })),
+        (ALERT, Arc::new(alert::Telling)),
     ]
 }
 

@@ -84,7 +84,8 @@ pub(super) async fn record(crew: &Crew, task: &Task, steps: &Steps, ended: &Resu
     for line in lines {
         let _ = writeln!(text, "{line}");
     }
-    let written = tokio::task::spawn_blocking(move || document::replace(&path, text.as_bytes())).await;
+    // The task holds all of this too, and its end is what the disk has to keep.
+    let written = tokio::task::spawn_blocking(move || document::put_down(&path, text.as_bytes())).await;
     if let Ok(Err(error)) = written {
         tracing::warn!(
             task.id = task.task_id.as_str(),

@@ -174,10 +174,23 @@ impl Meter {
         Self { since: Stopwatch::start(), counts: Mutex::default() }
     }
 
+    /// Calls so far, by how they ended.
+    pub fn calls(&self) -> Calls {
+        self.counts.lock().calls
+    }
+
     /// Counts one call.
     pub fn record(&self, call: &Call<'_>) {
         let account = self.counts.lock().add(call);
         measure::call(call, &account);
+    }
+
+    /// What nineteen of twenty of the newest `count` calls that were sent took; `None` when none was.
+    pub fn p95_of_newest(&self, count: u64) -> Option<Duration> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut samples: Vec<_> = self.counts.lock().latency.iter().rev().take(count).copied().collect();
+        samples.sort_unstable();
+        samples.get(samples.len() * 95 / 100).copied()
     }
 
     /// The accounts as they stand. Samples are copied under the lock and sorted outside it.

@@ -27,6 +27,14 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     replacement.commit()
 }
 
+/// As [`replace`], without waiting for the disk: whole or absent if the program dies, perhaps empty if the machine does.
+/// For what tells of something that is kept elsewhere.
+pub fn put_down(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let mut replacement = Replacement::begin(path)?;
+    replacement.write_all(content).map_err(Error::file("write", path))?;
+    replacement.swap()
+}
+
 /// Replaces a file that belongs to the people of the project, such as a definition: as [`replace`], but its mode is that
 /// of the file before it, or what a new file usually has.
 pub fn publish(path: &Path, content: &[u8]) -> Result<(), Error> {
@@ -78,13 +86,38 @@ impl Replacement {
         Ok(Self { target, temporary, out: io::BufWriter::new(file), committed: false })
     }
 
+    /// The same, to be written on after it is in place: a file whose every write lands at its end.
+    pub(super) fn begin_log(path: &Path) -> Result<Self, Error> {
+        let mut options = folder::private();
+        options.read(true).append(true);
+        Self::open(path, options)
+    }
+
+    /// Puts the new content in place of the old one, and gives the file to be written on, twice. Its name is on the disk
+    /// only after [`folder::sync`] of its folder.
+    pub(super) fn exchange(mut self) -> Result<(File, File), Error> {
+        self.out.flush().map_err(Error::file("write", &self.temporary))?;
+        let open = || self.out.get_ref().try_clone().map_err(Error::file("open", &self.temporary));
+        let (file, other) = (open()?, open()?);
+        file.sync_all().map_err(Error::file("sync", &self.temporary))?;
+        fs::rename(&self.temporary, &self.target).map_err(Error::file("replace", &self.target))?;
+        self.committed = true;
+        Ok((file, other))
+    }
+
     /// Puts the new content in place of the old one; both the bytes and the name are on the disk afterwards.
     pub fn commit(mut self) -> Result<(), Error> {
         self.out.flush().map_err(Error::file("write", &self.temporary))?;
         self.out.get_ref().sync_all().map_err(Error::file("sync", &self.temporary))?;
+        self.swap()?;
+        folder::sync(&folder::of(&self.target))
+    }
+
+    fn swap(&mut self) -> Result<(), Error> {
+        self.out.flush().map_err(Error::file("write", &self.temporary))?;
         fs::rename(&self.temporary, &self.target).map_err(Error::file("replace", &self.target))?;
         self.committed = true;
-        folder::sync(&folder::of(&self.target))
+        Ok(())
     }
 }
 

@@ -48,6 +48,13 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// By whom it was refused, and why; `None` when it was approved.
+    pub fn refusal(&self) -> Option<String> {
+        let by = self.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
+        let comment = self.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        (!self.approved).then(|| format!("refused{by}{comment}"))
+    }
+
     /// Whether it can be given to a task at all.
     ///
     /// # Errors
@@ -65,6 +72,12 @@ impl Decision {
 /// The step that is the decision about `name`.
 pub(super) fn step_of(name: &str) -> String {
     format!("{PREFIX}{name}")
+}
+
+/// Whether `decision` is one that is waited for in the step `outer`, or about that step.
+pub(super) fn is_within(decision: &str, outer: &str) -> bool {
+    let rest = decision.strip_prefix(PREFIX).and_then(|about| about.strip_prefix(outer));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Engine {
@@ -90,12 +103,14 @@ impl Engine {
         joined(self.shared.tracker.spawn(deciding).await)
     }
 
-    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions. `None` when there is
-    /// no such task.
-    pub async fn settled(&self, id: &TaskId) -> Option<Arc<Task>> {
-        let mut watch = self.watch(id)?;
+    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn settled(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        let mut watch = self.watch(id).await?;
         let _ = watch.wait_for(|task| task.status.is_settled()).await;
-        Some(watch.borrow().clone())
+        Ok(watch.borrow().clone())
     }
 }
 
@@ -116,7 +131,7 @@ impl Shared {
             duration_ms: u64::try_from(took).unwrap_or_default(),
         };
         let event = Event::Step { task_id: id.clone(), record: Cow::Borrowed(&record) };
-        let written = self.append(event.line()).await;
+        let written = self.append(&event).await;
         let mut table = self.table.lock();
         match written {
             Ok(()) => {

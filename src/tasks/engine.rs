@@ -2,20 +2,22 @@
 
 use std::{borrow::Cow, collections::HashMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Body, Counts, Error, Kind, NewTask, Status, Task, TaskId,
+    Body, Counts, Error, Kind, Lanes, NewTask, Status, Summary, Task, TaskId,
     feed::Feed,
     journal::{Ending, Event, MAX_DEPTH, nests_deeper_than},
     recovery::{self, Recovered},
-    table::{Cancelling, Place, Retain, Table},
+    table::{Cancelling, Found, Place, Retain, Table},
+    upkeep::Journal,
 };
 use crate::{
     base::Tracker,
-    store::{self, Log},
+    store::{self, log::Subject},
 };
 
 /// How an engine is set up.
@@ -36,6 +38,28 @@ pub struct Options {
     pub parked: usize,
     /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
     pub resume: bool,
+    /// How often a task is tried that fails with something that may pass.
+    pub retry: Retry,
+    /// How many runs of one thing go on at the same time; as many as there are, when it is not said.
+    pub lanes: Option<Lanes>,
+}
+
+/// How often a task is tried that fails with something that may pass, and how long it waits in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// How often in all; with 1 it is not tried again.
+    pub attempts: u32,
+    /// How long it waits before it is tried for the second time. The wait doubles each time; where in its second half it ends is
+    /// left to chance, so that tasks that failed together do not come back together.
+    pub backoff: Duration,
+    /// The longest it waits.
+    pub most: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 1, backoff: Duration::from_secs(30), most: Duration::from_hours(1) }
+    }
 }
 
 impl Default for Options {
@@ -48,6 +72,8 @@ impl Default for Options {
             retain_for: None,
             parked: 1000,
             resume: true,
+            retry: Retry::default(),
+            lanes: None,
         }
     }
 }
@@ -61,15 +87,19 @@ pub struct Filter {
     pub kind: Option<Kind>,
     /// Only those that work on the thing of this name.
     pub target: Option<String>,
+    /// Only those that had been tried as often as they may.
+    pub dead: bool,
     /// At most this many, the newest.
     pub limit: Option<usize>,
 }
 
 impl Filter {
-    pub(super) fn fits(&self, task: &Task) -> bool {
+    /// Whether a task is one of them.
+    pub fn fits(&self, task: &Summary) -> bool {
         self.status.is_none_or(|status| status == task.status)
             && self.kind.as_ref().is_none_or(|kind| *kind == task.kind)
             && self.target.as_ref().is_none_or(|target| *target == task.target_name)
+            && (!self.dead || task.dead)
     }
 }
 
@@ -107,13 +137,17 @@ pub struct Engine {
 
 pub(super) struct Shared {
     pub(super) bodies: HashMap<Kind, Arc<dyn Body>>,
-    log: Option<Log>,
+    pub(super) journal: Option<Journal>,
     pub(super) table: Mutex<Table>,
     /// The most workers.
     workers: usize,
     pub(super) tracker: Tracker,
     queue: usize,
     pub(super) parked: usize,
+    pub(super) retry: Retry,
+    pub(super) lanes: Option<Lanes>,
+    /// Woken when a task is to be tried again later.
+    pub(super) later: Arc<tokio::sync::Notify>,
 }
 
 /// The program has to end and the journal still refuses.
@@ -151,16 +185,18 @@ impl Engine {
         tracker: Tracker,
     ) -> Self {
         let mut table = Table::new(options.queue, Retain { count: options.retain, age: options.retain_for });
-        let log = match recovered {
+        let journal = match recovered {
             Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
         };
         let table = Mutex::new(table);
-        let Options { queue, parked, workers, .. } = *options;
-        let shared = Arc::new(Shared { bodies, log, table, workers, tracker, queue, parked });
-        for _ in 0..workers {
-            shared.stir();
-        }
+        let Options { queue, parked, workers, retry, .. } = *options;
+        let (lanes, later) = (options.lanes.clone(), Arc::default());
+        let shared = Shared { bodies, journal, table, workers, tracker, queue, parked, retry, lanes, later };
+        let shared = Arc::new(shared);
+        shared.tend();
+        shared.keep_time();
+        shared.stir_all();
         Self { shared }
     }
 
@@ -175,6 +211,25 @@ impl Engine {
         // In a future of its own: a caller that goes away must not leave a task that is on the disk but not queued.
         let shared = Arc::clone(&self.shared);
         joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
+    }
+
+    /// Accepts a task that is begun at once, however many workers there are and whatever waits for them: for short work
+    /// that nothing may hold up.
+    ///
+    /// # Errors
+    /// As [`Engine::submit`].
+    pub async fn submit_ahead(&self, new: NewTask) -> Result<Submitted, Error> {
+        let shared = Arc::clone(&self.shared);
+        let accepting = async move {
+            let submitted = shared.accept(new).await?;
+            let claimed = shared.table.lock().claim_one(&submitted.id);
+            if let Some((task, cancel)) = claimed {
+                let worker = Arc::clone(&shared);
+                shared.tracker.spawn(async move { worker.begin(task, cancel).await });
+            }
+            Ok(submitted)
+        };
+        joined(self.shared.tracker.spawn(accepting).await)
     }
 
     /// Accepts a task for a caller who waits for it: when `given_up` fires before the task has ended, also while it
@@ -200,14 +255,33 @@ impl Engine {
         self.shared.tracker.spawn(async move { shared.stop_when(given_up, &id).await });
     }
 
-    /// A task as it stands.
-    pub fn get(&self, id: &TaskId) -> Option<Arc<Task>> {
-        self.shared.table.lock().get(id)
+    /// A task as it stands, with all there is of it. One that is over is read from the journal.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Store`] and [`Error::Misplaced`] when it cannot be read.
+    pub async fn get(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        self.shared.get(id).await
     }
 
-    /// Tasks as they stand, the newest first.
-    pub fn list(&self, filter: &Filter) -> Vec<Arc<Task>> {
-        self.shared.table.lock().list(filter)
+    /// A task in brief; `None` when there is none.
+    pub fn summary(&self, id: &TaskId) -> Option<Arc<Summary>> {
+        self.shared.table.lock().summary(id)
+    }
+
+    /// Tasks in brief, the newest first.
+    pub fn list(&self, filter: &Filter) -> Vec<Arc<Summary>> {
+        self.page(None, filter.limit.unwrap_or(usize::MAX), |task| filter.fits(task))
+    }
+
+    /// At most `limit` tasks that fit, the newest first; those after a task, when its place is given: when it was
+    /// accepted, and its id.
+    pub fn page(
+        &self,
+        after: Option<(Timestamp, TaskId)>,
+        limit: usize,
+        fits: impl FnMut(&Summary) -> bool,
+    ) -> Vec<Arc<Summary>> {
+        self.shared.table.lock().list(after, limit, fits)
     }
 
     /// Waits until tasks have changed since this was last called (accepted, begun, step finished, ended), and gives
@@ -218,22 +292,32 @@ impl Engine {
         feed.take().await
     }
 
-    /// Tells one reader of every task that ends from now on; with `earlier`, also of those known that have ended before.
-    pub fn endings(&self, earlier: bool) -> Endings {
-        Endings { feed: self.shared.table.lock().endings(earlier) }
+    /// Tells one reader of every task that ends from now on.
+    pub fn endings(&self) -> Endings {
+        Endings { feed: self.shared.table.lock().endings() }
     }
 
-    /// The task once it has ended; `None` when there is no such task.
-    pub async fn wait(&self, id: &TaskId) -> Option<Arc<Task>> {
-        let mut watch = self.watch(id)?;
-        // It is forgotten only after it has ended, so the last value seen is its end.
+    /// The task once it has ended.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn wait(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        let mut watch = self.watch(id).await?;
+        // It is closed only after it has ended, so the last value seen is its end.
         let _ = watch.wait_for(|task| task.status.is_final()).await;
-        Some(watch.borrow().clone())
+        Ok(watch.borrow().clone())
     }
 
-    /// Tells of every change: begun, step finished, parked, ended. Closed once the task is forgotten.
-    pub fn watch(&self, id: &TaskId) -> Option<watch::Receiver<Arc<Task>>> {
-        self.shared.table.lock().watch(id)
+    /// Tells of every change: begun, step finished, parked, ended. Closed once the task has ended.
+    ///
+    /// # Errors
+    /// As [`Engine::get`].
+    pub async fn watch(&self, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+        let watch = self.shared.table.lock().watch(id);
+        match watch {
+            Some(watch) => Ok(watch),
+            None => Ok(watch::Sender::new(self.get(id).await?).subscribe()),
+        }
     }
 
     /// Stops a task, waiting or running, and returns it as it ended. Finished steps stay in its record.
@@ -264,45 +348,70 @@ impl Engine {
 
     /// Whether tasks survive the process.
     pub fn is_durable(&self) -> bool {
-        self.shared.log.is_some()
+        self.shared.journal.is_some()
     }
 }
 
 impl Shared {
+    pub(super) async fn get(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        let found = self.table.lock().find(id);
+        match found {
+            None => Err(Error::NotFound { id: id.clone() }),
+            Some(Found::Here(task)) => Ok(task),
+            Some(Found::There(subject)) => self.read(id, subject).await,
+        }
+    }
+
+    /// Reads a task from the journal.
+    pub(super) async fn read(&self, id: &TaskId, subject: Subject) -> Result<Arc<Task>, Error> {
+        let Some(journal) = &self.journal else { return Err(Error::NotFound { id: id.clone() }) };
+        let (records, id) = (journal.records.clone(), id.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let lines = records.read(subject)?;
+            if lines.is_empty() {
+                // It was forgotten just now.
+                return Err(Error::NotFound { id });
+            }
+            recovery::task_in(records.path(), &id, &lines).map(Arc::new)
+        });
+        joined(reading.await)
+    }
+
     async fn accept(self: &Arc<Self>, new: NewTask) -> Result<Submitted, Error> {
         if !self.bodies.contains_key(&new.kind) {
             return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
         }
         if let Some(origin) = &new.origin
-            && let Some(task) = self.table.lock().get(&origin.id)
-            && !task.status.is_final()
+            && let Some(task) = self.table.lock().live(&origin.id)
         {
             return Err(Error::NotEnded { id: origin.id.clone(), status: task.status });
         }
         if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
-        if self.log.is_none() && self.tracker.stopping().is_cancelled() {
+        if self.journal.is_none() && self.tracker.stopping().is_cancelled() {
             return Err(Error::Stopping);
         }
         let key = new.idempotency_key.clone();
-        loop {
+        let subject = loop {
             let place = self.table.lock().reserve(key.as_deref());
             match place {
-                Place::Yours => break,
+                Place::Yours(subject) => break subject,
                 Place::Taken(id) => return Ok(Submitted { id, fresh: false }),
                 Place::Arriving(written) => written.cancelled().await,
                 Place::Full => return Err(Error::Full { limit: self.queue }),
             }
-        }
+        };
         let task = Task::accept(new);
         let id = task.task_id.clone();
-        if let Err(error) = self.append(Event::Created { task: Cow::Borrowed(&task) }.line()).await {
+        let line = Event::Created { task: Cow::Borrowed(&task) }.line();
+        if let Err(error) = self.append_line(Some(subject), line).await {
             self.table.lock().give_up(key.as_deref());
             return Err(error.into());
         }
-        self.table.lock().accept(task);
+        self.table.lock().accept(task, subject);
         self.stir();
+        self.tend();
         Ok(Submitted { id, fresh: true })
     }
 
@@ -319,7 +428,7 @@ impl Shared {
             Cancelling::Yours => {
                 let ending = Ending::cancelled();
                 let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
-                if let Err(error) = self.append(event.line()).await {
+                if let Err(error) = self.append(&event).await {
                     self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
                     self.stir();
                     return Err(error.into());
@@ -345,6 +454,13 @@ impl Shared {
         }
     }
 
+    /// Has as many workers begin as are needed.
+    pub(super) fn stir_all(self: &Arc<Self>) {
+        for _ in 0..self.workers {
+            self.stir();
+        }
+    }
+
     /// Has one more worker begin, if a task waits and there may be one more.
     pub(super) fn stir(self: &Arc<Self>) {
         if !self.tracker.stopping().is_cancelled() && self.table.lock().hire(self.workers) {
@@ -352,9 +468,14 @@ impl Shared {
         }
     }
 
-    pub(super) async fn append(&self, line: Vec<u8>) -> Result<(), store::Error> {
-        match &self.log {
-            Some(log) => log.append_line(line).await,
+    pub(super) async fn append(&self, event: &Event<'_>) -> Result<(), store::Error> {
+        let subject = self.table.lock().subject(event.task_id());
+        self.append_line(subject, event.line()).await
+    }
+
+    async fn append_line(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), store::Error> {
+        match &self.journal {
+            Some(journal) => journal.records.append(subject, line).await,
             None => Ok(()),
         }
     }
@@ -362,9 +483,8 @@ impl Shared {
     /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,
     /// waits and tries again (after 0.1 s, growing to 5 s), until the program has to end.
     pub(super) async fn record(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
-        let line = event.line();
         let mut pause = Duration::from_millis(100);
-        while let Err(error) = self.append(line.clone()).await {
+        while let Err(error) = self.append(event).await {
             tracing::error!(
                 task.id = event.task_id().as_str(),
                 error = &error as &dyn std::error::Error,
@@ -381,14 +501,18 @@ impl Shared {
 }
 
 /// Fills the table with what an earlier process left, and records what was decided about it.
-async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Log {
-    let Recovered { log, tasks, queued, ended } = recovered;
-    for task in tasks {
-        table.insert(task);
+async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journal {
+    let Recovered { log, index, over, live, queued, ended } = recovered;
+    table.keep_in(log.clone());
+    for (subject, summary) in over {
+        table.insert_over(summary, subject);
+    }
+    for (subject, task) in live {
+        table.insert(task, subject);
     }
     for (id, ending) in ended {
         let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
-        if let Err(error) = log.append_line(event.line()).await {
+        if let Err(error) = log.append(table.subject(&id), event.line()).await {
             // The next start decides the same again.
             tracing::warn!(
                 task.id = id.as_str(),
@@ -401,7 +525,7 @@ async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Log {
     for id in queued.into_iter().filter(|_| resume) {
         table.enqueue(id);
     }
-    log
+    Journal::new(log, index)
 }
 
 /// The answer of a future that was given a life of its own.
@@ -413,10 +537,16 @@ pub(super) fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>
     }
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("counts", &self.table.lock().counts()).finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("journal", &self.shared.log.as_ref().map(Log::path))
+            .field("journal", &self.shared.journal.as_ref().map(|journal| journal.records.path()))
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }

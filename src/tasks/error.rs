@@ -28,6 +28,18 @@ pub enum Error {
     /// The journal cannot be read or written; nothing was accepted.
     #[error("the journal of tasks failed")]
     Store(#[source] store::Error),
+    /// The journal does not hold a task where it was: somebody has edited the file.
+    #[error(
+        "task `{id}` is not where it was in `{}`, so the file was changed by hand; delete the `.index` file beside it \
+        and start again, and it is read anew",
+        path.display()
+    )]
+    Misplaced {
+        /// The task.
+        id: TaskId,
+        /// The journal.
+        path: PathBuf,
+    },
     /// Nobody here does this kind of work.
     #[error("no task is of kind `{kind}`")]
     UnknownKind {

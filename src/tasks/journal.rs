@@ -7,6 +7,7 @@
 //! {"event":"spent","task_id":"…","by":"reviewer","model":"…","calls":1,"input_tokens":900,"output_tokens":80,"cost_usd":0.0039}
 //! {"event":"waiting","task_id":"…","step":"approval-2:deploy","question":"Ship it?","since":"…"}
 //! {"event":"parked","task_id":"…","steps":["approval-2:deploy"]}
+//! {"event":"retrying","task_id":"…","retry":1,"due":"…","error":"…","code":"model","at":"…"}
 //! {"event":"finished","task_id":"…","status":"failed","error":"…","code":"budget-reached","at":"…"}
 //! {"event":"resumed","task_id":"…","steps":["0:build"],"options":{…},"by":"…","at":"…"}
 //! ```
@@ -55,6 +56,12 @@ pub(super) enum Event<'a> {
     },
     /// It does nothing until one of these steps is decided. Void when one was decided before this line.
     Parked { task_id: TaskId, steps: Cow<'a, [String]> },
+    /// It failed with something that may pass, and is tried again.
+    Retrying {
+        task_id: TaskId,
+        #[serde(flatten)]
+        again: Cow<'a, Retrying>,
+    },
     /// It ended.
     Finished {
         task_id: TaskId,
@@ -67,6 +74,19 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         again: Cow<'a, Again>,
     },
+}
+
+/// When a task is tried again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Retrying {
+    /// The how manieth time it is tried again.
+    pub(super) retry: u32,
+    pub(super) due: Timestamp,
+    /// Why the last try failed.
+    pub(super) error: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<Code>,
+    pub(super) at: Timestamp,
 }
 
 /// How an ended task goes on.
@@ -93,6 +113,9 @@ pub(super) struct Ending {
     pub(super) error: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) code: Option<Code>,
+    /// Whether it failed after all the tries it was given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) dead: bool,
     pub(super) at: Timestamp,
 }
 
@@ -110,6 +133,7 @@ impl Event<'_> {
             | Self::Spent { task_id, .. }
             | Self::Waiting { task_id, .. }
             | Self::Parked { task_id, .. }
+            | Self::Retrying { task_id, .. }
             | Self::Finished { task_id, .. }
             | Self::Resumed { task_id, .. } => task_id,
         }
@@ -141,7 +165,7 @@ impl Ending {
     }
 
     fn with(status: Status) -> Self {
-        Self { status, result: None, error: None, code: None, at: clock::now() }
+        Self { status, result: None, error: None, code: None, dead: false, at: clock::now() }
     }
 }
 
@@ -151,6 +175,15 @@ impl Task {
         self.status = Status::Running;
         self.attempts = attempt;
         self.started_at = Some(at);
+        self.retry_at = None;
+    }
+
+    /// It waits to be tried again.
+    pub(super) fn retry(&mut self, again: Retrying) {
+        self.status = Status::Pending;
+        self.retries = again.retry;
+        self.retry_at = Some(again.due);
+        (self.error, self.code) = (Some(again.error), again.code);
     }
 
     /// A step is done. The first record of a step counts. What was waited for is waited for no more.
@@ -172,6 +205,8 @@ impl Task {
             self.result = ending.result;
             self.error = ending.error;
             self.code = ending.code;
+            self.dead = ending.dead;
+            self.retry_at = None;
             self.completed_at = Some(ending.at);
             self.waiting.clear();
         }
@@ -188,11 +223,7 @@ impl Task {
         self.options = again.options;
         self.steps.retain(|done| again.steps.contains(&done.step));
         (self.completed_at, self.result, self.error, self.code) = (None, None, None, None);
-    }
-
-    /// Whether it ended without being done.
-    pub(super) fn can_resume(&self) -> bool {
-        matches!(self.status, Status::Failed | Status::Cancelled)
+        (self.retries, self.retry_at, self.dead) = (0, None, false);
     }
 }
 

@@ -41,16 +41,14 @@ impl Spent {
     fn tokens(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
-}
 
-impl Task {
     /// Puts down what a call took, with what was taken for the same before.
-    pub(super) fn spend(&mut self, spent: Spent) {
+    pub(super) fn add(all: &mut Vec<Self>, spent: Self) {
         let same = |known: &&mut Spent| {
             (&known.by, &known.model, known.cost_usd.is_some())
                 == (&spent.by, &spent.model, spent.cost_usd.is_some())
         };
-        let Some(known) = self.spent.iter_mut().find(same) else { return self.spent.push(spent) };
+        let Some(known) = all.iter_mut().find(same) else { return all.push(spent) };
         known.calls += spent.calls;
         known.input_tokens += spent.input_tokens;
         known.cached_input_tokens += spent.cached_input_tokens;
@@ -330,13 +328,13 @@ impl Steps {
         if shared.record(&event).await.is_err() {
             return Err(self.interrupted());
         }
-        shared.table.lock().amend(task_id, |task| task.spend(spent));
+        shared.table.lock().spend(task_id, spent);
         Ok(())
     }
 
     /// What the calls of the task have taken so far; nothing outside any task.
     pub fn spent(&self) -> Vec<Spent> {
-        let task = self.recorder().and_then(|(shared, id)| shared.table.lock().get(id));
+        let task = self.recorder().and_then(|(shared, id)| shared.table.lock().live(id));
         task.map(|task| task.spent.clone()).unwrap_or_default()
     }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::{Map, Value, json};
 
 use super::{Code, Failure, Kind, Status, Task, TaskId, Trigger, journal::Ending};
+use crate::base::Priority;
 
 /// Waiting tasks older than this are not begun.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(24);
@@ -92,6 +93,7 @@ impl Record {
             idempotency_key: None,
             trace_id: None,
             origin: None,
+            priority: Priority::Normal,
             created_at: self.created_at,
             timeout_seconds: None,
             deadline: None,
@@ -99,6 +101,9 @@ impl Record {
             completed_at: self.completed_at,
             attempts: u32::from(status != Status::Pending),
             resumed: 0,
+            retries: 0,
+            retry_at: None,
+            dead: false,
             steps: Vec::new(),
             spent: Vec::new(),
             waiting: Vec::new(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Code, Spent, Waiting};
-use crate::base::{TraceId, clock};
+use crate::base::{Priority, TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
@@ -123,6 +123,8 @@ impl Trigger {
     pub const REPLAY: Self = Self(std::borrow::Cow::Borrowed("replay"));
     /// An ended task that somebody wants done again from a step on.
     pub const FORK: Self = Self(std::borrow::Cow::Borrowed("fork"));
+    /// A rule on how the server does, that is broken or kept again.
+    pub const ALERT: Self = Self(std::borrow::Cow::Borrowed("alert"));
     /// The command line.
     pub const CLI: Self = Self(std::borrow::Cow::Borrowed("cli"));
 
@@ -210,6 +212,8 @@ pub struct NewTask {
     pub origin: Option<Origin>,
     /// How long it may take from now on, waiting included.
     pub timeout_seconds: Option<u32>,
+    /// How soon it is begun.
+    pub priority: Priority,
 }
 
 impl NewTask {
@@ -225,6 +229,7 @@ impl NewTask {
             idempotency_key: None,
             origin: None,
             timeout_seconds: None,
+            priority: Priority::Normal,
         }
     }
 }
@@ -303,6 +308,9 @@ pub struct Task {
     /// The ended task it does again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<TaskId>,
+    /// How soon it is begun among those that wait; normal when it is not said.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
     /// The trace of the request that started it, under which its own log lines stand too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
@@ -327,6 +335,16 @@ pub struct Task {
     /// How often it was told to go on after it had ended.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub resumed: u32,
+    /// How often it failed with something that may pass, and was to be tried again, since it was accepted or told to go on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// When it is tried again, while it waits for that; `error` says why the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub retry_at: Option<Timestamp>,
+    /// Whether it failed with something that may pass, after all the tries it was given.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dead: bool,
     /// Steps that are finished, in the order they finished.
     pub steps: Vec<StepRecord>,
     /// What its calls of models have taken so far, by employee and model.
@@ -371,6 +389,7 @@ impl Task {
             caller: new.caller,
             idempotency_key: new.idempotency_key,
             origin,
+            priority: new.priority,
             trace_id: Some(TraceId::current().to_string()),
             created_at: now,
             timeout_seconds: new.timeout_seconds,
@@ -379,6 +398,9 @@ impl Task {
             completed_at: None,
             attempts: 0,
             resumed: 0,
+            retries: 0,
+            retry_at: None,
+            dead: false,
             steps: steps.unwrap_or_default(),
             spent: Vec::new(),
             waiting: Vec::new(),

@@ -1,26 +1,30 @@
 //! Taking over a journal: what an earlier process left, and what becomes of it.
 
-use std::{cmp::Reverse, collections::HashSet, path::Path};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
 use super::{
-    Code, Error, Failure, Kind, Status, Task, TaskId,
+    Code, Error, Failure, Kind, Status, Summary, Task, TaskId,
+    index::Index,
     journal::Ending,
     legacy::Settled,
-    replay::{Known, Replay},
+    replay::{self, Known, Read},
     table::Retain,
 };
 use crate::{
     base::clock,
     store::{
-        self, Log,
-        log::{self, Claim},
+        self,
+        log::{self, Claim, Records, Subject},
     },
 };
-
-/// Smaller journals are never rewritten.
-const COMPACT_FROM: u64 = 4 << 20;
 
 /// A task whose work began this often without finishing a step is given up: it may be what ends the process.
 const MAX_FRUITLESS: u32 = 20;
@@ -28,36 +32,27 @@ const MAX_FRUITLESS: u32 = 20;
 /// A journal taken over.
 #[derive(Debug)]
 pub(super) struct Recovered {
-    pub(super) log: Log,
-    /// All tasks; finished ones first, in the order they ended.
-    pub(super) tasks: Vec<Task>,
+    pub(super) log: Records,
+    pub(super) index: Index,
+    /// Tasks that are over, in the order they ended.
+    pub(super) over: Vec<(Subject, Arc<Summary>)>,
+    /// The others, in the order they were accepted.
+    pub(super) live: Vec<(Subject, Task)>,
     /// Those to be done, in order.
     pub(super) queued: Vec<TaskId>,
     /// Those that end here; not recorded yet.
     pub(super) ended: Vec<(TaskId, Ending)>,
 }
 
-/// Owns and reads the journal at `path`; rewrites it when that pays. Blocks.
+/// Owns and reads the journal at `path`. Blocks.
 pub(super) fn open(path: &Path, retain: Retain, kinds: &HashSet<Kind>) -> Result<Recovered, store::Error> {
-    open_compacting(path, retain, kinds, COMPACT_FROM)
-}
-
-/// As [`open`]; journals of more than `compact_from` bytes are rewritten when more than half of them is dead.
-pub(super) fn open_compacting(
-    path: &Path,
-    retain: Retain,
-    kinds: &HashSet<Kind>,
-    compact_from: u64,
-) -> Result<Recovered, store::Error> {
     let claim = Claim::take(path)?;
-    let mut replay = Replay::new();
-    claim.read(|line| replay.read(line))?;
     let now = clock::now();
-    replay.forget(retain, now);
-    compact(path, &claim, &replay, compact_from)?;
-
-    let (mut tasks, mut queued, mut ended) = (Vec::new(), Vec::new(), Vec::new());
-    for known in replay.into_tasks() {
+    let mut read = replay::read(path, &claim.file()?)?;
+    read.forget(retain, now);
+    let Read { over, live: known, subjects, end, index } = read;
+    let (mut live, mut queued, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+    for (subject, known) in known {
         let (mut task, fate) = decide(known, kinds, now);
         let id = task.task_id.clone();
         match fate {
@@ -69,7 +64,7 @@ pub(super) fn open_compacting(
             }
             Fate::End(ending) => ended.push((id, ending)),
         }
-        tasks.push(task);
+        live.push((subject, task));
     }
     if !queued.is_empty() || !ended.is_empty() {
         tracing::info!(
@@ -78,31 +73,11 @@ pub(super) fn open_compacting(
             "took over the tasks an earlier process left unfinished"
         );
     }
-    Ok(Recovered { log: claim.start()?, tasks, queued, ended })
-}
-
-/// Drops the lines of forgotten tasks, and those of the Python version that later ones repeat. Lines that were not
-/// understood stay, as do all lines of live tasks and of the finished ones that are remembered.
-fn compact(path: &Path, claim: &Claim, replay: &Replay, from: u64) -> Result<(), store::Error> {
-    let (size, dead) = (claim.size()?, replay.dead_bytes());
-    if size <= from || dead <= size / 2 {
-        return Ok(());
-    }
-    let mut lines = 0..;
-    match claim.retain(|_| lines.next().is_none_or(|index| replay.keeps(index))) {
-        Ok(()) => {
-            tracing::info!(path = %path.display(), bytes = dead, "removed forgotten tasks from the journal");
-        }
-        // The old file is untouched, and reading it again next time only costs time.
-        Err(error) => {
-            tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "the journal could not be made smaller");
-        }
-    }
-    Ok(())
+    Ok(Recovered { log: claim.start_records(subjects, end)?, index, over, live, queued, ended })
 }
 
 enum Fate {
-    /// It ended long ago, or waits for a decision.
+    /// It waits for a decision.
     Stay,
     /// Done, or done further, by this process.
     Queue,
@@ -112,10 +87,7 @@ enum Fate {
 }
 
 fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
-    let Known { task, old, fruitless, .. } = known;
-    if task.status.is_final() {
-        return (task, Fate::Stay);
-    }
+    let Known { task, old, fruitless } = known;
     if let Some(old) = old {
         let fate = match old.settle(&task, kinds, now) {
             Settled::Queue => Fate::Queue,
@@ -141,12 +113,69 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
     (task, Fate::Queue)
 }
 
-/// The tasks in a journal as its lines tell them, the newest first; for a look while another process works on it.
-/// Blocks.
-pub fn history(journal: &Path) -> Result<Vec<Task>, Error> {
-    let mut replay = Replay::new();
-    log::read(journal, |line| replay.read(line))?;
-    let mut tasks: Vec<_> = replay.into_tasks().into_iter().map(|known| known.task).collect();
-    tasks.sort_by_key(|task| Reverse(task.created_at));
-    Ok(tasks)
+/// What a journal told at one moment, for a look while another process works on it.
+#[derive(Debug)]
+pub struct History {
+    path: PathBuf,
+    /// The file as it was then, also when another one has its name by now.
+    file: Option<File>,
+    read: Read,
+}
+
+impl History {
+    /// Reads the journal at `path`; one that does not exist is empty. Nothing is written, and nobody disturbed. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Self { path: path.to_owned(), file: None, read: Read::nothing(path) });
+            }
+            Err(source) => {
+                return Err(store::Error::File { action: "open", path: path.to_owned(), source }.into());
+            }
+        };
+        let read = replay::read(path, &file)?;
+        Ok(Self { path: path.to_owned(), file: Some(file), read })
+    }
+
+    /// All tasks, the newest first.
+    pub fn summaries(&self) -> Vec<Arc<Summary>> {
+        let over = self.read.over.iter().map(|(_, summary)| Arc::clone(summary));
+        let live = self.read.live.iter().map(|(_, known)| Arc::new(Summary::from(&known.task)));
+        let mut all: Vec<_> = over.chain(live).collect();
+        all.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
+        all
+    }
+
+    /// A task with all there is of it; `None` when it is not there. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn task(&self, id: &TaskId) -> Result<Option<Task>, Error> {
+        let mut live = self.read.live.iter();
+        if let Some((_, known)) = live.find(|(_, known)| known.task.task_id == *id) {
+            return Ok(Some(known.task.clone()));
+        }
+        let Some((subject, _)) = self.read.over.iter().find(|(_, summary)| summary.task_id == *id) else {
+            return Ok(None);
+        };
+        let (Some(file), Some(spans)) = (&self.file, self.read.subjects.sealed.get(subject)) else {
+            return Ok(None);
+        };
+        let lines = log::read_spans(&self.path, file, spans)?;
+        task_in(&self.path, id, &lines).map(Some)
+    }
+}
+
+/// The task of which these are the lines.
+///
+/// # Errors
+/// When they are of another: the file was changed by hand, and its index tells what it was before.
+pub(super) fn task_in(path: &Path, id: &TaskId, lines: &[Vec<u8>]) -> Result<Task, Error> {
+    let known = replay::rebuild(lines.iter().map(Vec::as_slice));
+    let task = known.map(|known| known.task).filter(|task| task.task_id == *id);
+    task.ok_or_else(|| Error::Misplaced { id: id.clone(), path: path.to_owned() })
 }

@@ -1,30 +1,29 @@
-//! From lines to tasks: what a journal adds up to, and which of its lines are still needed.
+//! From lines to tasks: what a journal adds up to, and where in it each task is. Of tasks that are over only their
+//! summaries are held.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fs::File,
+    path::Path,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    Task, TaskId,
+    Spent, Summary, Task, TaskId,
+    index::Index,
     journal::Event,
     legacy::{Old, Record},
     table::Retain,
 };
-use crate::store::log::Line;
+use crate::store::{
+    self,
+    log::{self, Line, Mark, Span, Subject, Subjects},
+};
 
-/// The state of all tasks after the lines read so far.
-#[derive(Debug)]
-pub(super) struct Replay {
-    known: HashMap<TaskId, Known>,
-    /// Finished tasks in the order they ended.
-    finished: VecDeque<TaskId>,
-    lines: Vec<LineNote>,
-    /// For every task there ever was: whether it is still remembered.
-    slots: Vec<bool>,
-}
-
-/// A task as read.
+/// A task that is not over, or all that is known of one that is.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) task: Task,
@@ -32,178 +31,290 @@ pub(super) struct Known {
     pub(super) old: Option<Old>,
     /// How often work on it began since a step last finished.
     pub(super) fruitless: u32,
-    slot: usize,
-    /// The line that holds all of it, when only the last such line counts.
-    snapshot: Option<usize>,
+}
+
+/// The state of all tasks after the lines read so far.
+#[derive(Debug)]
+pub(super) struct Replay<'f> {
+    /// Where the lines come from.
+    path: &'f Path,
+    file: &'f File,
+    tasks: HashMap<TaskId, (Subject, State)>,
+    subjects: Subjects,
+    next: Subject,
+    /// Why a task could not be read again.
+    failed: Option<store::Error>,
 }
 
 #[derive(Debug)]
-struct LineNote {
-    need: Need,
-    bytes: u64,
+enum State {
+    Live(Box<Known>),
+    Over(Arc<Summary>),
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Need {
-    /// Not understood, or about a task nobody knows: not ours to throw away.
-    Always,
-    /// For as long as the task of this slot is remembered.
-    Of(usize),
-    /// A later line says it all again.
-    Never,
+/// What a journal adds up to.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Tasks that are over, those that ended first before others.
+    pub(super) over: Vec<(Subject, Arc<Summary>)>,
+    /// The others, in the order they were accepted.
+    pub(super) live: Vec<(Subject, Known)>,
+    /// Where the lines of all these are.
+    pub(super) subjects: Subjects,
+    /// The end of the journal.
+    pub(super) end: Mark,
+    /// What is kept beside the journal.
+    pub(super) index: Index,
 }
 
-impl Replay {
-    pub(super) fn new() -> Self {
-        Self { known: HashMap::new(), finished: VecDeque::new(), lines: Vec::new(), slots: Vec::new() }
+/// Reads the journal at `path` from an open file of it: what its index tells, and then the lines that came later. Blocks.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn read(path: &Path, file: &File) -> Result<Read, store::Error> {
+    let mut replay = Replay::new(path, file);
+    let (index, end) = match Index::load(path, file) {
+        Some(loaded) => {
+            for (summary, spans) in loaded.over {
+                replay.put_over(summary, spans);
+            }
+            for spans in loaded.open {
+                replay.put_open(spans)?;
+            }
+            replay.subjects.strange = loaded.strange;
+            (loaded.index, loaded.end)
+        }
+        None => (Index::none(path), Mark::default()),
+    };
+    let again = file.try_clone().map_err(|source| store::Error::File {
+        action: "open",
+        path: path.to_owned(),
+        source,
+    })?;
+    let (_, end) = log::read_on(path, again, end, |line| replay.line(line))?;
+    replay.into_read(index, end)
+}
+
+/// The task that these lines add up to; `None` when they are of none.
+pub(super) fn rebuild<'l>(lines: impl IntoIterator<Item = &'l [u8]>) -> Option<Known> {
+    let mut known: Option<Known> = None;
+    for line in lines {
+        match (parse(line), &mut known) {
+            (Ok(Parsed::Whole(whole)), _) => known = Some(*whole),
+            (Ok(Parsed::Event(event)), Some(known)) if *event.task_id() == known.task.task_id => {
+                known.apply(*event);
+            }
+            _ => {}
+        }
+    }
+    known
+}
+
+/// What a line holds.
+enum Parsed<'l> {
+    /// A task as of that line.
+    Whole(Box<Known>),
+    /// Something that happened to one.
+    Event(Box<Event<'l>>),
+}
+
+fn parse(line: &[u8]) -> Result<Parsed<'_>, serde_json::Error> {
+    let error = match serde_json::from_slice::<Event<'_>>(line) {
+        Ok(Event::Created { task }) => {
+            return Ok(Parsed::Whole(Box::new(Known { task: task.into_owned(), old: None, fruitless: 0 })));
+        }
+        Ok(event) => return Ok(Parsed::Event(Box::new(event))),
+        Err(error) => error,
+    };
+    if serde_json::from_slice::<Tagged>(line).is_ok_and(|line| line.event.is_none()) {
+        let (task, old) = serde_json::from_slice::<Record>(line)?.into_task();
+        let old = Some(old).filter(|_| !task.status.is_final());
+        return Ok(Parsed::Whole(Box::new(Known { task, old, fruitless: 0 })));
+    }
+    Err(error)
+}
+
+impl Known {
+    fn apply(&mut self, event: Event<'_>) {
+        let was_final = self.task.status.is_final();
+        match event {
+            Event::Started { attempt, at, .. } if !was_final => {
+                self.task.start(attempt, at);
+                self.fruitless += 1;
+                self.old = None;
+            }
+            Event::Step { record, .. } if !was_final => {
+                self.task.step(record.into_owned());
+                self.fruitless = 0;
+            }
+            // The money is gone, however the task ended.
+            Event::Spent { spent, .. } => Spent::add(&mut self.task.spent, spent.into_owned()),
+            Event::Waiting { waiting, .. } if !was_final => {
+                self.task.ask(waiting.into_owned());
+                self.fruitless = 0;
+            }
+            Event::Parked { steps, .. } if !was_final => {
+                self.task.park(&steps);
+            }
+            Event::Retrying { again, .. } if !was_final => {
+                self.task.retry(again.into_owned());
+                self.fruitless = 0;
+            }
+            Event::Finished { ending, .. } => {
+                self.task.end(ending.into_owned());
+                self.old = None;
+            }
+            Event::Resumed { again, .. } => {
+                self.task.resume(again.into_owned());
+                self.fruitless = 0;
+            }
+            // A step or a start that lost a race against the end.
+            _ => {}
+        }
+    }
+}
+
+impl<'f> Replay<'f> {
+    fn new(path: &'f Path, file: &'f File) -> Self {
+        let (tasks, subjects) = (HashMap::new(), Subjects::default());
+        Self { path, file, tasks, subjects, next: 0, failed: None }
     }
 
     /// Applies the next line.
     ///
     /// # Errors
-    /// When it is not a line of a journal; it is then always needed.
-    pub(super) fn read(&mut self, line: Line<'_>) -> Result<(), serde_json::Error> {
-        self.lines.push(LineNote { need: Need::Always, bytes: line.bytes.len() as u64 + 1 });
-        let error = match line.parse::<Event<'_>>() {
-            Ok(event) => {
-                self.apply(event);
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        if line.parse::<Tagged>().is_ok_and(|line| line.event.is_none()) {
-            let (task, old) = line.parse::<Record>()?.into_task();
-            self.put(task, Some(old));
-            return Ok(());
+    /// When it is not a line of a journal; it is set aside when that is next rewritten.
+    fn line(&mut self, line: Line<'_>) -> Result<(), serde_json::Error> {
+        let span = Span { at: line.at, length: line.bytes.len() as u64 + 1 };
+        let parsed = parse(line.bytes).inspect_err(|_| span.push(&mut self.subjects.strange))?;
+        match parsed {
+            Parsed::Whole(whole) => self.put(*whole, vec![span]),
+            Parsed::Event(event) => self.event(*event, span),
         }
-        Err(error)
+        Ok(())
     }
 
-    fn apply(&mut self, event: Event<'_>) {
-        let id = event.task_id().clone();
-        if let Event::Created { task } = event {
-            return self.put(task.into_owned(), None);
-        }
-        let Some(known) = self.known.get_mut(&id) else {
-            tracing::debug!(task.id = id.as_str(), "a line about a task that is not known");
-            return;
+    fn event(&mut self, event: Event<'_>, span: Span) {
+        let id = event.task_id();
+        let Some((subject, state)) = self.tasks.get_mut(id) else {
+            tracing::warn!(task.id = id.as_str(), at = span.at, "a line about a task that is not known");
+            return span.push(&mut self.subjects.strange);
         };
-        let was_final = known.task.status.is_final();
-        match event {
-            Event::Started { attempt, at, .. } if !was_final => {
-                known.task.start(attempt, at);
-                known.fruitless += 1;
-                known.old = None;
-            }
-            Event::Step { record, .. } if !was_final => {
-                known.task.step(record.into_owned());
-                known.fruitless = 0;
-            }
-            // The money is gone, however the task ended.
-            Event::Spent { spent, .. } => known.task.spend(spent.into_owned()),
-            Event::Waiting { waiting, .. } if !was_final => {
-                known.task.ask(waiting.into_owned());
-                known.fruitless = 0;
-            }
-            Event::Parked { steps, .. } if !was_final => {
-                known.task.park(&steps);
-            }
-            Event::Finished { ending, .. } => {
-                known.task.end(ending.into_owned());
-                known.old = None;
-            }
-            Event::Resumed { again, .. } => {
-                known.task.resume(again.into_owned());
-                known.fruitless = 0;
-                self.finished.retain(|ended| *ended != id);
-            }
-            // A step or a start that lost a race against the end.
-            _ => {}
+        let open = self.subjects.open.get_mut(subject);
+        if let Some(spans) = open.or_else(|| self.subjects.sealed.get_mut(subject)) {
+            span.push(spans);
         }
-        let ended = !was_final && known.task.status.is_final();
-        let slot = known.slot;
-        self.note(Need::Of(slot));
-        if ended {
-            self.finished.push_back(id);
-        }
-    }
-
-    /// A line that holds a whole task.
-    fn put(&mut self, task: Task, old: Option<Old>) {
-        let line = self.lines.len() - 1;
-        let id = task.task_id.clone();
-        let before = self.known.remove(&id);
-        let slot = before.as_ref().map_or_else(
-            || {
-                self.slots.push(true);
-                self.slots.len() - 1
+        match state {
+            State::Live(known) => {
+                known.apply(event);
+                if known.task.status.is_final() {
+                    *state = State::Over(Arc::new(Summary::from(&known.task)));
+                    let spans = self.subjects.open.remove(subject).unwrap_or_default();
+                    self.subjects.sealed.insert(*subject, spans);
+                }
+            }
+            State::Over(summary) => match event {
+                Event::Spent { spent, .. } => {
+                    Spent::add(&mut Arc::make_mut(summary).spent, spent.into_owned());
+                }
+                Event::Resumed { .. } => {
+                    // All of it is needed again; the line itself is the last of its places.
+                    let spans = self.subjects.sealed.remove(subject).unwrap_or_default();
+                    if let Err(error) = self.put_open(spans) {
+                        self.failed = Some(error);
+                    }
+                }
+                _ => {}
             },
-            |before| before.slot,
-        );
-        if let Some(superseded) = before.as_ref().and_then(|before| before.snapshot)
-            && let Some(note) = self.lines.get_mut(superseded)
-        {
-            note.need = Need::Never;
-        }
-        let ended = task.status.is_final() && before.is_none_or(|before| !before.task.status.is_final());
-        let snapshot = old.is_some().then_some(line);
-        let old = old.filter(|_| !task.status.is_final());
-        self.known.insert(id.clone(), Known { task, old, fruitless: 0, slot, snapshot });
-        self.note(Need::Of(slot));
-        if ended {
-            self.finished.push_back(id);
         }
     }
 
-    fn note(&mut self, need: Need) {
-        if let Some(note) = self.lines.last_mut() {
-            note.need = need;
-        }
+    /// A task as of a line, in place of whatever was known of it.
+    fn put(&mut self, known: Known, spans: Vec<Span>) {
+        let id = known.task.task_id.clone();
+        let subject = self.forget(&id).unwrap_or_else(|| self.take_number());
+        let state = if known.task.status.is_final() {
+            self.subjects.sealed.insert(subject, spans);
+            State::Over(Arc::new(Summary::from(&known.task)))
+        } else {
+            self.subjects.open.insert(subject, spans);
+            State::Live(Box::new(known))
+        };
+        self.tasks.insert(id, (subject, state));
     }
 
-    /// Forgets finished tasks, those that ended first before others. Only once all is read: one that ended may have gone on
-    /// later.
+    fn put_over(&mut self, summary: Summary, spans: Vec<Span>) {
+        let subject = match self.tasks.entry(summary.task_id.clone()) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().1 = State::Over(Arc::new(summary));
+                known.get().0
+            }
+            Entry::Vacant(free) => {
+                self.next += 1;
+                free.insert((self.next, State::Over(Arc::new(summary))));
+                self.next
+            }
+        };
+        self.subjects.sealed.insert(subject, spans);
+    }
+
+    /// The task whose lines are there.
+    fn put_open(&mut self, spans: Vec<Span>) -> Result<(), store::Error> {
+        let lines = log::read_spans(self.path, self.file, &spans)?;
+        match rebuild(lines.iter().map(Vec::as_slice)) {
+            Some(known) => self.put(known, spans),
+            // Lines without a beginning are nobody's.
+            None => self.subjects.strange.extend(spans),
+        }
+        Ok(())
+    }
+
+    fn take_number(&mut self) -> Subject {
+        self.next += 1;
+        self.next
+    }
+
+    fn forget(&mut self, id: &TaskId) -> Option<Subject> {
+        let (subject, _) = self.tasks.remove(id)?;
+        self.subjects.open.remove(&subject);
+        self.subjects.sealed.remove(&subject);
+        Some(subject)
+    }
+
+    fn into_read(self, index: Index, end: Mark) -> Result<Read, store::Error> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let (mut over, mut live) = (Vec::with_capacity(self.tasks.len()), Vec::new());
+        for (subject, state) in self.tasks.into_values() {
+            match state {
+                State::Over(summary) => over.push((subject, summary)),
+                State::Live(known) => live.push((subject, *known)),
+            }
+        }
+        over.sort_unstable_by_key(|(subject, summary)| (summary.ended_at(), *subject));
+        live.sort_unstable_by_key(|(subject, _)| *subject);
+        Ok(Read { over, live, subjects: self.subjects, end, index })
+    }
+}
+
+impl Read {
+    /// Of a journal that is not there.
+    pub(super) fn nothing(path: &Path) -> Self {
+        let (over, live, subjects) = (Vec::new(), Vec::new(), Subjects::default());
+        Self { over, live, subjects, end: Mark::default(), index: Index::none(path) }
+    }
+
+    /// Forgets tasks that are over, those that ended first before others.
     pub(super) fn forget(&mut self, retain: Retain, now: Timestamp) {
-        while let Some(oldest) = self.finished.front() {
-            let count = self.finished.len();
-            let keeps = |known: &Known| !retain.is_over(count, &known.task, now);
-            if self.known.get(oldest).is_some_and(keeps) {
-                return;
-            }
-            let known = self.finished.pop_front().and_then(|oldest| self.known.remove(&oldest));
-            if let Some(known) = known
-                && let Some(remembered) = self.slots.get_mut(known.slot)
-            {
-                *remembered = false;
-            }
+        let is_over = |index: usize| {
+            let count = self.over.len() - index;
+            self.over.get(index).is_some_and(|(_, summary)| retain.is_over(count, summary, now))
+        };
+        let forgotten = (0..self.over.len()).take_while(|index| is_over(*index)).count();
+        for (subject, _) in self.over.drain(..forgotten) {
+            self.subjects.sealed.remove(&subject);
         }
-    }
-
-    /// Bytes of lines that are not needed.
-    pub(super) fn dead_bytes(&self) -> u64 {
-        self.lines.iter().filter(|note| !self.needs(note.need)).map(|note| note.bytes).sum()
-    }
-
-    /// Whether the line read as number `index` (from 0) is needed.
-    pub(super) fn keeps(&self, index: usize) -> bool {
-        self.lines.get(index).is_none_or(|note| self.needs(note.need))
-    }
-
-    fn needs(&self, need: Need) -> bool {
-        match need {
-            Need::Always => true,
-            Need::Of(slot) => self.slots.get(slot).is_none_or(|remembered| *remembered),
-            Need::Never => false,
-        }
-    }
-
-    /// The tasks: the finished ones in the order they ended, then the live ones in the order they were accepted.
-    pub(super) fn into_tasks(mut self) -> Vec<Known> {
-        let mut tasks: Vec<_> = self.finished.iter().filter_map(|id| self.known.remove(id)).collect();
-        let mut live: Vec<_> = self.known.into_values().collect();
-        live.sort_by_key(|known| known.slot);
-        tasks.extend(live);
-        tasks
     }
 }
 

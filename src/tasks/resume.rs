@@ -6,6 +6,7 @@ use super::{
     Engine, Error, Resumption, Task, TaskId,
     engine::{Shared, joined},
     journal::{Again, Event, MAX_DEPTH, nests_deeper_than},
+    table::Resuming,
 };
 use crate::base::clock;
 
@@ -28,17 +29,31 @@ impl Shared {
         if how.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
-        let task = self.table.lock().begin_resume(id, |kind| self.bodies.contains_key(kind))?;
+        let resuming = self.table.lock().begin_resume(id, |kind| self.bodies.contains_key(kind))?;
+        let resumed = self.resume_reserved(id, resuming, how).await;
+        if resumed.is_err() {
+            self.table.lock().drop_resume(id);
+        }
+        resumed
+    }
+
+    async fn resume_reserved(
+        self: &Arc<Self>,
+        id: &TaskId,
+        resuming: Resuming,
+        how: Resumption,
+    ) -> Result<Arc<Task>, Error> {
+        let task = match resuming {
+            Resuming::Here(task) => task,
+            Resuming::There(subject) => self.read(id, subject).await?,
+        };
         let Resumption { options, again, by } = how;
         let names = task.steps.iter().map(|done| &done.step);
         let steps = names.filter(|name| !again.contains(name)).cloned().collect();
         let again = Again { steps, options, by, at: clock::now() };
         let event = Event::Resumed { task_id: id.clone(), again: Cow::Borrowed(&again) };
-        if let Err(error) = self.append(event.line()).await {
-            self.table.lock().drop_resume(id);
-            return Err(error.into());
-        }
-        let task = self.table.lock().end_resume(id, again);
+        self.append(&event).await?;
+        let task = self.table.lock().end_resume(id, Task::clone(&task), again);
         self.stir();
         tracing::info!(task.id = id.as_str(), "an ended task goes on");
         task.ok_or_else(|| Error::NotFound { id: id.clone() })

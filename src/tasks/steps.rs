@@ -35,14 +35,16 @@ struct State {
     /// Names used in this attempt.
     begun: HashSet<String>,
     finished: Vec<StepRecord>,
-    /// How many steps are being done.
-    working: usize,
+    /// The steps that are being done.
+    working: Vec<String>,
     /// The steps that wait for a decision.
     waiting: Vec<String>,
     /// Grows whenever one of the two changes.
     moves: u64,
     /// A step could not be recorded before the program had to end.
     interrupted: bool,
+    /// Nothing was left but to wait: the body is dropped.
+    parked: bool,
 }
 
 impl Steps {
@@ -104,7 +106,7 @@ impl Steps {
                 Failure::new(format!("what step `{step}` gave earlier no longer fits the program: {error}"))
             });
         }
-        let _working = Working::begin(&self.run);
+        let _working = Held::begin(&self.run, State::working, step);
         let watch = Stopwatch::start();
         let given = tokio::select! {
             biased;
@@ -128,9 +130,11 @@ impl Steps {
 
     /// Asks a person for a decision, once: if it was given in an earlier attempt, it is returned at once.
     ///
-    /// Several may be waited for at the same time. Once nothing else is left to do, the body is dropped and the task
-    /// parked: it holds no worker, survives the program, and its body runs again when a decision comes. So whatever a
-    /// body does while it may be waiting belongs into a step.
+    /// Several may be waited for at the same time, also inside of steps: there `name` is that of the step, or begins with
+    /// it and a `/`, as the names of steps within steps do. Once nothing else is left to do, the body is dropped and the
+    /// task parked: it holds no worker, survives the program, and its body runs again when a decision comes. The steps
+    /// around what waits are then begun again, and those that finished within them are not. So whatever a body does while
+    /// it may be waiting belongs into a step.
     ///
     /// # Errors
     /// The task was cancelled; nobody can be asked, since this is no task, or too many tasks wait already; as
@@ -145,7 +149,7 @@ impl Steps {
         };
         self.ask(shared, task_id, &step, question).await?;
         let Some(mut task) = shared.table.lock().watch(task_id) else { return Err(cancelled()) };
-        let _waiting = Held::begin(&self.run, step.clone());
+        let _waiting = Held::begin(&self.run, State::waiting, &step);
         let is_decided = |task: &Arc<Task>| task.steps.iter().any(|done| done.step == step);
         let decided = tokio::select! {
             biased;
@@ -166,10 +170,10 @@ impl Steps {
         step: &str,
         question: &str,
     ) -> Result<(), Failure> {
-        let _working = Working::begin(&self.run);
+        let _working = Held::begin(&self.run, State::working, step);
         {
             let table = shared.table.lock();
-            let task = table.get(task_id);
+            let task = table.live(task_id);
             let waiting = task.as_ref().map_or(&[][..], |task| &task.waiting);
             if waiting.iter().any(|known| known.step == step) {
                 return Ok(());
@@ -246,17 +250,45 @@ impl Steps {
         self.run.state.lock().finished.clone()
     }
 
+    /// Whether anything was finished within the step of this name, in this attempt or an earlier one.
+    pub fn has_within(&self, step: &str) -> bool {
+        let is_inner = |name: &str| name.strip_prefix(step).is_some_and(|rest| rest.starts_with('/'));
+        self.run.state.lock().finished.iter().any(|done| is_inner(&done.step))
+    }
+
     /// What a body is told when the program ends before something could be recorded.
     pub(super) fn interrupted(&self) -> Failure {
         self.run.state.lock().interrupted = true;
         Failure::coded(Code::INTERRUPTED, "the program ended before the step could be recorded")
     }
 
-    /// When nothing is being done and something is waited for: what, and a number that changes with every move.
+    /// When something is waited for and nothing is being done but the steps it is waited for in: what, and a number that
+    /// changes with every move.
     pub(super) fn idle(&self) -> Option<(u64, Vec<String>)> {
         let state = self.run.state.lock();
-        let idle = state.working == 0 && !state.waiting.is_empty() && !state.interrupted;
+        let waits = |working: &String| state.waits_in(working);
+        let idle = !state.waiting.is_empty() && state.working.iter().all(waits) && !state.interrupted;
         idle.then(|| (state.moves, state.waiting.clone()))
+    }
+
+    /// Whether a decision is waited for in the step of this name, or about it.
+    pub fn waits_in(&self, step: &str) -> bool {
+        self.run.state.lock().waits_in(step)
+    }
+
+    /// Whether what was asked about `name` is decided, so that [`Steps::wait`] need not ask.
+    pub fn has_decision(&self, name: &str) -> bool {
+        let step = approval::step_of(name);
+        self.run.state.lock().finished.iter().any(|done| done.step == step)
+    }
+
+    /// Whether the body is dropped only to run again once somebody has decided.
+    pub fn is_parked(&self) -> bool {
+        self.run.state.lock().parked
+    }
+
+    pub(super) fn park(&self) {
+        self.run.state.lock().parked = true;
     }
 
     /// Whether the run could not go on because the program ends.
@@ -275,42 +307,40 @@ impl fmt::Debug for Steps {
     }
 }
 
-/// A step being done, for as long as it is.
-struct Working<'r>(&'r Run);
+impl State {
+    fn waits_in(&self, step: &str) -> bool {
+        self.waiting.iter().any(|waiting| approval::is_within(waiting, step))
+    }
 
-impl<'r> Working<'r> {
-    fn begin(run: &'r Run) -> Self {
-        let mut state = run.state.lock();
-        state.working += 1;
-        state.moves += 1;
-        Self(run)
+    fn working(&mut self) -> &mut Vec<String> {
+        &mut self.working
+    }
+
+    fn waiting(&mut self) -> &mut Vec<String> {
+        &mut self.waiting
     }
 }
 
-impl Drop for Working<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        state.working -= 1;
-        state.moves += 1;
-    }
+/// A step that is being done, or waits for a decision, for as long as it does.
+struct Held<'r> {
+    run: &'r Run,
+    list: fn(&mut State) -> &mut Vec<String>,
+    step: String,
 }
-
-/// A step that waits for a decision, for as long as it does.
-struct Held<'r>(&'r Run, String);
 
 impl<'r> Held<'r> {
-    fn begin(run: &'r Run, step: String) -> Self {
+    fn begin(run: &'r Run, list: fn(&mut State) -> &mut Vec<String>, step: &str) -> Self {
         let mut state = run.state.lock();
-        state.waiting.push(step.clone());
+        list(&mut state).push(step.to_owned());
         state.moves += 1;
-        Self(run, step)
+        Self { run, list, step: step.to_owned() }
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
-        state.waiting.retain(|step| *step != self.1);
+        let mut state = self.run.state.lock();
+        (self.list)(&mut state).retain(|step| *step != self.step);
         state.moves += 1;
     }
 }

@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use jiff::Timestamp;
+use metrics::counter;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -19,28 +20,39 @@ use super::{
     Code, Failure, Steps, Task, TaskId,
     engine::{Shared, Unrecorded},
     journal::{Ending, Event},
+    lanes::Entered,
 };
 use crate::base::{
     TraceId,
     clock::{self, Stopwatch},
+    metric,
 };
 
 impl Shared {
     /// One worker: runs until nothing waits or the program is told to stop.
     pub(super) async fn work(self: Arc<Self>) {
         while let Some((task, cancel)) = self.next() {
-            let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
-            let trace = trace.unwrap_or_else(TraceId::generate);
-            let span = tracing::info_span!(
-                "task.run",
-                trace_id = %trace,
-                task.id = task.task_id.as_str(),
-                kind = task.kind.as_str(),
-                attempt = task.attempts + 1
-            );
-            if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
-                tracing::warn!("a task was interrupted; the next start continues it");
-            }
+            let _lane = match self.enter_lane(&task, &cancel).await {
+                Entered::Goes(lane) => lane,
+                Entered::Waits => continue,
+            };
+            self.begin(task, cancel).await;
+        }
+    }
+
+    /// Does one task under its trace.
+    pub(super) async fn begin(self: &Arc<Self>, task: Arc<Task>, cancel: CancellationToken) {
+        let trace = task.trace_id.as_deref().and_then(|id| id.parse().ok());
+        let trace = trace.unwrap_or_else(TraceId::generate);
+        let span = tracing::info_span!(
+            "task.run",
+            trace_id = %trace,
+            task.id = task.task_id.as_str(),
+            kind = task.kind.as_str(),
+            attempt = task.attempts + 1
+        );
+        if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
+            tracing::warn!("a task was interrupted; the next start continues it");
         }
     }
 
@@ -62,7 +74,7 @@ impl Shared {
         let task = {
             let mut table = self.table.lock();
             table.update(&id, |task| task.start(attempt, at));
-            table.get(&id).unwrap_or(task)
+            table.live(&id).unwrap_or(task)
         };
 
         let watch = Stopwatch::start();
@@ -77,11 +89,29 @@ impl Shared {
                 return Ok(());
             }
             Outcome::Cancelled => Ending::cancelled(),
+            Outcome::Answered(Err(failure)) if failure.transient && self.retry.attempts > 1 => {
+                let Some(again) = self.try_again(&id, &failure) else {
+                    let ending = Ending { dead: true, ..Ending::of(Err(failure)) };
+                    return self.end(&id, ending, &watch).await;
+                };
+                let event = Event::Retrying { task_id: id.clone(), again: Cow::Borrowed(&again) };
+                self.record(&event).await?;
+                tracing::warn!(error = again.error, retry = again.retry, due = %again.due, "task failed and is tried again");
+                counter!(metric::TASK_RETRIES).increment(1);
+                self.table.lock().retry(&id, again);
+                self.later.notify_one();
+                return Ok(());
+            }
             Outcome::Answered(answer) => Ending::of(answer),
         };
+        self.end(&id, ending, &watch).await
+    }
+
+    async fn end(self: &Arc<Self>, id: &TaskId, ending: Ending, watch: &Stopwatch) -> Result<(), Unrecorded> {
         self.record(&Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) }).await?;
         tracing::info!(status = ending.status.as_str(), latency_ms = watch.elapsed_ms(), "task ended");
-        self.table.lock().update(&id, |task| task.end(ending));
+        self.table.lock().update(id, |task| task.end(ending));
+        self.tend();
         Ok(())
     }
 
@@ -145,6 +175,7 @@ impl Shared {
                 return Outcome::Answered(Err(steps.interrupted()));
             }
             if self.table.lock().park(id, &waiting) {
+                steps.park();
                 return Outcome::Parked;
             }
             // A decision came in between, or a request to stop; the body has been woken by it.

@@ -39,7 +39,7 @@ pub async fn begin(tasks: &Engine, task: &Task, anew: Anew) -> Result<Submitted,
     let (origin, args) = (Some(task.task_id.clone()), new.args.clone());
     let submitted = tasks.submit(new).await?;
     if !submitted.fresh
-        && let Some(known) = tasks.get(&submitted.id)
+        && let Ok(known) = tasks.get(&submitted.id).await
         && (&known.origin, &known.args) != (&origin, &args)
     {
         return Err(Error::Conflict("this `Idempotency-Key` was used for a different request".to_owned()));

@@ -5,9 +5,8 @@ use serde::Deserialize;
 
 use super::{Annotations, Ctx, Error, Office, Tool};
 use crate::{
-    base::clock,
-    engine::{CostQuery, CostSummary},
-    tasks::{Budget, Filter},
+    engine::{self, CostQuery, CostSummary},
+    tasks::Budget,
 };
 
 pub(super) struct GetCostSummary(pub(super) Office);
@@ -41,8 +40,7 @@ impl Tool for GetCostSummary {
     async fn call(&self, _: Ctx, args: Args) -> Result<CostSummary, Error> {
         let query = CostQuery { days: args.days, employee: args.employee };
         let query = query.checked().map_err(Error::Arguments)?;
-        let tasks = self.0.tasks().await?.list(&Filter::default());
-        Ok(CostSummary::of(tasks.iter().map(AsRef::as_ref), &query, clock::now()))
+        Ok(engine::past::cost(self.0.tasks().await?, &query).await?)
     }
 }
 

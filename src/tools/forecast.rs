@@ -4,10 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Annotations, Ctx, Error, Office, Tool};
-use crate::{
-    engine::{self, Forecast},
-    tasks::{Filter, Task},
-};
+use crate::engine::{self, Forecast};
 
 pub(super) struct PlanRun(pub(super) Office);
 
@@ -33,8 +30,7 @@ impl Tool for PlanRun {
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, args: Args) -> Result<Forecast, Error> {
-        let tasks = self.0.tasks().await?.list(&Filter::default());
-        let past: Vec<Task> = tasks.iter().map(|task| Task::clone(task)).collect();
+        let past = engine::past::recent(self.0.tasks().await?).await;
         Ok(self.0.crew.forecast(&args.name, &args.args, &past).await?)
     }
 }

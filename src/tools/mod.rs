@@ -4,6 +4,7 @@
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
 mod again;
+mod approval;
 mod bench;
 mod cost;
 mod ctx;
@@ -22,6 +23,7 @@ mod task;
 mod toolset;
 
 pub use again::begin;
+pub use bench::{May, Standing, ToolStanding, standing};
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;

@@ -133,10 +133,9 @@ impl Office {
     async fn attend(&self, ctx: &Ctx, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
         let total = total.and_then(|total| u32::try_from(total).ok());
-        if let Some(watch) = tasks.watch(id) {
-            report(ctx, watch, total).await;
-        }
-        tasks.settled(id).await.ok_or_else(|| no_task(tasks, id))
+        let watch = tasks.watch(id).await.map_err(|error| no_task(tasks, error))?;
+        report(ctx, watch, total).await;
+        tasks.settled(id).await.map_err(|error| no_task(tasks, error))
     }
 
     /// Submits `new` and leaves it to itself.
@@ -146,7 +145,7 @@ impl Office {
     pub(super) async fn submit(&self, new: NewTask) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
         let id = tasks.submit(new).await?.id;
-        tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
+        tasks.get(&id).await.map_err(|error| no_task(tasks, error))
     }
 
     /// A task by its id, as it was given by a caller.
@@ -157,7 +156,7 @@ impl Office {
         let id: TaskId =
             id.parse().map_err(|error: tasks::NotATaskId| Error::Arguments(error.to_string()))?;
         let tasks = self.tasks().await?;
-        tasks.get(&id).ok_or_else(|| no_task(tasks, &id))
+        tasks.get(&id).await.map_err(|error| no_task(tasks, error))
     }
 }
 
@@ -167,7 +166,8 @@ impl fmt::Debug for Office {
     }
 }
 
-fn no_task(tasks: &Engine, id: &TaskId) -> Error {
+fn no_task(tasks: &Engine, error: tasks::Error) -> Error {
+    let tasks::Error::NotFound { id } = error else { return error.into() };
     let elsewhere = "another process keeps the tasks of this project; ask it, for instance `GET /tasks/{id}` of its server";
     let hint = (!tasks.is_durable()).then(|| elsewhere.to_owned());
     Error::NotFound { what: "task", name: id.to_string(), hint }

@@ -1,6 +1,6 @@
 //! `POST /tasks/{id}/cancel`, `…/resume`, `…/replay` and `…/fork`.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Extension, Json,
@@ -16,11 +16,12 @@ use super::{
     body::{self, a_kind},
     order::{is_dollars, texts},
     run::{IDEMPOTENCY_KEY, ack, visible},
+    task::find,
 };
 use crate::{
     base::text,
     engine::{Again, Changes},
-    tasks::{Task, TaskId},
+    tasks::Task,
     tools::{self, Caller},
 };
 
@@ -36,11 +37,11 @@ pub(super) async fn cancel(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let task = find(&state, id)?;
+    let task = find(&state, id).await?;
     Wish::parse(body::object(&headers, body).await?, &[])?;
     let task = match tokio::time::timeout(PATIENCE, state.tasks.cancel(&task.task_id)).await {
         Ok(ended) => ended?,
-        Err(_) => state.tasks.get(&task.task_id).unwrap_or(task),
+        Err(_) => state.tasks.get(&task.task_id).await.unwrap_or(task),
     };
     let location = format!("/tasks/{}", task.task_id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(task)).into_response())
@@ -54,7 +55,7 @@ pub(super) async fn resume(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let task = find(&state, id)?;
+    let task = find(&state, id).await?;
     let wish =
         Wish::parse(body::object(&headers, body).await?, &["force", "model", "max_cost_usd", "max_tokens"])?;
     begin(&state, &task, &Again::Resume, wish.changes, &caller, &HeaderMap::new()).await
@@ -68,7 +69,7 @@ pub(super) async fn replay(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let task = find(&state, id)?;
+    let task = find(&state, id).await?;
     let wish = Wish::parse(body::object(&headers, body).await?, &[])?;
     begin(&state, &task, &Again::Replay, wish.changes, &caller, &headers).await
 }
@@ -81,7 +82,7 @@ pub(super) async fn fork(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let task = find(&state, id)?;
+    let task = find(&state, id).await?;
     let wish = Wish::parse(
         body::object(&headers, body).await?,
         &["step", "args", "force", "model", "max_cost_usd", "max_tokens"],
@@ -92,11 +93,6 @@ pub(super) async fn fork(
         )
     })?;
     begin(&state, &task, &Again::Fork(step), wish.changes, &caller, &headers).await
-}
-
-fn find(state: &State, id: Id) -> Result<Arc<Task>, Problem> {
-    let id = id.ok().and_then(|Path(id)| id.parse::<TaskId>().ok());
-    id.and_then(|id| state.tasks.get(&id)).ok_or_else(|| Problem::not_found("task not found"))
 }
 
 async fn begin(

@@ -7,11 +7,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{Problem, State};
-use crate::{
-    base::clock,
-    engine::{CostQuery, CostSummary},
-    tasks::Filter,
-};
+use crate::engine::{self, CostQuery, CostSummary};
 
 /// What to count.
 #[derive(Debug, Deserialize)]
@@ -31,6 +27,5 @@ pub(super) async fn summary(
     let Query(which) = which.map_err(|rejection| Problem::unfit(rejection.body_text()))?;
     let query = CostQuery { days: which.days.unwrap_or(CostQuery::DAYS), employee: which.employee };
     let query = query.checked().map_err(Problem::unfit)?;
-    let tasks = state.tasks.list(&Filter::default());
-    Ok(Json(CostSummary::of(tasks.iter().map(AsRef::as_ref), &query, clock::now())))
+    Ok(Json(engine::past::cost(&state.tasks, &query).await?))
 }

@@ -126,13 +126,13 @@ pub(super) async fn follow(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let task = task::find(&state, id)?;
+    let task = task::find(&state, id).await?;
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok());
     let known = last.map(Known::of).unwrap_or_default();
     if known.is_all_of(&task) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let changes = state.tasks.watch(&task.task_id).ok_or_else(|| Problem::not_found("task not found"))?;
+    let changes = state.tasks.watch(&task.task_id).await?;
     let place = Arc::clone(&state.streams)
         .try_acquire_owned()
         .map_err(|_| Problem::unavailable("too many streams are open; try again later", None))?;

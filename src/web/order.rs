@@ -4,10 +4,13 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::{Problem, body::a_kind};
-use crate::{base::text, tasks::Budget};
+use crate::{
+    base::{Priority, text},
+    tasks::Budget,
+};
 
 /// What a run request may have; `/openapi.json` describes each.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "args",
     "sync",
     "model",
@@ -18,6 +21,7 @@ pub(super) const KEYS: [&str; 10] = [
     "max_cost_usd",
     "max_tokens",
     "deliver",
+    "priority",
 ];
 /// The longest time a run may be given: a week.
 pub(super) const LONGEST: u64 = 7 * 24 * 3600;
@@ -39,6 +43,8 @@ pub(super) struct RunRequest {
     pub(super) timeout_seconds: Option<u32>,
     /// How much it may take.
     pub(super) budget: Budget,
+    /// How soon it is begun.
+    pub(super) priority: Priority,
 }
 
 impl RunRequest {
@@ -69,6 +75,9 @@ impl RunRequest {
                 }
                 ("max_tokens", Value::Number(most)) if most.as_u64() > Some(0) => {
                     request.budget.max_tokens = most.as_u64();
+                }
+                ("priority", Value::String(name)) if name.parse::<Priority>().is_ok() => {
+                    request.priority = name.parse().unwrap_or_default();
                 }
                 ("agent_id", value) if is_agent_id(&value) => {}
                 (key, value) => return Err(unfit(key, &value)),
@@ -121,6 +130,7 @@ fn unfit(key: &str, value: &Value) -> Problem {
         "timeout_seconds" | "deadline_seconds" => "a whole number of seconds from 1 to 604800",
         "agent_id" => "a number",
         "deliver" => "a list of at most 20 names of destinations",
+        "priority" => "`high`, `normal` or `low`",
         "max_cost_usd" => "a number of US dollars, more than 0",
         "max_tokens" => "a whole number, more than 0",
         _ => {

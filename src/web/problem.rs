@@ -138,7 +138,7 @@ impl From<tasks::Error> for Problem {
             | tasks::Error::NotWaiting { .. }
             | tasks::Error::Ambiguous { .. } => Self::conflict(error.to_string()),
             tasks::Error::TooDeep { .. } | tasks::Error::LongComment { .. } => Self::unfit(error.to_string()),
-            tasks::Error::Store(_) | tasks::Error::Owned { .. } => {
+            tasks::Error::Store(_) | tasks::Error::Owned { .. } | tasks::Error::Misplaced { .. } => {
                 // Paths and file errors are the operator's; the caller learns that nothing was accepted.
                 let _ = Self::internal(&error);
                 Self::unavailable("tasks cannot be recorded now", Some(Duration::from_secs(5)))

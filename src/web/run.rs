@@ -13,7 +13,7 @@ use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, delivery::Wish},
-    tasks::{NewTask, Status, Submitted, TaskId, Trigger},
+    tasks::{self, NewTask, Status, Submitted, Task, TaskId, Trigger},
     tools::Caller,
 };
 
@@ -92,6 +92,7 @@ async fn start(
     let mut new = state.runs.plan(order).await?;
     Wish::add(wishes, &mut new);
     new.timeout_seconds = request.timeout_seconds;
+    new.priority = request.priority;
     request.budget.put(&mut new.options);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
@@ -117,7 +118,7 @@ pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Pro
     let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
     let submitted = state.tasks.submit(new).await?;
     if !submitted.fresh
-        && let Some(task) = state.tasks.get(&submitted.id)
+        && let Some(task) = known(state, &submitted.id).await?
         && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
     {
         return Err(Problem::new(
@@ -129,11 +130,20 @@ pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Pro
     Ok(submitted)
 }
 
+/// A task that may have been forgotten meanwhile.
+async fn known(state: &State, id: &TaskId) -> Result<Option<std::sync::Arc<Task>>, Problem> {
+    match state.tasks.get(id).await {
+        Ok(task) => Ok(Some(task)),
+        Err(tasks::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// 202 for work accepted now, 200 for work accepted before; `Location` tells where it is followed.
 pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
     let Submitted { id, fresh } = submitted;
     let status = if fresh { StatusCode::ACCEPTED } else { StatusCode::OK };
-    let known = state.tasks.get(&id).filter(|_| !fresh);
+    let known = state.tasks.summary(&id).filter(|_| !fresh);
     let location = format!("/tasks/{id}");
     let body = Ack {
         // A worker may have begun already; what was accepted was a pending task.
@@ -149,8 +159,10 @@ pub(super) fn ack(state: &State, submitted: Submitted) -> Response {
 pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Problem> {
     let settled = tokio::time::timeout(state.limits.request_time, state.tasks.settled(id)).await;
     // What takes longer than a request may goes on without its caller.
-    let task = settled.unwrap_or_else(|_| state.tasks.get(id));
-    let task = task.ok_or_else(|| Problem::not_found("task not found"))?;
+    let task = match settled {
+        Ok(task) => task?,
+        Err(_) => state.tasks.get(id).await?,
+    };
     let status = match task.status {
         Status::Completed => StatusCode::OK,
         Status::Failed => StatusCode::BAD_GATEWAY,

@@ -31,12 +31,12 @@ struct Telling {
     over: bool,
 }
 
-/// Tells what the task says from its beginning: `{"token"}` for each piece of text, then the event `done`, or `error`.
-/// The pieces make up the result of the task, wherever the client came in. A client that goes away cancels nothing.
+/// Tells what the task says from its beginning: `{"token"}` for each piece of text, then the event `done`, or `error`, or
+/// `waiting` when a person has to decide before it goes on. The pieces make up the result of the task, wherever the client came in. A client that goes away cancels nothing.
 pub(super) fn tell(state: &State, id: &TaskId) -> Response {
     let reader = state.live.output(id).read();
     let (tasks, owned) = (state.tasks.clone(), id.clone());
-    let ended = Box::pin(async move { tasks.wait(&owned).await });
+    let ended = Box::pin(async move { tasks.settled(&owned).await.ok() });
     let telling = Telling { id: id.clone(), reader, ended, over: false };
     let frames = stream::unfold(telling, |mut telling| async move {
         let frame = telling.next().await?;
@@ -78,7 +78,11 @@ impl Telling {
             Status::Completed => self.done(task.result.as_ref().unwrap_or(&Value::Null)),
             Status::Failed => failed("run-failed", task.error.as_deref().unwrap_or("it failed")),
             Status::Cancelled => failed("cancelled", "the task was cancelled"),
-            Status::Pending | Status::Running | Status::AwaitingApproval => {
+            Status::AwaitingApproval => event(
+                "waiting",
+                &json!({"task_id": task.task_id, "status": task.status, "waiting": task.waiting}),
+            ),
+            Status::Pending | Status::Running => {
                 failed("unavailable", "the server ends; the task goes on with its next start")
             }
         }

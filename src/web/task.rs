@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Problem, State, delivery::WithDeliveries};
-use crate::tasks::{Code, Filter, Status, Task, TaskId, Trigger};
+use crate::{
+    base::Priority,
+    tasks::{Code, Status, Summary, Task, TaskId, Trigger},
+};
 
 /// Most tasks one request lists.
 const LIMIT: usize = 200;
@@ -25,8 +28,8 @@ const SOME: usize = 50;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
-    /// Only those in this state.
-    status: Option<Status>,
+    /// Only those in this state; `dead` are those that failed after all the tries they were given.
+    status: Option<Wanted>,
     /// Only those for this employee or pipeline.
     target: Option<String>,
     /// Only those that work on this kind of thing, for instance `pipeline`.
@@ -42,10 +45,31 @@ pub(super) struct Which {
     cursor: Option<String>,
 }
 
+/// A status, or a kind of failure.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(untagged, expecting = "expected a status of tasks, or `dead`")]
+enum Wanted {
+    Status(Status),
+    Dead(Dead),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Dead {
+    Dead,
+}
+
 impl Which {
-    fn fits(&self, task: &Task) -> bool {
+    fn fits(&self, task: &Summary) -> bool {
         let is = |wanted: &Option<String>, has: &str| wanted.as_ref().is_none_or(|wanted| wanted == has);
-        is(&self.target_type, &task.target_type)
+        let stands = match self.status {
+            None => true,
+            Some(Wanted::Dead(_)) => task.dead,
+            Some(Wanted::Status(status)) => status == task.status,
+        };
+        stands
+            && is(&self.target, &task.target_name)
+            && is(&self.target_type, &task.target_type)
             && is(&self.trigger, task.trigger.as_str())
             && is(&self.caller, task.caller.as_deref().unwrap_or_default())
     }
@@ -59,7 +83,7 @@ struct Cursor {
 }
 
 impl Cursor {
-    fn of(task: &Task) -> Self {
+    fn of(task: &Summary) -> Self {
         Self { at: task.created_at, id: task.task_id.clone() }
     }
 
@@ -67,11 +91,6 @@ impl Cursor {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (at, id) = text.split_once(' ')?;
         Some(Self { at: at.parse().ok()?, id: id.parse().ok()? })
-    }
-
-    /// Whether `task` comes after it in a list that begins with the newest.
-    fn is_before(&self, task: &Task) -> bool {
-        (task.created_at, &task.task_id) < (self.at, &self.id)
     }
 }
 
@@ -103,12 +122,15 @@ struct Row {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dead: bool,
+    priority: Priority,
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<TaskId>,
 }
 
-impl From<&Task> for Row {
-    fn from(task: &Task) -> Self {
+impl From<&Summary> for Row {
+    fn from(task: &Summary) -> Self {
         Self {
             task_id: task.task_id.clone(),
             status: task.status,
@@ -119,6 +141,8 @@ impl From<&Task> for Row {
             completed_at: task.completed_at,
             error: task.error.clone(),
             code: task.code.clone(),
+            dead: task.dead,
+            priority: task.priority,
             origin: task.origin.clone(),
         }
     }
@@ -136,14 +160,12 @@ pub(super) async fn list(
     }
     let unknown = || Problem::unfit("`cursor` is not the `next_cursor` of a page");
     let cursor = which.cursor.as_deref().map(|text| Cursor::parse(text).ok_or_else(unknown)).transpose()?;
-    let filter = Filter { status: which.status, target: which.target.clone(), ..Filter::default() };
-    let listed = state.tasks.list(&filter);
-    let after = |task: &Task| cursor.as_ref().is_none_or(|cursor| cursor.is_before(task));
-    let mut rest =
-        listed.iter().map(|task| &**task).filter(|task| after(task) && which.fits(task)).peekable();
-    let page: Vec<&Task> = rest.by_ref().take(limit).collect();
-    let next_cursor = rest.peek().and(page.last()).map(|task| Cursor::of(task).to_string());
-    let tasks = page.into_iter().map(Row::from).collect();
+    let after = cursor.map(|cursor| (cursor.at, cursor.id));
+    // One more tells whether there is another page.
+    let found = state.tasks.page(after, limit + 1, |task| which.fits(task));
+    let page = found.get(..limit).unwrap_or(&found);
+    let next_cursor = page.last().filter(|_| found.len() > limit).map(|task| Cursor::of(task).to_string());
+    let tasks = page.iter().map(|task| Row::from(&**task)).collect();
     Ok(Json(List { tasks, next_cursor }))
 }
 
@@ -152,14 +174,18 @@ pub(super) async fn get(
     Shared(state): Shared<State>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<WithDeliveries>, Problem> {
-    find(&state, id).map(|task| Json(WithDeliveries::of(&state, task)))
+    find(&state, id).await.map(|task| Json(WithDeliveries::of(&state, task)))
 }
 
 /// The task of this id.
 ///
 /// # Errors
 /// 404. What cannot be an id is not there either; which of the two it was helps nobody.
-pub(super) fn find(state: &State, id: Result<Path<String>, PathRejection>) -> Result<Arc<Task>, Problem> {
+pub(super) async fn find(
+    state: &State,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Arc<Task>, Problem> {
     let id = id.ok().and_then(|Path(id)| id.parse::<TaskId>().ok());
-    id.and_then(|id| state.tasks.get(&id)).ok_or_else(|| Problem::not_found("task not found"))
+    let id = id.ok_or_else(|| Problem::not_found("task not found"))?;
+    Ok(state.tasks.get(&id).await?)
 }

@@ -43,10 +43,10 @@ pub(super) async fn call(
     };
     let settled = tokio::time::timeout(state.limits.request_time, state.tasks.settled(&task.task_id)).await;
     let task = match settled {
-        Ok(Some(ended)) if ended.status.is_final() => ended,
-        Ok(Some(waiting)) => return Ok(goes_on(&waiting)),
-        Ok(None) => return Err(Problem::not_found("task not found")),
-        Err(_) => return Ok(goes_on(&state.tasks.get(&task.task_id).unwrap_or(task))),
+        Ok(Ok(ended)) if ended.status.is_final() => ended,
+        Ok(Ok(waiting)) => return Ok(goes_on(&waiting)),
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => return Ok(goes_on(&state.tasks.get(&task.task_id).await.unwrap_or(task))),
     };
     match state.tools.conclude(&task) {
         Some(Ok(output)) => Ok(Json(output.json).into_response()),

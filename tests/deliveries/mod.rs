@@ -1,5 +1,6 @@
 //! Results get to where they are to go: once, after crashes, and with nothing on disk that is secret.
 
+mod alerts;
 mod http;
 mod outbox;
 

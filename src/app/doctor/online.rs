@@ -51,7 +51,7 @@ async fn ask(
 ) -> Row {
     let place = format!("{}{path}", server.trim_end_matches('/'));
     let mut request = Request { redirects: 0, time: PATIENCE, ..Request::get(&place) };
-    if let Ok(Some(token)) = config::token(env, None, None)
+    if let Ok(Some((token, _))) = config::token(env, None, None)
         && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
     {
         value.set_sensitive(true);

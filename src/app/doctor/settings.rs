@@ -2,7 +2,7 @@
 
 use super::{Patient, Row, Verdict};
 use crate::{
-    app::{config, limits::Limiting, runs::Secrets, tokens::TokenSources},
+    app::{Settings, config, limits::Limiting, runs::Secrets, settling::Settling, tokens::TokenSources},
     defs::{SecretRef, Severity},
 };
 
@@ -45,6 +45,7 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
     let token = match config::token(patient.env, None, None) {
         Err(error) => Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("keep one of them"),
         Ok(single) => {
+            let single = single.map(|(token, _)| token);
             let short = single.as_ref().is_some_and(|token| token.expose().len() < SHORT);
             let file = patient.env.get("CREW_TOKENS_FILE").map(Into::into);
             let sources = TokenSources { single, file, env: patient.env.clone() };
@@ -72,7 +73,9 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
             }
         }
     };
-    let limits = match Limiting::default().settle(patient.env) {
+    // What is wrong with the file, another row says.
+    let own = Settings::read_or_default(patient.env, patient.root).serving;
+    let limits = match Limiting::default().settle(&own, &mut Settling::new(patient.env)) {
         Err(error) => {
             vec![Row::new("limits", Verdict::Fail, "CREW_*", error.to_string()).fix("mend the variable")]
         }
@@ -89,7 +92,22 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
                 )
             };
             let body = format!("a body has at most {} bytes", limits.body_bytes);
-            vec![cors, Row::new("body-limit", Verdict::Pass, "CREW_MAX_BODY_BYTES", body)]
+            let rate = match limits.requests_per_minute {
+                Some(rate) => Row::new(
+                    "rate-limit",
+                    Verdict::Pass,
+                    "CREW_RATE_LIMIT_PER_MINUTE",
+                    format!("{rate} requests of one address in a minute, once there is a token"),
+                ),
+                None => Row::new(
+                    "rate-limit",
+                    Verdict::Warn,
+                    "CREW_RATE_LIMIT_PER_MINUTE",
+                    "any number of requests of one address in a minute",
+                )
+                .fix("set it to 60, or leave it to the proxy in front"),
+            };
+            vec![cors, Row::new("body-limit", Verdict::Pass, "CREW_MAX_BODY_BYTES", body), rate]
         }
     };
     std::iter::once(token).chain(limits).collect()

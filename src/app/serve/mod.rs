@@ -8,12 +8,13 @@ use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
-    Environment, Journal, Limiting, Settings, config,
+    Environment, Journal, Limiting, Settings, alerts, config,
     http::{self, Bounds},
     measures::Measures,
     office,
     runs::{Runs, Secrets},
     sample, served,
+    settling::Settling,
     tokens::TokenSources,
 };
 use crate::{
@@ -119,9 +120,13 @@ impl fmt::Display for Started {
 pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
     let single = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
     let file = serve.tokens_file.clone().or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from));
+    let single = single.map(|(token, _)| token);
     let sources = TokenSources { single, file, env: env.clone() };
     let access = sources.access()?;
-    let (limits, bounds) = std::mem::take(&mut serve.limiting).settle(env)?;
+    let mut settings = Settings::read(env, &serve.root)?;
+    let rules = settings.alerts.take();
+    let limiting = std::mem::take(&mut serve.limiting);
+    let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;
     if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
         bail!(
             "pages of any origin (`*`) may call only a server that wants a token; set CREW_API_TOKEN, or name the origins"
@@ -134,7 +139,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let listener = listen(&serve.bind, access.is_guarded()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    let office = office::open(&serve.root, Settings::read(env, &serve.root)?, serve.journal, &tracker);
+    let office = office::open(&serve.root, settings, serve.journal, &tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)
@@ -143,6 +148,9 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     };
     let secrets = secrets(&office, env, address).await;
     let measures = Measures::start(tasks.clone(), scheduler.clone(), office.outbox().cloned(), &tracker)?;
+    if let Some(rules) = rules {
+        alerts::start(rules, Arc::clone(&office.crew), tasks.clone(), scheduler.clone(), &tracker);
+    }
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), &tracker);
 

@@ -1,6 +1,6 @@
 //! `task list`, `task show` and `pipeline checkpoint list`: what the journal tells, also while a server works on it.
 
-use std::{fmt::Write as _, path::PathBuf};
+use std::{fmt::Write as _, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -13,7 +13,7 @@ use super::super::{
 use crate::{
     app,
     engine::PIPELINE_RUN,
-    tasks::{self, Status, Task},
+    tasks::{self, Filter, History, Status, Summary, Task},
 };
 
 #[derive(Debug, Args)]
@@ -21,6 +21,9 @@ pub(in crate::cli) struct ListArgs {
     /// Only tasks in this state: pending, running, `awaiting_approval`, completed, failed, cancelled
     #[arg(long, value_parser = status)]
     status: Option<Status>,
+    /// Only tasks that failed after all the tries they were given; `task resume` gives them new ones
+    #[arg(long)]
+    dead: bool,
     /// Only tasks for this employee or pipeline
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
@@ -30,26 +33,24 @@ pub(in crate::cli) struct ListArgs {
 }
 
 pub(super) fn list(global: &Global, args: &ListArgs) -> Result<Outcome, Error> {
-    let fits = |task: &Task| {
-        args.status.is_none_or(|status| status == task.status)
-            && args.target.as_ref().is_none_or(|target| *target == task.target_name)
-    };
-    let tasks: Vec<_> = journal(global)?.into_iter().filter(fits).take(args.limit).collect();
+    let (status, target, dead) = (args.status, args.target.clone(), args.dead);
+    let filter = Filter { status, target, dead, ..Filter::default() };
+    let summaries = journal(global)?.summaries();
+    let tasks: Vec<_> = summaries.into_iter().filter(|task| filter.fits(task)).take(args.limit).collect();
     told(global, &tasks)
 }
 
 /// The pipelines that did not come to their end, and have something to go on from.
 pub(in crate::cli) fn checkpoints(global: &Global) -> Result<Outcome, Error> {
     let unfinished =
-        |task: &Task| task.kind == PIPELINE_RUN && task.status != Status::Completed && !task.steps.is_empty();
-    let tasks: Vec<_> = journal(global)?.into_iter().filter(unfinished).collect();
+        |task: &Arc<Summary>| task.kind == PIPELINE_RUN && task.status != Status::Completed && task.steps > 0;
+    let tasks: Vec<_> = journal(global)?.summaries().into_iter().filter(unfinished).collect();
     told(global, &tasks)
 }
 
 pub(super) fn show(global: &Global, id: &str) -> Result<Outcome, Error> {
     let id = super::id(id)?;
-    let task = journal(global)?.into_iter().find(|task| task.task_id == id);
-    let task = task.ok_or(tasks::Error::NotFound { id })?;
+    let task = journal(global)?.task(&id)?.ok_or(tasks::Error::NotFound { id })?;
     match global.form() {
         Form::Json => render::json(&task)?,
         Form::Text => render::answer(&text(&task))?,
@@ -57,21 +58,21 @@ pub(super) fn show(global: &Global, id: &str) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-/// All tasks of the project, the newest first. Nothing is written, and no owner is disturbed.
-fn journal(global: &Global) -> Result<Vec<Task>, Error> {
-    let path: PathBuf = app::journal(&global.root());
-    Ok(tasks::history(&path)?)
+/// All tasks of the project. Nothing is written, and no owner is disturbed.
+fn journal(global: &Global) -> Result<History, Error> {
+    Ok(History::read(&app::journal(&global.root()))?)
 }
 
-fn told(global: &Global, tasks: &[Task]) -> Result<Outcome, Error> {
+fn told(global: &Global, tasks: &[Arc<Summary>]) -> Result<Outcome, Error> {
     match global.form() {
         Form::Json => {
-            let row = |task: &Task| {
+            let row = |task: &Arc<Summary>| {
                 json!({
                     "task_id": task.task_id, "status": task.status, "trigger": task.trigger, "kind": task.kind,
                     "target_type": task.target_type, "target_name": task.target_name,
-                    "created_at": task.created_at, "completed_at": task.completed_at, "steps": steps(task),
+                    "created_at": task.created_at, "completed_at": task.completed_at, "steps": task.steps - task.inner_steps,
                     "origin": task.origin, "error": task.error, "code": task.code,
+                    "dead": task.dead,
                 })
             };
             render::json(&tasks.iter().map(row).collect::<Vec<_>>())?;
@@ -83,7 +84,7 @@ fn told(global: &Global, tasks: &[Task]) -> Result<Outcome, Error> {
                     task.task_id.to_string(),
                     task.status.as_str().to_owned(),
                     format!("{} {}", task.target_type, task.target_name),
-                    steps(task).to_string(),
+                    (task.steps - task.inner_steps).to_string(),
                     task.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
                 ]
             });
@@ -91,10 +92,6 @@ fn told(global: &Global, tasks: &[Task]) -> Result<Outcome, Error> {
         }
     }
     Ok(Outcome::Done)
-}
-
-fn steps(task: &Task) -> usize {
-    task.steps.iter().filter(|step| !step.is_inner()).count()
 }
 
 fn text(task: &Task) -> String {
@@ -114,6 +111,16 @@ fn text(task: &Task) -> String {
         ("attempts", task.attempts.to_string()),
         ("error", task.error.clone().unwrap_or_default()),
         ("code", code),
+        ("tried again", if task.retries > 0 { task.retries.to_string() } else { String::new() }),
+        ("next try", when(task.retry_at)),
+        (
+            "dead",
+            if task.dead {
+                "tried as often as it may; `task resume` gives it new tries".to_owned()
+            } else {
+                String::new()
+            },
+        ),
     ];
     let mut text = String::new();
     for (label, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {

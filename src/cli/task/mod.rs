@@ -120,18 +120,17 @@ pub(super) fn elsewhere(error: tasks::Error, request: &str) -> Error {
 /// Waits until the task has come to rest, and tells how. Whoever ends that from the keyboard ends the task.
 pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) -> Result<Outcome, Error> {
     tokio::select! {
-        task = tasks.settled(id) => match task {
-            Some(task) if !task.waiting.is_empty() => waits(global, &task),
-            Some(task) if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
-            Some(task) if task.kind == DISCUSSION_RUN => {
+        task = tasks.settled(id) => match task? {
+            task if !task.waiting.is_empty() => waits(global, &task),
+            task if task.kind == PIPELINE_RUN => pipeline::ended(global, &task),
+            task if task.kind == DISCUSSION_RUN => {
                 let outcome = discuss::ended(global, &task)?;
                 match discuss::afterwards(&task) {
                     Some(begun) => Box::pin(see_through(global, tasks, &begun)).await,
                     None => Ok(outcome),
                 }
             }
-            Some(task) => other(global, &task),
-            None => Ok(Outcome::Failed),
+            task => other(global, &task),
         },
         interrupted = tokio::signal::ctrl_c() => {
             interrupted?;
@@ -160,7 +159,7 @@ pub(super) async fn stop(tasks: &Engine, id: &TaskId) {
 }
 
 /// Tells what the task waits for, and how to answer.
-fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
+pub(super) fn waits(global: &Global, task: &Task) -> Result<Outcome, Error> {
     let id = &task.task_id;
     if global.form() == Form::Json {
         render::json(&json!({"task_id": id, "status": task.status, "waiting": task.waiting}))?;

@@ -20,6 +20,7 @@ use super::{
     target::{self, Target},
     yaml::{Node, Value},
 };
+use crate::base::Priority;
 
 /// `cron.yaml`.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +58,8 @@ pub struct Schedule {
     pub jitter: Duration,
     /// How long a run may take.
     pub timeout: Option<Duration>,
+    /// How soon a run is begun.
+    pub priority: Priority,
     /// Where results go.
     pub delivery: Vec<Delivery>,
 }
@@ -152,6 +155,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
     let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
     let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
+    let priority = target::priority(&mut fields, report);
     let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
     let name = name?;
@@ -166,6 +170,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
         overlap: overlap.unwrap_or_default(),
         jitter: jitter.unwrap_or_default(),
         timeout,
+        priority,
         target: target?,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
         delivery,

@@ -10,7 +10,9 @@ use super::{
         report::Report,
         yaml::Node,
     },
-    AgentStatus, Arg, Employee, EmployeeMarks, Format, Origin, Output, secrets,
+    AgentStatus, Arg, Employee, EmployeeMarks, Format, Origin, Output,
+    permissions::permissions,
+    secrets,
 };
 
 /// Longest description, in characters.
@@ -31,6 +33,7 @@ pub(super) fn header(node: &Node, report: &mut Report<'_>) -> Option<(Employee, 
         check_description(description, report);
     }
     let triggers = distinct(fields.texts("triggers", report));
+    let tools = fields.strings("tools", report);
     let (name_span, name) = name.map(|text| (text.span, text.value)).unwrap_or_default();
     let mut employee = Employee {
         display_name: fields.string("display_name", report),
@@ -46,8 +49,8 @@ pub(super) fn header(node: &Node, report: &mut Report<'_>) -> Option<(Employee, 
         triggers: triggers.iter().map(|text| text.value.clone()).collect(),
         args: args(&mut fields, report),
         output: fields.get("output").map(|node| output(node, report)).unwrap_or_default(),
-        tools: fields.strings("tools", report),
-        permissions: permissions(&mut fields, report),
+        permissions: permissions(&mut fields, &tools, report),
+        tools,
         context: fields.strings("context", report),
         temperature: temperature(&mut fields, report),
         max_tokens: max_tokens(&mut fields, report),
@@ -148,21 +151,6 @@ fn models(employee: &mut Employee, fields: &mut Fields<'_>, report: &mut Report<
     employee.fallback_model = fields.optional("fallback_model", report);
     employee.fallback_base_url = fields.optional("fallback_base_url", report);
     employee.fallback_api_key = secrets::reference("fallback_api_key", fields, report);
-}
-
-fn permissions(fields: &mut Fields<'_>, report: &mut Report<'_>) -> Option<Value> {
-    let node = fields.get("permissions")?;
-    let mut inner = Fields::of(node, "`permissions`", report)?;
-    let lists = ["roles", "allow", "deny"].map(|key| (key, inner.strings(key, report)));
-    // A misspelt key must not open what it was meant to close.
-    inner.finish(Unknown::Refused, &[], report);
-    let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
-    Some(
-        lists
-            .map(|(key, names)| (key.to_owned(), Value::from(names)))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-    )
 }
 
 fn agent_status(fields: &mut Fields<'_>, report: &mut Report<'_>) -> AgentStatus {

@@ -8,6 +8,7 @@ mod foreign;
 mod header;
 mod legacy;
 mod parse;
+pub(super) mod permissions;
 mod placeholders;
 mod recipe;
 mod secrets;
@@ -28,6 +29,7 @@ pub use parse::{
     EmployeeFiles, EmployeeMarks, parse_employee, parse_employee_dir, parse_employee_dir_marked,
     parse_employee_marked,
 };
+pub use permissions::Permissions;
 pub use recipe::parse_recipe;
 pub(super) use secrets::reference as variable;
 pub use secrets::variable_name;
@@ -68,8 +70,8 @@ pub struct Employee {
     pub output: Output,
     /// Tools it may use.
     pub tools: Vec<String>,
-    /// Who may let it do what; as written.
-    pub permissions: Option<Value>,
+    /// Which of them it may use, and for which a person is asked.
+    pub permissions: Option<Permissions>,
     /// Files to read first.
     pub context: Vec<String>,
     /// The model it runs on, if it has a preference.

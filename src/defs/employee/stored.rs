@@ -19,8 +19,8 @@ pub(super) const FORMAT: &str = "crew.format";
 /// The key of the hash of the file.
 pub(super) const HASH: &str = "crew.hash";
 
-/// Fields that may hold any value, so that a text is no sign of a text.
-const ANY: [&str; 2] = ["permissions", "extra"];
+/// The field that may hold any value, so that a text is no sign of a text.
+const ANY: &str = "extra";
 
 /// Every field of `employee` that says something, by its name.
 pub(super) fn telling(employee: &Employee) -> Map<String, Value> {
@@ -63,7 +63,7 @@ pub(super) fn take(metadata: &mut Map<String, Value>) -> (Map<String, Value>, Ve
             return true;
         };
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let as_text = (!ANY.contains(&name)).then_some(Value::String(text.clone()));
+        let as_text = (name != ANY).then_some(Value::String(text.clone()));
         let fitting =
             as_text.into_iter().chain(serde_json::from_str(&text).ok()).find(|value| fits(name, value));
         let Some(value) = fitting else {

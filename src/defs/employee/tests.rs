@@ -107,7 +107,7 @@ fn employee() -> impl Strategy<Value = Employee> {
     let how =
         (option(filled()), option(0.0_f32..2.0), option(1_u32..), option(filled()), any::<bool>(), extra());
     let origin = prop::sample::select(vec![Origin::Crew, Origin::Skill, Origin::Agent, Origin::Recipe]);
-    let rest = (origin, text(), text(), option(Just(json!({"roles": ["x"], "deny": 1}))), any::<bool>());
+    let rest = (origin, text(), text(), option(permissions()), any::<bool>());
     (who, what, how, rest).prop_map(|(who, what, how, rest)| Employee {
         name: "some-name".to_owned(),
         display_name: who.0,
@@ -151,6 +151,15 @@ fn employee() -> impl Strategy<Value = Employee> {
         agent_status: if rest.4 { AgentStatus::Frozen } else { AgentStatus::Active },
         adaptors: who.5.into_iter().map(|body| Adaptor { name: rest.1.clone(), body }).collect(),
         ..Employee::default()
+    })
+}
+
+fn permissions() -> impl Strategy<Value = Permissions> {
+    (texts(), texts(), texts()).prop_map(|(roles, deny, approve)| Permissions {
+        roles,
+        deny,
+        approve,
+        ..Permissions::default()
     })
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Config {
     default_model: Option<Text>,
     /// The model to ask when another does not answer and has no stand-in of its own.
     fallback_model: Option<Text>,
-    /// Calls at a time to each provider that settles nothing else; 256, unless given.
+    /// Calls at a time to each provider that settles nothing else; 512, unless given.
     max_concurrent: Option<Whole<1, 10_000>>,
     /// Where models are served, by the name of the provider. One with the name of a known provider replaces it, unless it
     /// says `max_concurrent` alone.
@@ -32,6 +32,57 @@ pub(super) struct Config {
     outbound: Option<Outbound>,
     /// How work is queued and remembered.
     tasks: Option<Tasks>,
+    /// How much a server takes of whom. A flag or a variable of the environment goes before what stands here.
+    serve: Option<Serving>,
+    /// When a server that does badly says so itself.
+    alerts: Option<Alerts>,
+}
+
+/// What is watched, and who is told. What has no limit is not watched.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Alerts {
+    /// Names of `destinations` that are told.
+    #[schemars(length(min = 1))]
+    notify: Vec<FullText>,
+    /// Seconds that nineteen of twenty calls of models may take.
+    #[schemars(range(min = 0.001, max = 3600))]
+    p95_seconds: Option<f64>,
+    /// Which part of the calls of models may fail, from 0 to 1, of ten calls or more.
+    #[schemars(range(min = 0, max = 1))]
+    error_rate: Option<f64>,
+    /// Seconds that a task may wait to be begun.
+    queue_age_seconds: Option<Whole<1, 86_400>>,
+    /// Seconds that a schedule may be late.
+    cron_lag_seconds: Option<Whole<1, 86_400>>,
+    /// How far back calls of models count; 10, unless given.
+    window_minutes: Option<Whole<1, 1_440>>,
+    /// How long it must be so before anybody is told; 60, unless given.
+    for_seconds: Option<Whole<0, 86_400>>,
+}
+
+/// How much a server takes of whom.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Serving {
+    /// Requests of one address in a minute once there is a token, 0 for any number; 60, unless given.
+    rate_limit_per_minute: Option<Whole<0, 1_000_000>>,
+    /// Deliveries of one address in a minute, 0 for any number; 300, unless given.
+    webhook_rate_limit_per_minute: Option<Whole<0, 1_000_000>>,
+    /// Most bytes of a body; 1048576, unless given.
+    max_body_bytes: Option<Whole<1_024, 1_073_741_824>>,
+    /// Seconds until an answer begins; 300, unless given.
+    request_timeout_seconds: Option<Whole<1, 86_400>>,
+    /// Requests that are answered at the same time; 512, unless given.
+    max_requests: Option<Whole<1, 100_000>>,
+    /// Connections that are open at the same time; 4096, unless given.
+    max_connections: Option<Whole<1, 1_000_000>>,
+    /// Seconds a client may take to send the head of a request; 20, unless given.
+    header_timeout_seconds: Option<Whole<1, 3_600>>,
+    /// Addresses or ranges of proxies whose `X-Forwarded-For` tells the client's address.
+    trusted_proxies: Option<Texts>,
+    /// Origins whose pages may call, as in `https://app.example.com`.
+    cors_origins: Option<Texts>,
 }
 
 /// How work is queued and remembered.
@@ -50,6 +101,27 @@ struct Tasks {
     /// For how many days finished tasks are remembered; for ever, unless given.
     #[schemars(range(min = 1, max = 3650))]
     retain_days: Option<u32>,
+    /// How many runs of one employee, pipeline or discussion go on at the same time, in all processes of the project; as
+    /// many as there are, unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    lanes: Option<u32>,
+    /// What becomes of tasks that fail with something that may pass; they stay failed, unless given.
+    retry: Option<Retry>,
+}
+
+/// What becomes of tasks that fail with something that may pass: a model that is busy or does not answer.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Retry {
+    /// How often they are tried in all; 5, unless given.
+    #[schemars(range(min = 1, max = 100))]
+    attempts: Option<u32>,
+    /// How long they wait before they are tried for the second time; 30, unless given. The wait doubles each time.
+    #[schemars(range(min = 1, max = 86_400))]
+    backoff_seconds: Option<u32>,
+    /// The longest they wait; an hour, unless given.
+    #[schemars(range(min = 1, max = 604_800))]
+    max_backoff_seconds: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.

@@ -43,7 +43,7 @@ pub(super) struct Employee {
     output: Option<Output>,
     /// Tools it may use.
     tools: Option<Texts>,
-    /// Who may let it do what.
+    /// Which of its tools it may use, and for which a person is asked.
     permissions: Option<Permissions>,
     /// Files to read first.
     context: Option<Texts>,
@@ -82,16 +82,21 @@ pub(super) struct Employee {
     content_hash: Option<Text>,
 }
 
-/// Which of its tools an employee may use. Without `roles` and `allow`, all that are not denied.
+/// Which of its tools an employee may use. Without `roles` and `allow`, all that are not denied. In each list a `*` stands
+/// for any number of characters.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Permissions {
     /// Sets of tools it may use.
     roles: Option<Texts>,
-    /// Tools it may use beside them; `list_*` stands for all that begin so.
+    /// Tools it may use beside them; `list_*` stands for all that begin so. One that is named here in full is used without
+    /// asking anybody, even if its server calls it destructive.
     allow: Option<Texts>,
     /// Tools it may not use, whatever else is said.
     deny: Option<Texts>,
+    /// Tools it may use once a person has agreed, each time anew. Those that their server calls destructive are among them
+    /// without being named.
+    approve: Option<Texts>,
 }
 
 /// Something an employee or a pipeline takes.

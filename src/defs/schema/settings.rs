@@ -9,7 +9,10 @@ use super::{
     delivery::Delivery,
     piece::{Event, Flag, FullText, Secret, Text, Texts, Whole},
 };
-use crate::defs::{Misfire, OnMissing, Overlap, TargetKind};
+use crate::{
+    base::Priority,
+    defs::{Misfire, OnMissing, Overlap, TargetKind},
+};
 
 /// What deliveries start: `.crew/webhook.yaml`.
 #[derive(JsonSchema)]
@@ -41,6 +44,8 @@ struct Route {
     supersede: Option<Flag>,
     /// What becomes of a delivery that lacks a value; `error`, unless given.
     on_missing: Option<OnMissing>,
+    /// How soon what is started is begun when more work waits than is worked on; `normal`, unless given.
+    priority: Option<Priority>,
     /// What is started.
     target: Target,
     /// Where the result goes.
@@ -115,6 +120,8 @@ struct Schedule {
     jitter_seconds: Option<Whole<0, 3600>>,
     /// How long a run may take; it fails then.
     timeout_seconds: Option<Whole<1, 86_400>>,
+    /// How soon a run is begun when more work waits than is worked on; `normal`, unless given.
+    priority: Option<Priority>,
     /// Where results go.
     delivery: Option<Vec<Delivery>>,
 }

@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, tasks: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -120,6 +120,8 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
             ("`outbound`", &["Outbound"]),
             DELIVERY,
             ("`tasks`", &["Tasks"]),
+            ("`serve`", &["Serving"]),
+            ("`alerts`", &["Alerts"]),
         ],
     ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),

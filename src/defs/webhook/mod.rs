@@ -18,7 +18,7 @@ use super::{
     target::{self, Target},
     yaml::{Node, Value},
 };
-use crate::base::Secret;
+use crate::base::{Priority, Secret};
 
 /// `webhook.yaml`.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub struct Route {
     pub supersede: bool,
     /// What becomes of a delivery that lacks a value.
     pub on_missing: OnMissing,
+    /// How soon what is started is begun.
+    pub priority: Priority,
     /// What is started.
     pub target: Target,
     /// Values for it.
@@ -159,6 +161,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
     let branches = one_or_more(&mut fields, "branch", report);
     let senders = one_or_more(&mut fields, "sender", report);
     let supersede = fields.flag("supersede", report).unwrap_or_default();
+    let priority = target::priority(&mut fields, report);
     let on_missing = fields.choice("on_missing", "way to deal with what is missing", &ON_MISSING, report);
     let target = fields.require("target", report).and_then(|node| {
         let mut fields = Fields::of(node, "a target", report)?;
@@ -180,6 +183,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         senders: names(senders).in_any_case(),
         supersede,
         on_missing: on_missing.unwrap_or_default(),
+        priority,
         target: target?,
         args,
         deliver,

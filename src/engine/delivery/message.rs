@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::wish::{From, Wish};
 use crate::{
     base::text::{is_chinese, truncate},
-    engine::{Answer, DISCUSSION_RUN, ItemRun, Meeting, PIPELINE_RUN, PipelineRun, StepRun},
+    engine::{ALERT, Answer, DISCUSSION_RUN, ItemRun, Meeting, PIPELINE_RUN, PipelineRun, StepRun},
     tasks::{Status, Task},
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Message {
     pub error: Option<String>,
     /// What it gave: the answer of an employee, or that of the last item of a pipeline.
     pub output: String,
+    /// What stands above it in place of its name and how it ended.
+    pub heading: Option<String>,
     /// The steps of a pipeline.
     pub steps: Vec<Step>,
     /// Who worked, on which model and how long: `writer · claude-sonnet-4-5 · 3.2 s`.
@@ -166,6 +168,12 @@ impl Message {
             }
             _ => task.target_name.clone(),
         };
+        // What an alert says begins with what it is about.
+        let told = output.split_once("\n\n").filter(|_| task.kind == ALERT);
+        let (heading, output) = match told {
+            Some((heading, rest)) => (Some(heading.to_owned()), rest.to_owned()),
+            None => (None, output),
+        };
         let chinese = is_chinese(&name) || is_chinese(&output) || error.as_deref().is_some_and(is_chinese);
         let at = task.completed_at.unwrap_or(task.created_at).to_zoned(jiff::tz::TimeZone::system());
         Self {
@@ -177,6 +185,7 @@ impl Message {
             error,
             steps: runs().take(STEPS).map(|run| step(run, &output)).collect(),
             output,
+            heading,
             account,
             result: task.result.as_ref().map(|result| bare(result.clone(), run.is_some())),
             words: if chinese { &CHINESE } else { &ENGLISH },
@@ -190,7 +199,9 @@ impl Message {
 
     /// `name completed`, in the language of the message.
     pub(super) fn title(&self) -> String {
-        if *self.words == CHINESE {
+        if let Some(heading) = &self.heading {
+            heading.clone()
+        } else if *self.words == CHINESE {
             format!("【{}】{}", self.name, self.status())
         } else {
             format!("{} {}", self.name, self.status())

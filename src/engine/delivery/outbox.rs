@@ -30,7 +30,7 @@ use crate::{
     defs::Destination,
     engine::Crew,
     store,
-    tasks::{Endings, Engine, Filter, Task, TaskId},
+    tasks::{self, Endings, Engine, Filter, Summary, Task, TaskId},
 };
 
 /// How many are on their way at the same time, to the same place and in all.
@@ -120,15 +120,21 @@ impl Outbox {
         courier: Courier,
         tracker: &Tracker,
     ) -> Result<Self, store::Error> {
-        let known: HashSet<TaskId> =
-            tasks.list(&Filter::default()).iter().map(|task| task.task_id.clone()).collect();
+        // First of all, so that no end is missed.
+        let endings = tasks.endings();
+        let earlier = tasks.list(&Filter::default());
+        let known: HashSet<TaskId> = earlier.iter().map(|task| task.task_id.clone()).collect();
         let log = options.log;
         let reading = tokio::task::spawn_blocking(move || Journal::open(log, &known)).await;
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         let mut table = Table { deliveries, ..Table::default() };
         table.take_over(options.resume);
-        let endings = tasks.endings(options.resume);
+        // What ended before, and may not have been seen to.
+        let wants = |task: &&Arc<Summary>| {
+            options.resume && task.status.is_final() && !Wish::of_summary(task).is_empty()
+        };
+        let earlier = earlier.iter().filter(wants).map(|task| task.task_id.clone()).collect();
         let shared = Arc::new(Shared {
             crew,
             tasks,
@@ -141,7 +147,7 @@ impl Outbox {
             work: Notify::new(),
             changed: Notify::new(),
         });
-        tracker.spawn(Arc::clone(&shared).drive(endings));
+        tracker.spawn(Arc::clone(&shared).drive(endings, earlier));
         Ok(Self { shared })
     }
 
@@ -210,7 +216,8 @@ pub fn newest(deliveries: impl DoubleEndedIterator<Item = Sending>, which: &Whic
 
 impl Shared {
     /// Sends what is due until the program is told to stop; what is on its way then comes to its end.
-    async fn drive(self: Arc<Self>, endings: Endings) {
+    async fn drive(self: Arc<Self>, endings: Endings, earlier: Vec<TaskId>) {
+        self.derive(&earlier).await;
         loop {
             let next = self.begin_due();
             let pause =
@@ -235,8 +242,8 @@ impl Shared {
     /// Makes a delivery of each wish of these tasks that is none yet.
     async fn derive(self: &Arc<Self>, ended: &[TaskId]) {
         let _one = self.deriving.lock().await;
-        for task in ended.iter().filter_map(|id| self.tasks.get(id)) {
-            let wishes = Wish::of(&task);
+        for task in ended.iter().filter_map(|id| self.tasks.summary(id)) {
+            let wishes = Wish::of_summary(&task);
             if wishes.is_empty() || !task.status.is_final() {
                 continue;
             }
@@ -248,7 +255,11 @@ impl Shared {
                 }
                 let (kind, target) = match wish.resolve(&definitions).map(|delivery| &delivery.to) {
                     Some(to @ Destination::GithubComment { .. }) => {
-                        (to.kind().to_owned(), Courier::comment_target(to, wish, &task))
+                        let target = match self.tasks.get(&task.task_id).await {
+                            Ok(task) => Courier::comment_target(to, wish, &task),
+                            Err(_) => wish.target.clone(),
+                        };
+                        (to.kind().to_owned(), target)
                     }
                     Some(to) => (to.kind().to_owned(), to.target()),
                     None => (wish.kind.clone(), wish.target.clone()),
@@ -316,9 +327,10 @@ impl Shared {
         if !self.change(Event::Begun { id: id.clone(), attempt, at: clock::now() }).await {
             return;
         }
-        let outcome = match self.tasks.get(&id.task) {
-            Some(task) => self.send(id, &before, &task).await,
-            None => Outcome::Never("its task is known no more".to_owned()),
+        let outcome = match self.tasks.get(&id.task).await {
+            Ok(task) => self.send(id, &before, &task).await,
+            Err(tasks::Error::NotFound { .. }) => Outcome::Never("its task is known no more".to_owned()),
+            Err(error) => Outcome::Again { detail: format!("its task cannot be read: {error}"), after: None },
         };
         let at = clock::now();
         let event = match outcome {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     catalog::Snapshot,
     defs::{Delivery, Destination, Span, Told},
-    tasks::{NewTask, Status, Task},
+    tasks::{NewTask, Status, Summary, Task},
 };
 
 /// The option of a task that holds its wishes.
@@ -132,6 +132,11 @@ impl Wish {
     /// Those of a task.
     pub fn of(task: &Task) -> Vec<Self> {
         task.options.get(DELIVER).map(read).unwrap_or_default()
+    }
+
+    /// The same of a task in brief.
+    pub fn of_summary(task: &Summary) -> Vec<Self> {
+        task.option(DELIVER).as_ref().map(read).unwrap_or_default()
     }
 
     /// Whether the end of `task` is one that is told. One that somebody stopped is none.

@@ -1,6 +1,8 @@
 //! One step of a pipeline: whether it runs and may run, how often it is tried, how long it may take.
 
 use std::{
+    future::Future,
+    ops::Range,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -22,7 +24,7 @@ use crate::{
     base::{clock::Stopwatch, text::truncate},
     catalog::Snapshot,
     defs::{Approval, Pipeline, Step},
-    tasks::{Decision, Failure, Steps},
+    tasks::{Failure, Steps},
 };
 
 /// Most characters of an error that a step's record keeps.
@@ -87,7 +89,6 @@ impl OneRun<'_> {
             StepRun { error: true, error_message, duration_ms: watch.elapsed_ms(), ..blank(step, index) }
         };
         let work = || async {
-            let _place = self.width.acquire().await;
             match self.work(step, index, outputs, &name).await {
                 // With a higher limit the step can be done, so it must not count as done.
                 Err(failure) if !self.pipeline.fail_fast && self.steps.reached().is_none() => {
@@ -102,6 +103,8 @@ impl OneRun<'_> {
             {
                 self.approval(step, approval, index, &name, outputs).await?;
             }
+            // Not within the step: who waits for a place is not at work.
+            let _place = self.width.acquire().await;
             self.steps.run(&name, work).await
         };
         let mut run = ran.await.unwrap_or_else(&failed);
@@ -148,10 +151,7 @@ impl OneRun<'_> {
             }
             decision = self.steps.wait(name, &question) => decision?,
         };
-        if decision.approved {
-            return Ok(());
-        }
-        let refusal = refused(&decision);
+        let Some(refusal) = decision.refusal() else { return Ok(()) };
         let _ = self.ending.refusal.set(format!("step {index} (`{called}`) was {refusal}"));
         self.ending.over.cancel();
         Err(Failure::new(refusal))
@@ -171,12 +171,22 @@ impl OneRun<'_> {
         let given = Given::named(outputs.wire(step, &self.args).map_err(unwired)?);
         let limit = step.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let (who, values) = (&*employee, &given);
-        let attempt = move |number: u32| -> BoxFuture<'_, Result<Answer, Error>> {
-            let name = if number == 0 { name.to_owned() } else { format!("{name}+{number}") };
+        let called = |number: u32| if number == 0 { name.to_owned() } else { format!("{name}/try-{number}") };
+        // A try that had come to something goes on where it was, rather than the one before it once more.
+        let tries = (1..step.attempts).rev();
+        let first = tries.into_iter().find(|number| self.steps.has_within(&called(*number))).unwrap_or(0);
+        let attempt = |number: u32| -> BoxFuture<'_, Result<Answer, Error>> {
+            let name = called(number);
             let job = Job::new(who, values).on(asked(self.model, step)).recorded(self.steps, name);
-            Box::pin(async move { self.crew.answer(&job).await })
+            Box::pin(async move {
+                let answer = self.crew.answer(&job);
+                match limit {
+                    Some(limit) => self.within(limit, &job.name, answer).await,
+                    None => answer.await,
+                }
+            })
         };
-        let answer = persist(step.attempts, limit, attempt).await?;
+        let answer = persist(first..step.attempts.max(1), attempt).await?;
         Ok(StepRun {
             employee: answer.employee,
             args: given.named,
@@ -190,6 +200,24 @@ impl OneRun<'_> {
             ..blank(step, index)
         })
     }
+
+    /// What `work`, recorded under `name`, gives in this time. The time that a person takes to decide is not counted.
+    async fn within(
+        &self,
+        limit: Duration,
+        name: &str,
+        work: impl Future<Output = Result<Answer, Error>>,
+    ) -> Result<Answer, Error> {
+        tokio::pin!(work);
+        loop {
+            if let Ok(ended) = tokio::time::timeout(limit, &mut work).await {
+                return ended;
+            }
+            if !self.steps.waits_in(name) {
+                return Err(Error::TimedOut { seconds: limit.as_secs() });
+            }
+        }
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form in which an error is mapped")]
@@ -197,41 +225,26 @@ fn unwired(unwired: Unwired) -> Failure {
     Failure::new(unwired.to_string())
 }
 
-/// By whom, and why.
-fn refused(decision: &Decision) -> String {
-    let by = decision.by.as_deref().map(|by| format!(" by `{by}`")).unwrap_or_default();
-    let comment = decision.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
-    format!("refused{by}{comment}")
-}
-
-/// Tries up to `attempts` times, each time for at most `limit`. The pauses double, and are longer by chance so that
-/// the members of a group do not come back together.
+/// Tries as often as there are `numbers`. The pauses double, and are longer by chance so that the members of a group do
+/// not come back together.
 async fn persist<'w>(
-    attempts: u32,
-    limit: Option<Duration>,
+    mut numbers: Range<u32>,
     attempt: impl Fn(u32) -> BoxFuture<'w, Result<Answer, Error>>,
 ) -> Result<Answer, Error> {
     let mut pause = FIRST_PAUSE;
-    let last = attempts.max(1) - 1;
-    let mut number = 0;
+    let mut number = numbers.next().unwrap_or_default();
     loop {
-        let tried = match limit {
-            None => attempt(number).await,
-            Some(limit) => match tokio::time::timeout(limit, attempt(number)).await {
-                Ok(tried) => tried,
-                Err(_) => Err(Error::TimedOut { seconds: limit.as_secs() }),
-            },
-        };
-        match tried {
-            Err(error) if number < last && may_pass(&error) => {
-                number += 1;
-                tracing::info!(%error, number, "a step is tried again");
-                let chance = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
-                tokio::time::sleep(pause.mul_f64(1.0 + chance / 2.0)).await;
-                pause *= 2;
+        let next = match (attempt(number).await, numbers.next()) {
+            (Err(error), Some(next)) if may_pass(&error) => {
+                tracing::info!(%error, number = next, "a step is tried again");
+                next
             }
-            ended => return ended,
-        }
+            (ended, _) => return ended,
+        };
+        number = next;
+        let chance = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
+        tokio::time::sleep(pause.mul_f64(1.0 + chance / 2.0)).await;
+        pause *= 2;
     }
 }
 

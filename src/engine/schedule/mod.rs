@@ -184,7 +184,7 @@ impl Scheduler {
             return future::pending().await;
         }
         let ends = going_on.iter().map(|id| Box::pin(self.tasks.settled(id)));
-        future::select_all(ends).await;
+        let _ = future::select_all(ends).await;
     }
 
     /// How late the schedule is that is the latest, and how many moments were missed in all.
@@ -264,7 +264,7 @@ impl State {
     fn note_ends(&mut self, tasks: &Engine) {
         for row in self.rows.values_mut() {
             let Some(last) = row.kept.last.as_mut().filter(|last| last.status.is_none()) else { continue };
-            let Some(task) = last.task_id.as_ref().and_then(|id| tasks.get(id)) else { continue };
+            let Some(task) = last.task_id.as_ref().and_then(|id| tasks.summary(id)) else { continue };
             if !task.status.is_final() {
                 continue;
             }
@@ -298,7 +298,7 @@ impl Row {
             .as_ref()
             .filter(|last| last.status.is_none())
             .and_then(|last| last.task_id.as_ref());
-        id.and_then(|id| tasks.get(id)).is_some_and(|task| !task.status.is_settled())
+        id.and_then(|id| tasks.summary(id)).is_some_and(|task| !task.status.is_settled())
     }
 }
 
@@ -333,6 +333,7 @@ impl Crew {
         };
         let mut new = self.plan(order).await?;
         new.timeout_seconds = schedule.timeout.and_then(|timeout| timeout.as_secs().try_into().ok());
+        new.priority = schedule.priority;
         let from = delivery::From::Schedule(schedule.name.clone());
         Wish::add(Wish::all(&from, &schedule.delivery), &mut new);
         Ok(new)

@@ -8,7 +8,7 @@ use super::row::Row;
 use crate::{
     defs::{Misfire, Overlap, TargetKind},
     engine::Args,
-    tasks::{Engine, Status, Task, TaskId},
+    tasks::{Engine, Status, Summary, TaskId},
 };
 
 /// How all schedules stand.
@@ -83,7 +83,7 @@ impl Row {
     /// How it stands; with `tasks`, how the last run stands too.
     pub(super) fn status(&self, tasks: Option<&Engine>) -> RowStatus {
         let last = self.kept.last.as_ref();
-        let task = last.and_then(|last| tasks?.get(last.task_id.as_ref()?));
+        let task = last.and_then(|last| tasks?.summary(last.task_id.as_ref()?));
         let task = task.as_deref();
         let kept = |last: &super::kept::Last| last.status;
         let schedule = &self.schedule;
@@ -120,7 +120,7 @@ pub fn shown(moment: &Zoned) -> String {
 }
 
 /// How long a task took that has ended.
-pub(super) fn duration_ms(task: &Task) -> Option<u64> {
+pub(super) fn duration_ms(task: &Summary) -> Option<u64> {
     let took = task.completed_at?.duration_since(task.started_at?).as_millis();
     u64::try_from(took).ok()
 }

@@ -8,7 +8,7 @@ use crate::{
     defs::{self, Source},
     engine::{self, Models},
     llm,
-    tasks::{Filter, Options, Task},
+    tasks::{Filter, Options, Summary},
 };
 
 fn at(text: &str) -> Timestamp {
@@ -199,7 +199,7 @@ async fn office(folder: &Path, cron: &str, workers: usize) -> (Arc<Crew>, Engine
 
 const HOURLY: &str = "timezone: UTC\nschedules:\n- {name: 'a:b', cron: '0 * * * *', target_type: employee, target_name: writer, args: {topic: x}, timeout_seconds: 60}\n- {name: lost, cron: '0 * * * *', target_type: employee, target_name: nobody}\n";
 
-fn of(tasks: &Engine) -> Vec<Arc<Task>> {
+fn of(tasks: &Engine) -> Vec<Arc<Summary>> {
     tasks.list(&Filter::default())
 }
 
@@ -215,7 +215,7 @@ async fn a_moment_becomes_one_task_whatever_happens() {
     let [task] = &of(&tasks)[..] else { panic!("{:?}", of(&tasks)) };
     assert_eq!(task.idempotency_key.as_deref(), Some("cron:a:b:2026-11-25T10:00:00Z"));
     assert_eq!((task.trigger.as_str(), task.caller.as_deref()), ("cron", Some("schedule a:b")));
-    assert_eq!(task.timeout_seconds, Some(60));
+    assert_eq!(tasks.get(&task.task_id).await.unwrap().timeout_seconds, Some(60));
     assert_eq!(tasks.wait(&task.task_id).await.unwrap().status, Status::Completed);
 
     // What could not be started says why, and the run that ended says how.

@@ -65,7 +65,7 @@ impl Default for Settings {
             first_byte_timeout: Duration::from_mins(1),
             idle_timeout: Duration::from_mins(1),
             total_timeout: Duration::from_mins(5),
-            max_concurrent: 256,
+            max_concurrent: 512,
             max_answer_bytes: 8 * 1024 * 1024,
             retry_pause: Duration::from_millis(500),
             rest: Duration::from_secs(30),

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use super::{Claim, Log, open, writer::Medium};
+use super::{Claim, Log, Mark, Records, Subjects, open, writer::Medium};
 
 /// The switches of a [`Disk`].
 #[derive(Debug, Default)]
@@ -33,6 +33,12 @@ struct Disk {
 pub(crate) fn start(claim: Claim, faults: &Arc<Faults>) -> Log {
     let disk = Disk { file: open(&claim.path).unwrap(), faults: Arc::clone(faults) };
     claim.start_on(disk).unwrap()
+}
+
+/// The same, by subject.
+pub(crate) fn start_records(claim: Claim, faults: &Arc<Faults>) -> Records {
+    let disk = Disk { file: open(&claim.path).unwrap(), faults: Arc::clone(faults) };
+    claim.start_records_on(disk, Subjects::default(), Mark::default()).unwrap()
 }
 
 impl Faults {
@@ -62,5 +68,9 @@ impl Medium for Disk {
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.faults.refuse(&self.faults.stuck)?;
         self.file.truncate(length)
+    }
+
+    fn exchange(&mut self, file: File) {
+        self.file = file;
     }
 }

@@ -2,11 +2,15 @@
 //!
 //! A record is acknowledged once it is on the disk (`fdatasync`); records that arrive together share one sync.
 //! A crash can only lose records nobody was told about: the next owner cuts off a torn last line. Bytes that
-//! were once acknowledged are never changed in place; [`Claim::retain`] writes a new file and swaps it in.
+//! were once acknowledged are never changed in place; [`Claim::retain`] and [`Records::rewrite`] write a new file and
+//! swap it in.
 
 #[cfg(test)]
 pub(crate) mod faulty;
 mod lines;
+mod places;
+mod records;
+mod rewrite;
 mod tail;
 #[cfg(test)]
 mod tests;
@@ -25,9 +29,12 @@ use std::{
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-pub use self::lines::{Line, Seen, read};
+pub use self::lines::{Line, Mark, Seen, read, read_on};
+use self::places::Places;
+pub use self::places::{Span, Subject, Subjects};
+pub use self::records::{Records, Standing, read_span, read_spans};
 pub use self::tail::whole_lines;
-use self::writer::{Medium, QUEUE, Request, Writer};
+use self::writer::{Addition, Medium, QUEUE, Request, Writer, Written};
 use super::{Error, OwnerLock, document, folder};
 
 /// A log that is owned and whole, but not yet written to: the time to read it.
@@ -97,7 +104,30 @@ impl Claim {
 
     fn start_on(self, medium: impl Medium) -> Result<Log, Error> {
         let good = self.size()?;
-        Log::start(self.path, medium, good, self.lock)
+        Log::start(self.path, medium, good, None, self.lock)
+    }
+
+    /// The file, to be read.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn file(&self) -> Result<File, Error> {
+        File::open(&self.path).map_err(Error::file("open", &self.path))
+    }
+
+    /// Starts writing a log that can be asked, whose lines were read up to `end` and belong to `subjects`.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn start_records(self, subjects: Subjects, end: Mark) -> Result<Records, Error> {
+        let medium = open(&self.path)?;
+        self.start_records_on(medium, subjects, end)
+    }
+
+    fn start_records_on(self, medium: impl Medium, subjects: Subjects, end: Mark) -> Result<Records, Error> {
+        let places = Arc::new(Places::new(self.file()?, subjects, end));
+        let log = Log::start(self.path, medium, end.at, Some(Arc::clone(&places)), self.lock)?;
+        Ok(Records::new(log, places))
     }
 }
 
@@ -130,9 +160,15 @@ impl Log {
         claim.start()
     }
 
-    fn start(path: PathBuf, medium: impl Medium, good: u64, lock: OwnerLock) -> Result<Self, Error> {
+    fn start(
+        path: PathBuf,
+        medium: impl Medium,
+        good: u64,
+        places: Option<Arc<Places>>,
+        lock: OwnerLock,
+    ) -> Result<Self, Error> {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(medium, good);
+        let writer = Writer::new(medium, good, places);
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || {
@@ -147,6 +183,10 @@ impl Log {
     /// Where the log is.
     pub fn path(&self) -> &Path {
         &self.handle.path
+    }
+
+    fn requests(&self) -> Option<&mpsc::Sender<Request>> {
+        self.handle.requests.as_ref()
     }
 
     /// Adds a record as one line of JSON; see [`Log::append_line`].
@@ -164,17 +204,44 @@ impl Log {
     /// # Errors
     /// [`Error::Append`] when the disk refused (full, for instance): nothing of this line was kept, and later
     /// lines work again once the disk does. [`Error::LineBreak`] when the line is more than one.
-    pub async fn append_line(&self, mut line: Vec<u8>) -> Result<(), Error> {
+    pub async fn append_line(&self, line: Vec<u8>) -> Result<(), Error> {
+        self.add(None, line).await
+    }
+
+    /// Hands a record over as one line of JSON without waiting for the disk: for what can be made again from another
+    /// log. When the disk refuses it, the log of the program says so.
+    ///
+    /// # Errors
+    /// When it is no JSON, or nobody writes any more.
+    pub async fn hand_over<T: Serialize + ?Sized>(&self, record: &T) -> Result<(), Error> {
+        let line = serde_json::to_vec(record)
+            .map_err(|source| Error::Encode { path: self.handle.path.clone(), source })?;
+        self.enqueue(None, line).await.map(drop)
+    }
+
+    async fn add(&self, subject: Option<Subject>, line: Vec<u8>) -> Result<(), Error> {
+        let answer = self.enqueue(subject, line).await?;
+        let path = || self.handle.path.clone();
+        let answer = answer.await.map_err(|_| Error::Closed { path: path() })?;
+        answer.map_err(|source| Error::Append { path: path(), source })
+    }
+
+    /// Puts a line into the queue; what it gives tells when it is on the disk.
+    async fn enqueue(
+        &self,
+        subject: Option<Subject>,
+        mut line: Vec<u8>,
+    ) -> Result<oneshot::Receiver<Written>, Error> {
         let path = || self.handle.path.clone();
         if line.contains(&b'\n') {
             return Err(Error::LineBreak { path: path() });
         }
         line.push(b'\n');
         let closed = || Error::Closed { path: path() };
-        let requests = self.handle.requests.as_ref().ok_or_else(closed)?;
+        let requests = self.requests().ok_or_else(closed)?;
         let (done, answer) = oneshot::channel();
-        requests.send(Request { line, done }).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?.map_err(|source| Error::Append { path: path(), source })
+        requests.send(Request::Line(Addition { line, subject, done })).await.map_err(|_| closed())?;
+        Ok(answer)
     }
 }
 

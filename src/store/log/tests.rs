@@ -161,6 +161,7 @@ impl Medium for Gated {
     fn truncate(&mut self, _: u64) -> io::Result<()> {
         Ok(())
     }
+    fn exchange(&mut self, _: fs::File) {}
 }
 
 #[tokio::test]

@@ -4,6 +4,12 @@ use std::{fs::File, io, io::Write as _, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::{
+    places::{Places, Subject},
+    rewrite::Rewritten,
+};
+use crate::store::Error;
+
 /// Records that may wait to be written; a caller beyond that waits for its turn.
 pub(super) const QUEUE: usize = 1024;
 
@@ -18,6 +24,8 @@ pub(super) trait Medium: Send + 'static {
     fn sync(&mut self) -> io::Result<()>;
     /// Cuts off everything after `length` bytes.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
+    /// Writes to `file` from now on.
+    fn exchange(&mut self, file: File);
 }
 
 impl Medium for File {
@@ -32,14 +40,31 @@ impl Medium for File {
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
     }
+
+    fn exchange(&mut self, file: File) {
+        *self = file;
+    }
 }
 
-/// A line, with its `\n`, and whom to tell.
+/// What the writer is asked for.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) line: Vec<u8>,
-    pub(super) done: oneshot::Sender<Result<(), Arc<io::Error>>>,
+pub(super) enum Request {
+    /// To write a line.
+    Line(Addition),
+    /// To go on in the file that a log was written anew to.
+    Exchange(Box<Rewritten>, oneshot::Sender<Result<(), Error>>),
 }
+
+/// A line, with its `\n`, what it is about, and whom to tell.
+#[derive(Debug)]
+pub(super) struct Addition {
+    pub(super) line: Vec<u8>,
+    pub(super) subject: Option<Subject>,
+    pub(super) done: oneshot::Sender<Written>,
+}
+
+/// What became of a line.
+pub(super) type Written = Result<(), Arc<io::Error>>;
 
 /// What the thread owns.
 pub(super) struct Writer<M> {
@@ -48,11 +73,13 @@ pub(super) struct Writer<M> {
     good: u64,
     /// Whether the file ends at `good`.
     clean: bool,
+    /// Where lines are, for logs that are asked.
+    places: Option<Arc<Places>>,
 }
 
 impl<M: Medium> Writer<M> {
-    pub(super) fn new(medium: M, good: u64) -> Self {
-        Self { medium, good, clean: true }
+    pub(super) fn new(medium: M, good: u64, places: Option<Arc<Places>>) -> Self {
+        Self { medium, good, clean: true, places }
     }
 
     /// Writes until every sender is gone. While one batch is synced, the next gathers in the queue.
@@ -60,20 +87,61 @@ impl<M: Medium> Writer<M> {
         let mut bytes = Vec::new();
         let mut waiting = Vec::new();
         while let Some(first) = requests.blocking_recv() {
-            let mut next = Some(first);
-            while let Some(Request { line, done }) = next {
-                bytes.extend_from_slice(&line);
-                waiting.push(done);
+            let (mut next, mut exchange) = (Some(first), None);
+            while let Some(request) = next {
+                match request {
+                    Request::Line(Addition { line, subject, done }) => {
+                        bytes.extend_from_slice(&line);
+                        waiting.push((subject, line.len() as u64, done));
+                    }
+                    Request::Exchange(new, done) => {
+                        exchange = Some((new, done));
+                        break;
+                    }
+                }
                 next = if bytes.len() < BATCH_BYTES { requests.try_recv().ok() } else { None };
             }
-            let outcome = self.commit(&bytes).map_err(Arc::new);
-            for done in waiting.drain(..) {
-                // The caller may have stopped listening; the record is kept all the same.
-                let _ = done.send(outcome.clone());
+            if !waiting.is_empty() {
+                self.write(&bytes, &mut waiting);
             }
             bytes.clear();
             bytes.shrink_to(BATCH_BYTES);
+            if let Some((new, done)) = exchange {
+                // Whoever asked may have stopped listening; the log is smaller all the same.
+                let _ = done.send(self.exchange(*new));
+            }
         }
+    }
+
+    /// Writes one batch, and tells everybody in it.
+    fn write(&mut self, bytes: &[u8], waiting: &mut Vec<(Option<Subject>, u64, oneshot::Sender<Written>)>) {
+        let mut at = self.good;
+        let outcome = self.commit(bytes).map_err(Arc::new);
+        if let Some(places) = self.places.as_ref().filter(|_| outcome.is_ok()) {
+            places.added(waiting.iter().map(|(subject, length, _)| {
+                let line = (*subject, at, *length);
+                at += length;
+                line
+            }));
+        }
+        for (_, _, done) in waiting.drain(..) {
+            // Whoever handed it over may not listen, or no longer; the record is kept all the same.
+            if let Err(Err(error)) = done.send(outcome.clone()) {
+                tracing::error!(%error, "a record could not be written, and nobody waits to be told");
+            }
+        }
+    }
+
+    /// Goes on in another file, once what came meanwhile is there as well.
+    fn exchange(&mut self, new: Rewritten) -> Result<(), Error> {
+        let Some(places) = self.places.clone() else { return Ok(()) };
+        if !self.clean {
+            self.rewind().map_err(Error::file("cut back", new.path()))?;
+        }
+        let (file, length) = new.finish(&places, self.good)?;
+        self.medium.exchange(file);
+        self.good = length;
+        Ok(())
     }
 
     /// Writes and syncs one batch, or leaves the file as it was.

@@ -3,7 +3,7 @@ use std::fs;
 use super::*;
 use crate::tasks::table::{Cancelling, Place, Table};
 
-fn yes() -> Decision {
+pub(super) fn yes() -> Decision {
     Decision { approved: true, comment: None, by: Some("ann".to_owned()) }
 }
 
@@ -52,7 +52,7 @@ fn asks_at_work(gate: &Arc<Semaphore>) -> Bodies {
     })]
 }
 
-async fn parked(engine: &Engine, id: &TaskId, waiting: &[&str]) -> Arc<Task> {
+pub(super) async fn parked(engine: &Engine, id: &TaskId, waiting: &[&str]) -> Arc<Task> {
     let names = |task: &Task| task.waiting.iter().map(|waiting| waiting.step.clone()).collect::<Vec<_>>();
     until(engine, id, |task| task.status == Status::AwaitingApproval && names(task) == waiting).await
 }
@@ -135,7 +135,7 @@ async fn what_waits_waits_after_a_crash_and_decisions_last() {
     // However often it is started, it waits, and no attempt is made.
     for _ in 0..25 {
         let (again, tracker) = open(options(&copied("often")), asks_two(&begun)).await;
-        assert_eq!(again.get(&id).unwrap(), before);
+        assert_eq!(again.get(&id).await.unwrap(), before);
         close(again, tracker).await;
     }
 
@@ -245,7 +245,7 @@ async fn a_task_killed_before_it_was_parked_goes_on_when_it_is_decided() {
 
     let leaving = Options { resume: false, ..options(&path) };
     let (engine, tracker) = open(leaving, asks_two(&Arc::default())).await;
-    assert_eq!(engine.get(&id).unwrap().status, Status::Pending);
+    assert_eq!(engine.get(&id).await.unwrap().status, Status::Pending);
     engine.decide(&id, Some("approval-a"), yes()).await.unwrap();
     let task = parked(&engine, &id, &["approval-b"]).await;
     assert_eq!(task.attempts, 2);
@@ -260,8 +260,8 @@ fn a_task_that_was_told_to_stop_is_not_parked() {
     let (mut table, task) = (Table::new(10, retain(10)), Task::accept(new(PIPELINE, "p")));
     let (id, steps) = (task.task_id.clone(), ["approval-a".to_owned()]);
     let [step] = &steps;
-    assert!(matches!(table.reserve(None), Place::Yours));
-    table.accept(task);
+    assert!(matches!(table.reserve(None), Place::Yours(_)));
+    table.accept(task, 1);
     let (_, cancel) = table.claim().unwrap();
     let waiting = Waiting { step: step.clone(), question: "?".to_owned(), since: crate::base::clock::now() };
     table.update(&id, |task| task.ask(waiting));

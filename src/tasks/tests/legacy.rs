@@ -35,30 +35,31 @@ async fn old_tasks_are_history_and_unfinished_ones_are_settled_once() {
     bodies.push(does(PIPELINE, |_, _| async { Ok(Value::Null) }));
     let (engine, tracker) = open(options(&path), bodies).await;
 
-    let done = engine.get(&id("20260210-093000-0a1b2c3d")).unwrap();
+    let done = engine.get(&id("20260210-093000-0a1b2c3d")).await.unwrap();
     assert_eq!((done.status, done.kind.as_str()), (Status::Completed, "pipeline.run"));
     assert_eq!(done.result, Some(json!({ "pipeline": "review-test-pr", "steps": [] })));
     assert_eq!((done.args["target"].as_str(), done.trigger.as_str()), ("main…dev", "github"));
     assert_eq!((done.completed_at.unwrap() - done.created_at).get_seconds(), 67);
 
-    let check = |text: &str, error: &str| {
-        let task = engine.get(&id(text)).unwrap();
+    let check = async |text: &str, error: &str| {
+        let task = engine.get(&id(text)).await.unwrap();
         assert_eq!((task.status, task.error.as_deref()), (Status::Failed, Some(error)));
         task
     };
     let running = check(
         "20260211-100000-11111111",
         "interrupted before the upgrade: it was running, and its 2 finished steps cannot be continued; start it again",
-    );
+    ).await;
     assert_eq!(running.result.as_ref().unwrap()["checkpoint"]["completed_steps"][1]["output"], "b");
     check(
         "20260211-110000-22222222",
         "interrupted before the upgrade: it had waited for more than a day without being begun; start it again",
-    );
+    ).await;
     let approval = check(
         "20260211-120000-33333333",
         "interrupted before the upgrade: it was waiting for approval; start it again",
-    );
+    )
+    .await;
     assert_eq!(approval.caller.as_deref(), Some("kai"));
     close(engine, tracker).await;
 

@@ -3,7 +3,10 @@ mod crashes;
 mod engine;
 mod faults;
 mod legacy;
+mod months;
+mod nested;
 mod resume;
+mod retries;
 
 use std::{
     collections::HashMap,
@@ -23,7 +26,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::base::Tracker;
+use crate::base::{Priority, Tracker};
 
 pub(super) const EMPLOYEE: Kind = Kind::new("employee.run");
 pub(super) const PIPELINE: Kind = Kind::new("pipeline.run");
@@ -90,6 +93,13 @@ fn keyed(target: &str, key: &str) -> NewTask {
     NewTask { idempotency_key: Some(key.to_owned()), ..new(EMPLOYEE, target) }
 }
 
+/// All tasks of a journal, the newest first, each with all there is of it.
+fn history(path: &Path) -> Result<Vec<Task>, Error> {
+    let history = History::read(path)?;
+    let task = |summary: Arc<Summary>| history.task(&summary.task_id).map(Option::unwrap);
+    history.summaries().into_iter().map(task).collect()
+}
+
 fn retain(count: usize) -> table::Retain {
     table::Retain { count, age: None }
 }
@@ -118,7 +128,7 @@ async fn close(engine: Engine, tracker: Tracker) {
 
 /// Waits until `task` is as `wanted`, for a minute at most.
 async fn until(engine: &Engine, id: &TaskId, wanted: impl FnMut(&Arc<Task>) -> bool) -> Arc<Task> {
-    let mut watch = engine.watch(id).unwrap();
+    let mut watch = engine.watch(id).await.unwrap();
     let seen = tokio::time::timeout(Duration::from_mins(1), watch.wait_for(wanted)).await;
     seen.expect("it happens").unwrap().clone()
 }

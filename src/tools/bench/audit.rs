@@ -20,7 +20,7 @@ use crate::{
     },
     engine::Job,
     store::{self, Log, log::Claim},
-    tasks::TaskId,
+    tasks::{Decision, Steps, TaskId},
     tools::Error,
 };
 
@@ -44,7 +44,18 @@ struct Entry {
     task_id: Option<TaskId>,
     trace_id: String,
     outcome: Outcome,
+    /// How long it took, without the time a person took to decide.
     duration_ms: u64,
+    /// What a person decided who was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval: Option<Approval>,
+}
+
+/// What a person decided about a call, and who.
+#[derive(Debug, Clone, Serialize)]
+struct Approval {
+    approved: bool,
+    by: Option<String>,
 }
 
 /// How a call ended.
@@ -88,12 +99,14 @@ enum Book {
     Lost,
 }
 
-/// A call that is being made. One that is dropped before its end is noted as cancelled.
+/// A call that is being made. One that is dropped before its end is noted as cancelled, unless it begins again once a person
+/// has decided something within it.
 pub(super) struct Call {
     audit: Audit,
     root: PathBuf,
     watch: Stopwatch,
     entry: Option<Entry>,
+    steps: Steps,
 }
 
 impl Audit {
@@ -108,9 +121,10 @@ impl Audit {
             trace_id: TraceId::current().to_string(),
             outcome: Outcome::Cancelled,
             duration_ms: 0,
+            approval: None,
         };
         let (audit, watch) = (self.clone(), Stopwatch::start());
-        Call { audit, root: root.to_owned(), watch, entry: Some(entry) }
+        Call { audit, root: root.to_owned(), watch, entry: Some(entry), steps: job.steps.clone() }
     }
 
     async fn note(&self, root: &Path, entry: &Entry) {
@@ -172,6 +186,15 @@ fn open(folder: &Path, most: u64) -> Result<(Log, u64), store::Error> {
 }
 
 impl Call {
+    /// A person was asked and decided so.
+    pub(super) fn decided(mut self, decision: &Decision) -> Self {
+        if let Some(entry) = &mut self.entry {
+            let by = decision.by.as_deref().map(|by| truncate(by, NAME_CHARS));
+            entry.approval = Some(Approval { approved: decision.approved, by });
+        }
+        self
+    }
+
     /// It ended so.
     pub(super) async fn end(mut self, outcome: Outcome) {
         let Some(mut entry) = self.entry.take() else { return };
@@ -185,7 +208,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         let Some(mut entry) = self.entry.take() else { return };
-        if tokio::runtime::Handle::try_current().is_err() {
+        if self.steps.is_parked() || tokio::runtime::Handle::try_current().is_err() {
             return;
         }
         entry.duration_ms = self.watch.elapsed_ms();

@@ -2,12 +2,14 @@
 //! should not.
 
 mod audit;
+mod consent;
 mod delegate;
 mod external;
 mod files;
 mod git;
 mod meeting;
 mod rights;
+mod standing;
 mod web;
 
 use std::sync::Arc;
@@ -17,17 +19,19 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+pub use self::standing::{May, Standing, ToolStanding, standing};
 use self::{
     audit::{Audit, Outcome},
     delegate::{DEEPEST, DelegateArgs},
     external::{External, Home, Offer, PREFIX},
     meeting::MeetingArgs,
+    rights::Verdict,
 };
 use super::{Caller, Ctx, Error, Office, Registry, office::Distant, registry::schema};
 use crate::{
     engine::{Gave, Job, Toolbox},
     llm::{ToolCall, ToolSpec},
-    tasks::{NewTask, TaskId},
+    tasks::{Decision, NewTask, TaskId},
 };
 
 /// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
@@ -70,10 +74,56 @@ impl Bench {
             || Error::Unavailable { message: "the crew is being closed".to_owned(), retry_after: None };
         let office = self.office.reach().ok_or_else(gone)?;
         tracing::info!(employee = job.employee.name, tool = call.name, "an employee uses a tool");
-        let noted = self.audit.begin(office.crew.root(), job, &call.name);
-        let given = self.give(&office, job, call).await;
+        let root = office.crew.root();
+        let permitted = self.permit(&office, job, call).await;
+        let noted = self.audit.begin(root, job, &call.name);
+        let given = match permitted {
+            Ok(None) => self.give(&office, job, call).await,
+            Ok(Some(decision)) => {
+                let given = match decision.refusal() {
+                    None => self.give(&office, job, call).await,
+                    Some(refusal) => Err(Error::Denied(refusal)),
+                };
+                noted.decided(&decision).end(Outcome::of(&given)).await;
+                return given;
+            }
+            Err(denied) => Err(denied),
+        };
         noted.end(Outcome::of(&given)).await;
         given
+    }
+
+    /// Sees to it that the call may be made: gives what a person decided about it, if one has to be asked.
+    ///
+    /// # Errors
+    /// [`Error::Denied`] when it may not, or nobody can be asked.
+    async fn permit(
+        &self,
+        office: &Office,
+        job: &Job<'_>,
+        call: &ToolCall,
+    ) -> Result<Option<Decision>, Error> {
+        let is_destructive = self.is_destructive(office, &call.name);
+        match rights::verdict(job.employee, &call.name, is_destructive) {
+            Verdict::Denied(rule) => {
+                let message = format!("`{}` may not use `{}`: {rule}", job.employee.name, call.name);
+                Err(Error::Denied(message))
+            }
+            Verdict::Asks(rule) => consent::ask(job, call, &rule).await.map(Some),
+            // It was asked about when other rules held, and what was decided then counts.
+            Verdict::Allowed(rule) if job.steps.has_decision(&job.name) => {
+                consent::ask(job, call, &rule).await.map(Some)
+            }
+            Verdict::Allowed(_) => Ok(None),
+        }
+    }
+
+    /// Whether what a tool changes may be lost for good, in the words of whoever offers it.
+    fn is_destructive(&self, office: &Office, name: &str) -> bool {
+        if name.starts_with(PREFIX) {
+            return self.external.is_destructive(name);
+        }
+        tools(office).spec(name).is_some_and(|spec| spec.annotations.destructive_hint)
     }
 
     async fn give(&self, office: &Office, job: &Job<'_>, call: &ToolCall) -> Result<Gave, Error> {
@@ -174,8 +224,10 @@ fn arguments<T: DeserializeOwned>(call: &ToolCall) -> Result<T, Error> {
 }
 
 fn home(office: &Office) -> Home {
-    let crew = Arc::clone(&office.crew);
-    Home { root: crew.root().to_owned(), variable: Arc::new(move |name| crew.variable(name)) }
+    // The crew keeps its servers, so they must not keep the crew: its programs would outlive it.
+    let crew = Arc::downgrade(&office.crew);
+    let variable = Arc::new(move |name: &str| crew.upgrade()?.variable(name));
+    Home { root: office.crew.root().to_owned(), variable }
 }
 
 /// Everything but handing on.

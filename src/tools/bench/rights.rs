@@ -1,21 +1,9 @@
-//! Which tools an employee may use: those it declares, less what its permissions take away.
+//! Which tools an employee may use, and for which a person is asked: what it declares, and what its permissions say.
 
-use serde_json::Value;
+use std::fmt;
 
 use super::external::PREFIX;
-use crate::defs::Employee;
-
-/// Other names that tools go by in definitions, among them those of Claude Code.
-const ALIASES: [(&str, &str); 8] = [
-    ("read", "file_read"),
-    ("read_file", "file_read"),
-    ("search", "grep"),
-    ("file_grep", "grep"),
-    ("ls", "glob"),
-    ("list_files", "glob"),
-    ("check_task", "get_task"),
-    ("task", "delegate"),
-];
+use crate::defs::{Employee, Permissions, canonical, fits, is_pattern, plain};
 
 /// What a role of a policy allows. A name that ends in `*` stands for all that begin so.
 const ROLES: [(&str, &[&str]); 13] = [
@@ -37,17 +25,105 @@ const ROLES: [(&str, &[&str]); 13] = [
 /// What `profile-researcher` and `profile-security` may not do, whatever else they may.
 const NO_DELEGATION: &[&str] = &["delegate", "delegate_async", "organize_meeting"];
 
-/// The tools `employee` declares and may use, by the names they have here, each once. Most of what definitions declare are
-/// things that only another program has; those are not among them unless `is_here`.
+/// Whether an employee may use a tool, and what says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It may.
+    Allowed(Rule),
+    /// It may, each time a person has agreed.
+    Asks(Rule),
+    /// It may not.
+    Denied(Rule),
+}
+
+impl Verdict {
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self, Self::Denied(_))
+    }
+}
+
+/// What says whether an employee may use a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Nothing says otherwise.
+    Open,
+    /// One of a list of its permissions.
+    Listed { list: &'static str, pattern: String },
+    /// One of its roles.
+    Role(String),
+    /// The tool is destructive, in the words of whoever offers it.
+    Destructive,
+    /// There are `roles` or `allow`, and none of them names it.
+    Unnamed,
+    /// No employee may.
+    Nobody,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => f.write_str("nothing denies it"),
+            Self::Listed { list, pattern } => write!(f, "`{list}` names `{}`", pattern.escape_debug()),
+            Self::Role(role) => write!(f, "the role `{}`", role.escape_debug()),
+            Self::Destructive => f.write_str("it is destructive, and `allow` does not name it in full"),
+            Self::Unnamed => f.write_str("no role and no `allow` names it"),
+            Self::Nobody => f.write_str("no employee may use it"),
+        }
+    }
+}
+
+/// Whether `employee`, who declares it, may use the tool that is called `name` here.
 ///
-/// Without a policy that is all it declares. With one, it is what a role or `allow` names too; a policy that has neither
-/// takes nothing away but what `deny` names, which goes before everything.
+/// `deny` goes before everything, then what `approve` or `allow` name in full, then what a pattern of `approve` fits; a tool
+/// that is destructive asks if nothing of that holds. What `approve` fits is allowed by that.
+pub(super) fn verdict(employee: &Employee, name: &str, destructive: bool) -> Verdict {
+    let open = Permissions::default();
+    let given = employee.permissions.as_ref().unwrap_or(&open);
+    let name = &plain(name);
+    let found = |list: &'static str, patterns: &[String], exact: bool| {
+        let pattern =
+            patterns.iter().find(|pattern| fits(pattern, name) && (!exact || !is_pattern(pattern)))?;
+        Some(Rule::Listed { list, pattern: pattern.clone() })
+    };
+    if let Some(rule) = found("deny", &given.deny, false) {
+        return Verdict::Denied(rule);
+    }
+    let sheltered = |role: &&String| matches!(role.as_str(), "profile-researcher" | "profile-security");
+    if let Some(role) = given.roles.iter().find(sheltered)
+        && NO_DELEGATION.contains(&name.as_str())
+    {
+        return Verdict::Denied(Rule::Role(role.clone()));
+    }
+    if let Some(rule) = found("approve", &given.approve, true) {
+        return Verdict::Asks(rule);
+    }
+    if let Some(rule) = found("allow", &given.allow, true) {
+        return Verdict::Allowed(rule);
+    }
+    if let Some(rule) = found("approve", &given.approve, false) {
+        return Verdict::Asks(rule);
+    }
+    let of_role = |role: &&String| match ROLES.iter().find(|(known, _)| *known == role.as_str()) {
+        Some((_, tools)) => tools.iter().any(|pattern| fits(pattern, name)),
+        None => *role == "profile-security",
+    };
+    let by_role = || given.roles.iter().find(of_role).map(|role| Rule::Role(role.clone()));
+    let is_open = given.roles.is_empty() && given.allow.is_empty();
+    let why = found("allow", &given.allow, false).or_else(by_role).or_else(|| is_open.then_some(Rule::Open));
+    match why {
+        None => Verdict::Denied(Rule::Unnamed),
+        Some(_) if destructive => Verdict::Asks(Rule::Destructive),
+        Some(why) => Verdict::Allowed(why),
+    }
+}
+
+/// The tools `employee` declares and is not denied, by the names they have here, each once. Most of what definitions declare
+/// are things that only another program has; those are not among them unless `is_here`.
 pub(super) fn usable(employee: &Employee, is_here: impl Fn(&str) -> bool) -> Vec<String> {
     let mut usable: Vec<String> = Vec::new();
-    let policy = Policy::of(employee.permissions.as_ref());
     for declared in &employee.tools {
         let name = canonical(declared);
-        if is_here(&name) && policy.allows(&name) && !usable.contains(&name) {
+        if is_here(&name) && !verdict(employee, &name, false).is_denied() && !usable.contains(&name) {
             usable.push(name);
         }
     }
@@ -57,89 +133,33 @@ pub(super) fn usable(employee: &Employee, is_here: impl Fn(&str) -> bool) -> Vec
 /// Whether `employee` has a use for what a server of others is called `name` by: it declares tools of it.
 pub(super) fn wants_server(employee: &Employee, name: &str) -> bool {
     let begin = plain(&format!("{PREFIX}{name}__"));
-    employee.tools.iter().map(|declared| plain(declared)).any(|declared| match declared.strip_suffix('*') {
-        Some(pattern) => {
+    employee.tools.iter().map(|declared| plain(declared)).any(|declared| match declared.split_once('*') {
+        Some((pattern, _)) => {
             pattern.starts_with(PREFIX) && (pattern.starts_with(&begin) || begin.starts_with(pattern))
         }
         None => declared.starts_with(&begin),
     })
 }
 
-/// Whether `employee` may use the tool `name` of a server of others: it declares it, by its name or as `mcp__server__*`,
-/// and its permissions let it.
+/// Whether `employee` may use the tool `name` of a server of others, or may once a person agreed: it declares it, by its name
+/// or as `mcp__server__*`, and its permissions let it.
 pub(super) fn may_use(employee: &Employee, name: &str) -> bool {
-    let name = plain(name);
-    let declares = |declared: &String| plain(declared).starts_with(PREFIX) && fits(declared, &name);
-    employee.tools.iter().any(declares) && Policy::of(employee.permissions.as_ref()).allows(&name)
-}
-
-/// The name that a tool has here: `Read` and `file_read` are the same.
-fn canonical(declared: &str) -> String {
-    let plain = plain(declared);
-    let alias = ALIASES.iter().find(|(alias, _)| *alias == plain);
-    alias.map_or(plain, |(_, name)| (*name).to_owned())
-}
-
-/// A name or a pattern without what does not count: upper and lower case, hyphens.
-fn plain(name: &str) -> String {
-    name.trim().to_ascii_lowercase().replace('-', "_")
-}
-
-/// What `permissions` of a definition say.
-#[derive(Default)]
-struct Policy<'p> {
-    roles: Vec<&'p str>,
-    allow: Vec<&'p str>,
-    deny: Vec<&'p str>,
-}
-
-impl<'p> Policy<'p> {
-    fn of(permissions: Option<&'p Value>) -> Self {
-        let Some(permissions) = permissions else { return Self::default() };
-        let names = |key: &str| {
-            let names = permissions.get(key).and_then(Value::as_array).into_iter().flatten();
-            names.filter_map(Value::as_str).collect()
-        };
-        Self { roles: names("roles"), allow: names("allow"), deny: names("deny") }
-    }
-
-    fn allows(&self, name: &str) -> bool {
-        let named = |list: &[&str]| list.iter().any(|pattern| fits(pattern, name));
-        let sheltered = |role: &&str| matches!(*role, "profile-researcher" | "profile-security");
-        if named(&self.deny) || self.roles.iter().any(sheltered) && NO_DELEGATION.contains(&name) {
-            return false;
-        }
-        let of_role = |role: &str| match ROLES.iter().find(|(known, _)| *known == role) {
-            Some((_, tools)) => named(tools),
-            None => role == "profile-security",
-        };
-        let open = self.roles.is_empty() && self.allow.is_empty();
-        open || named(&self.allow) || self.roles.iter().any(|role| of_role(role))
-    }
-}
-
-/// Whether `pattern` is the name, by any of its names, or ends in `*` and begins one of them.
-fn fits(pattern: &str, name: &str) -> bool {
-    let pattern = plain(pattern);
-    match pattern.strip_suffix('*') {
-        Some(begin) => {
-            let others = ALIASES.iter().filter(|(_, known)| *known == name).map(|(alias, _)| *alias);
-            others.chain([name]).any(|name| name.starts_with(begin))
-        }
-        None => canonical(&pattern) == name,
-    }
+    let plain_name = plain(name);
+    let declares = |declared: &String| plain(declared).starts_with(PREFIX) && fits(declared, &plain_name);
+    employee.tools.iter().any(declares) && !verdict(employee, name, false).is_denied()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[track_caller]
     fn check(declared: &[&str], permissions: Value, expected: &[&str]) {
         let tools = declared.iter().map(|name| (*name).to_owned()).collect();
-        let employee = Employee { tools, permissions: Some(permissions), ..Employee::default() };
+        let permissions = serde_json::from_value(permissions).unwrap();
+        let employee = Employee { tools, permissions, ..Employee::default() };
         let here = ["file_read", "grep", "glob", "delegate", "delegate_async", "get_task", "mcp__web__fetch"];
         assert_eq!(usable(&employee, |name| here.contains(&name)), expected, "{:?}", employee.permissions);
     }
@@ -171,5 +191,49 @@ mod tests {
         );
         check(&all, json!({"roles": ["profile-security"]}), &["file_read", "mcp__web__fetch"]);
         check(&all, json!({"roles": ["unheard-of"]}), &[]);
+    }
+
+    #[track_caller]
+    fn told(verdict: &Verdict, kind: &str, rule: &str) {
+        let (found, why) = match verdict {
+            Verdict::Allowed(why) => ("allowed", why),
+            Verdict::Asks(why) => ("asks", why),
+            Verdict::Denied(why) => ("denied", why),
+        };
+        assert_eq!((found, why.to_string().as_str()), (kind, rule));
+    }
+
+    /// Each line: permissions, whether the tool is destructive, and what comes of it.
+    #[test]
+    fn the_rule_that_is_nearest_to_the_tool_counts_and_denial_before_all() {
+        let name = "mcp__hub__delete_it";
+        let verdict = |permissions: Value, destructive| {
+            let permissions = serde_json::from_value(permissions).unwrap();
+            verdict(&Employee { permissions, ..Employee::default() }, name, destructive)
+        };
+        let destructive = "it is destructive, and `allow` does not name it in full";
+        told(&verdict(Value::Null, false), "allowed", "nothing denies it");
+        told(&verdict(Value::Null, true), "asks", destructive);
+        told(&verdict(json!({"allow": ["mcp__hub__*"]}), true), "asks", destructive);
+        told(&verdict(json!({"roles": ["all"]}), true), "asks", destructive);
+        told(&verdict(json!({"allow": ["*", name]}), true), "allowed", "`allow` names `mcp__hub__delete_it`");
+        told(
+            &verdict(json!({"allow": ["Mcp--Hub--delete-it"]}), true),
+            "allowed",
+            "`allow` names `Mcp--Hub--delete-it`",
+        );
+        told(&verdict(json!({"approve": ["*__delete_*"]}), false), "asks", "`approve` names `*__delete_*`");
+        let both = json!({"approve": ["mcp__hub__*"], "allow": [name]});
+        told(&verdict(both, true), "allowed", "`allow` names `mcp__hub__delete_it`");
+        let twice = json!({"approve": [name], "allow": [name]});
+        told(&verdict(twice, false), "asks", "`approve` names `mcp__hub__delete_it`");
+        told(
+            &verdict(json!({"allow": ["grep"], "approve": ["mcp__*"]}), false),
+            "asks",
+            "`approve` names `mcp__*`",
+        );
+        told(&verdict(json!({"allow": ["grep"]}), true), "denied", "no role and no `allow` names it");
+        let all = json!({"approve": [name], "allow": [name], "roles": ["all"], "deny": ["mcp__hub__*"]});
+        told(&verdict(all, true), "denied", "`deny` names `mcp__hub__*`");
     }
 }

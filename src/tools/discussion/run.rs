@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::Priority,
     defs::{AdHoc, Discussion, OutputFormat, TargetKind},
     engine::{self, Crew, DiscussionPlan, Meeting, Order},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
-        Annotations, Ctx, Detached, Error, Inquiry, Start, Tool,
+        Annotations, Ctx, Detached, Error, Inquiry, Start, Tool, approval,
         cost::budget,
         office::{self, Office},
     },
@@ -70,6 +71,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompt, or the plan, or what became of it.
@@ -92,6 +96,9 @@ pub(in crate::tools) struct Answer {
     /// What was said, what was counted, and what came out of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     meeting: Option<Box<Meeting>>,
+    /// What the task waits for a person to decide; tell the answer with `approve_task`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Waiting>,
 }
 
 impl Answer {
@@ -103,6 +110,7 @@ impl Answer {
             task_id: Some(task.task_id.clone()),
             status: Some(task.status),
             meeting: meeting.map(Box::new),
+            waiting: task.waiting.clone(),
         }
     }
 }
@@ -137,7 +145,13 @@ impl RunDiscussion {
             None => self.0.crew.plan(order).await?,
         };
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
+    }
+
+    /// The answer of a task that has come to rest.
+    fn ended(ctx: &Ctx, task: &Task) -> Result<Answer, Error> {
+        if approval::waits(ctx, task)? { Ok(Answer::of(task, None)) } else { Self::conclude(task) }
     }
 
     /// The one that is picked by who is asked.
@@ -180,6 +194,10 @@ impl Detached for RunDiscussion {
             return self.call(ctx, args).await.map(Start::Done);
         }
         let discussion = self.chosen(&ctx, &args).await?;
+        if let Some(task) = self.0.begun(&ctx, &Self::KIND, &discussion.name).await? {
+            self.0.decide(&ctx, &task).await?;
+            return self.0.task(task.task_id.as_str()).await.map(Start::Task);
+        }
         let new = self.plan(&ctx, &discussion, args).await?;
         self.0.submit(new).await.map(Start::Task)
     }
@@ -209,13 +227,21 @@ impl Tool for RunDiscussion {
             let background = args.background;
             let definitions = self.0.crew.definitions().await;
             let total = Crew::steps_of_holding(&discussion, &definitions);
+            if let Some(task) = self.0.begun(&ctx, &Self::KIND, &discussion.name).await? {
+                self.0.decide(&ctx, &task).await?;
+                return Self::ended(&ctx, &*self.0.follow(&ctx, &task.task_id, Some(total)).await?);
+            }
             let new = self.plan(&ctx, &discussion, args).await?;
             if background {
                 let task = self.0.submit(new).await?;
                 // It may have begun by now, but that is not what this call found.
-                return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
+                return Ok(Answer {
+                    status: Some(Status::Pending),
+                    waiting: Vec::new(),
+                    ..Answer::of(&task, None)
+                });
             }
-            return Self::conclude(&*self.0.see_through(&ctx, new, Some(total)).await?);
+            return Self::ended(&ctx, &*self.0.see_through(&ctx, new, Some(total)).await?);
         }
         let (prompt, plan) = if args.orchestrated {
             (None, Some(self.0.crew.plan_discussion(&discussion, &args.args).await?))
@@ -223,7 +249,15 @@ impl Tool for RunDiscussion {
             (Some(self.0.crew.render_discussion(&discussion, &args.args).await?), None)
         };
         let discussion = discussion.name.clone();
-        Ok(Answer { discussion, prompt, plan, task_id: None, status: None, meeting: None })
+        Ok(Answer {
+            discussion,
+            prompt,
+            plan,
+            task_id: None,
+            status: None,
+            meeting: None,
+            waiting: Vec::new(),
+        })
     }
 
     fn text(answer: &Answer) -> Option<String> {

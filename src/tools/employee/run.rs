@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    base::Priority,
     defs::TargetKind,
     engine::{self, Given, Order},
-    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
-        Annotations, Ctx, Detached, Error, Start, Tool,
+        Annotations, Ctx, Detached, Error, Start, Tool, approval,
         cost::budget,
         office::{self, Office},
     },
@@ -42,6 +43,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompt, or the answer of the model.
@@ -61,6 +65,9 @@ pub(in crate::tools) struct Answer {
     /// What the employee answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<engine::Answer>,
+    /// What the task waits for a person to decide; tell the answer with `approve_task`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Waiting>,
 }
 
 impl RunEmployee {
@@ -78,6 +85,7 @@ impl RunEmployee {
         };
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
     }
 
@@ -90,7 +98,13 @@ impl RunEmployee {
             task_id: None,
             status: None,
             answer: None,
+            waiting: Vec::new(),
         })
+    }
+
+    /// The answer of a task that has come to rest.
+    fn ended(ctx: &Ctx, task: &Task) -> Result<Answer, Error> {
+        if approval::waits(ctx, task)? { Ok(Answer::of(task, None)) } else { Self::conclude(task) }
     }
 }
 
@@ -103,6 +117,7 @@ impl Answer {
             task_id: Some(task.task_id.clone()),
             status: Some(task.status),
             answer,
+            waiting: task.waiting.clone(),
         }
     }
 }
@@ -114,6 +129,12 @@ impl Detached for RunEmployee {
         ctx.complete(&mut args.args)?;
         if !args.execute || args.background {
             return self.call(ctx, args).await.map(Start::Done);
+        }
+        let employee = self.0.crew.employee(&args.name).await?;
+        // A caller may come to know of tasks only after it was asked.
+        if let Some(task) = self.0.begun(&ctx, &Self::KIND, &employee.name).await? {
+            self.0.decide(&ctx, &task).await?;
+            return self.0.task(task.task_id.as_str()).await.map(Start::Task);
         }
         let new = self.plan(&ctx, args).await?;
         self.0.submit(new).await.map(Start::Task)
@@ -131,7 +152,8 @@ impl Tool for RunEmployee {
     const NAME: &'static str = "run_employee";
     const TITLE: &'static str = "Run an employee";
     const SUMMARY: &'static str = "Renders the prompt of an employee for you to follow, or, with `execute`, has the \
-        employee's own model do the work and answers with what it says.";
+        employee's own model do the work and answers with what it says. It may come to wait for an approval of a tool; \
+        the answer then says so, and `approve_task` lets it go on.";
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
     async fn call(&self, ctx: Ctx, mut args: Args) -> Result<Answer, Error> {
@@ -140,13 +162,22 @@ impl Tool for RunEmployee {
             return self.prompt(args).await;
         }
         let background = args.background;
+        let employee = self.0.crew.employee(&args.name).await?;
+        if let Some(task) = self.0.begun(&ctx, &Self::KIND, &employee.name).await? {
+            self.0.decide(&ctx, &task).await?;
+            return Self::ended(&ctx, &*self.0.follow(&ctx, &task.task_id, Some(1)).await?);
+        }
         let new = self.plan(&ctx, args).await?;
         if background {
             let task = self.0.submit(new).await?;
             // It may have begun by now, but that is not what this call found.
-            return Ok(Answer { status: Some(Status::Pending), ..Answer::of(&task, None) });
+            return Ok(Answer {
+                status: Some(Status::Pending),
+                waiting: Vec::new(),
+                ..Answer::of(&task, None)
+            });
         }
-        Self::conclude(&*self.0.see_through(&ctx, new, Some(1)).await?)
+        Self::ended(&ctx, &*self.0.see_through(&ctx, new, Some(1)).await?)
     }
 
     fn text(answer: &Answer) -> Option<String> {

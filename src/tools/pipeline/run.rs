@@ -1,19 +1,17 @@
 //! `run_pipeline`.
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    defs::{Scope, TargetKind},
+    base::Priority,
+    defs::TargetKind,
     engine::{self, Order, PipelineRun},
-    tasks::{self, Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
+    tasks::{Kind, NewTask, Status, Task, TaskId, Trigger, Waiting},
     tools::{
-        Annotations, Answers, Ctx, Detached, Error, Inquiry, Reply, Start, Tool,
+        Annotations, Ctx, Detached, Error, Start, Tool, approval,
         cost::budget,
         office::{self, Office},
-        question::APPROVALS,
     },
 };
 
@@ -45,6 +43,9 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// With `execute`: how soon it is begun when more work waits than is worked on.
+    #[serde(default)]
+    priority: Priority,
 }
 
 /// The prompts, or what became of the run.
@@ -87,55 +88,13 @@ impl RunPipeline {
         };
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
+        new.priority = args.priority;
         Ok(new)
     }
 
-    /// The task that this call began when it was made before and its caller was asked, if it is one of this pipeline.
-    async fn begun(&self, ctx: &Ctx, pipeline: &str) -> Result<Option<Arc<Task>>, Error> {
-        let Some(id) = ctx.answers().and_then(|answers| answers.task.as_ref()) else { return Ok(None) };
-        let task = self.0.task(id.as_str()).await?;
-        let own = task.caller.as_deref() == Some(ctx.caller().name());
-        let fits = own && task.kind == Self::KIND && task.target_name == pipeline;
-        Ok(fits.then_some(task))
-    }
-
-    /// Hands the caller's decisions to the task that this call began.
-    async fn decide(&self, ctx: &Ctx, task: &Task) -> Result<(), Error> {
-        if ctx.caller().require(Scope::Admin).is_err() {
-            return Ok(());
-        }
-        let said = |step: &str| ctx.answers().and_then(|answers| answers.replies.get(step));
-        let tasks = self.0.tasks().await?;
-        for waiting in &task.waiting {
-            let decision = said(&waiting.step).and_then(|reply| reply.decision(ctx.caller().name()));
-            let Some(decision) = decision else { continue };
-            match tasks.decide(&task.task_id, Some(&waiting.step), decision).await {
-                // Somebody else was faster, and that counts.
-                Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// The answer of a task that has come to rest. While it waits for approvals, the caller is asked for them; one who
-    /// cannot be asked, or did not answer, is told of it.
+    /// The answer of a task that has come to rest.
     fn ended(ctx: &Ctx, task: &Task) -> Result<Answer, Error> {
-        if task.status != Status::AwaitingApproval {
-            return Self::conclude(task);
-        }
-        let left_open = |answers: &&Answers| {
-            task.waiting.iter().any(|waiting| answers.replies.get(&waiting.step) == Some(&Reply::Unanswered))
-        };
-        let may_decide = ctx.caller().scope() >= Scope::Admin;
-        let asked = |answers: &&Answers| may_decide && answers.rounds < APPROVALS && !left_open(answers);
-        match ctx.answers().filter(asked) {
-            Some(_) => {
-                let inquiry = Inquiry::approvals(task.task_id.clone(), &task.waiting);
-                Err(Error::NeedInput(Box::new(inquiry)))
-            }
-            None => Ok(Answer::of(task, None)),
-        }
+        if approval::waits(ctx, task)? { Ok(Answer::of(task, None)) } else { Self::conclude(task) }
     }
 }
 
@@ -149,8 +108,8 @@ impl Detached for RunPipeline {
         }
         let pipeline = self.0.crew.pipeline(&args.name).await?;
         // A caller may come to know of tasks only after it was asked.
-        if let Some(task) = self.begun(&ctx, &pipeline.name).await? {
-            self.decide(&ctx, &task).await?;
+        if let Some(task) = self.0.begun(&ctx, &Self::KIND, &pipeline.name).await? {
+            self.0.decide(&ctx, &task).await?;
             return self.0.task(task.task_id.as_str()).await.map(Start::Task);
         }
         let new = self.plan(&ctx, args).await?;
@@ -182,8 +141,8 @@ impl Tool for RunPipeline {
         let background = args.background;
         let pipeline = self.0.crew.pipeline(&args.name).await?;
         let total = pipeline.step_count();
-        if let Some(task) = self.begun(&ctx, &pipeline.name).await? {
-            self.decide(&ctx, &task).await?;
+        if let Some(task) = self.0.begun(&ctx, &Self::KIND, &pipeline.name).await? {
+            self.0.decide(&ctx, &task).await?;
             return Self::ended(&ctx, &*self.0.follow(&ctx, &task.task_id, total).await?);
         }
         let new = self.plan(&ctx, args).await?;

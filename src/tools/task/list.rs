@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    tasks::{Code, Filter, Status, Task, TaskId, Trigger},
+    tasks::{Code, Filter, Status, Summary, TaskId, Trigger},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -20,6 +20,9 @@ pub(in crate::tools) struct Args {
     /// Only tasks in this state.
     #[serde(default)]
     status: Option<Status>,
+    /// Only tasks that failed after all the tries they were given.
+    #[serde(default)]
+    dead: bool,
     /// Only tasks for this employee or pipeline.
     #[serde(default)]
     target: Option<String>,
@@ -61,13 +64,16 @@ struct Row {
     /// Why it failed, for a program: `budget-reached`, `definition-changed`, `deadline`, and others.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Code>,
+    /// Whether it failed after all the tries it was given; `resume_task` gives it new ones.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dead: bool,
     /// The task it does again.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<TaskId>,
 }
 
-impl From<&Task> for Row {
-    fn from(task: &Task) -> Self {
+impl From<&Summary> for Row {
+    fn from(task: &Summary) -> Self {
         Self {
             task_id: task.task_id.clone(),
             status: task.status,
@@ -76,9 +82,10 @@ impl From<&Task> for Row {
             target_name: task.target_name.clone(),
             created_at: task.created_at,
             completed_at: task.completed_at,
-            steps: task.steps.len(),
+            steps: task.steps,
             error: task.error.clone(),
             code: task.code.clone(),
+            dead: task.dead,
             origin: task.origin.clone(),
         }
     }
@@ -97,7 +104,8 @@ impl Tool for ListTasks {
         if !(1..=LIMIT).contains(&args.limit) {
             return Err(Error::Arguments(format!("`limit` is 1 to {LIMIT}, not {}", args.limit)));
         }
-        let filter = Filter { status: args.status, kind: None, target: args.target, limit: Some(args.limit) };
+        let Args { status, dead, target, limit } = args;
+        let filter = Filter { status, kind: None, target, dead, limit: Some(limit) };
         Ok(Answer {
             tasks: self.0.tasks().await?.list(&filter).iter().map(|task| Row::from(task.as_ref())).collect(),
         })

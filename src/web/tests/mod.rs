@@ -84,7 +84,9 @@ impl Runs for Pretence {
 
 fn plan(order: Order) -> Result<NewTask, tools::Error> {
     let (kind, known) = match order.kind {
-        TargetKind::Employee => (Kind::new("employee.run"), ["echo-bot", "failing-bot"].as_slice()),
+        TargetKind::Employee => {
+            (Kind::new("employee.run"), ["echo-bot", "failing-bot", "asking-bot"].as_slice())
+        }
         TargetKind::Pipeline => (Kind::new("pipeline.run"), ["two-step"].as_slice()),
         TargetKind::Discussion => (Kind::new("discussion.run"), ["design"].as_slice()),
     };
@@ -120,9 +122,10 @@ struct Worker {
 }
 
 impl tasks::Body for Worker {
-    fn run(&self, task: Arc<Task>, _: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
+    fn run(&self, task: Arc<Task>, steps: Steps) -> BoxFuture<'static, Result<Value, Failure>> {
         if task.options.contains_key("stream") {
-            return Box::pin(streams::speak(self.live.output(&task.task_id), Arc::clone(&self.words), task));
+            let output = self.live.output(&task.task_id);
+            return Box::pin(streams::speak(output, Arc::clone(&self.words), task, steps));
         }
         Box::pin(async move {
             match task.target_name.as_str() {

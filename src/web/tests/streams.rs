@@ -8,8 +8,17 @@ use crate::{engine::Output, tasks::Options};
 const ECHO: &str = "/run/employee/echo-bot";
 const ORDER: &str = r#"{"args":{"target":"main"},"stream":true}"#;
 
-/// Says `one two three`, a word for each permit, and fails before the last when called `failing-bot`.
-pub(super) async fn speak(output: Output, words: Arc<Semaphore>, task: Arc<Task>) -> Result<Value, Failure> {
+/// Says `one two three`, a word for each permit; called `failing-bot` it fails before the last, called `asking-bot` it asks a
+/// person before it says anything.
+pub(super) async fn speak(
+    output: Output,
+    words: Arc<Semaphore>,
+    task: Arc<Task>,
+    steps: Steps,
+) -> Result<Value, Failure> {
+    if task.target_name == "asking-bot" {
+        steps.wait("answer/tool-1.0", "May it?").await?;
+    }
     for word in ["one ", "two\n", "三"] {
         words.acquire().await.unwrap().forget();
         if word == "三" && task.target_name == "failing-bot" {
@@ -64,7 +73,7 @@ async fn words_are_told_as_they_come() {
     }
     assert_eq!(frames.next().await.unwrap(), done(&id));
     assert!(frames.next().await.is_none());
-    let task = stage.tasks.get(&id).unwrap();
+    let task = stage.tasks.get(&id).await.unwrap();
     assert_eq!(task.options, *json!({"stream": true}).as_object().unwrap());
     assert_eq!(task.result.as_ref().unwrap()["output"], "one two\n三");
 }
@@ -79,6 +88,27 @@ async fn a_failure_is_told_after_what_was_said() {
         all.last().unwrap(),
         "event: error\ndata: {\"error\":\"no model answered\",\"code\":\"run-failed\"}\n\n"
     );
+}
+
+#[tokio::test]
+async fn nobody_is_kept_waiting_for_a_person() {
+    let stage = Stage::new().await;
+    let response = open(&stage, "/run/employee/asking-bot", r#"{"stream":true}"#).await;
+    let id = id(&response);
+    let all: String = frames(response).collect().await;
+    let data = all.strip_prefix("event: waiting\ndata: ").unwrap().trim_end();
+    let told: Value = serde_json::from_str(data).unwrap();
+    assert_eq!((&told["task_id"], &told["status"]), (&json!(id), &json!("awaiting_approval")));
+    let waiting = &told["waiting"][0];
+    assert_eq!(
+        (&waiting["step"], &waiting["question"]),
+        (&json!("approval-answer/tool-1.0"), &json!("May it?"))
+    );
+    // Whoever reads again once it is decided reads the rest.
+    let decision = tasks::Decision { approved: true, comment: None, by: None };
+    stage.tasks.decide(&id, None, decision).await.unwrap();
+    stage.words.add_permits(3);
+    assert_eq!(stage.tasks.wait(&id).await.unwrap().status, tasks::Status::Completed);
 }
 
 #[tokio::test]

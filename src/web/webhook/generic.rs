@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What a call may say; `stream` is not among it, as there is nobody to read along.
-const KEYS: [&str; 6] = ["target_type", "target_name", "args", "sync", "model", "agent_id"];
+const KEYS: [&str; 7] = ["target_type", "target_name", "args", "sync", "model", "agent_id", "priority"];
 
 /// `POST /webhook`: a pipeline, unless the body says otherwise.
 pub(in crate::web) async fn any(
@@ -82,7 +82,8 @@ async fn start(
         caller: Some(if signed.is_some() { "webhook".to_owned() } else { caller.name().to_owned() }),
         idempotency_key: key.clone(),
     };
-    let new = state.runs.plan(order).await?;
+    let mut new = state.runs.plan(order).await?;
+    new.priority = request.priority;
     let submitted = run::submit(state, new).await?;
     if let (Some(key), true) = (&key, signed.is_some()) {
         state.deliveries.note(key, &submitted.id).await;

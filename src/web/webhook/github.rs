@@ -77,6 +77,7 @@ async fn start(
         idempotency_key: Some(key.clone()),
     };
     let mut new = state.runs.plan(order).await?;
+    new.priority = route.priority;
     Wish::add(config.wishes(route, payload), &mut new);
     let newest = route.supersede.then(|| Newest::of(route, payload)).flatten();
     // One at a time: of two deliveries that come together each must see the other.

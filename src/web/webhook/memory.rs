@@ -107,14 +107,15 @@ impl Deliveries {
         memory.known.get(key).cloned()
     }
 
-    /// The delivery `key` has started the task `id`. It is on the disk once this returns, if that is possible.
+    /// The delivery `key` has started the task `id`. Nobody waits for the disk: the task is there with its key, and what
+    /// is not here when this is opened is taken from the tasks.
     pub(super) async fn note(&self, key: &str, id: &TaskId) {
         let entry = Entry { key: key.into(), task_id: id.clone(), at: clock::now() };
         self.memory.lock().add(entry.clone());
         let Some(writer) = self.writer.get() else { return };
         let mut writer = writer.lock().await;
         let Some(open) = writer.as_mut() else { return };
-        if let Err(error) = open.log.append(&entry).await {
+        if let Err(error) = open.log.hand_over(&entry).await {
             tracing::error!(error = &error as &dyn std::error::Error, "a delivery could not be remembered");
         }
         open.lines += 1;

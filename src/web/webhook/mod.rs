@@ -35,7 +35,7 @@ fn invalid_signature() -> Problem {
 
 /// The answer to a delivery that came before: its task, and how that stands as long as anybody knows.
 fn before(state: &State, id: TaskId) -> Response {
-    if state.tasks.get(&id).is_some() {
+    if state.tasks.summary(&id).is_some() {
         return run::ack(state, Submitted { id, fresh: false });
     }
     (StatusCode::OK, Json(json!({"task_id": id, "duplicate": true}))).into_response()

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::subject::Subject;
 use crate::{
     defs::Route,
-    tasks::{self, Engine, Filter, Task, TaskId},
+    tasks::{self, Engine, Summary, TaskId},
 };
 
 /// The option of a task that tells what delivery it is of.
@@ -31,8 +31,8 @@ impl Newest {
         Some(Self { about, at: subject.at })
     }
 
-    fn of_task(task: &Task) -> Option<Self> {
-        Self::deserialize(task.options.get(OPTION)?).ok()
+    fn of_task(task: &Summary) -> Option<Self> {
+        Self::deserialize(task.option(OPTION)?).ok()
     }
 
     /// Writes it down with a task.
@@ -43,20 +43,16 @@ impl Newest {
     /// A task of a newer delivery. One that does not tell of when it is counts as of now.
     pub(super) fn newer(&self, tasks: &Engine) -> Option<TaskId> {
         let at = self.at?;
-        let mut all = tasks.list(&Filter::default()).into_iter();
-        let is_newer = |task: &Task| {
+        let is_newer = |task: &Summary| {
             Self::of_task(task)
                 .is_some_and(|other| other.about == self.about && other.at.is_some_and(|other| other > at))
         };
-        all.find(|task| is_newer(task)).map(|task| task.task_id.clone())
+        tasks.page(None, 1, is_newer).first().map(|task| task.task_id.clone())
     }
 
     /// Stops everything about the same that is not done, but for the task `id`.
     pub(super) async fn supersede(&self, tasks: &Engine, id: &TaskId) {
-        for task in tasks.list(&Filter::default()) {
-            if task.task_id == *id || task.status.is_final() {
-                continue;
-            }
+        for task in tasks.page(None, usize::MAX, |task| !task.status.is_final() && task.task_id != *id) {
             if Self::of_task(&task).is_some_and(|other| other.about == self.about) {
                 stop(tasks, &task.task_id, id).await;
             }
@@ -68,8 +64,8 @@ impl Newest {
 pub async fn settle(tasks: &Engine) {
     let mut newest: HashMap<String, TaskId> = HashMap::new();
     // The newest comes first.
-    for task in tasks.list(&Filter::default()) {
-        let Some(this) = Newest::of_task(&task).filter(|_| !task.status.is_final()) else { continue };
+    for task in tasks.page(None, usize::MAX, |task| !task.status.is_final()) {
+        let Some(this) = Newest::of_task(&task) else { continue };
         match newest.get(&this.about) {
             Some(id) => stop(tasks, &task.task_id, id).await,
             None => drop(newest.insert(this.about, task.task_id.clone())),
@@ -96,7 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         base::Tracker,
-        tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Trigger},
+        tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Task, Trigger},
     };
 
     const KIND: Kind = Kind::new("employee.run");
@@ -113,17 +109,7 @@ mod tests {
         let newest = Newest { about: about.to_owned(), at: at.map(|at| at.parse().unwrap()) };
         let mut options = Map::new();
         newest.mark(&mut options);
-        let new = NewTask {
-            kind: KIND,
-            target: "x".to_owned(),
-            args: indexmap::IndexMap::new(),
-            options,
-            timeout_seconds: None,
-            trigger: Trigger::GITHUB,
-            caller: None,
-            idempotency_key: None,
-            origin: None,
-        };
+        let new = NewTask { options, trigger: Trigger::GITHUB, ..NewTask::new(KIND, "x") };
         tasks.submit(new).await.unwrap().id
     }
 
@@ -138,7 +124,7 @@ mod tests {
         }
         settle(&tasks).await;
         let cancelled: Vec<_> =
-            ids.iter().map(|id| tasks.get(id).unwrap().status == Status::Cancelled).collect();
+            ids.iter().map(|id| tasks.summary(id).unwrap().status == Status::Cancelled).collect();
         assert_eq!(cancelled, [true, false, true, false]);
     }
 

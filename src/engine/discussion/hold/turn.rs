@@ -49,7 +49,6 @@ impl Floor<'_> {
     ) -> Result<Turn, Failure> {
         let name = format!("{}{name}", self.prefix);
         let work = || async {
-            let _place = self.width.acquire().await;
             let spoken = self.speak(&name, member, &before).await;
             // With a higher limit it can be spoken, so it must not count as a turn.
             if let (Err(_), Some(reached)) = (&spoken, self.steps.reached()) {
@@ -66,6 +65,8 @@ impl Floor<'_> {
                 }
             }))
         };
+        // Not within the step: who waits for a place is not at work.
+        let _place = self.width.acquire().await;
         self.steps.run(&name, work).await
     }
 

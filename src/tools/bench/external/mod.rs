@@ -59,6 +59,15 @@ impl External {
         lists.await.iter().flat_map(|list| list.iter().cloned()).collect()
     }
 
+    /// Whether the server that was last heard to offer the tool `name` says that it is destructive.
+    pub(super) fn is_destructive(&self, name: &str) -> bool {
+        let servers: Vec<_> = self.servers.lock().values().cloned().collect();
+        let offered = |server: &Arc<Server>| {
+            server.known().iter().any(|offer| offer.name == name && offer.is_destructive)
+        };
+        servers.iter().any(offered)
+    }
+
     /// Calls a tool by the name it is offered under, `args` a JSON object.
     ///
     /// # Errors

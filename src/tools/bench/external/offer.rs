@@ -21,6 +21,8 @@ pub(in crate::tools::bench) struct Offer {
     pub(in crate::tools::bench) name: String,
     /// The name it has on its server.
     pub(super) own: String,
+    /// Whether its server says that what it changes may be lost for good.
+    pub(in crate::tools::bench) is_destructive: bool,
     description: String,
     schema: std::sync::Arc<RawValue>,
 }
@@ -35,6 +37,7 @@ impl Offer {
         Some(Self {
             name: fitted(server, &tool.name),
             own: tool.name.clone().into_owned(),
+            is_destructive: tool.annotations.as_ref().is_some_and(is_destructive),
             description: crate::base::text::truncate(&plain, MOST_DESCRIPTION),
             schema: schema.into(),
         })
@@ -53,6 +56,12 @@ impl Offer {
             schema: self.schema.clone(),
         }
     }
+}
+
+/// Only what is said counts: by the protocol a server that says nothing would have it that all it offers is destructive.
+fn is_destructive(hints: &rmcp::model::ToolAnnotations) -> bool {
+    // Of a tool that changes nothing the other hint means nothing.
+    hints.destructive_hint == Some(true) && hints.read_only_hint != Some(true)
 }
 
 /// `mcp__server__tool`, of letters that providers take and no longer than they take. A name that had to be changed carries

@@ -1,0 +1,181 @@
+//! Every setting as it is in force, and who said so; of secrets only whether they are set.
+
+use std::path::Path;
+
+use super::{
+    Environment, Limiting, Settings,
+    config::{self, TokenError},
+    post::Post,
+    project::{self, ConfigError},
+    settling::{Origin, Place, SettingError, Settled, Settling},
+};
+use crate::{
+    defs::OwnTasks,
+    llm::{Key, Provider},
+};
+
+/// Why the settings cannot be told: the same that keeps a server from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsettled {
+    /// Of the project.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Of the limits.
+    #[error(transparent)]
+    Limit(#[from] SettingError),
+    /// Of the bearer token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+/// What a server of the project at `root` would be started with, given the options of the command line.
+///
+/// # Errors
+/// What would keep it from starting.
+pub fn in_force(
+    env: &Environment,
+    root: &Path,
+    limiting: Limiting,
+    token: (Option<&str>, Option<&Path>),
+) -> Result<Vec<Settled>, Unsettled> {
+    let config = project::config(root)?;
+    let post = Post::read(env)?;
+    let (max_concurrent, own_tasks) = (config.max_concurrent, config.tasks);
+    let patience = post.patience;
+    let mut settling = Settling::new(env);
+    let settings = Settings::with(&mut settling, root, config, post);
+    let of_file = |said: bool| if said { Origin::File } else { Origin::Default };
+    let calls = settings.llm.max_concurrent.to_string();
+    settling.note("max_concurrent", Some(calls), of_file(max_concurrent.is_some()));
+    for provider in settings.llm.providers.iter() {
+        self::provider(provider, &mut settling);
+    }
+    tasks(&settings, own_tasks, &mut settling);
+    limiting.settle(&settings.serving, &mut settling)?;
+    bearer(token, &mut settling)?;
+    let of_variable = |name: &str| match env.get(name) {
+        Some(_) => Origin::Variable(name.to_owned()),
+        None => Origin::Default,
+    };
+    for (key, value, variable) in [
+        ("delivery.attempts", patience.attempts.to_string(), "CREW_DELIVERY__ATTEMPTS"),
+        ("delivery.retry_seconds", patience.first.as_secs_f64().to_string(), "CREW_DELIVERY__RETRY_SECONDS"),
+        (
+            "delivery.max_age_hours",
+            (patience.age.as_secs_f64() / 3600.0).to_string(),
+            "CREW_DELIVERY__MAX_AGE_HOURS",
+        ),
+    ] {
+        settling.note(key, Some(value), of_variable(variable));
+    }
+    for (key, variable) in [
+        ("smtp.host", "SMTP_HOST"),
+        ("smtp.port", "SMTP_PORT"),
+        ("smtp.user", "SMTP_USER"),
+        ("smtp.from", "SMTP_FROM"),
+        ("smtp.tls", "SMTP_TLS"),
+        ("smtp.ca_file", "SMTP_CA_FILE"),
+        ("github.api_url", "GITHUB_API_URL"),
+        ("auth.issuer", "CREW_AUTH_ISSUER"),
+        ("auth.public_url", "CREW_PUBLIC_URL"),
+        ("log.filter", "CREW_LOG"),
+        ("log.format", "CREW_LOG_FORMAT"),
+    ] {
+        settling.text(Place { section: "", key, flag: "", variable }, None);
+    }
+    for (key, variable) in [("smtp.pass", "SMTP_PASS"), ("github.token", "GITHUB_TOKEN")] {
+        settling.secret(key, env.secret(variable).as_ref(), of_variable(variable));
+    }
+    Ok(settling.into_rows())
+}
+
+fn provider(provider: &Provider, settling: &mut Settling<'_>) {
+    let Some(endpoint) = &provider.endpoint else { return };
+    let key = |part: &str| format!("providers.{}.{part}", provider.id);
+    let from = if provider.is_own {
+        Origin::File
+    } else if settling.env.get(&endpoint.base_url_from).is_some() {
+        Origin::Variable(endpoint.base_url_from.clone())
+    } else {
+        Origin::Default
+    };
+    settling.note(key("base_url"), Some(without_user(&endpoint.base_url)), from);
+    if let Key::Needed { from, secret } = &endpoint.key {
+        settling.secret(key("api_key"), secret.as_ref(), Origin::Variable(from.clone()));
+    }
+    if let Some(calls) = provider.max_concurrent {
+        settling.note(key("max_concurrent"), Some(calls.to_string()), Origin::File);
+    }
+}
+
+/// An address without what may be a password in it.
+fn without_user(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest, rest.find(['/', '?'])))) {
+        Some((scheme, rest, end)) => {
+            let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+fn tasks(settings: &Settings, own: OwnTasks, settling: &mut Settling<'_>) {
+    let tasks = &settings.tasks;
+    let days = tasks.retain_for.map(|time| (time.as_secs() / 86_400).to_string());
+    for (key, value, is_own) in [
+        ("tasks.workers", Some(tasks.workers.to_string()), own.workers.is_some()),
+        ("tasks.queue", Some(tasks.queue.to_string()), own.queue.is_some()),
+        ("tasks.retain_count", Some(tasks.retain.to_string()), own.retain_count.is_some()),
+        ("tasks.retain_days", days, own.retain_days.is_some()),
+        ("tasks.lanes", own.lanes.map(|lanes| lanes.to_string()), own.lanes.is_some()),
+        ("tasks.retry.attempts", Some(tasks.retry.attempts.to_string()), own.retry.is_some()),
+    ] {
+        settling.note(key, value, if is_own { Origin::File } else { Origin::Default });
+    }
+}
+
+/// The bearer token and the file of several.
+fn bearer(
+    (flag, file): (Option<&str>, Option<&Path>),
+    settling: &mut Settling<'_>,
+) -> Result<(), TokenError> {
+    let settled = config::token(settling.env, flag, file)?;
+    let origin = settled.as_ref().map_or(Origin::Default, |(_, origin)| origin.clone());
+    settling.secret("api_token", settled.as_ref().map(|(secret, _)| secret), origin);
+    settling.text(Place { section: "", key: "tokens_file", flag: "", variable: "CREW_TOKENS_FILE" }, None);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_of_an_address_is_told() {
+        assert_eq!(without_user("https://me:secret@a.example/v1?x=@"), "https://a.example/v1?x=@");
+        assert_eq!(without_user("http://127.0.0.1:1"), "http://127.0.0.1:1");
+    }
+
+    #[test]
+    fn secrets_are_told_to_be_set_and_nothing_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let env = Environment::from([
+            ("CREW_API_TOKEN", "bearer-s3cret"),
+            ("SMTP_PASS", "mail-s3cret"),
+            ("ANTHROPIC_API_KEY", "key-s3cret"),
+        ]);
+        let rows = in_force(&env, folder.path(), Limiting::default(), (None, None)).unwrap();
+        let told = serde_json::to_string(&rows).unwrap();
+        assert!(!told.contains("s3cret"), "{told}");
+        for (key, variable) in [
+            ("api_token", "CREW_API_TOKEN"),
+            ("smtp.pass", "SMTP_PASS"),
+            ("providers.anthropic.api_key", "ANTHROPIC_API_KEY"),
+        ] {
+            let row = rows.iter().find(|row| row.key == key).unwrap();
+            let expected = (Some("set"), &Origin::Variable(variable.to_owned()));
+            assert_eq!((row.value.as_deref(), &row.origin), expected, "{key}");
+        }
+    }
+}

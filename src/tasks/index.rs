@@ -1,0 +1,226 @@
+//! `.crew/tasks.index`: what the journal tells of tasks that are over, and where, so that a start need not read all of it.
+//!
+//! ```json
+//! {"task":{"spans":[[0,812]],"summary":{"task_id":"…","status":"completed",…}}}
+//! {"checkpoint":{"format":1,"end":{"at":4194304,"lines":9000},"edge":1234,"open":[[[812,300]]],"strange":[]}}
+//! {"crc":56789}
+//! ```
+//!
+//! It only grows, section by section; a section ends with its checksum and counts when that is right. The last checkpoint
+//! tells up to where the journal has been seen to. All of it can be made again from the journal: a file that is missing,
+//! torn, or of another journal costs time and nothing else, which is why nobody waits until it is on the disk.
+
+use std::{
+    borrow::Cow,
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::Summary;
+use crate::store::{
+    self,
+    log::{self, Mark, Span, Standing, Subject},
+};
+
+/// What is written; another one is made anew.
+const FORMAT: u32 = 1;
+
+/// How much of both ends of what was seen to says which journal it was.
+const EDGE: u64 = 4096;
+
+/// The index as far as it is right.
+#[derive(Debug)]
+pub(super) struct Index {
+    path: PathBuf,
+    /// Its length.
+    length: u64,
+    /// Up to where in the journal.
+    covers: u64,
+}
+
+/// What an index told.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) index: Index,
+    /// Tasks that are over; the last one of an id counts.
+    pub(super) over: Vec<(Summary, Vec<Span>)>,
+    /// Where the lines of each of the others are.
+    pub(super) open: Vec<Vec<Span>>,
+    pub(super) strange: Vec<Span>,
+    /// From where on the journal has to be read.
+    pub(super) end: Mark,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry<'a> {
+    Task { spans: Cow<'a, [Span]>, summary: Cow<'a, Summary> },
+    Checkpoint(Checkpoint),
+    Crc(u32),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Checkpoint {
+    format: u32,
+    end: Mark,
+    edge: u32,
+    open: Vec<Vec<Span>>,
+    strange: Vec<Span>,
+}
+
+impl Index {
+    /// The index of the journal at this path, of which nothing is right yet.
+    pub(super) fn none(journal: &Path) -> Self {
+        Self { path: journal.with_extension("index"), length: 0, covers: 0 }
+    }
+
+    /// Up to where in the journal it is right, in bytes.
+    pub(super) fn covers(&self) -> u64 {
+        self.covers
+    }
+
+    /// What the index of the journal at this path tells, if it is of `file`. Blocks.
+    pub(super) fn load(journal: &Path, file: &File) -> Option<Loaded> {
+        let index = Self::none(journal);
+        let path = index.path.clone();
+        match read(index) {
+            Ok(loaded) => {
+                let (checkpoint, loaded) = loaded?;
+                let edge = edge(journal, file, checkpoint.end.at).ok()?;
+                if edge == Some(checkpoint.edge) {
+                    return Some(loaded);
+                }
+                tracing::info!(path = %path.display(), "the index is of another journal; it is made anew");
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the index cannot be read; it is made anew")
+            }
+        }
+        None
+    }
+
+    /// Adds a section: how the journal stands, and the tasks that are over and were not told of before. Blocks.
+    ///
+    /// # Errors
+    /// When the disk refuses; the index is as right as before.
+    pub(super) fn add(
+        &mut self,
+        journal: &Path,
+        standing: Standing,
+        over: &[(Subject, Arc<Summary>)],
+    ) -> io::Result<()> {
+        let failed = |error: store::Error| io::Error::other(error);
+        let Some(edge) = edge(journal, &standing.file, standing.end.at).map_err(failed)? else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
+        let mut options = fs::OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&self.path)?;
+        // What is beyond was cut off, or is wrong.
+        file.set_len(self.length)?;
+        let mut section = Section::begin(file, self.length)?;
+        let told = standing.sealed.iter().zip(over).filter(|(spans, _)| !spans.is_empty());
+        for (spans, (_, summary)) in told {
+            section.put(&Entry::Task { spans: Cow::Borrowed(spans), summary: Cow::Borrowed(summary) })?;
+        }
+        let Standing { end, open, strange, .. } = standing;
+        section.put(&Entry::Checkpoint(Checkpoint { format: FORMAT, end, edge, open, strange }))?;
+        self.length = section.finish()?;
+        self.covers = end.at;
+        Ok(())
+    }
+
+    /// Forgets all of it, as places have changed: the next section is the first.
+    pub(super) fn clear(&mut self) {
+        (self.length, self.covers) = (0, 0);
+    }
+}
+
+/// Reads all whole sections, and gives the last checkpoint with what they add up to.
+fn read(mut index: Index) -> io::Result<Option<(Checkpoint, Loaded)>> {
+    let mut source = BufReader::with_capacity(1 << 18, File::open(&index.path)?);
+    let (mut over, mut last) = (Vec::new(), None::<Checkpoint>);
+    let (mut section, mut checkpoint) = (Vec::new(), None);
+    let (mut line, mut length) = (Vec::new(), 0);
+    let mut crc = crc32fast::Hasher::new();
+    loop {
+        line.clear();
+        source.read_until(b'\n', &mut line)?;
+        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&line) else { break };
+        length += line.len() as u64;
+        match entry {
+            Entry::Crc(given) => {
+                if std::mem::take(&mut crc).finalize() != given || !line.ends_with(b"\n") {
+                    break;
+                }
+                let Some(checkpoint) = checkpoint.take().filter(|found: &Checkpoint| found.format == FORMAT)
+                else {
+                    break;
+                };
+                over.append(&mut section);
+                index.length = length;
+                last = Some(checkpoint);
+                continue;
+            }
+            Entry::Task { spans, summary } => section.push((summary.into_owned(), spans.into_owned())),
+            Entry::Checkpoint(found) => checkpoint = Some(found),
+        }
+        crc.update(&line);
+    }
+    let Some(mut last) = last else { return Ok(None) };
+    index.covers = last.end.at;
+    let (open, strange) = (std::mem::take(&mut last.open), std::mem::take(&mut last.strange));
+    let end = last.end;
+    Ok(Some((last, Loaded { index, over, open, strange, end })))
+}
+
+/// What a journal up to `end` is told by; `None` when it is shorter.
+fn edge(path: &Path, file: &File, end: u64) -> Result<Option<u32>, store::Error> {
+    let length = file.metadata().map(|metadata| metadata.len());
+    if length.is_ok_and(|length| length < end) {
+        return Ok(None);
+    }
+    let size = EDGE.min(end);
+    let mut crc = crc32fast::Hasher::new();
+    for at in [0, end - size] {
+        crc.update(&log::read_span(path, file, Span { at, length: size })?);
+    }
+    Ok(Some(crc.finalize()))
+}
+
+/// A section being written.
+struct Section {
+    out: BufWriter<File>,
+    crc: crc32fast::Hasher,
+    length: u64,
+}
+
+impl Section {
+    fn begin(mut file: File, length: u64) -> io::Result<Self> {
+        io::Seek::seek(&mut file, io::SeekFrom::Start(length))?;
+        Ok(Self { out: BufWriter::with_capacity(1 << 16, file), crc: crc32fast::Hasher::new(), length })
+    }
+
+    fn put(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        self.crc.update(&line);
+        self.length += line.len() as u64;
+        self.out.write_all(&line)
+    }
+
+    /// Ends it; the answer is how long the index is now.
+    fn finish(mut self) -> io::Result<u64> {
+        let crc = std::mem::take(&mut self.crc).finalize();
+        self.put(&Entry::Crc(crc))?;
+        self.out.flush()?;
+        Ok(self.length)
+    }
+}

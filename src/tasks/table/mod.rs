@@ -1,0 +1,327 @@
+//! The tasks in memory: what is known of each, who waits, in which order.
+
+mod again;
+mod decisions;
+mod look;
+mod queue;
+mod waiting;
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use metrics::{counter, histogram};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use self::look::Counts;
+use self::queue::Queue;
+pub(super) use self::{again::Resuming, look::Found, waiting::Cancelling};
+use super::{Spent, Summary, Task, TaskId, feed::Feed};
+use crate::{
+    base::{clock, metric},
+    store::log::{Records, Subject},
+};
+
+/// All live tasks, and in brief the newest of those that are over. Every operation is short: O(log n) at most, except
+/// listing.
+#[derive(Debug)]
+pub(super) struct Table {
+    live: HashMap<TaskId, Live>,
+    over: HashMap<TaskId, Over>,
+    by_age: BTreeSet<(Timestamp, TaskId)>,
+    keys: HashMap<String, Key>,
+    queue: Queue,
+    /// Finished tasks, the one to forget first at the front.
+    finished: VecDeque<TaskId>,
+    /// Finished tasks that the index does not tell of as they are.
+    fresh: Vec<TaskId>,
+    counts: Counts,
+    /// How many tasks ask for a decision, parked or not.
+    asking: usize,
+    /// Told of every change.
+    feed: Arc<Feed>,
+    /// Told of every task that ends, once somebody listens.
+    endings: Option<Arc<Feed>>,
+    /// Tasks on their way into the journal, which already have a place in the queue.
+    arriving: usize,
+    limit: usize,
+    retain: Retain,
+    /// How many workers there are.
+    working: usize,
+    /// Where tasks are that are over; `None` when they are kept here.
+    records: Option<Records>,
+    next: Subject,
+}
+
+/// Which finished tasks are remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Retain {
+    /// At most this many, the newest.
+    pub(super) count: usize,
+    /// None that ended longer ago than this.
+    pub(super) age: Option<Duration>,
+}
+
+impl Retain {
+    /// Whether the oldest of `count` finished tasks is to be forgotten.
+    pub(super) fn is_over(self, count: usize, oldest: &Summary, now: Timestamp) -> bool {
+        let age = oldest.completed_at.map(|at| now.duration_since(at));
+        let is_old = |age: SignedDuration| {
+            self.age.is_some_and(|most| age > SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX))
+        };
+        count > self.count || age.is_some_and(is_old)
+    }
+}
+
+/// A task that is not over.
+#[derive(Debug)]
+struct Live {
+    task: watch::Sender<Arc<Task>>,
+    subject: Subject,
+    cancel: CancellationToken,
+    /// Whether a worker or a cancellation has taken it, so that nobody else may.
+    claimed: bool,
+    /// Steps whose decisions are being written.
+    deciding: Vec<String>,
+    /// Whether it has waited for its lane before.
+    in_lane: bool,
+    /// Whether it is being written that it goes on although this process was not to begin it.
+    resuming: bool,
+}
+
+/// A task that is over.
+#[derive(Debug)]
+struct Over {
+    summary: Arc<Summary>,
+    subject: Subject,
+    /// All of it, where there is no journal to read it from.
+    held: Option<Arc<Task>>,
+    /// Whether it is being written that it goes on although it had ended.
+    resuming: bool,
+}
+
+#[derive(Debug)]
+enum Key {
+    Accepted(TaskId),
+    /// Being written; the token fires once that has succeeded or failed.
+    Arriving(CancellationToken),
+}
+
+/// What became of asking for a place in the queue.
+pub(super) enum Place {
+    /// It is yours, and so is the number for what is written about the task; call [`Table::accept`] or
+    /// [`Table::give_up`].
+    Yours(Subject),
+    /// The key belongs to a task.
+    Taken(TaskId),
+    /// The key belongs to a task being written; ask again when the token fires.
+    Arriving(CancellationToken),
+    /// There is none.
+    Full,
+}
+
+impl Table {
+    pub(super) fn new(limit: usize, retain: Retain) -> Self {
+        Self {
+            live: HashMap::new(),
+            over: HashMap::new(),
+            by_age: BTreeSet::new(),
+            keys: HashMap::new(),
+            queue: Queue::default(),
+            finished: VecDeque::new(),
+            fresh: Vec::new(),
+            counts: Counts::default(),
+            asking: 0,
+            feed: Arc::default(),
+            endings: None,
+            arriving: 0,
+            limit,
+            retain,
+            working: 0,
+            records: None,
+            next: 0,
+        }
+    }
+
+    /// Tasks are on the disk too.
+    pub(super) fn keep_in(&mut self, records: Records) {
+        self.records = Some(records);
+    }
+
+    /// Asks for a place in the queue, and for `key` if there is one.
+    pub(super) fn reserve(&mut self, key: Option<&str>) -> Place {
+        match key.and_then(|key| self.keys.get(key)) {
+            Some(Key::Accepted(id)) => return Place::Taken(id.clone()),
+            Some(Key::Arriving(written)) => return Place::Arriving(written.clone()),
+            None => {}
+        }
+        if self.is_full() {
+            return Place::Full;
+        }
+        self.arriving += 1;
+        if let Some(key) = key {
+            self.keys.insert(key.to_owned(), Key::Arriving(CancellationToken::new()));
+        }
+        self.next += 1;
+        Place::Yours(self.next)
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.len() + self.arriving >= self.limit
+    }
+
+    /// The task is in the journal: it takes the reserved place.
+    pub(super) fn accept(&mut self, task: Task, subject: Subject) {
+        self.arriving -= 1;
+        let (id, priority) = (task.task_id.clone(), task.priority);
+        self.insert(task, subject);
+        self.feed.note(&id);
+        self.queue.push(id, priority);
+    }
+
+    /// The task is not in the journal: the reserved place and key are free again.
+    pub(super) fn give_up(&mut self, key: Option<&str>) {
+        self.arriving -= 1;
+        if let Some(Key::Arriving(written)) = key.and_then(|key| self.keys.remove(key)) {
+            written.cancel();
+        }
+    }
+
+    /// Adds a task that waits for nobody: one of an earlier run, or on its way to [`Table::enqueue`].
+    pub(super) fn insert(&mut self, task: Task, subject: Subject) {
+        self.know(&task.task_id, task.created_at, task.idempotency_key.as_ref(), subject);
+        *self.counts.of(task.status) += 1;
+        self.asking += usize::from(!task.waiting.is_empty());
+        let entry = Live {
+            cancel: CancellationToken::new(),
+            claimed: false,
+            deciding: Vec::new(),
+            resuming: false,
+            in_lane: false,
+            subject,
+            task: watch::Sender::new(Arc::new(task.clone())),
+        };
+        self.live.insert(task.task_id.clone(), entry);
+        if task.status.is_final() {
+            self.bury(&task.task_id);
+        }
+    }
+
+    /// Adds a task of an earlier run that is over. Those that ended first come first.
+    pub(super) fn insert_over(&mut self, summary: Arc<Summary>, subject: Subject) {
+        let id = summary.task_id.clone();
+        self.know(&id, summary.created_at, summary.idempotency_key.as_ref(), subject);
+        *self.counts.of(summary.status) += 1;
+        self.counts.dead += usize::from(summary.dead);
+        self.finished.push_back(id.clone());
+        self.over.insert(id, Over { summary, subject, held: None, resuming: false });
+    }
+
+    fn know(&mut self, id: &TaskId, at: Timestamp, key: Option<&String>, subject: Subject) {
+        self.next = self.next.max(subject);
+        self.by_age.insert((at, id.clone()));
+        if let Some(key) = key
+            && let Some(Key::Arriving(written)) = self.keys.insert(key.clone(), Key::Accepted(id.clone()))
+        {
+            written.cancel();
+        }
+    }
+
+    /// Changes a task and tells those who watch it.
+    pub(super) fn update(&mut self, id: &TaskId, change: impl FnOnce(&mut Task)) {
+        let Some(entry) = self.live.get(id) else { return };
+        let of = |task: &Task| (task.status, usize::from(!task.waiting.is_empty()));
+        let (before, asked) = of(&entry.task.borrow());
+        entry.task.send_modify(|task| change(Arc::make_mut(task)));
+        self.feed.note(id);
+        let (after, asks) = of(&entry.task.borrow());
+        self.asking = self.asking + asks - asked;
+        *self.counts.of(before) -= 1;
+        *self.counts.of(after) += 1;
+        if after.is_final() && !before.is_final() {
+            if let Some(endings) = &self.endings {
+                endings.note(id);
+            }
+            measure(&entry.task.borrow());
+            self.bury(id);
+        }
+    }
+
+    /// Keeps of a task that is over only what is always needed. Those who watch it have seen its end.
+    fn bury(&mut self, id: &TaskId) {
+        let Some(entry) = self.live.remove(id) else { return };
+        let task = entry.task.borrow().clone();
+        self.counts.dead += usize::from(task.dead);
+        let summary = Arc::new(Summary::from(&*task));
+        let held = match &self.records {
+            Some(records) => {
+                records.seal(entry.subject);
+                self.fresh.push(id.clone());
+                None
+            }
+            None => Some(task),
+        };
+        self.over.insert(id.clone(), Over { summary, subject: entry.subject, held, resuming: false });
+        self.forget_after(id.clone());
+    }
+
+    /// Changes what nobody waits for: those who watch the task see it with its next change.
+    pub(super) fn spend(&mut self, id: &TaskId, spent: Spent) {
+        if let Some(entry) = self.live.get(id) {
+            entry.task.send_if_modified(|task| {
+                Spent::add(&mut Arc::make_mut(task).spent, spent);
+                false
+            });
+        } else if let Some(entry) = self.over.get_mut(id) {
+            if let Some(held) = &mut entry.held {
+                Spent::add(&mut Arc::make_mut(held).spent, spent.clone());
+            }
+            Spent::add(&mut Arc::make_mut(&mut entry.summary).spent, spent);
+            self.fresh.push(id.clone());
+        }
+    }
+
+    /// Notes a finished task and forgets the oldest beyond those to retain.
+    fn forget_after(&mut self, id: TaskId) {
+        self.finished.push_back(id);
+        let now = clock::now();
+        while let Some(oldest) = self.finished.front() {
+            let count = self.finished.len();
+            let keeps = |entry: &Over| !self.retain.is_over(count, &entry.summary, now);
+            if self.over.get(oldest).is_some_and(keeps) {
+                return;
+            }
+            let Some(oldest) = self.finished.pop_front() else { return };
+            let Some(Over { summary, subject, .. }) = self.over.remove(&oldest) else { continue };
+            if let Some(records) = &self.records {
+                records.release(subject);
+            }
+            self.feed.forget(&oldest);
+            if let Some(endings) = &self.endings {
+                endings.forget(&oldest);
+            }
+            *self.counts.of(summary.status) -= 1;
+            self.counts.dead -= usize::from(summary.dead);
+            self.by_age.remove(&(summary.created_at, oldest.clone()));
+            if let Some(key) = &summary.idempotency_key
+                && matches!(self.keys.get(key), Some(Key::Accepted(owner)) if *owner == oldest)
+            {
+                self.keys.remove(key);
+            }
+        }
+    }
+}
+
+/// Measures a task that has just ended. Only kinds that have a body come here.
+fn measure(task: &Task) {
+    let kind = task.kind.as_str().to_owned();
+    counter!(metric::TASKS_ENDED, "kind" => kind.clone(), "status" => task.status.as_str()).increment(1);
+    if let Some(ended) = task.completed_at {
+        let took = Duration::try_from(ended.duration_since(task.created_at)).unwrap_or_default();
+        histogram!(metric::TASK_SECONDS, "kind" => kind).record(took);
+    }
+}
