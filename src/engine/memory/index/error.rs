@@ -27,14 +27,14 @@ impl Error {
     pub(super) fn is_torn(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         match self {
-            Self::Torn => true,
+            Self::Torn
+            | Self::Database(
+                rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..),
+            ) => true,
             Self::Database(rusqlite::Error::SqliteFailure(failure, message)) => {
                 let gone = message.as_deref().is_some_and(|text| text.starts_with("no such table"));
                 matches!(failure.code, DatabaseCorrupt | NotADatabase) || gone
             }
-            Self::Database(
-                rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..),
-            ) => true,
             Self::Database(_) | Self::Place { .. } => false,
         }
     }

@@ -200,15 +200,22 @@ impl Index {
     /// # Errors
     /// [`Error`] when the index cannot be written; nothing was.
     pub fn remove(&self, ids: &[String]) -> Result<(), Error> {
-        self.with(|connection| write::remove(connection, ids))
+        self.with(Torn::Leave, |connection| write::remove(connection, ids))
     }
 
     /// Makes a change.
     ///
     /// # Errors
-    /// [`Error`] when the index cannot be written; nothing was.
+    /// [`Error`] when the index cannot be written; nothing was. [`Error::Torn`] and the like leave an empty index without
+    /// stamps, which is to be filled anew.
     pub fn apply(&self, change: &Change<'_>) -> Result<(), Error> {
-        self.with(|connection| write::apply(connection, change))
+        match self.with(Torn::Leave, |connection| write::apply(connection, change)) {
+            // All that there is comes with the change, so that nothing is lost.
+            Err(error) if error.is_torn() && change.anew => {
+                self.with(Torn::Leave, |connection| write::apply(connection, change))
+            }
+            done => done,
+        }
     }
 
     /// What the index of an employee is up to date with: what the last [`Change::stamp`] said. `None` when the index has
@@ -217,7 +224,7 @@ impl Index {
     /// # Errors
     /// [`Error`] when the index cannot be read.
     pub fn stamp(&self, employee: &str) -> Result<Option<String>, Error> {
-        self.with(|connection| write::stamp(connection, employee))
+        self.with(Torn::Again, |connection| write::stamp(connection, employee))
     }
 
     /// How many documents of an employee can be found.
@@ -225,7 +232,7 @@ impl Index {
     /// # Errors
     /// [`Error`] when the index cannot be read.
     pub fn count(&self, employee: &str) -> Result<u64, Error> {
-        self.with(|connection| write::count(connection, employee))
+        self.with(Torn::Again, |connection| write::count(connection, employee))
     }
 
     /// The documents that fit a query, the best first. Those that `keep` says no to do not count towards the limit.
@@ -233,11 +240,11 @@ impl Index {
     /// # Errors
     /// [`Error`] when the index cannot be read.
     pub fn search(&self, query: &Query<'_>, keep: &dyn Fn(&Facts) -> bool) -> Result<Vec<Hit>, Error> {
-        self.with(|connection| rank::search(connection, &self.ready, query, keep))
+        self.with(Torn::Again, |connection| rank::search(connection, &self.ready, query, keep))
     }
 
     /// Does `work` with a connection. An index that turns out to be torn is emptied, so that its caller fills it anew.
-    fn with<R>(&self, work: impl Fn(&mut Connection) -> Result<R, Error>) -> Result<R, Error> {
+    fn with<R>(&self, torn: Torn, work: impl Fn(&mut Connection) -> Result<R, Error>) -> Result<R, Error> {
         let idle = self.idle.lock().pop();
         let mut connection = match idle {
             Some(connection) => connection,
@@ -255,9 +262,21 @@ impl Index {
                 drop(connection);
                 self.idle.lock().clear();
                 schema::discard(&self.path)?;
-                work(&mut schema::open(&self.path)?)
+                match torn {
+                    Torn::Again => work(&mut schema::open(&self.path)?),
+                    Torn::Leave => Err(error),
+                }
             }
             Err(error) => Err(error),
         }
     }
+}
+
+/// What to do when the index was torn, and is empty now.
+#[derive(Debug, Clone, Copy)]
+enum Torn {
+    /// Ask the empty one.
+    Again,
+    /// Write nothing: the caller believes that more is there than is.
+    Leave,
 }

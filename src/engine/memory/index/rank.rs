@@ -47,6 +47,8 @@ const HALF_HEARD: f64 = 20.0;
 const COHERENT: f64 = 0.09;
 /// Entries this alike say the same; only the better one counts among the first.
 const SAME: f64 = 0.9;
+/// The first entries, which no other one repeats.
+const COMPARED: usize = 64;
 /// What a word that is spelled otherwise counts.
 const RESPELLED: f64 = 0.6;
 
@@ -380,7 +382,7 @@ fn without_repetition(found: Vec<(Hit, Forward)>, limit: usize) -> Vec<Hit> {
         if chosen.len() >= limit {
             break;
         }
-        if chosen.iter().any(|(_, other)| other.likeness(&forward) >= SAME) {
+        if chosen.iter().take(COMPARED).any(|(_, other)| other.likeness(&forward) >= SAME) {
             repeated.push(hit);
         } else {
             chosen.push((hit, forward));

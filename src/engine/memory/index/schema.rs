@@ -10,6 +10,8 @@ use super::Error;
 const VERSION: i64 = 1;
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait before asking again.
+const MOMENT: Duration = Duration::from_millis(5);
 
 const TABLES: &str = "
     create table employee (
@@ -99,10 +101,11 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(PATIENCE)?;
+    begin_wal(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Derived: losing the last moments to a power cut costs reading them from the files again.
     connection.execute_batch(
-        "pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
+        "pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
          pragma journal_size_limit = 33554432; pragma cache_size = -16000; pragma temp_store = memory;",
     )?;
     let version =
@@ -125,6 +128,22 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
         change.commit()?;
     }
     Ok(connection)
+}
+
+/// Has writers leave readers alone. The first one to say so needs the file for itself, and SQLite does not wait for that.
+fn begin_wal(connection: &Connection) -> Result<(), Error> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.query_row("pragma journal_mode = wal", [], |_| Ok(())) {
+            Err(rusqlite::Error::SqliteFailure(failure, _))
+                if failure.code == rusqlite::ErrorCode::DatabaseBusy && waited < PATIENCE =>
+            {
+                std::thread::sleep(MOMENT);
+                waited += MOMENT;
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 /// Makes an empty file that only its owner can read, when there is none; memories are nobody else's business.

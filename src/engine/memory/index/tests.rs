@@ -311,6 +311,36 @@ fn a_torn_index_or_one_of_another_version_is_made_anew() {
 }
 
 #[test]
+fn a_torn_index_takes_no_part_of_a_memory_for_the_whole() {
+    let index = Fixture::of(&[("a", "lighthouse")]);
+    // Torn while it is open.
+    Connection::open(index.path()).unwrap().execute_batch("drop table entry").unwrap();
+    let put = [document("b", "harbour")];
+    let change = Change { employee: "ann", put: &put, stamp: Some("2"), ..Change::default() };
+    assert!(index.index.apply(&change).is_err());
+    assert_eq!(index.index.stamp("ann").unwrap(), None);
+    index.index.apply(&Change { anew: true, ..change }).unwrap();
+    assert_eq!(index.index.stamp("ann").unwrap().as_deref(), Some("2"));
+    index.check("harbour", &["b"]);
+}
+
+#[test]
+fn many_make_one_index_at_once() {
+    let folder = TempDir::with_prefix("crew-index-").unwrap();
+    let path = folder.path().join("index.db");
+    std::thread::scope(|scope| {
+        for maker in 0..8 {
+            let path = &path;
+            scope.spawn(move || {
+                let own = Index::open(path).unwrap();
+                own.put(&[document(&maker.to_string(), "tides")]).unwrap();
+            });
+        }
+    });
+    assert_eq!(Index::open(&path).unwrap().count("ann").unwrap(), 8);
+}
+
+#[test]
 fn many_write_and_read_one_index() {
     let index = Fixture::new();
     let path = index.path();
