@@ -9,7 +9,7 @@ use crew::{
     base::clock,
     engine::memory::index::{Document, Index, Query},
 };
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
 
 /// Words of an entry.
@@ -109,8 +109,8 @@ fn memories(bench: &mut Criterion) {
             times.push(one.elapsed());
         }
         eprintln!("{count} entries: search: {}; {}", spread(times), memory());
-        let id = BenchmarkId::new("search", count);
-        bench.bench_function(id, |run| {
+        let id = format!("search {count} entries");
+        bench.bench_function(&id, |run| {
             run.iter_batched(
                 || chance.text(7),
                 |text| search(&index, &text),
