@@ -13,7 +13,7 @@
 use std::{
     borrow::Cow,
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, BufWriter, Write as _},
+    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -32,6 +32,9 @@ const FORMAT: u32 = 1;
 /// How much of both ends of what was seen to says which journal it was.
 const EDGE: u64 = 4096;
 
+/// What the last line of a section begins with.
+const CRC: &[u8] = b"{\"crc\":";
+
 /// The index as far as it is right.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -46,9 +49,7 @@ pub(super) struct Index {
 #[derive(Debug)]
 pub(super) struct Loaded {
     pub(super) index: Index,
-    /// Tasks that are over; the last one of an id counts.
-    pub(super) over: Vec<(Summary, Vec<Span>)>,
-    /// Where the lines of each of the others are.
+    /// Where the lines of each task are that was not over.
     pub(super) open: Vec<Vec<Span>>,
     pub(super) strange: Vec<Span>,
     /// From where on the journal has to be read.
@@ -83,18 +84,23 @@ impl Index {
         self.covers
     }
 
-    /// What the index of the journal at this path tells, if it is of `file`. Blocks.
-    pub(super) fn load(journal: &Path, file: &File) -> Option<Loaded> {
-        let index = Self::none(journal);
-        let path = index.path.clone();
-        match read(index) {
-            Ok(loaded) => {
-                let (checkpoint, loaded) = loaded?;
-                let edge = edge(journal, file, checkpoint.end.at).ok()?;
-                if edge == Some(checkpoint.edge) {
-                    return Some(loaded);
-                }
-                tracing::info!(path = %path.display(), "the index is of another journal; it is made anew");
+    /// What the index of the journal at this path tells, if it is of `file`: shows `each` task that is over, of which the
+    /// last one of an id counts. All of that is void when there is no answer. Blocks.
+    pub(super) fn load(journal: &Path, file: &File, each: impl FnMut(Summary, Vec<Span>)) -> Option<Loaded> {
+        let path = Self::none(journal).path;
+        let loading = || {
+            let length = right(&path)?;
+            let Some(checkpoint) = read(&path, length, each)? else { return Ok(None) };
+            let edge = edge(journal, file, checkpoint.end.at).map_err(io::Error::other)?;
+            Ok::<_, io::Error>((edge == Some(checkpoint.edge)).then_some((length, checkpoint)))
+        };
+        match loading() {
+            Ok(Some((length, Checkpoint { end, open, strange, .. }))) => {
+                let index = Self { path, length, covers: end.at };
+                return Some(Loaded { index, open, strange, end });
+            }
+            Ok(None) => {
+                tracing::info!(path = %path.display(), "the index does not fit the journal; it is made anew")
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -143,42 +149,48 @@ impl Index {
     }
 }
 
-/// Reads all whole sections, and gives the last checkpoint with what they add up to.
-fn read(mut index: Index) -> io::Result<Option<(Checkpoint, Loaded)>> {
-    let mut source = BufReader::with_capacity(1 << 18, File::open(&index.path)?);
-    let (mut over, mut last) = (Vec::new(), None::<Checkpoint>);
-    let (mut section, mut checkpoint) = (Vec::new(), None);
-    let (mut line, mut length) = (Vec::new(), 0);
+/// How many bytes of an index are sections that are whole and right.
+fn right(path: &Path) -> io::Result<u64> {
+    let mut source = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let (mut line, mut at, mut right) = (Vec::new(), 0, 0);
     let mut crc = crc32fast::Hasher::new();
     loop {
         line.clear();
-        source.read_until(b'\n', &mut line)?;
-        let Ok(entry) = serde_json::from_slice::<Entry<'_>>(&line) else { break };
-        length += line.len() as u64;
-        match entry {
-            Entry::Crc(given) => {
-                if std::mem::take(&mut crc).finalize() != given || !line.ends_with(b"\n") {
-                    break;
-                }
-                let Some(checkpoint) = checkpoint.take().filter(|found: &Checkpoint| found.format == FORMAT)
-                else {
-                    break;
-                };
-                over.append(&mut section);
-                index.length = length;
-                last = Some(checkpoint);
-                continue;
-            }
-            Entry::Task { spans, summary } => section.push((summary.into_owned(), spans.into_owned())),
-            Entry::Checkpoint(found) => checkpoint = Some(found),
+        at += source.read_until(b'\n', &mut line)? as u64;
+        if !line.ends_with(b"\n") {
+            return Ok(right);
         }
-        crc.update(&line);
+        if !line.starts_with(CRC) {
+            crc.update(&line);
+            continue;
+        }
+        let found = std::mem::take(&mut crc).finalize();
+        match serde_json::from_slice::<Entry<'_>>(&line) {
+            Ok(Entry::Crc(given)) if given == found => right = at,
+            _ => return Ok(right),
+        }
     }
-    let Some(mut last) = last else { return Ok(None) };
-    index.covers = last.end.at;
-    let (open, strange) = (std::mem::take(&mut last.open), std::mem::take(&mut last.strange));
-    let end = last.end;
-    Ok(Some((last, Loaded { index, over, open, strange, end })))
+}
+
+/// Reads what is right of an index: shows `each` task, and gives the last checkpoint. `None` when there is none, or it is
+/// of another version.
+fn read(
+    path: &Path,
+    length: u64,
+    mut each: impl FnMut(Summary, Vec<Span>),
+) -> io::Result<Option<Checkpoint>> {
+    let mut source = BufReader::with_capacity(1 << 18, File::open(path)?.take(length));
+    let (mut line, mut last) = (Vec::new(), None);
+    while source.read_until(b'\n', &mut line)? > 0 {
+        match serde_json::from_slice::<Entry<'_>>(&line) {
+            Ok(Entry::Task { spans, summary }) => each(summary.into_owned(), spans.into_owned()),
+            Ok(Entry::Checkpoint(found)) if found.format == FORMAT => last = Some(found),
+            Ok(Entry::Crc(_)) => {}
+            Ok(Entry::Checkpoint(_)) | Err(_) => return Ok(None),
+        }
+        line.clear();
+    }
+    Ok(last)
 }
 
 /// What a journal up to `end` is told by; `None` when it is shorter.

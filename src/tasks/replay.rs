@@ -74,18 +74,19 @@ pub(super) struct Read {
 /// When the file cannot be read.
 pub(super) fn read(path: &Path, file: &File) -> Result<Read, store::Error> {
     let mut replay = Replay::new(path, file);
-    let (index, end) = match Index::load(path, file) {
+    let loaded = Index::load(path, file, |summary, spans| replay.put_over(summary, spans));
+    let (index, end) = match loaded {
         Some(loaded) => {
-            for (summary, spans) in loaded.over {
-                replay.put_over(summary, spans);
-            }
             for spans in loaded.open {
                 replay.put_open(spans)?;
             }
             replay.subjects.strange = loaded.strange;
             (loaded.index, loaded.end)
         }
-        None => (Index::none(path), Mark::default()),
+        None => {
+            replay = Replay::new(path, file);
+            (Index::none(path), Mark::default())
+        }
     };
     let again = file.try_clone().map_err(|source| store::Error::File {
         action: "open",
