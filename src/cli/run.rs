@@ -168,7 +168,7 @@ async fn enter_lane(
     let Some(lanes) = settings.tasks.lanes.filter(|_| !args.limits.parallel) else { return Ok(None) };
     let name = &employee.name;
     let waiting = || {
-        render::note(&format!("other runs of `{name}` go on; waiting for them (--parallel does not wait)"))
+        render::note(&format!("other runs of `{name}` go on; waiting for them (--parallel does not wait)"));
     };
     Ok(Some(lanes.enter("employee", name, waiting).await.map_err(anyhow::Error::from)?))
 }

@@ -58,6 +58,7 @@ pub(super) struct Loaded {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "only one exists at a time, on its way to or from a line")]
 enum Entry<'a> {
     Task { spans: Cow<'a, [Span]>, summary: Cow<'a, Summary> },
     Checkpoint(Checkpoint),
@@ -100,11 +101,11 @@ impl Index {
                 return Some(Loaded { index, open, strange, end });
             }
             Ok(None) => {
-                tracing::info!(path = %path.display(), "the index does not fit the journal; it is made anew")
+                tracing::info!(path = %path.display(), "the index does not fit the journal; it is made anew");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the index cannot be read; it is made anew")
+                tracing::warn!(path = %path.display(), %error, "the index cannot be read; it is made anew");
             }
         }
         None

@@ -196,6 +196,7 @@ impl Table {
         self.know(&task.task_id, task.created_at, task.idempotency_key.as_ref(), subject);
         *self.counts.of(task.status) += 1;
         self.asking += usize::from(!task.waiting.is_empty());
+        let (id, is_over) = (task.task_id.clone(), task.status.is_final());
         let entry = Live {
             cancel: CancellationToken::new(),
             claimed: false,
@@ -203,11 +204,11 @@ impl Table {
             resuming: false,
             in_lane: false,
             subject,
-            task: watch::Sender::new(Arc::new(task.clone())),
+            task: watch::Sender::new(Arc::new(task)),
         };
-        self.live.insert(task.task_id.clone(), entry);
-        if task.status.is_final() {
-            self.bury(&task.task_id);
+        self.live.insert(id.clone(), entry);
+        if is_over {
+            self.bury(&id);
         }
     }
 
