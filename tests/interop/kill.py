@@ -337,7 +337,7 @@ def full(words, folder, model, **popen):
     """Submits until nothing fits, looks at what is told, and lets it go on with room."""
     wrong, acked = [], {}
     server = Serve(words.bin, folder, model.url, **popen)
-    refused = None
+    refused, ready = None, None
     for number in range(3000):
         answer = server.submit(f"full-{number}")
         if answer is None:
@@ -345,10 +345,12 @@ def full(words, folder, model, **popen):
             break
         if answer[0] == 202:
             acked[f"full-{number}"] = answer[1]["task_id"]
-        else:
-            refused = answer
+            continue
+        refused, ready = answer, server.ask("GET", "/readyz")
+        # What was too big may have left room for less; it is full when it says so.
+        if answer[0] != 503 or not ready or ready[0] != 200:
             break
-    ready, health = server.ask("GET", "/readyz"), server.ask("GET", "/health")
+    health = server.ask("GET", "/health")
     print(f"full: {len(acked)} accepted, then {refused}; /readyz {ready}; /health {health and health[0]}")
     if not refused or refused[0] != 503:
         wrong.append(f"a full disk was answered with {refused}")
