@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{
-    Body, Counts, Error, Kind, Lanes, Options, Retry, Status, Summary, Task, TaskId,
+    Body, Counts, Error, Filter, Kind, Lanes, Options, Retry, Status, Summary, Task, TaskId,
     feed::Feed,
     journal::{Ending, Event},
     recovery::{self, Recovered},
@@ -24,31 +24,6 @@ use crate::{
     base::Tracker,
     store::{self, log::Subject},
 };
-
-/// Which tasks to list; the default is all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only those of this status.
-    pub status: Option<Status>,
-    /// Only those of this kind.
-    pub kind: Option<Kind>,
-    /// Only those that work on the thing of this name.
-    pub target: Option<String>,
-    /// Only those that had been tried as often as they may.
-    pub dead: bool,
-    /// At most this many, the newest.
-    pub limit: Option<usize>,
-}
-
-impl Filter {
-    /// Whether a task is one of them.
-    pub fn fits(&self, task: &Summary) -> bool {
-        self.status.is_none_or(|status| status == task.status)
-            && self.kind.as_ref().is_none_or(|kind| *kind == task.kind)
-            && self.target.as_ref().is_none_or(|target| *target == task.target_name)
-            && (!self.dead || task.dead)
-    }
-}
 
 /// The tasks that have ended since somebody last asked.
 #[derive(Debug)]
