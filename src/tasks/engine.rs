@@ -340,6 +340,7 @@ impl Shared {
 async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journal {
     let Recovered { log, index, over, live, queued, ended } = recovered;
     table.keep_in(log.clone());
+    table.expect(over.len());
     for (subject, summary, told) in over {
         table.insert_over(summary, subject, told);
     }

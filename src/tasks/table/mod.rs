@@ -152,6 +152,12 @@ impl Table {
         self.records = Some(records);
     }
 
+    /// So many tasks that are over are about to be added.
+    pub(super) fn expect(&mut self, over: usize) {
+        self.over.reserve(over);
+        self.finished.reserve(over);
+    }
+
     /// Asks for a place in the queue, and for `key` if there is one.
     pub(super) fn reserve(&mut self, key: Option<&str>) -> Place {
         match key.and_then(|key| self.keys.get(key)) {
