@@ -1,6 +1,11 @@
 //! How long the index of memories takes to add an entry and to search: `cargo bench --bench memories`. What it finds is
 //! measured by `recall.py` beside this.
-#![allow(clippy::unwrap_used, missing_docs, reason = "in a measurement, a panic is how a fault shows")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "in a measurement, a panic is how a fault shows"
+)]
 #![allow(clippy::print_stderr, reason = "what criterion has no place for")]
 
 use std::{fs, time::Duration};
@@ -115,7 +120,7 @@ fn memories(bench: &mut Criterion) {
                 || chance.text(7),
                 |text| search(&index, &text),
                 criterion::BatchSize::SmallInput,
-            )
+            );
         });
     }
 }
