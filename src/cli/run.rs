@@ -84,6 +84,10 @@ pub(super) fn open_in(
     let root = global.root();
     let mut settings = Settings::read(env, &root).map_err(anyhow::Error::from)?;
     settings.tasks.lanes = settings.tasks.lanes.filter(|_| !parallel);
+    if journal == Journal::None {
+        // What is over with this process cannot wait for a person.
+        settings.tasks.parked = 0;
+    }
     Ok(app::open(&root, settings, journal, &Tracker::new()))
 }
 

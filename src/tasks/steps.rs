@@ -145,7 +145,7 @@ impl Steps {
             return decision(&step, output);
         }
         let Some((shared, task_id)) = &self.run.recorder else {
-            return Err(Failure::new("an approval can be given to a task only, and this is none"));
+            return Err(nobody());
         };
         self.ask(shared, task_id, &step, question).await?;
         let Some(mut task) = shared.table.lock().watch(task_id) else { return Err(cancelled()) };
@@ -179,6 +179,9 @@ impl Steps {
                 return Ok(());
             }
             // A task that asks more than one thing counts once.
+            if shared.parked == 0 {
+                return Err(nobody());
+            }
             let asking = table.asking();
             if waiting.is_empty() && asking >= shared.parked {
                 return Err(Failure::new(format!("{asking} tasks wait for an approval already")));
@@ -348,6 +351,11 @@ impl Drop for Held<'_> {
 fn decision(step: &str, output: Value) -> Result<Decision, Failure> {
     serde_json::from_value(output)
         .map_err(|error| Failure::new(format!("what was decided in `{step}` cannot be read: {error}")))
+}
+
+/// Nobody will be there to decide.
+fn nobody() -> Failure {
+    Failure::new("an approval can be given to a task only, and this is none")
 }
 
 fn cancelled() -> Failure {

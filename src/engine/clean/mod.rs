@@ -129,8 +129,9 @@ impl Cleaner {
 
     /// Goes on in what is kept: how many bytes were decided about, `None` when that needs more text.
     fn shown(&mut self, rest: &str, letter: char, whole: bool) -> Option<usize> {
-        let run = rest.len() - rest.trim_start_matches(letter).len();
         let marks = matches!(letter, '`' | '~');
+        // Only of marks: an answer may be one letter again and again.
+        let run = if marks { rest.len() - rest.trim_start_matches(letter).len() } else { letter.len_utf8() };
         if marks && run == rest.len() && !whole {
             return None;
         }

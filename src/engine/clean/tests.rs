@@ -113,6 +113,15 @@ fn nothing_is_held_back_that_is_decided() {
 }
 
 /// Pieces that answers with faults are made of.
+/// Looked at again for every letter, this would take hours.
+#[test]
+fn one_letter_again_and_again_is_looked_at_once() {
+    for letter in ["a", "字", "\n", "`", "~"] {
+        let text = letter.repeat(1 << 20) + "z";
+        assert_eq!(clean(&text).trim_start().len(), text.trim_start().len(), "{letter:?}");
+    }
+}
+
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "<think>",
