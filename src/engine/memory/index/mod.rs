@@ -97,7 +97,7 @@ impl Document {
     }
 }
 
-/// What a reader may be told by: an entry that was found, before it counts towards the limit.
+/// What is known of an entry that fits, by which whoever searches decides whether it may be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
     /// Its id.

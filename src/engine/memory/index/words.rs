@@ -155,30 +155,28 @@ fn identifier(letters: &[char], stops: Stops, words: &mut Vec<Word>) {
     }
     // What an apostrophe cuts off is no part of a name.
     let names = letters.split(|letter| matches!(letter, '\'' | '’' | '/' | '\\'));
-    let mut all = Vec::new();
+    let mut pieces = Vec::new();
     for name in names {
-        let before = all.len();
-        for piece in name.split(|letter| kind(*letter) == Kind::Joint) {
-            let subs = humps(piece);
-            let is_one = subs.len() == 1;
-            all.extend(subs.into_iter().map(|sub| (sub, is_one)));
-        }
-        let count = all.len() - before;
-        let whole: String = name.iter().filter(|letter| !matches!(letter, '-' | '_')).collect();
-        if count > 1 {
-            push_whole(&whole, words);
+        let cut = name.split(|letter| kind(*letter) == Kind::Joint).flat_map(humps);
+        let before = pieces.len();
+        pieces.extend(cut.map(|piece| (piece, Role::Part)));
+        match pieces.get_mut(before..) {
+            Some([(_, role)]) => *role = Role::Plain,
+            _ => push_whole(
+                &name.iter().filter(|letter| !matches!(letter, '-' | '_')).collect::<String>(),
+                words,
+            ),
         }
     }
-    if all.len() > 1 && letters.iter().any(|letter| matches!(letter, '/' | '\\')) {
+    if pieces.len() > 1 && letters.iter().any(|letter| matches!(letter, '/' | '\\')) {
         push_whole(&letters.iter().collect::<String>(), words);
     }
-    let role = if all.len() > 1 { Role::Part } else { Role::Plain };
-    for (piece, _) in all {
+    let is_one = pieces.len() == 1;
+    for (piece, role) in pieces {
         // Single letters and digits of a longer name say too little.
-        if role == Role::Part && piece.chars().nth(1).is_none() {
-            continue;
+        if is_one || piece.chars().nth(1).is_some() {
+            push_word(&piece, role, stops, words);
         }
-        push_word(&piece, role, stops, words);
     }
 }
 
