@@ -25,7 +25,7 @@ const SHOWN: usize = 200;
 const TOLD: usize = 3;
 
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Outcome, Error> {
-    let owners = asked.office.crew.remember(|memory| memory.owners()).await?;
+    let owners = asked.office.crew.remember(crate::engine::memory::Memory::owners).await?;
     match asked.global.form() {
         Form::Json => render::json(&owners)?,
         Form::Text if owners.is_empty() => render::note("Nobody remembers anything here."),
@@ -112,7 +112,9 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
         Form::Json => {
             let hits = found.iter().map(|hit| {
                 let mut told = serde_json::to_value(&*hit.entry).unwrap_or_default();
-                told["score"] = json!(hit.score);
+                if let Some(fields) = told.as_object_mut() {
+                    fields.insert("score".to_owned(), json!(hit.score));
+                }
                 told
             });
             render::json(&hits.collect::<Vec<_>>())?;

@@ -64,7 +64,7 @@ impl Asked<'_> {
         match self.office.crew.employee(name).await {
             Ok(employee) => Ok(Holder::of(&employee)),
             Err(unknown) => {
-                let owners = self.office.crew.remember(|memory| memory.owners()).await?;
+                let owners = self.office.crew.remember(engine::memory::Memory::owners).await?;
                 let has_one = owners.iter().any(|owner| owner.employee == name);
                 has_one.then(|| Holder::named(name)).ok_or_else(|| unknown.into())
             }

@@ -157,7 +157,9 @@ impl Memory {
                 }
                 Ok(())
             })?;
-            found.iter().for_each(|(line, _)| edit.remove(*line));
+            for (line, _) in &found {
+                edit.remove(*line);
+            }
             Ok(found.iter().map(|(_, entry)| entry.id.clone()).collect())
         })
     }

@@ -29,6 +29,7 @@ mod view;
 
 use std::{
     fs, io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -67,7 +68,7 @@ const INDEX: &str = ".crew/memory-index.db";
 /// How the names of files end.
 const ENDING: &str = ".jsonl";
 /// Files of which a process remembers what was in them.
-const SHELVES: usize = 64;
+const SHELVES: NonZeroUsize = NonZeroUsize::MIN.saturating_add(63);
 /// Most files that are looked at.
 const MOST_FILES: usize = 10_000;
 
@@ -83,9 +84,8 @@ pub struct Memory {
 impl Memory {
     /// The memories of the project at `root`. Reads nothing yet.
     pub fn open(root: &Path, settings: Settings) -> Self {
-        let most = std::num::NonZeroUsize::new(SHELVES).expect("it is not zero");
         let index = Arc::new(Indexed::new(root.join(INDEX)));
-        Self { folder: root.join(FOLDER), settings, shelves: Mutex::new(LruCache::new(most)), index }
+        Self { folder: root.join(FOLDER), settings, shelves: Mutex::new(LruCache::new(SHELVES)), index }
     }
 
     /// How they are kept.

@@ -120,8 +120,8 @@ impl Memory {
         if patch.is_empty() {
             return Err(Error::Unfit("say what is to be changed".to_owned()));
         }
-        let (path, id) = self.locate(holder, id)?;
-        let book = self.shelf(&path);
+        let (place, id) = self.locate(holder, id)?;
+        let book = self.shelf(&place);
         let mut book = book.lock();
         book.edit(|view, edit| {
             let (line, entry) = view.get(&id).ok_or_else(|| unknown(holder, &id, view))?;

@@ -128,7 +128,7 @@ impl Memory {
     fn sort(&self, entries: &mut [Arc<Entry>], order: Order) {
         let (now, half_life) = (clock::now(), self.settings.half_life_days);
         // Stable: those that are equal stay as they were, the newest first.
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.created()));
+        entries.sort_by_cached_key(|entry| std::cmp::Reverse(entry.created()));
         match order {
             Order::Newest => {}
             Order::Importance => entries.sort_by_key(|entry| std::cmp::Reverse(entry.importance)),

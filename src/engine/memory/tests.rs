@@ -44,7 +44,7 @@ impl Place {
     }
 
     fn finding(&self, content: &str) -> Entry {
-        self.add(&ann(), &New::new(Category::Finding, content)).unwrap().entry
+        self.add(&ann(), &New::of(Category::Finding, content)).unwrap().entry
     }
 
     /// What holds, the newest first.
@@ -89,7 +89,7 @@ fn section(memory: &Memory, tokens: u32) -> Option<String> {
 fn a_correction_takes_the_place_of_the_end_of_the_chain() {
     let place = place();
     let traits = Traits { tags: Some(vec!["api".to_owned()]), importance: Some(5), ..Traits::default() };
-    let new = New { traits, ..New::new(Category::Estimate, "3 days") };
+    let new = New { traits, ..New::of(Category::Estimate, "3 days") };
     let first = place.add(&ann(), &new).unwrap().entry;
     let second = place.correct(&ann(), &first.id, "6 days", "s1").unwrap();
     // The same id once more: nothing forks.
@@ -150,13 +150,13 @@ fn what_was_forgotten_is_gone_with_all_that_led_to_it() {
 #[test]
 fn the_same_is_not_added_twice_but_to_other_readers_it_is() {
     let place = place();
-    let first = place.add(&ann(), &New::new(Category::Finding, "x")).unwrap();
-    let second = place.add(&ann(), &New::new(Category::Finding, " x\n")).unwrap();
+    let first = place.add(&ann(), &New::of(Category::Finding, "x")).unwrap();
+    let second = place.add(&ann(), &New::of(Category::Finding, " x\n")).unwrap();
     assert_eq!((first.is_new, second.is_new, &second.entry), (true, false, &first.entry));
     let secret = Traits { classification: Some(Classification::Confidential), ..Traits::default() };
-    assert!(place.add(&ann(), &New { traits: secret, ..New::new(Category::Finding, "x") }).unwrap().is_new);
+    assert!(place.add(&ann(), &New { traits: secret, ..New::of(Category::Finding, "x") }).unwrap().is_new);
     place.delete(&ann(), &first.entry.id).unwrap();
-    assert!(place.add(&ann(), &New::new(Category::Finding, "x")).unwrap().is_new, "it was forgotten");
+    assert!(place.add(&ann(), &New::of(Category::Finding, "x")).unwrap().is_new, "it was forgotten");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn many_writers_lose_nothing() {
             let memory = place.other();
             scope.spawn(move || {
                 for number in 0..30 {
-                    let new = New::new(Category::Finding, format!("{writer}-{number}"));
+                    let new = New::of(Category::Finding, format!("{writer}-{number}"));
                     memory.add(&ann(), &new).unwrap();
                 }
             });
@@ -212,7 +212,7 @@ fn an_archived_entry_comes_back_as_it_was() {
         keywords: Some(vec!["k".to_owned()]),
         ..Traits::default()
     };
-    let entry = place.add(&ann(), &New { traits, ..New::new(Category::Decision, "x") }).unwrap().entry;
+    let entry = place.add(&ann(), &New { traits, ..New::of(Category::Decision, "x") }).unwrap().entry;
     assert_eq!(place.archive(&ann(), &entry.id).unwrap().archived, [entry.id.clone()]);
     assert!(everything(&place).is_empty());
     assert_eq!(place.archived(&ann()).unwrap().len(), 1);
@@ -247,11 +247,11 @@ fn what_is_worth_least_makes_room() {
     let place = place_with(Settings { max_entries: 10, ..Settings::default() });
     let important = Traits { importance: Some(5), ..Traits::default() };
     place
-        .add(&ann(), &New { traits: important, ..New::new(Category::Decision, "what people decided") })
+        .add(&ann(), &New { traits: important, ..New::of(Category::Decision, "what people decided") })
         .unwrap();
     for number in 0..30 {
         let traits = Traits { importance: Some(2), ..Traits::default() };
-        place.add(&ann(), &New { traits, ..New::new(Category::Finding, format!("note {number}")) }).unwrap();
+        place.add(&ann(), &New { traits, ..New::of(Category::Finding, format!("note {number}")) }).unwrap();
         assert!(place.told().len() <= 10);
     }
     let told = place.told();
@@ -262,7 +262,7 @@ fn what_is_worth_least_makes_room() {
 #[test]
 fn a_draft_is_decided_once() {
     let place = place();
-    let draft = |content: &str| place.draft(&ann(), &New::new(Category::Finding, content)).unwrap().entry.id;
+    let draft = |content: &str| place.draft(&ann(), &New::of(Category::Finding, content)).unwrap().entry.id;
     let (good, bad) = (draft("good"), draft("bad"));
     assert!(place.told().is_empty());
     place.reject(&bad, "boss", "not so").unwrap();
@@ -287,7 +287,7 @@ fn what_says_the_same_becomes_one_and_what_is_about_the_same_is_linked() {
     let tagged = |content: &str, tag: &str, importance| {
         let traits =
             Traits { tags: Some(vec![tag.to_owned()]), importance: Some(importance), ..Traits::default() };
-        place.add(&ann(), &New { traits, ..New::new(Category::Finding, content) }).unwrap().entry.id
+        place.add(&ann(), &New { traits, ..New::of(Category::Finding, content) }).unwrap().entry.id
     };
     let less = tagged("the api of the shop leaks the token in its logs", "a", 2);
     let more = tagged("the api of the shop leaks the token in its logs!", "b", 4);
@@ -296,7 +296,7 @@ fn what_says_the_same_becomes_one_and_what_is_about_the_same_is_linked() {
     let private = Traits { visibility: Some(Visibility::Private), ..Traits::default() };
     let own = New {
         traits: private,
-        ..New::new(Category::Finding, "the api of the shop leaks the token in its logs")
+        ..New::of(Category::Finding, "the api of the shop leaks the token in its logs")
     };
     place.add(&ann(), &own).unwrap();
     let dry = place.consolidate(&ann(), true).unwrap();
@@ -318,9 +318,9 @@ fn what_is_carried_out_comes_in_as_it_was() {
     let first = place.finding("第一行\n- second line\n  third");
     place.correct(&ann(), &first.id, "right\n\nhere", "s").unwrap();
     let traits = Traits { tags: Some(vec!["数据".to_owned(), "api".to_owned()]), ..Traits::default() };
-    place.add(&ann(), &New { traits, ..New::new(Category::Pattern, "p: 1") }).unwrap();
+    place.add(&ann(), &New { traits, ..New::of(Category::Pattern, "p: 1") }).unwrap();
     let secret = Traits { classification: Some(Classification::Confidential), ..Traits::default() };
-    place.add(&ann(), &New { traits: secret, ..New::new(Category::Finding, "s3cret") }).unwrap();
+    place.add(&ann(), &New { traits: secret, ..New::of(Category::Finding, "s3cret") }).unwrap();
     let (text, held_back) = place.export(&ann(), Transfer::Jsonl, &Clearance::open()).unwrap();
     assert!(held_back == 1 && !text.contains("s3cret"), "{text}");
     let other = self::place();
@@ -393,7 +393,7 @@ fn a_prompt_holds_what_holds_and_what_its_reader_may_be_told() {
     let wrong = place.finding("3 days");
     place.correct(&ann(), &wrong.id, "6 days", "").unwrap();
     let add = |who: &str, content: &str, traits: Traits| {
-        place.add(&Holder::named(who), &New { traits, ..New::new(Category::Finding, content) }).unwrap();
+        place.add(&Holder::named(who), &New { traits, ..New::of(Category::Finding, content) }).unwrap();
     };
     let api = || Some(vec!["api".to_owned()]);
     add("bob", "shared by bob", Traits { tags: api(), shared: Some(true), ..Traits::default() });

@@ -68,7 +68,7 @@ pub struct Traits {
 
 impl New {
     /// An entry about which nothing else is said.
-    pub fn new(category: Category, content: impl Into<String>) -> Self {
+    pub fn of(category: Category, content: impl Into<String>) -> Self {
         Self { category, content: content.into(), source_session: String::new(), traits: Traits::default() }
     }
 
@@ -223,7 +223,7 @@ mod tests {
 
     #[track_caller]
     fn refused(traits: Traits, expected: &str) {
-        let new = New { traits, ..New::new(Category::Finding, "x") };
+        let new = New { traits, ..New::of(Category::Finding, "x") };
         let error = new.entry("ann", clock::now()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }

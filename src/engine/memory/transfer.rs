@@ -167,7 +167,7 @@ fn fit(mut entry: Entry, holder: &Holder, now: Timestamp) -> Result<Entry, Error
         ..Traits::default()
     };
     let (category, content) = (entry.category, entry.content.clone());
-    let checked = New { traits, ..New::new(category, content) }.entry(holder.name(), now)?;
+    let checked = New { traits, ..New::of(category, content) }.entry(holder.name(), now)?;
     (entry.tags, entry.keywords) = (checked.tags, checked.keywords);
     Ok(entry)
 }
@@ -176,7 +176,7 @@ fn fit(mut entry: Entry, holder: &Holder, now: Timestamp) -> Result<Entry, Error
 fn bullet(entry: &Entry) -> String {
     let day = entry.created().strftime("%Y-%m-%d");
     let content = entry.content.replace('\n', "\n  ");
-    let tags: String = entry.tags.iter().map(|tag| format!(" #{tag}")).collect();
+    let tags = entry.tags.iter().fold(String::new(), |all, tag| all + " #" + tag);
     format!("- [{}{tags}] {day}: {content}\n", entry.category.as_str())
 }
 
@@ -219,7 +219,7 @@ fn of_bullet(holder: &Holder, item: &str) -> Result<Entry, Error> {
         rest.split_once(": ").and_then(|(day, text)| Some((day.parse::<jiff::civil::Date>().ok()?, text)));
     let traits = Traits { tags: Some(tags), ..Traits::default() };
     let content = day.map_or(rest, |(_, text)| text);
-    let mut entry = New { traits, ..New::new(category, content) }.entry(holder.name(), now)?;
+    let mut entry = New { traits, ..New::of(category, content) }.entry(holder.name(), now)?;
     if let Some(moment) = day.and_then(|(day, _)| day.to_zoned(jiff::tz::TimeZone::UTC).ok()) {
         entry.created_at = written(moment.timestamp());
     }
