@@ -19,6 +19,7 @@ mod deliveries;
 mod discussions;
 mod doctor;
 mod durability;
+mod evaluation;
 mod external;
 mod floors;
 mod limits;

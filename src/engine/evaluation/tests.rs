@@ -116,8 +116,8 @@ fn overdue_is_what_waits_beyond_its_deadline_or_for_long() {
     };
     let told = |all: &[(&str, i64)]| all.iter().map(|(id, days)| ((*id).to_owned(), *days)).collect::<Vec<_>>();
     assert_eq!(at("2026-01-09", 30), []);
-    assert_eq!(at("2026-01-10", 30), told(&[("D2", 0), ("D7", 0)]));
-    assert_eq!(at("2026-01-12", 7), told(&[("D4", 4), ("D2", 2), ("D7", 2), ("D1", 1)]));
+    assert_eq!(at("2026-01-10", 30), told(&[("D7", 0), ("D2", 0)]));
+    assert_eq!(at("2026-01-12", 7), told(&[("D4", 4), ("D7", 2), ("D2", 2), ("D1", 1)]));
 }
 
 #[test]
