@@ -28,7 +28,8 @@ async fn seed(server: &Server, employee: &str, count: u32) {
         let new = json!({"employee": employee, "category": "estimate", "content": format!("part {number}"),
             "expected_value": estimated, "unit": "days"});
         let tracked = server.post("/api/tools/track_decision", &new).await.status(200);
-        let came = json!({"decision_id": tracked["id"], "actual_outcome": "done", "actual_value": estimated * 1.6});
+        let came =
+            json!({"decision_id": tracked["id"], "actual_outcome": "done", "actual_value": estimated * 1.6});
         let evaluated = server.post("/api/tools/evaluate_decision", &came).await.status(200);
         assert_eq!((&evaluated["status"], &evaluated["memory"]), (&json!("evaluated"), &json!("added")));
     }
@@ -42,7 +43,10 @@ async fn twenty_estimates_that_were_too_low_are_told_in_the_next_prompt_and_thre
     seed(&server, "审查", 3).await;
     let few = server.get("/api/calibration?employee=reviewer").await.status(200);
     let numbers = &few["items"][0]["numbers"][0];
-    assert_eq!((&numbers["cases"], &numbers["verdict"], numbers.get("factor")), (&json!(3), &json!("too_few"), None));
+    assert_eq!(
+        (&numbers["cases"], &numbers["verdict"], numbers.get("factor")),
+        (&json!(3), &json!("too_few"), None)
+    );
     assert!(!prompt(&project, "reviewer").contains("too low"), "three cases say nothing");
     seed(&server, "reviewer", 17).await;
     let line = "```text\n- [calibration] your estimates in days were 1.6 times too low over 20 cases\n```\n";
@@ -68,7 +72,18 @@ async fn the_model_is_asked_with_what_was_learned() {
     let fake = FakeModel::answering(|_| Ok("Fine.".to_owned())).await;
     let project = tools::project("");
     for number in 0..5 {
-        let words = ["track", "clerk", "-c", "estimate", "-m", "x", "--probability", "0.9", "--deadline", "2026-12-01"];
+        let words = [
+            "track",
+            "clerk",
+            "-c",
+            "estimate",
+            "-m",
+            "x",
+            "--probability",
+            "0.9",
+            "--deadline",
+            "2026-12-01",
+        ];
         let tracked = eval(&project, &words);
         assert_eq!(tracked["probability"], 0.9, "{number}");
         eval(&project, &["run", tracked["id"].as_str().unwrap(), "-a", "no", "--occurred", "false"]);
@@ -76,7 +91,9 @@ async fn the_model_is_asked_with_what_was_learned() {
     tools::run(&project, &fake).success();
     let asked = fake.bodies()[0].to_string();
     assert!(
-        asked.contains("the probabilities of your estimates were too high: 90% on average, where 0% of 5 came about"),
+        asked.contains(
+            "the probabilities of your estimates were too high: 90% on average, where 0% of 5 came about"
+        ),
         "{asked}"
     );
 }
@@ -84,7 +101,8 @@ async fn the_model_is_asked_with_what_was_learned() {
 #[test]
 fn from_the_command_line_and_back() {
     let project = project("");
-    let said = project.run(["eval", "track", "审查", "-c", "estimate", "-m", "拆分 CSS 需要 2 天", "-e", "2 天"]);
+    let said =
+        project.run(["eval", "track", "审查", "-c", "estimate", "-m", "拆分 CSS 需要 2 天", "-e", "2 天"]);
     let said = said.success();
     assert!(said.starts_with("tracked: [D") && said.contains("(estimate) 拆分 CSS 需要 2 天"), "{said}");
     let listed = eval(&project, &["list", "--employee", "审查", "--status", "pending"]);
@@ -97,10 +115,14 @@ fn from_the_command_line_and_back() {
     assert!(done.success().contains("预期: 2 天; 实际: 5 天"));
     let known = project.run(["eval", "evaluate", id, "-a", "5 天"]).success();
     assert!(known.starts_with("known already"), "{known}");
-    let second = project.run(["eval", "run", id, "-a", "6 天", "--score", "0.3", "--lesson", "先看依赖"]).success();
+    let second =
+        project.run(["eval", "run", id, "-a", "6 天", "--score", "0.3", "--lesson", "先看依赖"]).success();
     assert!(second.starts_with("evaluated, version 2"), "{second}");
     let shown = eval(&project, &["show", id]);
-    assert_eq!((&shown["actual_outcome"], &shown["history"][0]["actual_outcome"]), (&json!("6 天"), &json!("5 天")));
+    assert_eq!(
+        (&shown["actual_outcome"], &shown["history"][0]["actual_outcome"]),
+        (&json!("6 天"), &json!("5 天"))
+    );
     let remembered = crate::memory::memory(&project, &["show", "reviewer", "-c", "correction"]);
     assert_eq!(remembered.as_array().unwrap().len(), 1, "{remembered}");
     assert_eq!(remembered[0]["source_session"], format!("eval:{id}"));
@@ -175,11 +197,18 @@ async fn over_http_with_rights_by_scope() {
     call("reader", "evaluate_decision", came.clone()).await.problem(403, "denied");
     let evaluated = call("worker", "evaluate_decision", came).await.status(200);
     assert_eq!((&evaluated["evaluated_by"], &evaluated["is_new"]), (&json!("worker"), &json!(true)));
-    let listed = get("/api/decisions?employee=reviewer&status=evaluated&category=commitment&limit=5").await.status(200);
+    let listed = get("/api/decisions?employee=reviewer&status=evaluated&category=commitment&limit=5")
+        .await
+        .status(200);
     assert_eq!((&listed["total"], &listed["items"][0]["id"]), (&json!(1), &tracked["id"]));
     assert_eq!(get("/api/decisions?status=pending").await.status(200)["total"], 0);
     assert_eq!(get("/api/calibration").await.status(200)["items"][0]["uncounted"], 1);
-    for path in ["/api/decisions?employe=x", "/api/decisions?status=done", "/api/decisions?limit=0", "/api/calibration?category=x"] {
+    for path in [
+        "/api/decisions?employe=x",
+        "/api/decisions?status=done",
+        "/api/decisions?limit=0",
+        "/api/calibration?category=x",
+    ] {
         get(path).await.problem(422, "invalid-arguments");
     }
     get("/api/calibration?employee=nobody").await.problem(404, "not-found");
@@ -198,7 +227,11 @@ async fn over_http_with_rights_by_scope() {
         ("track_decision", bob(json!({"sure": 1})), 422),
         ("evaluate_decision", json!({"decision_id": "D0", "actual_outcome": "x"}), 404),
         ("evaluate_decision", json!({"decision_id": tracked["id"], "actual_outcome": ""}), 422),
-        ("evaluate_decision", json!({"decision_id": tracked["id"], "actual_outcome": "x", "actual_value": 3}), 422),
+        (
+            "evaluate_decision",
+            json!({"decision_id": tracked["id"], "actual_outcome": "x", "actual_value": 3}),
+            422,
+        ),
         ("evaluate_decision", json!({"decision_id": tracked["id"], "actual_outcome": "x", "score": -1}), 422),
         ("list_overdue_decisions", json!({"as_of": "soon"}), 422),
         ("list_overdue_decisions", json!({"age_days": 40_000}), 422),

@@ -48,7 +48,8 @@ async fn c3_02_a_crash_loses_no_decision() {
         let server = Server::start(&project, &[], &[]);
         let mut fresh = Vec::new();
         for number in 0..5 {
-            let new = json!({"employee": "bob", "category": "estimate", "content": format!("{round}/{number}")});
+            let new =
+                json!({"employee": "bob", "category": "estimate", "content": format!("{round}/{number}")});
             let tracked = server.post("/api/tools/track_decision", &new).await.status(200);
             fresh.push(tracked["id"].as_str().unwrap().to_owned());
         }
@@ -131,13 +132,17 @@ fn c3_04_names_stay_in_their_folder_and_failures_are_told() {
 fn c3_05_ids_links_and_numbers() {
     let project = project("");
     project.write(".crew/meetings/m1.md", "# Meeting\n");
-    let said = project.run(["eval", "track", "bob", "-c", "estimate", "-m", "x", "--meeting-id", "m2"]).status(1);
+    let said =
+        project.run(["eval", "track", "bob", "-c", "estimate", "-m", "x", "--meeting-id", "m2"]).status(1);
     assert!(said.contains("meeting `m2` not found"), "{said}");
     let id = track(&project, "x", &["--meeting-id", "m1", "--low", "1", "--high", "3", "--unit", "天"]);
     let evaluated = eval(&project, &["run", &id[..7], "-a", "2 天", "--value", "2"]);
     assert_eq!(evaluated["id"], id);
     let counted = eval(&project, &["calibration", "reviewer", "-c", "estimate"]);
-    assert_eq!((&counted[0]["ranges"]["cases"], &counted[0]["ranges"]["verdict"]), (&json!(1), &json!("too_few")));
+    assert_eq!(
+        (&counted[0]["ranges"]["cases"], &counted[0]["ranges"]["verdict"]),
+        (&json!(1), &json!("too_few"))
+    );
     eval(&project, &["delete", &id]);
     project.run(["eval", "show", &id]).status(1);
 }
@@ -152,7 +157,9 @@ fn c3_06_deadlines_are_moments() {
         assert!(said.contains("2026-12-31T18:00:00+08:00"), "{said}");
     }
     let line = |id: &str, deadline: &str| {
-        format!("{{\"id\":\"{id}\",\"employee\":\"bob\",\"created_at\":\"2026-11-01T00:00:00\",\"category\":\"estimate\",\"content\":\"x\",\"status\":\"pending\",\"deadline\":\"{deadline}\"}}\n")
+        format!(
+            "{{\"id\":\"{id}\",\"employee\":\"bob\",\"created_at\":\"2026-11-01T00:00:00\",\"category\":\"estimate\",\"content\":\"x\",\"status\":\"pending\",\"deadline\":\"{deadline}\"}}\n"
+        )
     };
     let lines = [line("D1", "soon"), line("D2", "1. May"), line("D3", "2026-11-10T01:00:00+08:00")];
     project.write(FILE, &lines.concat());
@@ -183,7 +190,9 @@ async fn c3_08_the_file_is_not_read_for_each_question() {
     let project = project("");
     let line = |number: u32| {
         let content = "x".repeat(1000);
-        format!("{{\"id\":\"D{number:08x}\",\"employee\":\"bob\",\"category\":\"estimate\",\"content\":\"{content}\"}}\n")
+        format!(
+            "{{\"id\":\"D{number:08x}\",\"employee\":\"bob\",\"category\":\"estimate\",\"content\":\"{content}\"}}\n"
+        )
     };
     project.write(FILE, &(0..2000).map(line).collect::<String>());
     let size = fs::metadata(project.path().join(FILE)).unwrap().len();

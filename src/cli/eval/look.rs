@@ -30,7 +30,10 @@ pub(super) async fn list(asked: &Asked<'_>, args: &ListArgs) -> Result<Outcome, 
         render::note(&format!("line {} of `{}` is no decision: {reason}", broken.line, evaluation::FILE));
     }
     if listed.broken_count > listed.broken.len() {
-        render::note(&format!("{} lines in all are no decisions; they stay as they are", listed.broken_count));
+        render::note(&format!(
+            "{} lines in all are no decisions; they stay as they are",
+            listed.broken_count
+        ));
     }
     match asked.global.form() {
         Form::Json => render::json(&listed.decisions)?,
@@ -135,7 +138,8 @@ fn rows(one: &Calibration) -> Vec<[String; 5]> {
     });
     let mut rows: Vec<_> = numbers.chain(ranges).chain(chances).collect();
     if rows.is_empty() {
-        let says = format!("nothing to count: {} evaluated without numbers, {} pending", one.uncounted, one.pending);
+        let says =
+            format!("nothing to count: {} evaluated without numbers, {} pending", one.uncounted, one.pending);
         rows.push(row(String::new(), 0, says));
     }
     rows

@@ -128,7 +128,8 @@ async fn evaluate(asked: &Asked<'_>, args: &RunArgs) -> Result<Outcome, Error> {
     match done.memory {
         Remembered::Failed => {
             let why = done.memory_error.unwrap_or_default();
-            let told = format!("the evaluation is kept, but not remembered: {why}; evaluate once more to try again");
+            let told =
+                format!("the evaluation is kept, but not remembered: {why}; evaluate once more to try again");
             render::note(&told);
             return Ok(Outcome::Failed);
         }

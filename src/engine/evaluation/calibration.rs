@@ -177,7 +177,6 @@ impl Cases {
     }
 
     fn calibration(self, employee: String, category: Category) -> Calibration {
-        let some = |there: bool| there.then_some(());
         Calibration {
             employee,
             category,
@@ -185,8 +184,8 @@ impl Cases {
             pending: self.pending,
             uncounted: self.uncounted,
             numbers: self.numbers.into_iter().map(|(unit, cases)| Bias::of(unit, &cases)).collect(),
-            ranges: some(!self.ranges.is_empty()).map(|()| Coverage::of(&self.ranges)),
-            probabilities: some(!self.probabilities.is_empty()).map(|()| Brier::of(&self.probabilities)),
+            ranges: (!self.ranges.is_empty()).then(|| Coverage::of(&self.ranges)),
+            probabilities: (!self.probabilities.is_empty()).then(|| Brier::of(&self.probabilities)),
         }
     }
 }
@@ -203,7 +202,14 @@ impl Bias {
             .collect();
         let left_out = cases.iter().filter(|case| !is_positive(case)).count();
         if logs.len() < ENOUGH {
-            return Self { unit, cases: logs.len(), left_out, verdict: Verdict::TooFew, factor: None, spread: None };
+            return Self {
+                unit,
+                cases: logs.len(),
+                left_out,
+                verdict: Verdict::TooFew,
+                factor: None,
+                spread: None,
+            };
         }
         let middle = mean(logs.iter().copied());
         // Over n - 1, as the middle was made of the same cases.
@@ -379,7 +385,12 @@ mod tests {
         ];
         for (sure, cases, holding, verdict) in table {
             // The ends belong to a range.
-            let range = |number| Range { low: 1.0, high: 3.0, sure, actual: if number < holding { 3.0 } else { 3.1 } };
+            let range = |number| Range {
+                low: 1.0,
+                high: 3.0,
+                sure,
+                actual: if number < holding { 3.0 } else { 3.1 },
+            };
             let ranges: Vec<_> = (0..cases).map(range).collect();
             let coverage = Coverage::of(&ranges);
             near(coverage.held, f64::from(holding) / f64::from(cases));
@@ -402,8 +413,12 @@ mod tests {
         };
         let mut all: Vec<_> = ["days", "Day", "天", "d", "日"].map(|unit| number("ann", unit)).into();
         all.extend([number("an alias", "hours"), number("bob", "days")]);
-        all.push(decision(r#""employee":"ann","category":"estimate","status":"evaluated","actual_outcome":"5 天""#));
-        all.push(decision(r#""employee":"ann","category":"estimate","status":"pending","expected_value":1,"unit":"days""#));
+        all.push(decision(
+            r#""employee":"ann","category":"estimate","status":"evaluated","actual_outcome":"5 天""#,
+        ));
+        all.push(decision(
+            r#""employee":"ann","category":"estimate","status":"pending","expected_value":1,"unit":"days""#,
+        ));
         all.push(decision(
             r#""employee":"ann","category":"commitment","status":"evaluated","expected_low":1,"expected_high":2,"unit":"days","probability":0.5,"actual_value":2"#,
         ));
@@ -416,7 +431,10 @@ mod tests {
         assert_eq!(units, [("days", 5), ("hours", 1)]);
         assert_eq!((ann.numbers[0].verdict, ann.numbers[1].verdict), (Verdict::TooLow, Verdict::TooFew));
         let ranges = promises.ranges.as_ref().unwrap();
-        assert_eq!((ranges.cases, ranges.verdict, promises.probabilities.is_none()), (1, Verdict::TooFew, true));
+        assert_eq!(
+            (ranges.cases, ranges.verdict, promises.probabilities.is_none()),
+            (1, Verdict::TooFew, true)
+        );
         assert_eq!((bob.employee.as_str(), bob.numbers[0].factor), ("bob", None));
     }
 }

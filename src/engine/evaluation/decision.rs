@@ -277,7 +277,14 @@ mod tests {
     fn what_was_expected_is_told() {
         let told = |value, range: Option<(f64, f64)>, probability, unit: &str| {
             let (expected_low, expected_high) = range.unzip();
-            Expected { expected_value: value, expected_low, expected_high, unit: unit.to_owned(), probability }.told()
+            Expected {
+                expected_value: value,
+                expected_low,
+                expected_high,
+                unit: unit.to_owned(),
+                probability,
+            }
+            .told()
         };
         assert_eq!(told(Some(2.0), None, None, "days"), "2 days");
         assert_eq!(told(None, Some((1.0, 3.5)), Some(0.9), "days"), "1 to 3.5 days (90%)");

@@ -44,12 +44,13 @@ pub struct New {
 }
 
 impl New {
-    /// A decision about which nothing else is said.
-    pub fn new(employee: impl Into<String>, category: Category, content: impl Into<String>) -> Self {
+    /// An estimate about which nothing else is said.
+    #[cfg(test)]
+    pub(super) fn estimate(employee: &str, content: &str) -> Self {
         Self {
-            employee: employee.into(),
-            category,
-            content: content.into(),
+            employee: employee.to_owned(),
+            category: Category::Estimate,
+            content: content.to_owned(),
             expected_outcome: String::new(),
             expected: Expected::default(),
             deadline: String::new(),
@@ -241,7 +242,7 @@ mod tests {
     use super::*;
 
     fn new(expected: Expected) -> New {
-        New { expected, ..New::new("ann", Category::Estimate, "x") }
+        New { expected, ..New::estimate("ann", "x") }
     }
 
     #[track_caller]
@@ -256,13 +257,24 @@ mod tests {
         let none = Expected::default;
         refused(&new(Expected { expected_value: Some(2.0), ..none() }), "has a `unit`");
         refused(&new(Expected { unit: days(), ..none() }), "`unit` goes with");
-        refused(&new(Expected { expected_value: Some(f64::NAN), unit: days(), ..none() }), "`expected_value` must be");
+        refused(
+            &new(Expected { expected_value: Some(f64::NAN), unit: days(), ..none() }),
+            "`expected_value` must be",
+        );
         refused(&new(Expected { expected_value: Some(-1e16), unit: days(), ..none() }), "at most 15 digits");
         refused(&new(Expected { expected_low: Some(2.0), unit: days(), ..none() }), "both ends");
-        let range = |low, high| Expected { expected_low: Some(low), expected_high: Some(high), unit: days(), ..none() };
+        let range = |low, high| Expected {
+            expected_low: Some(low),
+            expected_high: Some(high),
+            unit: days(),
+            ..none()
+        };
         refused(&new(range(3.0, 2.0)), "is above");
         refused(&new(Expected { expected_value: Some(9.0), ..range(1.0, 3.0) }), "not between");
-        refused(&new(Expected { probability: Some(1.01), ..none() }), "`probability` must be a number from 0 to 1");
+        refused(
+            &new(Expected { probability: Some(1.01), ..none() }),
+            "`probability` must be a number from 0 to 1",
+        );
         let both = Expected { expected_value: Some(2.0), unit: days(), probability: Some(0.5), ..none() };
         refused(&new(both), "how sure a range is");
         for unit in ["d\n# x", "`", &"长".repeat(21)] {
@@ -282,13 +294,16 @@ mod tests {
     #[test]
     fn texts_have_bounds() {
         for content in ["", " \n", &"长".repeat(LONGEST_TEXT + 1)] {
-            refused(&New::new("ann", Category::Estimate, content), "`content`");
+            refused(&New::estimate("ann", content), "`content`");
         }
         let long = New { expected_outcome: "x".repeat(LONGEST_TEXT + 1), ..new(Expected::default()) };
         refused(&long, "`expected_outcome` has 4001");
         refused(&New { task_id: "a\nb".to_owned(), ..new(Expected::default()) }, "`task_id` is one line");
         for deadline in ["soon", "2026-13-01", "2026-12-1", "12-31", "\u{202e}x"] {
-            refused(&New { deadline: deadline.to_owned(), ..new(Expected::default()) }, "`deadline` is a day");
+            refused(
+                &New { deadline: deadline.to_owned(), ..new(Expected::default()) },
+                "`deadline` is a day",
+            );
         }
     }
 
@@ -306,10 +321,13 @@ mod tests {
     #[test]
     fn only_what_was_expected_can_be_compared() {
         let decision: Decision =
-            serde_json::from_str(r#"{"id":"D1","category":"estimate","content":"x","probability":0.5}"#).unwrap();
+            serde_json::from_str(r#"{"id":"D1","category":"estimate","content":"x","probability":0.5}"#)
+                .unwrap();
         let said = |given: Outcome| outcome(&decision, &Outcome { actual_outcome: "y".to_owned(), ..given });
         let error = |given| said(given).unwrap_err().to_string();
-        assert!(error(Outcome { actual_value: Some(1.0), ..Outcome::default() }).contains("expected no number"));
+        assert!(
+            error(Outcome { actual_value: Some(1.0), ..Outcome::default() }).contains("expected no number")
+        );
         assert!(error(Outcome { score: Some(2.0), ..Outcome::default() }).contains("`score` must be"));
         let long = "x".repeat(LONGEST_LESSON + 1);
         assert!(error(Outcome { lesson: long, ..Outcome::default() }).contains("`lesson` has 1001"));

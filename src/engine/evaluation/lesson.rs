@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::Decision;
 use crate::{
     base::text::truncate,
-    engine::memory::{self, Category, Classification, Clearance, Holder, Memory, New, Private, Query},
+    engine::memory::{
+        self, Category, Classification, Clearance, Holder, Memory, New, Private, Query, Traits,
+    },
 };
 
 /// What became of the memory of an evaluation.
@@ -42,7 +44,8 @@ pub(super) fn remember(
     let found = memory.query(holder, &corrections, &everything)?.entries;
     match found.iter().find(|entry| entry.source_session == source) {
         None => {
-            let lesson = New { source_session: source, ..New::new(Category::Correction, content) };
+            let category = Category::Correction;
+            let lesson = New { category, content, source_session: source, traits: Traits::default() };
             memory.add(holder, &lesson)?;
             Ok(Remembered::Added)
         }

@@ -187,18 +187,25 @@ mod tests {
     fn one_line_tells_what_is_clear() {
         let english = told(&estimates(20, "d", 3.2), Language::English).unwrap();
         assert!(
-            english.contains("```text\n- [calibration] your estimates in days were 1.6 times too low over 20 cases\n```"),
+            english.contains(
+                "```text\n- [calibration] your estimates in days were 1.6 times too low over 20 cases\n```"
+            ),
             "{english}"
         );
         let high = told(&estimates(5, "days", 1.0), Language::English).unwrap();
         assert!(high.contains("2.0 times too high over 5 cases"), "{high}");
         let chinese = told(&estimates(20, "days", 3.2), Language::Chinese).unwrap();
-        assert!(chinese.contains("你以天计的估算总体偏低，实际值平均是估算值的 1.60 倍（20 例）"), "{chinese}");
+        assert!(
+            chinese.contains("你以天计的估算总体偏低，实际值平均是估算值的 1.60 倍（20 例）"),
+            "{chinese}"
+        );
     }
 
     #[test]
     fn too_few_cases_and_what_fits_are_not_told() {
-        for decisions in [estimates(3, "days", 9.0), estimates(4, "days", 9.0), estimates(20, "days", 2.0), Vec::new()] {
+        for decisions in
+            [estimates(3, "days", 9.0), estimates(4, "days", 9.0), estimates(20, "days", 2.0), Vec::new()]
+        {
             assert_eq!(told(&decisions, Language::English), None);
         }
     }

@@ -10,7 +10,7 @@ fn opened() -> (tempfile::TempDir, Evaluations) {
 }
 
 fn estimate(employee: &str, content: &str) -> New {
-    New::new(employee, Category::Estimate, content)
+    New::estimate(employee, content)
 }
 
 fn came(actual: &str) -> Outcome {
@@ -114,7 +114,8 @@ fn overdue_is_what_waits_beyond_its_deadline_or_for_long() {
         let found = evaluations.overdue(&Filter::default(), as_of(moment).unwrap(), age).unwrap();
         found.iter().map(|one| (one.decision.id.clone(), one.days_overdue)).collect::<Vec<_>>()
     };
-    let told = |all: &[(&str, i64)]| all.iter().map(|(id, days)| ((*id).to_owned(), *days)).collect::<Vec<_>>();
+    let told =
+        |all: &[(&str, i64)]| all.iter().map(|(id, days)| ((*id).to_owned(), *days)).collect::<Vec<_>>();
     assert_eq!(at("2026-01-09", 30), []);
     assert_eq!(at("2026-01-10", 30), told(&[("D7", 0), ("D2", 0)]));
     assert_eq!(at("2026-01-12", 7), told(&[("D4", 4), ("D7", 2), ("D2", 2), ("D1", 1)]));
@@ -148,7 +149,9 @@ fn an_evaluation_is_remembered_once_and_the_last_version_holds() {
     let memory = Memory::open(folder.path(), Settings::default());
     let holder = Holder::named("ann");
     let remember = |id: &str, outcome: &Outcome| {
-        evaluations.evaluate(id, outcome, |decision, _| lesson::remember(&memory, &holder, decision).unwrap()).unwrap()
+        evaluations
+            .evaluate(id, outcome, |decision, _| lesson::remember(&memory, &holder, decision).unwrap())
+            .unwrap()
     };
     let held = || -> Vec<(String, String)> {
         let query = Query { category: Some(Kind::Correction), ..Query::default() };
@@ -161,7 +164,10 @@ fn an_evaluation_is_remembered_once_and_the_last_version_holds() {
     assert_eq!(remember(&id, &came("5 天")), Remembered::Known);
     let source = format!("eval:{id}");
     assert_eq!(held(), [(source.clone(), "拆分 CSS 需要 2 天: 预期: 2 天; 实际: 5 天".to_owned())]);
-    let second = Outcome { evaluation: "慢了一倍多".to_owned(), lesson: "先看依赖".to_owned(), ..came("6 天") };
+    let second =
+        Outcome {
+            evaluation: "慢了一倍多".to_owned(), lesson: "先看依赖".to_owned(), ..came("6 天")
+        };
     assert_eq!(remember(&id, &second), Remembered::Corrected);
     assert_eq!(held(), [(source, "慢了一倍多; 先看依赖".to_owned())]);
 }

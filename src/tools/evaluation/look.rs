@@ -62,7 +62,8 @@ impl Tool for ListDecisions {
 
     const NAME: &'static str = "list_decisions";
     const TITLE: &'static str = "List decisions";
-    const SUMMARY: &'static str = "Lists tracked decisions with what was expected and what came of them, the newest first.";
+    const SUMMARY: &'static str =
+        "Lists tracked decisions with what was expected and what came of them, the newest first.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _ctx: Ctx, args: ListArgs) -> Result<ListAnswer, Error> {

@@ -51,7 +51,10 @@ impl From<evaluation::Error> for Error {
             },
             evaluation::Error::Conflict(_) => Self::Conflict(message),
             evaluation::Error::Store(ref cause) => {
-                tracing::error!(error = cause as &dyn std::error::Error, "decisions cannot be read or written");
+                tracing::error!(
+                    error = cause as &dyn std::error::Error,
+                    "decisions cannot be read or written"
+                );
                 Self::Unavailable { message, retry_after: None }
             }
             _ => Self::Unavailable { message, retry_after: None },
