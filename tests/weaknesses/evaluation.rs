@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fs, process::Child};
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     evaluation::{eval, track},
@@ -59,16 +60,19 @@ async fn c3_02_a_crash_loses_no_decision() {
             server.post("/api/tools/evaluate_decision", &came).await.status(200);
             acknowledged.push((id.clone(), actual));
         }
-        // One more is under way when the power goes.
-        let came = json!({"decision_id": fresh[0], "actual_outcome": "z".repeat(4000)});
-        let request = server.request(reqwest::Method::POST, "/api/tools/evaluate_decision").json(&came);
-        let under_way = tokio::spawn(request.send());
-        tokio::task::yield_now().await;
-        server.kill();
-        if under_way.await.unwrap().is_ok_and(|answer| answer.status().is_success()) {
-            let first = acknowledged.len() - fresh.len();
-            acknowledged[first].1 = "z".repeat(4000);
+        // More are under way when the power goes; some of them are answered before.
+        let mut under_way = JoinSet::new();
+        for id in fresh {
+            let actual = format!("{round} {}", "z".repeat(3000));
+            let came = json!({"decision_id": id, "actual_outcome": actual});
+            let request = server.request(reqwest::Method::POST, "/api/tools/evaluate_decision").json(&came);
+            let answered =
+                async move { request.send().await.is_ok_and(|answer| answer.status().is_success()) };
+            under_way.spawn(async move { answered.await.then_some((id, actual)) });
         }
+        acknowledged.extend(under_way.join_next().await.unwrap().unwrap());
+        server.kill();
+        acknowledged.extend(under_way.join_all().await.into_iter().flatten());
     }
     assert_eq!(ids(&project).len(), 20);
     for (id, actual) in &acknowledged {
