@@ -21,6 +21,11 @@ pub(crate) fn track(project: &Project, content: &str, more: &[&str]) -> String {
     eval(project, &words)["id"].as_str().unwrap().to_owned()
 }
 
+/// The id of the newest decision.
+fn listed_first(project: &Project) -> String {
+    eval(project, &["list", "-n", "1"])[0]["id"].as_str().unwrap().to_owned()
+}
+
 /// Has `employee` estimate `count` times in days, and each time it takes 1.6 times as long.
 async fn seed(server: &Server, employee: &str, count: u32) {
     for number in 1..=count {
@@ -140,8 +145,10 @@ fn from_the_command_line_and_back() {
     let overdue = eval(&project, &["overdue", "--as-of", "2026-02-03"]);
     assert_eq!((&overdue[0]["days_overdue"], &overdue[0]["because"]), (&json!(2), &json!("deadline")));
     assert!(project.run(["eval", "overdue"]).success().contains("2026-01-31"));
+    let late = project.run(["eval", "run", listed_first(&project).as_str(), "-a", "late"]);
+    assert!(late.stderr.contains("Without --value it does not count"), "{}", late.stderr);
     let counted = project.run(["eval", "calibration", "reviewer"]).success();
-    assert!(counted.contains("nothing to count: 1 evaluated without numbers, 1 pending"), "{counted}");
+    assert!(counted.contains("nothing to count: 2 evaluated without numbers, 0 pending"), "{counted}");
     assert_eq!(eval(&project, &["delete", id])["id"], id);
     assert_eq!(eval(&project, &["list"]).as_array().unwrap().len(), 1);
 }

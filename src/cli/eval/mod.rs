@@ -125,6 +125,10 @@ async fn evaluate(asked: &Asked<'_>, args: &RunArgs) -> Result<Outcome, Error> {
             render::answer(&format!("{what}: {}\n{evaluation}", brief(&done.decision)))?;
         }
     }
+    if let Some(lacks) = done.lacks {
+        let word = if lacks == "occurred" { "--occurred" } else { "--value" };
+        render::note(&format!("Without {word} it does not count towards the calibration."));
+    }
     match done.memory {
         Remembered::Failed => {
             let why = done.memory_error.unwrap_or_default();

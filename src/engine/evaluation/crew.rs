@@ -22,6 +22,9 @@ pub struct Evaluated {
     pub decision: Decision,
     /// Whether that is new; the same evaluation once more changes nothing.
     pub is_new: bool,
+    /// What the evaluation lacks to count towards the calibration: `actual_value` or `occurred`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<&'static str>,
     /// What became of the correction in the memory of the employee.
     pub memory: Remembered,
     /// Why it could not be kept.
@@ -57,21 +60,28 @@ impl Crew {
         let (memory, id) = (Arc::clone(self.memory()), decision.id.clone());
         self.decisions(move |evaluations| {
             evaluations.evaluate(&id, &outcome, |decision, is_new| {
-                let decision = decision.clone();
-                if !has_memory {
-                    return Evaluated { decision, is_new, memory: Remembered::Off, memory_error: None };
-                }
-                match lesson::remember(&memory, &holder, &decision) {
-                    Ok(memory) => Evaluated { decision, is_new, memory, memory_error: None },
+                let remembered = if has_memory {
+                    lesson::remember(&memory, &holder, decision)
+                } else {
+                    Ok(Remembered::Off)
+                };
+                let (memory, memory_error) = match remembered {
+                    Ok(memory) => (memory, None),
                     Err(error) => {
                         tracing::error!(
                             error = &error as &dyn std::error::Error,
                             decision = decision.id,
                             "an evaluation cannot be remembered"
                         );
-                        let memory_error = Some(error.to_string());
-                        Evaluated { decision, is_new, memory: Remembered::Failed, memory_error }
+                        (Remembered::Failed, Some(error.to_string()))
                     }
+                };
+                Evaluated {
+                    decision: decision.clone(),
+                    is_new,
+                    lacks: decision.lacks(),
+                    memory,
+                    memory_error,
                 }
             })
         })

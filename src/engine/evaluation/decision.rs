@@ -204,10 +204,23 @@ impl Decision {
         if words.is_empty() { self.expected.told() } else { words.to_owned() }
     }
 
+    /// What its evaluation lacks to be counted.
+    pub(super) fn lacks(&self) -> Option<&'static str> {
+        let (expected, outcome) = (&self.expected, &self.outcome);
+        if expected.has_number() && outcome.actual_value.is_none() {
+            return Some("actual_value");
+        }
+        let is_open = expected.chance().is_some() && outcome.occurred.is_none();
+        is_open.then_some("occurred")
+    }
+
     /// An evaluation for whoever wrote none: what was expected, if anything was, and what came of it.
-    pub(super) fn comparison(&self, actual: &str) -> String {
+    pub(super) fn comparison(&self, actual: &str, number: Option<f64>) -> String {
         let expected = self.expectation();
-        let chinese = is_chinese(&self.content) || is_chinese(&expected) || is_chinese(actual);
+        let number = number.map(short).filter(|number| !actual.contains(number));
+        let number = number.map(|number| format!(" ({number} {})", self.expected.unit)).unwrap_or_default();
+        let actual = format!("{actual}{number}");
+        let chinese = is_chinese(&self.content) || is_chinese(&expected) || is_chinese(&actual);
         match (expected.is_empty(), chinese) {
             (false, true) => format!("预期: {expected}; 实际: {actual}"),
             (false, false) => format!("expected: {expected}; actual: {actual}"),
@@ -296,11 +309,18 @@ mod tests {
     #[test]
     fn a_comparison_says_something_also_without_an_expectation() {
         let mut decision: Decision = serde_json::from_str(SEED).unwrap();
-        assert_eq!(decision.comparison("5 天"), "预期: 2 天; 实际: 5 天");
+        assert_eq!(decision.comparison("5 天", None), "预期: 2 天; 实际: 5 天");
         decision.expected_outcome = String::new();
-        assert_eq!(decision.comparison("5 days"), "决定: 需要 2 天; 实际: 5 days");
+        assert_eq!(decision.comparison("5 days", None), "决定: 需要 2 天; 实际: 5 days");
         decision.content = "ship it".to_owned();
+        decision.expected =
+            Expected { expected_value: Some(2.0), unit: "days".to_owned(), ..Expected::default() };
+        assert_eq!(decision.comparison("late", Some(5.0)), "expected: 2 days; actual: late (5 days)");
+        assert_eq!(decision.comparison("5 days", Some(5.0)), "expected: 2 days; actual: 5 days");
+        assert_eq!(decision.lacks(), Some("actual_value"));
+        decision.expected = Expected::default();
+        assert_eq!(decision.lacks(), None);
         decision.expected.probability = Some(0.8);
-        assert_eq!(decision.comparison("shipped"), "expected: 80%; actual: shipped");
+        assert_eq!(decision.comparison("shipped", None), "expected: 80%; actual: shipped");
     }
 }

@@ -88,7 +88,7 @@ impl New {
 
 /// Numbers that say one thing.
 fn expected(given: &Expected) -> Result<Expected, Error> {
-    let unfit = |text: &str| Err(Error::Unfit(text.to_owned()));
+    let refuse = |text: &str| Err(Error::Unfit(text.to_owned()));
     for (name, number) in [
         ("expected_value", given.expected_value),
         ("expected_low", given.expected_low),
@@ -99,33 +99,35 @@ fn expected(given: &Expected) -> Result<Expected, Error> {
     share("probability", given.probability)?;
     match (given.expected_low, given.expected_high) {
         (Some(low), Some(high)) if low > high => {
-            return unfit(&format!("`expected_low` ({low}) is above `expected_high` ({high})"));
+            return refuse(&format!("`expected_low` ({low}) is above `expected_high` ({high})"));
         }
         (Some(low), Some(high)) => {
             if given.expected_value.is_some_and(|value| !(low..=high).contains(&value)) {
-                return unfit("`expected_value` is not between `expected_low` and `expected_high`");
+                return refuse("`expected_value` is not between `expected_low` and `expected_high`");
             }
         }
         (None, None) => {
             if given.expected_value.is_some() && given.probability.is_some() {
-                return unfit(
+                return refuse(
                     "`probability` says how likely something is, or how sure a range is; beside an `expected_value` give \
                      `expected_low` and `expected_high`, too, or leave it out",
                 );
             }
         }
-        _ => return unfit("a range has both ends: give `expected_low` and `expected_high`"),
+        _ => return refuse("a range has both ends: give `expected_low` and `expected_high`"),
     }
     let unit = given.unit.trim();
     if given.has_number() && unit.is_empty() {
-        return unfit("a number has a `unit`, such as days; only like is compared with like");
+        return refuse("a number has a `unit`, such as days; only like is compared with like");
     }
     if !given.has_number() && !unit.is_empty() {
-        return unfit("`unit` goes with `expected_value`, or with `expected_low` and `expected_high`");
+        return refuse("`unit` goes with `expected_value`, or with `expected_low` and `expected_high`");
     }
     let fits = |letter: char| letter.is_alphanumeric() || " %$€¥£°/·.-_".contains(letter);
     if unit.chars().count() > LONGEST_UNIT || !unit.chars().all(fits) {
-        return unfit(&format!("`unit` has at most {LONGEST_UNIT} letters, digits and signs such as % or $"));
+        return refuse(&format!(
+            "`unit` has at most {LONGEST_UNIT} letters, digits and signs such as % or $"
+        ));
     }
     Ok(Expected { unit: unit.to_owned(), ..given.clone() })
 }
@@ -154,7 +156,11 @@ pub(super) fn outcome(decision: &Decision, given: &Outcome) -> Result<Outcome, E
     share("score", given.score)?;
     let evaluation = text("evaluation", &given.evaluation, LONGEST_TEXT)?;
     Ok(Outcome {
-        evaluation: if evaluation.is_empty() { decision.comparison(&actual) } else { evaluation },
+        evaluation: if evaluation.is_empty() {
+            decision.comparison(&actual, given.actual_value)
+        } else {
+            evaluation
+        },
         actual_outcome: actual,
         lesson: text("lesson", &given.lesson, LONGEST_LESSON)?,
         ..given.clone()

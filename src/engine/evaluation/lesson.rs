@@ -62,7 +62,7 @@ fn told(decision: &Decision) -> String {
     /// Most characters of what was decided.
     const ABOUT: usize = 200;
     let outcome = &decision.outcome;
-    let is_plain = outcome.evaluation == decision.comparison(&outcome.actual_outcome);
+    let is_plain = outcome.evaluation == decision.comparison(&outcome.actual_outcome, outcome.actual_value);
     let names_it = decision.expectation().is_empty();
     let about = if is_plain && !names_it {
         format!("{}: ", truncate(decision.content.trim(), ABOUT))

@@ -28,7 +28,7 @@ fn an_evaluation_is_a_version_and_the_same_twice_is_one() {
     assert!(id.starts_with('D') && id.len() == 9, "{id}");
     let (first, is_new) = evaluate(&evaluations, &id, &came("5 days")).unwrap();
     assert!(is_new && first.history.is_empty());
-    let (again, is_new) = evaluate(&evaluations, &id[..6], &came(" 5 days ")).unwrap();
+    let (again, is_new) = evaluate(&evaluations, id.get(..6).unwrap(), &came(" 5 days ")).unwrap();
     assert_eq!((again, is_new), (first.clone(), false));
     let second = Outcome { score: Some(0.5), lesson: "ask first".to_owned(), ..came("6 days") };
     let (second, _) = evaluate(&evaluations, &id, &second).unwrap();
