@@ -20,6 +20,7 @@ mod deliveries;
 mod discussions;
 mod doctor;
 mod durability;
+mod evaluation;
 mod external;
 mod floors;
 mod limits;

@@ -52,6 +52,13 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// `text` as a JSON string on one line that can stand in a fence of a prompt: it neither ends the fence nor hides what it says.
+pub fn quoted(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    // Three of them in a row would be a fence to a reader who does not look where the line begins.
+    visible(&quoted).replace("```", "\\u0060\\u0060\\u0060")
+}
+
 /// Whether `text` is written in Chinese: it is as soon as it holds a Han character.
 pub fn is_chinese(text: &str) -> bool {
     let han = |c: char| matches!(u32::from(c), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF);

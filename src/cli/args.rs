@@ -85,6 +85,8 @@ pub(super) enum Command {
     Session(super::session::SessionArgs),
     /// Show and change what employees remember
     Memory(super::memory::MemoryArgs),
+    /// Track what employees decide, evaluate what came of it, and tell how well they expect
+    Eval(super::eval::EvalArgs),
     /// Tell what a run would do and cost, before it is done
     Plan(super::plan::PlanArgs),
     /// Tell what finished work has cost
@@ -291,7 +293,7 @@ pub(super) struct McpArgs {
     pub(super) port: u16,
     #[command(flatten)]
     pub(super) access: Access,
-    /// Serve only these toolsets: employees, pipelines, discussions, schedules, memory, project, tasks
+    /// Serve only these toolsets: employees, pipelines, discussions, schedules, memory, decisions, project, tasks
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub(super) toolsets: Vec<String>,
 }

@@ -12,6 +12,7 @@ mod cron;
 mod deliveries;
 mod discuss;
 mod doctor;
+mod eval;
 mod execute;
 mod exit;
 mod export;
@@ -92,6 +93,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Deliveries(args) => deliveries::deliveries(&cli.global, args, env).await,
             Command::Session(args) => session::session(&cli.global, args),
             Command::Memory(args) => memory::memory(&cli.global, args, env).await,
+            Command::Eval(args) => eval::eval(&cli.global, args, env).await,
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,
             Command::Cron(args) => cron::cron(&cli.global, args, env).await,

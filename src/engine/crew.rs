@@ -13,6 +13,7 @@ use super::{
     Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
     budget::ceilings,
     delivery::{self, Wish},
+    evaluation::Evaluations,
     memory::{self, Memory},
     outbound::Outbound,
     pipeline,
@@ -36,6 +37,7 @@ pub struct Crew {
     outbound: Outbound,
     still: Option<Still>,
     memory: Arc<Memory>,
+    evaluations: Arc<Evaluations>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -53,7 +55,9 @@ impl Crew {
     pub fn new(catalog: Catalog, llm: llm::Client, models: Models) -> Self {
         let (live, outbound) = (Live::default(), Outbound::new(Vec::new()));
         let memory = Arc::new(Memory::open(catalog.root(), memory::Settings::default()));
-        Self { catalog, llm, models, live, outbound, still: None, memory, toolbox: OnceLock::new() }
+        let evaluations = Arc::new(Evaluations::open(catalog.root()));
+        let (still, toolbox) = (None, OnceLock::new());
+        Self { catalog, llm, models, live, outbound, still, memory, evaluations, toolbox }
     }
 
     /// The same whose employees remember as `settings` say.
@@ -96,6 +100,11 @@ impl Crew {
     /// What employees remember. It waits for the disk, see [`Crew::remember`].
     pub fn memory(&self) -> &Arc<Memory> {
         &self.memory
+    }
+
+    /// What employees decided. It waits for the disk, see [`Crew::decisions`].
+    pub fn evaluations(&self) -> &Arc<Evaluations> {
+        &self.evaluations
     }
 
     /// Whether this is the work of another time, which is to be repeated as it was: nothing is remembered in it.
@@ -151,7 +160,7 @@ impl Crew {
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
         let around = self.surroundings(employee).await;
         let body = prompt::body(employee, given, &around)?;
-        let remembered = self.remembered(employee, &body).await;
+        let remembered = self.experience(employee, &body).await;
         Ok(prompt::framed(employee, &body, remembered.as_deref(), &around))
     }
 

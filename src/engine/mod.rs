@@ -13,6 +13,7 @@ mod crew;
 pub mod delivery;
 mod discussion;
 mod error;
+pub mod evaluation;
 mod exchange;
 mod forecast;
 mod graph;

@@ -27,7 +27,7 @@ impl Crew {
     }
 
     /// Whether the prompts of `employee` hold memories, and its runs may leave any.
-    fn has_memory(&self, employee: &Employee) -> bool {
+    pub(super) fn has_memory(&self, employee: &Employee) -> bool {
         let own = employee.memory.as_ref().and_then(|memory| memory.enabled);
         own.unwrap_or(self.memory().settings().enabled) && !self.is_still()
     }

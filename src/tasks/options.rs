@@ -18,7 +18,8 @@ pub struct Options {
     pub retain: usize,
     /// For how long finished tasks are remembered; for ever, when it is not said.
     pub retain_for: Option<Duration>,
-    /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails.
+    /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails. With 0,
+    /// nobody will be there to decide.
     pub parked: usize,
     /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
     pub resume: bool,

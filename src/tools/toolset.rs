@@ -4,7 +4,7 @@ use super::Registry;
 use crate::base::text::closest;
 
 /// Each toolset and the tools in it. Every tool is in exactly one.
-pub const TOOLSETS: [(&str, &[&str]); 7] = [
+pub const TOOLSETS: [(&str, &[&str]); 8] = [
     (
         "employees",
         &[
@@ -21,6 +21,16 @@ pub const TOOLSETS: [(&str, &[&str]); 7] = [
     ("discussions", &["list_discussions", "run_discussion"]),
     ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
     ("memory", &["add_memory", "query_memory", "search_memory", "correct_memory", "delete_memory"]),
+    (
+        "decisions",
+        &[
+            "track_decision",
+            "evaluate_decision",
+            "list_decisions",
+            "list_overdue_decisions",
+            "get_calibration",
+        ],
+    ),
     ("project", &["detect_project"]),
     (
         "tasks",

@@ -12,6 +12,7 @@ mod brake;
 mod cors;
 mod cost;
 mod delivery;
+mod evaluation;
 mod events;
 mod ledger;
 mod limits;

@@ -128,6 +128,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         also: &["201"],
         ..post("/api/memory", "Have an employee remember something", "Object", OBJECT)
     },
+    get("/api/decisions", "What employees decided: `employee`, `status`, `category`, `limit`", LIST),
+    get("/api/calibration", "How well employees expect: `employee`, `category`", LIST),
     get("/api/employees", "The employees", LIST),
     get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
     get("/api/pipelines", "The pipelines", LIST),

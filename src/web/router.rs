@@ -10,7 +10,7 @@ use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, again, approve, auth, cors, cost, delivery, events,
+    State, again, approve, auth, cors, cost, delivery, evaluation, events,
     load::{self, Load},
     memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
@@ -129,6 +129,8 @@ fn routes() -> Routes {
         .route("/api/tools", get(tools::list))
         .route("/api/tools/{name}", post(tools::call))
         .route("/api/memory", get(memory::query).post(memory::add))
+        .route("/api/decisions", get(evaluation::decisions))
+        .route("/api/calibration", get(evaluation::calibration))
         .route("/api/employees", get(tools::employees))
         .route("/api/employees/{name}", get(tools::employee))
         .route("/api/pipelines", get(tools::pipelines))

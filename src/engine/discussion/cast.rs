@@ -42,7 +42,7 @@ impl Member {
     ) -> Result<Self, Error> {
         let employee = find_employee(definitions, &part.employee)?;
         let background = crew.render_background(&employee, args, language).await;
-        let memory = crew.remembered(&employee, about).await;
+        let memory = crew.experience(&employee, about).await;
         Ok(Self {
             part: part.clone(),
             name: employee.name.clone(),

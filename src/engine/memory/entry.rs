@@ -219,12 +219,12 @@ pub(super) fn new_id(now: Timestamp) -> String {
 }
 
 /// A moment as it is written in files: UTC with an offset, which every reader of ISO 8601 takes.
-pub(super) fn written(now: Timestamp) -> String {
+pub(in crate::engine) fn written(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
 }
 
 /// A moment as it is read; one without an offset is taken for UTC.
-fn moment(text: &str) -> Option<Timestamp> {
+pub(in crate::engine) fn moment(text: &str) -> Option<Timestamp> {
     let civil = || Some(text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
     text.parse().ok().or_else(civil)
 }

@@ -41,6 +41,7 @@ pub use archive::Removed;
 pub use consolidate::Consolidated;
 pub use draft::{Draft, DraftStatus};
 pub use entry::{Category, Entry, Visibility};
+pub(super) use entry::{moment, written};
 pub use error::Error;
 pub use filter::{Clearance, Domains, Private};
 pub use names::Holder;

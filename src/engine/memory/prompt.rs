@@ -10,7 +10,10 @@ use super::{
     search::Wish,
 };
 use crate::{
-    base::{clock, text::visible},
+    base::{
+        clock,
+        text::{quoted, visible},
+    },
     engine::surroundings::Language,
     llm,
 };
@@ -194,9 +197,7 @@ fn line(entry: &Entry, reader: &Reader<'_>) -> String {
         let _ = write!(line, " ({}: {percent}%)", language.pick("confidence", "置信度"));
     }
     let content = crate::base::text::truncate(&entry.content, LONGEST);
-    let quoted = serde_json::Value::String(content).to_string();
-    // Three of them in a row would be a fence to a reader who does not look where the line begins.
-    let _ = write!(line, " {}", visible(&quoted).replace("```", "\\u0060\\u0060\\u0060"));
+    let _ = write!(line, " {}", quoted(&content));
     line
 }
 

@@ -34,9 +34,10 @@ use crate::{
     tasks::{Decision, NewTask, TaskId},
 };
 
-/// Tools that an employee never has: it must not approve of its own work, stop or repeat that of others, write itself other
+/// Tools that an employee never has: it must not approve of its own work or judge it, stop or repeat that of others, write itself other
 /// rights nor have itself started again and again, and it runs others by handing work on.
-const NEVER: [&str; 13] = [
+const NEVER: [&str; 14] = [
+    "evaluate_decision",
     "delete_memory",
     "approve_task",
     "cancel_task",
