@@ -12,6 +12,13 @@ tasks: {workers: 3}
 providers: {own: {base_url: 'http://me:s3cret@127.0.0.1:1/v1', api_key: '${OWN_KEY}', models: [own-]}}
 ";
 
+#[track_caller]
+fn check(rows: &[Value], key: &str, value: &str, from: &str) {
+    let row = rows.iter().find(|row| row["key"] == key).unwrap_or_else(|| panic!("no `{key}`"));
+    let name = row["name"].as_str().or(row["from"].as_str());
+    assert_eq!((row["value"].as_str(), name), (Some(value), Some(from)), "{key}");
+}
+
 #[test]
 fn options_go_before_the_environment_and_that_before_the_file() {
     let project = Project::empty();
@@ -28,12 +35,6 @@ fn options_go_before_the_environment_and_that_before_the_file() {
     assert_eq!(project.tree(), before, "looking leaves nothing behind");
     assert!(!shown.contains("s3cret"), "{shown}");
     let rows: Vec<Value> = serde_json::from_str(&shown).unwrap();
-    #[track_caller]
-    fn check(rows: &[Value], key: &str, value: &str, from: &str) {
-        let row = rows.iter().find(|row| row["key"] == key).unwrap_or_else(|| panic!("no `{key}`"));
-        let name = row["name"].as_str().or(row["from"].as_str());
-        assert_eq!((row["value"].as_str(), name), (Some(value), Some(from)), "{key}");
-    }
     for (key, value, from) in [
         ("default_model", "from-env", "CREW_DEFAULT_MODEL"),
         ("fallback_model", "other", "file"),

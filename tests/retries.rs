@@ -90,7 +90,7 @@ async fn runs_of_one_thing_wait_for_each_other_in_all_processes() {
     let other = server.accepted("/run/employee/checker", &json!({"args": {"text": "other"}})).await;
     fake.asked().await;
     assert_eq!(fake.works(), ["first", "other"], "the second waits, and holds nobody");
-    assert!(project.path().join(".crew/lanes/employee_writer.lock").exists());
+    assert!(project.path().join(".crew/lanes/employee_writer.lock").is_file());
 
     // The command line waits in the same lane, unless it is told not to.
     let words = |topic: &'static str| vec!["run", "writer", topic, "-x", "--no-stream"];
@@ -131,14 +131,14 @@ async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used()
         (project.path().join(".crew/tasks.jsonl"), project.path().join(".crew/tasks.index"));
     let rejected = project.path().join(".crew/tasks.jsonl.rejected");
     let mut ids = Vec::new();
-    while !rejected.exists() {
+    while !rejected.is_file() {
         let topic = format!("n{}", ids.len());
         ids.push(server.accepted("/run/employee/writer", &json!({"args": {"topic": topic}})).await);
         server.ended(ids.last().unwrap()).await;
         assert!(ids.len() < 300, "it is never made smaller");
     }
     assert_eq!(fs::read_to_string(&rejected).unwrap(), "nobody can read this\n");
-    patiently(async || (fs::metadata(&journal).unwrap().len() < 4_000_000 && index.exists()).then_some(()))
+    patiently(async || (fs::metadata(&journal).unwrap().len() < 4_000_000 && index.is_file()).then_some(()))
         .await;
     let newest = server.get(&format!("/tasks/{}", ids.last().unwrap())).await.status(200);
     assert_eq!(newest["result"]["output"], json!(long));

@@ -110,7 +110,7 @@ fn provider(provider: &Provider, settling: &mut Settling<'_>) {
 
 /// An address without what may be a password in it.
 fn without_user(url: &str) -> String {
-    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest, rest.find(['/', '?'])))) {
+    match url.split_once("://").map(|(scheme, rest)| (scheme, rest, rest.find(['/', '?']))) {
         Some((scheme, rest, end)) => {
             let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
             let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);

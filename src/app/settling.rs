@@ -72,6 +72,13 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Who has the word: the first that says something.
+    fn first<T>(self, flag: Option<T>, variable: Option<T>, file: Option<T>) -> Option<(T, Origin)> {
+        let flag = flag.map(|value| (value, Origin::Flag(self.flag)));
+        flag.or_else(|| variable.map(|value| (value, Origin::Variable(self.variable.to_owned()))))
+            .or_else(|| file.map(|value| (value, Origin::File)))
+    }
+
     fn path(self) -> String {
         if self.section.is_empty() { self.key.to_owned() } else { format!("{}.{}", self.section, self.key) }
     }
@@ -101,7 +108,7 @@ impl<'e> Settling<'e> {
     {
         let variable = self.env.get(place.variable).map(str::trim);
         let variable = variable.map(|text| within(place.variable, text, &range)).transpose()?;
-        let (value, origin) = self.first(place, flag, variable, file).unwrap_or((otherwise, Origin::Default));
+        let (value, origin) = place.first(flag, variable, file).unwrap_or((otherwise, Origin::Default));
         self.note(place.path(), Some(value.to_string()), origin);
         Ok(value)
     }
@@ -109,7 +116,7 @@ impl<'e> Settling<'e> {
     /// A text, if anybody says one.
     pub(super) fn text(&mut self, place: Place, file: Option<String>) -> Option<String> {
         let variable = self.env.get(place.variable).map(|text| text.trim().to_owned());
-        let settled = self.first(place, None, variable, file);
+        let settled = place.first(None, variable, file);
         let (value, origin) =
             settled.map_or((None, Origin::Default), |(value, origin)| (Some(value), origin));
         self.note(place.path(), value.clone(), origin);
@@ -121,7 +128,7 @@ impl<'e> Settling<'e> {
         let said = |list: Vec<String>| (!list.is_empty()).then_some(list);
         let variable = self.env.get(place.variable).unwrap_or_default().split([',', ' ']);
         let variable = variable.map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned);
-        let settled = self.first(place, said(flag), said(variable.collect()), said(file));
+        let settled = place.first(said(flag), said(variable.collect()), said(file));
         let (list, origin) = settled.unwrap_or((Vec::new(), Origin::Default));
         self.note(place.path(), said(list.clone()).map(|list| list.join(", ")), origin);
         list
@@ -135,18 +142,6 @@ impl<'e> Settling<'e> {
     /// Notes what was settled elsewhere.
     pub(super) fn note(&mut self, key: impl Into<String>, value: Option<String>, origin: Origin) {
         self.rows.push(Settled { key: key.into(), value, origin });
-    }
-
-    fn first<T>(
-        &self,
-        place: Place,
-        flag: Option<T>,
-        variable: Option<T>,
-        file: Option<T>,
-    ) -> Option<(T, Origin)> {
-        let flag = flag.map(|value| (value, Origin::Flag(place.flag)));
-        flag.or_else(|| variable.map(|value| (value, Origin::Variable(place.variable.to_owned()))))
-            .or_else(|| file.map(|value| (value, Origin::File)))
     }
 }
 

@@ -1,10 +1,12 @@
 //! When a server that does badly says so itself.
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
     codes,
+    delivery::Delivery,
     reader::{Fields, Unknown},
     report::Report,
     yaml::Node,
@@ -32,9 +34,9 @@ pub struct OwnAlerts {
 }
 
 /// Reads them; `destinations` are the names there are.
-pub(super) fn alerts<'d>(
+pub(super) fn alerts(
     node: &Node,
-    destinations: impl Iterator<Item = &'d str> + Clone,
+    destinations: &IndexMap<String, Delivery>,
     report: &mut Report<'_>,
 ) -> Option<OwnAlerts> {
     let mut fields = Fields::of(node, "`alerts`", report)?;
@@ -45,10 +47,10 @@ pub(super) fn alerts<'d>(
             .help("list names of `destinations`: `notify: [ops-mail]`");
     }
     for name in &notify {
-        if !destinations.clone().any(|known| known == name.value) {
+        if !destinations.contains_key(&name.value) {
             let message = format!("there is no destination `{}`", name.value.escape_debug());
             let draft = report.error(codes::INVALID_VALUE, name.span, message);
-            if let Some(near) = closest(&name.value, destinations.clone()) {
+            if let Some(near) = closest(&name.value, destinations.keys().map(String::as_str)) {
                 draft.help(format!("did you mean `{near}`?"));
             }
         }

@@ -192,9 +192,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
         memory: fields.get("memory").and_then(|node| memory::of_project(node, report)).unwrap_or_default(),
         serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
-        alerts: fields
-            .get("alerts")
-            .and_then(|node| alerts(node, destinations.keys().map(String::as_str), report)),
+        alerts: fields.get("alerts").and_then(|node| alerts(node, &destinations, report)),
         destinations,
     };
     fields.finish(Unknown::Refused, &["$schema"], report);

@@ -265,7 +265,7 @@ mod tests {
             notify: vec!["ops".to_owned()],
             p95: Some(Duration::from_secs(30)),
             error_rate: Some(0.2),
-            queue_age: Some(Duration::from_secs(300)),
+            queue_age: Some(Duration::from_mins(5)),
             cron_lag: None,
             window: Duration::from_mins(10),
             patience: Duration::from_mins(1),

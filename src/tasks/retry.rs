@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_limit_and_are_shaken() {
-        let retry = Retry { attempts: 9, backoff: Duration::from_secs(10), most: Duration::from_secs(60) };
+        let retry = Retry { attempts: 9, backoff: Duration::from_secs(10), most: Duration::from_mins(1) };
         let pause = |count, chance| retry.pause(count, chance).as_secs();
         assert_eq!([pause(1, 1.0), pause(2, 1.0), pause(3, 1.0), pause(4, 1.0)], [10, 20, 40, 60]);
         assert_eq!([pause(1, 0.0), pause(2, 0.5), pause(99, 0.0)], [5, 15, 30]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::HASTE;
-use crate::support::{FakeModel, Project, Receiver, Server, patiently};
+use crate::support::{FakeModel, Project, Received, Receiver, Server, patiently};
 
 #[tokio::test]
 async fn a_queue_that_does_not_move_is_told_of_and_so_is_its_end() {
@@ -24,7 +24,7 @@ async fn a_queue_that_does_not_move_is_told_of_and_so_is_its_end() {
     model.asked().await;
     let second = server.accepted("/run/employee/writer", &run).await;
 
-    let told = patiently(async || receiver.received().first().map(|one| one.json())).await;
+    let told = patiently(async || receiver.received().first().map(Received::json)).await;
     let text = told["result"].as_str().unwrap();
     assert!(text.starts_with("Alert: tasks wait too long\n\nA task has waited "), "{text}");
     assert!(text.ends_with("the limit is 1.0 s."), "{text}");
@@ -36,7 +36,7 @@ async fn a_queue_that_does_not_move_is_told_of_and_so_is_its_end() {
     for id in [&first, &second] {
         server.ended(id).await;
     }
-    let over = patiently(async || receiver.received().get(1).map(|one| one.json())).await;
+    let over = patiently(async || receiver.received().get(1).map(Received::json)).await;
     assert!(over["result"].as_str().unwrap().starts_with("Over: tasks wait too long\n\n"), "{over}");
     let alerts = server.get("/tasks?trigger=alert").await.status(200);
     assert_eq!(receiver.received().len(), 2, "each once: {alerts}");

@@ -198,10 +198,10 @@ fn c2_13_a_question_has_no_syntax() {
 #[test]
 fn c2_15_counts_are_real() {
     let project = project("");
-    let lines: String = (0..1500)
-        .map(|number| format!("{{\"id\":\"{number:012}\",\"employee\":\"reviewer\",\"created_at\":\"2026-01-01T00:00:00\",\"category\":\"finding\",\"content\":\"note{number}\"}}\n"))
+    let lines: Vec<_> = (0..1500)
+        .map(|number| format!("{{\"id\":\"{number:012}\",\"employee\":\"reviewer\",\"created_at\":\"2026-01-01T00:00:00\",\"category\":\"finding\",\"content\":\"note{number}\"}}"))
         .collect();
-    project.write(".crew/memory/reviewer.jsonl", &lines);
+    project.write(".crew/memory/reviewer.jsonl", &(lines.join("\n") + "\n"));
     assert_eq!(memory(&project, &["list"])[0]["entries"], 1500);
     assert_eq!(memory(&project, &["index"])["entries"], 1500);
     assert_eq!(memory(&project, &["search", "note7"])[0]["content"], "note7");
@@ -341,7 +341,7 @@ fn c2_22_values_are_checked() {
         let said = project.run([&["memory", "add", "bob", "-m", "x"][..], &words[..]].concat()).status(2);
         assert!(said.contains(expected), "{said}");
     }
-    assert!(!project.path().join(".crew/memory").exists());
+    assert!(!project.path().join(".crew/memory").is_dir());
 }
 
 /// C2.9.24: what is new is not in doubt.

@@ -82,9 +82,9 @@ mod tests {
     fn entry(classification: Classification, domain: &[&str], visibility: Visibility) -> Entry {
         let domain = domain.iter().map(|domain| (*domain).to_owned()).collect();
         Entry {
+            visibility,
             classification,
             domain,
-            visibility,
             ..Entry::new("ann", Category::Finding, "x", clock::now())
         }
     }

@@ -124,7 +124,7 @@ async fn a_journal_becomes_smaller_while_it_is_written() {
     let (engine, tracker) = open(Options { retain: 40, workers: 8, ..options(&path) }, echo()).await;
     let writing = {
         let engine = engine.clone();
-        tokio::spawn(async move {
+        tracker.spawn(async move {
             for round in 0..40 {
                 let many = (0..20).map(|number| engine.submit(new(EMPLOYEE, &format!("{round}-{number}"))));
                 for submitted in futures_util::future::join_all(many).await {

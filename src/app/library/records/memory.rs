@@ -87,7 +87,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let memory = Memory::open(root.path(), Settings::default());
         fs::create_dir_all(root.path().join(FOLDER)).unwrap();
-        let lines = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let lines = lines.join("\n") + "\n";
         fs::write(root.path().join(".crew/memory/poet.jsonl"), lines).unwrap();
         assert!(told(&memory, &Holder::named("smith")).unwrap().is_none());
         serde_json::to_value(told(&memory, &Holder::named("poet")).unwrap()).unwrap()
