@@ -12,7 +12,7 @@ pub struct Options {
     /// How many tasks are worked on at the same time; a worker is there only while it has something to do. With 0, tasks
     /// are accepted and wait.
     pub workers: usize,
-    /// How many tasks may wait; beyond that [`Engine::submit`] refuses.
+    /// How many tasks may wait; beyond that [`submit`](super::Engine::submit) refuses.
     pub queue: usize,
     /// How many finished tasks are remembered, the newest.
     pub retain: usize,
