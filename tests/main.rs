@@ -7,6 +7,7 @@
 )]
 #![allow(unreachable_pub, reason = "the harness is a module here, and reads as a library")]
 
+mod acts;
 mod again;
 mod approvals;
 mod backup;
@@ -23,6 +24,7 @@ mod durability;
 mod evaluation;
 mod external;
 mod floors;
+mod keys;
 mod limits;
 mod looking;
 mod mcp;
@@ -32,6 +34,7 @@ mod models;
 mod money;
 mod pipelines;
 mod recordings;
+mod records;
 mod rest;
 mod retries;
 mod schemas;

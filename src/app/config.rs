@@ -219,7 +219,17 @@ pub(super) fn token(
 fn read_token(path: &Path) -> Result<Secret, TokenError> {
     let error = |reason: String| TokenError::File { path: path.display().to_string(), reason };
     let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
-    Secret::new(&text).ok_or_else(|| error("it holds no token".to_owned()))
+    token_in(path, &text)
+}
+
+/// The token that the file at `path` holds, which says `text`.
+///
+/// # Errors
+/// When it holds none.
+pub(super) fn token_in(path: &Path, text: &str) -> Result<Secret, TokenError> {
+    let error =
+        || TokenError::File { path: path.display().to_string(), reason: "it holds no token".to_owned() };
+    Secret::new(text).ok_or_else(error)
 }
 
 #[cfg(test)]

@@ -26,9 +26,6 @@ mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
 pub use in_force::{Unsettled, in_force};
-pub use library::meeting::{
-    Meeting, Record as MeetingRecord, list as meetings, read as meeting, record as meeting_record,
-};
 pub use limits::Limiting;
 pub use office::{Journal, OUTBOX, journal, open};
 pub use post::Post;

@@ -1,18 +1,19 @@
-//! The tokens of a server: the one token, and the file of named ones, which is read again when it changes.
+//! The tokens of a server: the one token and the file of named ones. Files are read again when they change.
 
 use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::{Environment, project::told};
+use super::{Environment, TokenError, config, project::told};
 use crate::{
     base::{Secret, Tracker},
     defs::{self, Diagnostic, Proof, Scope, Source},
+    tools::{Acts, Deed},
     web::{Access, Tokens},
 };
 
-/// A longer file is no list of tokens.
+/// A longer file holds no tokens.
 const MOST_BYTES: u64 = 1 << 20;
 /// How soon a changed file counts.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -28,6 +29,9 @@ pub enum TokensError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The one token cannot be read.
+    #[error(transparent)]
+    Single(#[from] TokenError),
     /// It says something that means nothing.
     #[error("{}", .0.iter().map(told).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Diagnostic>),
@@ -47,6 +51,8 @@ pub enum TokensError {
 pub(super) struct TokenSources {
     /// The one token, whose holder may do everything.
     pub(super) single: Option<Secret>,
+    /// The file it was read from, if it is to follow that.
+    pub(super) single_file: Option<PathBuf>,
     /// The file of named tokens.
     pub(super) file: Option<PathBuf>,
     /// Where `${NAME}` in it leads.
@@ -57,24 +63,25 @@ impl TokenSources {
     /// Who may call: everybody, where no source is given.
     ///
     /// # Errors
-    /// Why the file cannot be used.
+    /// Why a file cannot be used.
     pub(super) fn access(&self) -> Result<Access, TokensError> {
-        let Some(path) = &self.file else {
-            return Ok(if self.single.is_some() {
-                Access::guarded(self.tokens(None)?)
-            } else {
-                Access::open()
-            });
-        };
-        Ok(Access::guarded(self.tokens(Some((path, read(path)?)))?))
+        if self.single.is_none() && self.file.is_none() {
+            return Ok(Access::open());
+        }
+        let texts = Texts { single: None, named: self.file.as_deref().map(read).transpose()? };
+        Ok(Access::guarded(self.tokens(texts)?))
     }
 
-    fn tokens(&self, file: Option<(&Path, String)>) -> Result<Tokens, TokensError> {
+    fn tokens(&self, texts: Texts) -> Result<Tokens, TokensError> {
         let mut tokens = Tokens::default();
-        if let Some(secret) = &self.single {
+        let read = match (&self.single_file, &texts.single) {
+            (Some(path), Some(text)) => Some(config::token_in(path, text)?),
+            _ => None,
+        };
+        if let Some(secret) = read.as_ref().or(self.single.as_ref()) {
             tokens.add(secret, "token", Scope::Admin);
         }
-        let Some((path, text)) = file else { return Ok(tokens) };
+        let (Some(path), Some(text)) = (&self.file, texts.named) else { return Ok(tokens) };
         let shown = path.display().to_string();
         let (config, diagnostics) = defs::parse_tokens(&Source::new(&*shown, text));
         for token in config.ok_or(TokensError::Invalid(diagnostics))?.tokens {
@@ -89,34 +96,60 @@ impl TokenSources {
         Ok(tokens)
     }
 
-    /// Until `tracker` stops, exchanges the tokens of `access` whenever the file has changed. One that cannot be used
-    /// changes nothing.
-    pub(super) fn watch(self, access: Access, tracker: &Tracker) {
-        let Some(path) = self.file.clone() else { return };
+    /// Until `tracker` stops, exchanges the tokens of `access` whenever a file has changed, and notes that among `acts`.
+    /// A file that cannot be used changes nothing.
+    pub(super) fn watch(self, access: Access, acts: Acts, tracker: &Tracker) {
+        if self.single_file.is_none() && self.file.is_none() {
+            return;
+        }
         let stopping = tracker.stopping().clone();
         tracker.spawn(async move {
-            let mut known = read_aside(&path).await.ok();
+            // What was read at the start may have changed since.
+            let mut known = None;
             loop {
+                let now = self.texts().await;
+                if known.as_ref() != Some(&now) {
+                    self.exchange(&now, known.is_none(), &access, &acts).await;
+                    known = Some(now);
+                }
                 tokio::select! {
                     biased;
                     () = stopping.cancelled() => return,
                     () = tokio::time::sleep(LOOK_AGAIN) => {}
                 }
-                let now = read_aside(&path).await;
-                if known.as_ref() == now.as_ref().ok() {
-                    continue;
-                }
-                known = now.as_ref().ok().cloned();
-                match now.and_then(|text| self.tokens(Some((&path, text)))) {
-                    Ok(tokens) => {
-                        tracing::info!(tokens = tokens.len(), "the tokens were read again");
-                        access.exchange(tokens);
-                    }
-                    Err(error) => tracing::error!(%error, "the tokens stay as they were"),
-                }
             }
         });
     }
+
+    async fn exchange(&self, now: &Result<Texts, String>, is_first: bool, access: &Access, acts: &Acts) {
+        let tokens = now.clone().and_then(|texts| self.tokens(texts).map_err(|error| error.to_string()));
+        match tokens {
+            Ok(tokens) if is_first => access.exchange(tokens),
+            Ok(tokens) => {
+                tracing::info!(tokens = tokens.len(), "the tokens were read again");
+                access.exchange(tokens);
+                let _ = acts.begin(Deed::ExchangeTokens, "", "").end(Ok::<(), ()>(())).await;
+            }
+            Err(error) => tracing::error!(error, "the tokens stay as they were"),
+        }
+    }
+
+    /// What the files say now.
+    async fn texts(&self) -> Result<Texts, String> {
+        let (single, named) = (self.single_file.clone(), self.file.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = |path: Option<PathBuf>| path.as_deref().map(read).transpose();
+            Ok::<_, TokensError>(Texts { single: read(single)?, named: read(named)? })
+        });
+        reading.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    }
+}
+
+/// What the files say. Never shown: there are secrets in it.
+#[derive(Clone, PartialEq, Eq)]
+struct Texts {
+    single: Option<String>,
+    named: Option<String>,
 }
 
 /// The text of the file.
@@ -127,13 +160,4 @@ fn read(path: &Path) -> Result<String, TokensError> {
         return Err(error(format!("it is longer than {MOST_BYTES} bytes")));
     }
     std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))
-}
-
-/// The same where it may wait for the disk.
-async fn read_aside(path: &Path) -> Result<String, TokensError> {
-    let owned = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || read(&owned)).await;
-    read.unwrap_or_else(|error| {
-        Err(TokensError::Unreadable { path: path.display().to_string(), reason: error.to_string() })
-    })
 }

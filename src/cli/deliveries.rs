@@ -148,7 +148,7 @@ async fn redeliver(global: &Global, ids: &[String], env: &Environment) -> Result
     })?;
     let outbox = office.outbox().context("nothing is delivered here")?;
     for id in &ids {
-        outbox.redeliver(id).await.map_err(|error| match error {
+        office.acts.redeliver(outbox, id, "cli").await.map_err(|error| match error {
             Refused::NotFound(_) => absent(id),
             Refused::UnderWay(_) => Error::from(tools::Error::Conflict(error.to_string())),
             Refused::Store(error) => Error::from(anyhow::Error::from(error)),

@@ -10,7 +10,7 @@ use super::{
     exit::{Error, Outcome},
     render,
 };
-use crate::engine::{self, SessionFilter};
+use crate::engine::{self, SessionFilter, Sessions};
 
 /// The words of `session`.
 #[derive(Debug, Args)]
@@ -51,10 +51,13 @@ pub(super) fn session(global: &Global, args: &SessionArgs) -> Result<Outcome, Er
     match &args.command {
         SessionCommand::List(args) => list(global, args)?,
         SessionCommand::Show { id } => {
-            let events = engine::session(&global.root(), id)?;
+            let session = engine::session(&global.root(), id, usize::MAX)?;
+            if session.is_cut {
+                render::note("warning: the session is long; this is its end");
+            }
             match global.form() {
-                Form::Json => render::json(&events)?,
-                Form::Text => render::answer(&text(&events))?,
+                Form::Json => render::json(&session.events)?,
+                Form::Text => render::answer(&text(&session.events))?,
             }
         }
     }
@@ -63,7 +66,7 @@ pub(super) fn session(global: &Global, args: &SessionArgs) -> Result<Outcome, Er
 
 fn list(global: &Global, args: &ListArgs) -> Result<(), Error> {
     let (session_type, subject) = (args.session_type.clone(), args.subject.clone());
-    let rows = engine::sessions(&global.root(), &SessionFilter { session_type, subject, limit: args.limit });
+    let rows = Sessions::of(&global.root()).list(&SessionFilter { session_type, subject, limit: args.limit });
     match global.form() {
         Form::Json => render::json(&rows)?,
         Form::Text if rows.is_empty() => render::note("There are no such sessions."),

@@ -10,18 +10,22 @@
 //! end comes twice, because the program died in between, is written twice and there once.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt::Write as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
+use schemars::JsonSchema;
 use serde::{Deserialize as _, Serialize};
 use serde_json::{Value, json};
 
-use super::{Crew, Error, cost::Ended};
+use super::{Crew, Error, cost::Ended, records::Folder};
 use crate::{
     base::clock,
+    catalog::Identity,
     llm::Tape,
     store::document,
     tasks::{Spent, Task},
@@ -29,11 +33,15 @@ use crate::{
 
 /// Where they are, relative to the root of the project.
 const FOLDER: &str = ".crew/sessions";
-/// Longer files are not shown.
+/// How their files end.
+const ENDING: &str = ".jsonl";
+/// Of longer files the end is shown.
 const MOST_BYTES: u64 = 64 << 20;
+/// Most bytes of a first line.
+const FIRST_LINE: u64 = 1 << 20;
 
 /// A session in brief.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SessionRow {
     /// Name of its file, without the ending.
     pub session_id: String,
@@ -62,7 +70,7 @@ pub(super) async fn record(crew: &Crew, task: &Task) {
     if crew.llm().tape().is_some_and(Tape::plays) {
         return;
     }
-    let path = crew.root().join(FOLDER).join(format!("{}.jsonl", task.task_id));
+    let path = crew.root().join(FOLDER).join(format!("{}{ENDING}", task.task_id));
     let text = told(task, clock::now());
     // The task holds all of this too, and its end is what the disk has to keep.
     let written = tokio::task::spawn_blocking(move || document::put_down(&path, text.as_bytes())).await;
@@ -151,9 +159,9 @@ pub(super) fn unkept(root: &Path, known: &HashSet<String>, since: Timestamp) -> 
     });
     let ids = recent.filter_map(|entry| {
         let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".jsonl").filter(|id| is_id(id) && !known.contains(*id)).map(str::to_owned)
+        name.strip_suffix(ENDING).filter(|id| is_id(id) && !known.contains(*id)).map(str::to_owned)
     });
-    ids.filter_map(|id| ended(&session(root, &id).ok()?)).filter(|ended| ended.at >= since).collect()
+    ids.filter_map(|id| ended(&session(root, &id, usize::MAX).ok()?.events)).filter(|ended| ended.at >= since).collect()
 }
 
 /// What a session tells of what its run took; nothing when it is not one of ours, or has no end.
@@ -181,56 +189,95 @@ fn account(spent: &[Spent]) -> Value {
     })
 }
 
-/// The sessions of the project at `root`, the newest first; files of the predecessor are among them. Only their first lines
-/// are read. Blocks.
-pub fn sessions(root: &Path, filter: &SessionFilter) -> Vec<SessionRow> {
-    let Ok(entries) = std::fs::read_dir(root.join(FOLDER)) else { return Vec::new() };
-    let id = |entry: std::fs::DirEntry| {
-        let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".jsonl").filter(|id| is_id(id)).map(str::to_owned)
-    };
-    let rows = entries.flatten().filter_map(id).filter_map(|id| row(root, id));
-    let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
-    let mut rows: Vec<_> = rows
-        .filter(|row| fits(&filter.session_type, &row.session_type) && fits(&filter.subject, &row.subject))
-        .collect();
-    // Ids of both kinds count the time, but not in the same way.
-    rows.sort_by(|a, b| (&b.started_at, &b.session_id).cmp(&(&a.started_at, &a.session_id)));
-    rows.truncate(filter.limit);
-    rows
+/// What was told of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Session {
+    /// What it was.
+    #[serde(flatten)]
+    pub row: SessionRow,
+    /// All that is told of it, or as much of that as was asked for: `start`, `message` and `end`, in order.
+    pub events: Vec<Value>,
+    /// How many events there are.
+    pub total: usize,
+    /// Whether some are left out: those before the last ones.
+    pub is_cut: bool,
 }
 
-fn row(root: &Path, session_id: String) -> Option<SessionRow> {
-    use std::io::{BufRead as _, BufReader, Read as _};
-    let file = std::fs::File::open(path(root, &session_id)).ok()?;
-    let mut first = String::new();
-    BufReader::new(file.take(1 << 20)).read_line(&mut first).ok()?;
-    let first: Value = serde_json::from_str(&first).unwrap_or_default();
-    let text = |name: &str| first.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (session_type, subject, started_at) = (text("session_type"), text("subject"), text("timestamp"));
-    Some(SessionRow { session_id, session_type, subject, started_at })
+/// The sessions of a project. What they begin with is remembered, so that each file is opened once.
+#[derive(Debug)]
+pub struct Sessions {
+    root: PathBuf,
+    known: Mutex<HashMap<String, (Identity, Arc<SessionRow>)>>,
 }
 
-/// All that is told of a session, in order; lines that cannot be read are left out. Blocks.
+impl Sessions {
+    /// Those of the project at `root`.
+    pub fn of(root: &Path) -> Self {
+        Self { root: root.to_owned(), known: Mutex::default() }
+    }
+
+    /// Those that fit, the newest first; files of the predecessor are among them. Only their first lines are read. Blocks.
+    pub fn list(&self, filter: &SessionFilter) -> Vec<SessionRow> {
+        let Some(folder) = Folder::open(&self.root, FOLDER) else { return Vec::new() };
+        let mut rows = self.rows(&folder);
+        let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
+        rows.retain(|row| {
+            fits(&filter.session_type, &row.session_type) && fits(&filter.subject, &row.subject)
+        });
+        // Ids of both kinds count the time, but not in the same way.
+        rows.sort_by(|a, b| (&b.started_at, &b.session_id).cmp(&(&a.started_at, &a.session_id)));
+        rows.truncate(filter.limit);
+        rows.iter().map(|row| SessionRow::clone(row)).collect()
+    }
+
+    fn rows(&self, folder: &Folder) -> Vec<Arc<SessionRow>> {
+        let ids: Vec<_> = folder.stems(ENDING).into_iter().filter(|id| is_id(id)).collect();
+        let mut known = self.known.lock();
+        // What is gone is forgotten.
+        let mut before = std::mem::take(&mut *known);
+        for id in ids {
+            let name = format!("{id}{ENDING}");
+            let identity = folder.identity(&name);
+            let row = match before.remove(&id) {
+                Some((same, row)) if same == identity => row,
+                _ => Arc::new(SessionRow::of(&id, &folder.head(&name, FIRST_LINE).unwrap_or_default())),
+            };
+            known.insert(id, (identity, row));
+        }
+        known.values().map(|(_, row)| Arc::clone(row)).collect()
+    }
+}
+
+impl SessionRow {
+    /// What the first line of a session says of it; nothing when it cannot be read.
+    fn of(id: &str, first: &str) -> Self {
+        let first: Value = serde_json::from_str(first).unwrap_or_default();
+        let text = |name: &str| first.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self {
+            session_id: id.to_owned(),
+            session_type: text("session_type"),
+            subject: text("subject"),
+            started_at: text("timestamp"),
+        }
+    }
+}
+
+/// What is told of a session, its last `most` events; lines that cannot be read are left out. Blocks.
 ///
 /// # Errors
 /// [`Error::UnknownSession`] when there is none of that id.
-pub fn session(root: &Path, id: &str) -> Result<Vec<Value>, Error> {
+pub fn session(root: &Path, id: &str, most: usize) -> Result<Session, Error> {
     let unknown = || Error::UnknownSession { id: crate::base::text::truncate(id, 100) };
-    if !is_id(id) {
-        return Err(unknown());
-    }
-    let path = path(root, id);
-    if std::fs::metadata(&path).map_err(|_| unknown())?.len() > MOST_BYTES {
-        return Err(unknown());
-    }
-    let bytes = std::fs::read(&path).map_err(|_| unknown())?;
-    let lines = bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    Ok(lines.collect())
-}
-
-fn path(root: &Path, id: &str) -> PathBuf {
-    root.join(FOLDER).join(format!("{id}.jsonl"))
+    let folder = Folder::open(root, FOLDER).filter(|_| is_id(id)).ok_or_else(unknown)?;
+    let name = format!("{id}{ENDING}");
+    let first = folder.head(&name, FIRST_LINE).map_err(|_| unknown())?;
+    let tail = folder.tail(&name, MOST_BYTES).map_err(|_| unknown())?;
+    let mut events: Vec<Value> =
+        tail.text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let total = events.len();
+    events.drain(..total.saturating_sub(most));
+    let is_cut = tail.is_cut || events.len() < total;
+    Ok(Session { row: SessionRow::of(id, &first), events, total, is_cut })
 }
 
 /// An id is never a path.

@@ -34,7 +34,7 @@ impl Office {
         for waiting in &task.waiting {
             let decision = said(&waiting.step).and_then(|reply| reply.decision(ctx.caller().name()));
             let Some(decision) = decision else { continue };
-            match tasks.decide(&task.task_id, Some(&waiting.step), decision).await {
+            match self.acts.decide(tasks, &task.task_id, Some(&waiting.step), decision).await {
                 // Somebody else was faster, and that counts.
                 Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
                 Err(error) => return Err(error.into()),

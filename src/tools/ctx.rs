@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Answers, Error};
+use super::{Answers, Error, WorkKey};
 use crate::{defs::Scope, engine::Args};
 
 /// Who is calling, as far as the surface could tell, and what they may do.
@@ -88,12 +88,13 @@ pub struct Ctx {
     cancel: CancellationToken,
     progress: Option<ProgressSink>,
     answers: Option<Arc<Answers>>,
+    key: Option<Arc<WorkKey>>,
 }
 
 impl Ctx {
     /// A context without progress that is never cancelled, of a caller who cannot be asked.
     pub fn new(caller: Caller) -> Self {
-        Self { caller, cancel: CancellationToken::new(), progress: None, answers: None }
+        Self { caller, cancel: CancellationToken::new(), progress: None, answers: None, key: None }
     }
 
     /// The same, cancelled by `token`.
@@ -115,6 +116,18 @@ impl Ctx {
     pub fn with_answers(mut self, answers: Answers) -> Self {
         self.answers = Some(Arc::new(answers));
         self
+    }
+
+    /// The same of a call whose work is done once, however often it is made.
+    #[must_use]
+    pub fn with_key(mut self, key: WorkKey) -> Self {
+        self.key = Some(Arc::new(key));
+        self
+    }
+
+    /// The key under which the work of this call is done once.
+    pub(super) fn key(&self) -> Option<&WorkKey> {
+        self.key.as_deref()
     }
 
     /// What was answered so far, by a caller who can be asked.

@@ -1,4 +1,4 @@
-//! What can go wrong in a tool, in the six classes that callers act upon.
+//! What can go wrong in a tool, in the seven classes that callers act upon.
 
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ pub enum Error {
     /// It does not fit the present state of the thing.
     #[error("{0}")]
     Conflict(String),
+    /// The key that was to have work done only once was used for other work.
+    #[error("this `Idempotency-Key` was used for a different request")]
+    KeyReused,
     /// It may work later: a queue is full, a provider is down, the disk is full.
     #[error("{message}")]
     Unavailable {
@@ -51,6 +54,7 @@ impl Error {
             Self::NotFound { .. } => "not-found",
             Self::Denied(_) => "denied",
             Self::Conflict(_) => "conflict",
+            Self::KeyReused => "idempotency-key-reused",
             Self::Unavailable { .. } => "unavailable",
             Self::Failed(_) => "failed",
         }

@@ -3,6 +3,7 @@
 //! A tool is written once, as a [`Tool`], and listed once, in [`all`]. Every surface (MCP, REST, a model's tool
 //! calls, documentation) is a reader of that list, so no two of them can disagree.
 
+mod acts;
 mod again;
 mod approval;
 mod bench;
@@ -14,22 +15,26 @@ mod employee;
 mod error;
 mod evaluation;
 mod forecast;
+mod key;
 mod memory;
 mod office;
 mod pipeline;
 mod project;
 mod question;
+mod record;
 mod registry;
 mod schedule;
 mod task;
 mod toolset;
 
+pub use acts::{Act, Acts, Deed};
 pub use again::begin;
 pub use bench::{May, Standing, ToolStanding, standing};
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};
 pub use error::Error;
 pub use evaluation::decisions_of;
+pub use key::{WorkKey, accept};
 pub use office::{Office, OpenTasks, Opened};
 pub use question::{Answers, Field, FieldKind, Form, Inquiry, Reply};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
@@ -54,6 +59,8 @@ pub fn all(office: &Office) -> Registry {
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
     tools.add_detached(discussion::RunDiscussion(office.clone()));
+    tools.add(record::ListMeetingHistory(office.clone()));
+    tools.add(record::GetMeetingDetail(office.clone()));
     tools.add(schedule::ListSchedules(office.clone()));
     tools.add(schedule::AddSchedule(office.clone()));
     tools.add(schedule::RemoveSchedule(office.clone()));
@@ -75,6 +82,8 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::ResumeTask(office.clone()));
     tools.add(task::ReplayTask(office.clone()));
     tools.add(task::ForkTask(office.clone()));
+    tools.add(record::ListSessions::new(office));
+    tools.add(record::GetSession(office.clone()));
     tools.add(forecast::PlanRun(office.clone()));
     tools.add(cost::GetCostSummary(office.clone()));
     tools

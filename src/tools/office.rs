@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OnceCell, watch};
 
-use super::{Ctx, Error, Inquiry, Progress};
+use super::{Acts, Ctx, Error, Inquiry, Progress, accept};
 use crate::{
     defs::TargetKind,
     engine::{self, Crew, Order, delivery::Outbox},
@@ -40,19 +40,23 @@ impl From<Engine> for Opened {
 pub struct Office {
     /// Who is there and how they work.
     pub crew: Arc<Crew>,
+    /// What was decided and changed, and by whom.
+    pub acts: Acts,
     tasks: Arc<Lazy>,
 }
 
 /// An office that is not kept open by who knows of it.
 pub(super) struct Distant {
     crew: Weak<Crew>,
+    acts: Acts,
     tasks: Weak<Lazy>,
 }
 
 impl Distant {
     /// The office, while it is open.
     pub(super) fn reach(&self) -> Option<Office> {
-        Some(Office { crew: self.crew.upgrade()?, tasks: self.tasks.upgrade()? })
+        let acts = self.acts.clone();
+        Some(Office { crew: self.crew.upgrade()?, acts, tasks: self.tasks.upgrade()? })
     }
 }
 
@@ -66,12 +70,17 @@ impl Office {
     /// A crew whose tasks are opened by `open` when they are first needed: whoever only reads definitions leaves no
     /// trace on disk and waits for nothing.
     pub fn new(crew: Arc<Crew>, open: OpenTasks) -> Self {
-        Self { crew, tasks: Arc::new(Lazy { open, engine: OnceCell::new(), opened: Notify::new() }) }
+        let tasks = Lazy { open, engine: OnceCell::new(), opened: Notify::new() };
+        Self { acts: Acts::of(crew.root()), crew, tasks: Arc::new(tasks) }
     }
 
     /// The same, without keeping it open.
     pub(super) fn distant(&self) -> Distant {
-        Distant { crew: Arc::downgrade(&self.crew), tasks: Arc::downgrade(&self.tasks) }
+        Distant {
+            crew: Arc::downgrade(&self.crew),
+            acts: self.acts.clone(),
+            tasks: Arc::downgrade(&self.tasks),
+        }
     }
 
     /// What the crew has been given to do.
@@ -139,13 +148,16 @@ impl Office {
         tasks.settled(id).await.map_err(|error| no_task(tasks, error))
     }
 
-    /// Submits `new` and leaves it to itself.
+    /// Submits `new`, once under the key of the call if that has one, and leaves it to itself.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it cannot be accepted.
-    pub(super) async fn submit(&self, new: NewTask) -> Result<Arc<Task>, Error> {
+    /// [`Error::Unavailable`] when it cannot be accepted, [`Error::KeyReused`].
+    pub(super) async fn submit(&self, ctx: &Ctx, mut new: NewTask) -> Result<Arc<Task>, Error> {
+        if let Some(key) = ctx.key() {
+            key.mark(&mut new);
+        }
         let tasks = self.tasks().await?;
-        let id = tasks.submit(new).await?.id;
+        let id = accept(tasks, new).await?.id;
         tasks.get(&id).await.map_err(|error| no_task(tasks, error))
     }
 

@@ -18,7 +18,7 @@ pub const TOOLSETS: [(&str, &[&str]); 8] = [
         ],
     ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
-    ("discussions", &["list_discussions", "run_discussion"]),
+    ("discussions", &["list_discussions", "run_discussion", "list_meeting_history", "get_meeting_detail"]),
     ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
     ("memory", &["add_memory", "query_memory", "search_memory", "correct_memory", "delete_memory"]),
     (
@@ -44,6 +44,8 @@ pub const TOOLSETS: [(&str, &[&str]); 8] = [
             "resume_task",
             "replay_task",
             "fork_task",
+            "list_sessions",
+            "get_session",
         ],
     ),
 ];
@@ -107,7 +109,7 @@ mod tests {
         let some = all().with_toolsets(&["tasks".to_owned(), "pipelines".to_owned()]).unwrap();
         let names: Vec<_> = some.specs().map(|spec| spec.name).collect();
         assert_eq!(names[..3], ["list_pipelines", "run_pipeline", "get_task"]);
-        assert_eq!(names.len(), 11, "{names:?}");
+        assert_eq!(names.len(), 13, "{names:?}");
         let error = all().with_toolsets(&["employee".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("did you mean `employees`?"), "{error}");
     }

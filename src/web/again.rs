@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use super::{
     Problem, State, body,
     order::{grant, misfit, texts, unknown},
-    run::{IDEMPOTENCY_KEY, ack, visible},
+    run::{self, ack},
     task::find,
 };
 use crate::{
@@ -27,9 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// `POST /tasks/{id}/cancel`: the record of the task as it ended. One that takes longer to stop is shown as it stands.
 pub(super) async fn cancel(asked: Asked) -> Result<Response, Problem> {
-    let Asked { state, task, object, .. } = asked;
+    let Asked { state, caller, task, object, .. } = asked;
     Wish::parse(object, &[])?;
-    let task = match tokio::time::timeout(PATIENCE, state.tasks.cancel(&task.task_id)).await {
+    let cancelling = state.acts.cancel(&state.tasks, &task.task_id, caller.name());
+    let task = match tokio::time::timeout(PATIENCE, cancelling).await {
         Ok(ended) => ended?,
         Err(_) => state.tasks.get(&task.task_id).await.unwrap_or(task),
     };
@@ -91,10 +92,10 @@ impl Asked {
         let Self { state, caller, task, headers, object } = self;
         let mut wish = Wish::parse(object, keys)?;
         let how = how(&mut wish)?;
-        let idempotency_key = visible(&headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}"));
+        let idempotency_key = run::idempotency_key(&headers, &caller)?;
         let changes = Changes { caller: Some(caller.name().to_owned()), idempotency_key, ..wish.changes };
         let anew = state.runs.again(&task, &how, changes).await?;
-        Ok(ack(&state, tools::begin(&state.tasks, &task, anew).await?))
+        Ok(ack(&state, tools::begin(&state.acts, &state.tasks, &task, anew).await?))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) async fn approve(
     let said = Said::parse(body::object(&headers, body).await?)?;
     let by = Some(caller.name().to_owned());
     let decision = Decision { approved: said.approved, comment: said.comment, by };
-    Ok(Json(state.tasks.decide(&id, said.step.as_deref(), decision).await?))
+    Ok(Json(state.acts.decide(&state.tasks, &id, said.step.as_deref(), decision).await?))
 }
 
 /// The body of such a request. Without one, it is a yes.

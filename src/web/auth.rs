@@ -1,6 +1,6 @@
 //! The bearer token (RFC 6750), asked for on every path but a few.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Access, Problem, Resource, brake::Brake, rate, resource, trace, webhook};
+use super::{Access, Denials, Problem, Resource, brake::Brake, denials::Why, rate, resource, trace, webhook};
 use crate::{defs::Scope, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
@@ -21,14 +21,15 @@ pub(super) struct Guard {
     access: Access,
     challenge: HeaderValue,
     brake: Arc<Brake>,
+    denials: Arc<Denials>,
 }
 
 impl Guard {
-    /// Lets pass whom `access` knows.
-    pub(super) fn new(access: Access, resource: Option<&Resource>) -> Self {
+    /// Lets pass whom `access` knows, and counts the others.
+    pub(super) fn new(access: Access, resource: Option<&Resource>, denials: Arc<Denials>) -> Self {
         let challenge = resource.and_then(Resource::challenge);
         let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer realm=\"crew\""));
-        Self { access, challenge, brake: Arc::new(Brake::new()) }
+        Self { access, challenge, brake: Arc::new(Brake::new()), denials }
     }
 
     /// Who sends `request`.
@@ -45,17 +46,23 @@ impl Guard {
         if is_open(path) || webhook::is_signed(path, request.headers()) {
             return Ok(Caller::new("anonymous").with_scope(Scope::Read));
         }
-        let Some(offered) = token(request.headers()) else { return Err(self.unauthorized()) };
-        let client = request.extensions().get().map(|rate::Client(address)| *address);
+        let client = client(request);
+        let Some(offered) = token(request.headers()) else {
+            self.denials.count(Why::NoToken, client);
+            return Err(self.unauthorized());
+        };
         if let Some(wait) = client.and_then(|client| self.brake.blocks(client)) {
+            self.denials.count(Why::Blocked, client);
             return Err(rate::too_many("rate limit exceeded: too many wrong tokens from this address", wait));
         }
         let Some(caller) = self.access.holder(offered) else {
             client.inspect(|client| self.brake.failed(*client));
+            self.denials.count(Why::WrongToken, client);
             return Err(self.unauthorized());
         };
         let scope = needed(request.method(), path);
         caller.require(scope).map_err(|denied| {
+            self.denials.count(Why::Scope, client);
             let challenge =
                 format!(r#"Bearer realm="crew", error="insufficient_scope", scope="{}""#, scope.as_str());
             let challenge = HeaderValue::from_str(&challenge).expect("a scope is a word");
@@ -76,10 +83,21 @@ pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next
         Ok(caller) => {
             trace::note_caller(caller.name());
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            let client = client(&request);
+            let response = next.run(request).await;
+            // Past the token there are only signatures to be wrong.
+            if response.status() == StatusCode::UNAUTHORIZED {
+                guard.denials.count(Why::Signature, client);
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }
+}
+
+/// The address that `request` comes from.
+fn client(request: &Request) -> Option<IpAddr> {
+    request.extensions().get().map(|rate::Client(address)| *address)
 }
 
 /// What a request needs before its handler has looked at it. Which tool is called, and what that needs, stands in the

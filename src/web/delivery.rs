@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{
         Path, Query, State as Shared,
         rejection::{PathRejection, QueryRejection},
@@ -16,6 +16,7 @@ use super::{Problem, State};
 use crate::{
     engine::delivery::{DeliveryId, DeliveryStatus, Refused, Sending, Which},
     tasks::{Task, TaskId},
+    tools::Caller,
 };
 
 /// Most deliveries one request lists.
@@ -79,12 +80,13 @@ pub(super) async fn list(
 /// `POST /deliveries/{id}/redeliver`: 202 with the delivery as it waits; 409 while it is on its way.
 pub(super) async fn redeliver(
     Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<(StatusCode, Json<Sending>), Problem> {
     let absent = || Problem::not_found("delivery not found");
     let id: DeliveryId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(absent)?;
     let outbox = state.outbox.as_ref().ok_or_else(absent)?;
-    match outbox.redeliver(&id).await {
+    match state.acts.redeliver(outbox, &id, caller.name()).await {
         Ok(delivery) => Ok((StatusCode::ACCEPTED, Json(delivery))),
         Err(Refused::NotFound(_)) => Err(absent()),
         Err(error @ Refused::UnderWay(_)) => Err(Problem::conflict(error.to_string())),

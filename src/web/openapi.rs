@@ -18,7 +18,7 @@ use crate::{
     defs::TargetKind,
     engine::{Forecast, delivery::Sending},
     tasks::Task,
-    tools::Registry,
+    tools::{Annotations, Registry},
 };
 
 /// The page that shows the document; it asks nobody but this server.
@@ -75,7 +75,7 @@ const EVENTS: Gives = Gives::Text("text/event-stream");
 
 /// Every operation of the bridge, and the way into MCP.
 pub(super) const OPERATIONS: &[Operation] = &[
-    open(get("/health", "Whether the process answers, in the bytes of old", OBJECT)),
+    open(get("/health", "Whether the process answers, as earlier versions said it", OBJECT)),
     open(get("/healthz", "Whether the process answers", OBJECT)),
     Operation {
         also: &["503"],
@@ -134,6 +134,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/api/employees/{name}", "The whole definition of an employee", OBJECT),
     get("/api/pipelines", "The pipelines", LIST),
     get("/api/discussions", "The discussions", LIST),
+    get("/api/sessions", "What was said in runs, the newest first", LIST),
+    get("/api/sessions/{id}", "What was said in a run", OBJECT),
+    get("/api/meetings", "The discussions that were held, the newest first", LIST),
+    get("/api/meetings/{id}", "What was said in a discussion, and what came of it", OBJECT),
     get("/openapi.json", "This document", OBJECT),
     open(get("/docs", "This document as a page", Gives::Text("text/html"))),
     Operation {
@@ -143,6 +147,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation { gives: EVENTS, ..get("/mcp", "The stream of an MCP session", OBJECT) },
     Operation { method: "delete", ..get("/mcp", "The end of an MCP session", OBJECT) },
 ];
+
+/// What is asked about the server itself; all else goes by the first part of its path.
+const SERVER: [&str; 5] = ["/health", "/healthz", "/readyz", "/openapi.json", "/docs"];
+
+/// How paths begin or end where work can be started under a key.
+const TAKES_KEY: [&str; 4] = ["/run/", "/replay", "/fork", "/api/tools/{name}"];
 
 /// `GET /openapi.json`. Made when somebody first asks: its schemas take longer than a start may.
 pub(super) async fn document(Shared(state): Shared<State>) -> Response {
@@ -189,6 +199,7 @@ fn describe(tools: &Registry) -> Value {
             "description": spec.description,
             "operationId": spec.name,
             "tags": ["tools"],
+            "parameters": if spec.annotations == Annotations::WORKS { vec![key()] } else { Vec::new() },
             "requestBody": body(&spec.input_schema),
             "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202", "402"], "Error"),
         });
@@ -228,11 +239,8 @@ fn describe(tools: &Registry) -> Value {
 
 impl Operation {
     fn describe(&self) -> Value {
-        let tag = self
-            .path
-            .split('/')
-            .nth(1)
-            .filter(|_| self.path.matches('/').count() > 1 || self.path == "/tasks");
+        let first = self.path.split('/').nth(1).unwrap_or_default();
+        let tag = if SERVER.contains(&self.path) { "server" } else { first };
         let name = self.path.replace(['{', '}'], "").replace(['/', '.'], "_");
         let content = match self.gives {
             Gives::Json(name) => {
@@ -244,7 +252,7 @@ impl Operation {
         let mut tell = |key: &str, value: Value| told.insert(key.to_owned(), value);
         tell("summary", self.summary.into());
         tell("operationId", format!("{}{name}", self.method).into());
-        tell("tags", json!([tag.unwrap_or("server")]));
+        tell("tags", json!([tag]));
         match self.scope {
             Some(scope) => {
                 let needs = format!("Needs a token with the scope `{scope}`, where tokens are needed.");
@@ -278,40 +286,57 @@ impl Operation {
             };
             parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
         }
-        if self.path == "/tasks" {
-            let status = ["pending", "running", "awaiting_approval", "completed", "failed", "cancelled"];
-            for (name, schema) in [
-                ("status", json!({"enum": status})),
-                ("target", json!({"type": "string"})),
-                ("type", json!({"type": "string"})),
-                ("trigger", json!({"type": "string"})),
-                ("caller", json!({"type": "string"})),
-                ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200})),
-                ("cursor", json!({"type": "string", "description": "`next_cursor` of the page before."})),
-            ] {
+        let limit = || ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200}));
+        let text = |name| (name, json!({"type": "string"}));
+        let mut query = |of: &[(&str, Value)]| {
+            for (name, schema) in of {
                 parameters.push(json!({"name": name, "in": "query", "schema": schema}));
             }
-        }
-        if self.path == "/deliveries" {
-            for (name, schema) in [
-                ("status", json!({"enum": ["pending", "sending", "delivered", "dead"]})),
-                ("task_id", json!({"type": "string"})),
-                ("type", json!({"enum": ["webhook", "email", "feishu", "slack", "github-comment", "named"]})),
-                ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200})),
-            ] {
-                parameters.push(json!({"name": name, "in": "query", "schema": schema}));
+        };
+        match self.path {
+            "/tasks" => {
+                let status = ["pending", "running", "awaiting_approval", "completed", "failed", "cancelled"];
+                query(&[
+                    ("status", json!({"enum": status})),
+                    text("target"),
+                    text("type"),
+                    text("trigger"),
+                    text("caller"),
+                    limit(),
+                    ("cursor", json!({"type": "string", "description": "`next_cursor` of the page before."})),
+                ]);
             }
+            "/deliveries" => {
+                let kinds = ["webhook", "email", "feishu", "slack", "github-comment", "named"];
+                query(&[
+                    ("status", json!({"enum": ["pending", "sending", "delivered", "dead"]})),
+                    text("task_id"),
+                    ("type", json!({"enum": kinds})),
+                    limit(),
+                ]);
+            }
+            "/api/sessions" => {
+                let kinds = ["employee", "pipeline", "discussion"];
+                query(&[("type", json!({"enum": kinds})), text("subject"), limit()]);
+            }
+            "/api/meetings" => query(&[text("keyword"), limit()]),
+            _ => {}
         }
-        if self.path.starts_with("/run/") || self.path.ends_with("/replay") || self.path.ends_with("/fork") {
-            let schema = json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"});
-            let description = "Work accepted under a key is not accepted twice.";
-            parameters.push(json!({"name": "Idempotency-Key", "in": "header", "schema": schema, "description": description}));
+        if TAKES_KEY.iter().any(|path| self.path.starts_with(path) || self.path.ends_with(path)) {
+            parameters.push(key());
         }
         if matches!(self.gives, Gives::Text("text/event-stream")) {
             parameters.push(json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}));
         }
         parameters
     }
+}
+
+/// The header under which work is begun once.
+fn key() -> Value {
+    let schema = json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"});
+    let description = "Work accepted under a key is not accepted twice.";
+    json!({"name": "Idempotency-Key", "in": "header", "schema": schema, "description": description})
 }
 
 fn body(schema: &Value) -> Value {

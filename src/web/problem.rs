@@ -119,6 +119,7 @@ impl From<tools::Error> for Problem {
             tools::Error::NotFound { .. } => Self::not_found(text),
             tools::Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "denied", text),
             tools::Error::Conflict(_) => Self::conflict(text),
+            tools::Error::KeyReused => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.code(), text),
             tools::Error::Unavailable { retry_after, .. } => Self::unavailable(text, retry_after),
             tools::Error::Failed(_) => Self::internal(&error),
         }

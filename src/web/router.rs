@@ -14,7 +14,7 @@ use super::{
     load::{self, Load},
     memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
-    ready, resource, run, status, task, tools,
+    ready, record, resource, run, status, task, tools,
     trace::{self, Refusals},
     webhook,
 };
@@ -33,7 +33,7 @@ pub fn router(state: State, mounted: Router) -> Router {
     let limits = Arc::clone(&state.limits);
     let guarded = state.access.is_guarded();
     let names = (!guarded).then(|| Arc::clone(&state.hosts));
-    let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref());
+    let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref(), Arc::clone(&state.denials));
     let (budgets, load) = (Arc::new(Budgets::new(&limits, guarded)), Arc::new(Load::new(&limits)));
     let cors = cors::layer(&limits.cors_origins);
     let layers = ServiceBuilder::new()
@@ -135,6 +135,10 @@ fn routes() -> Routes {
         .route("/api/employees/{name}", get(tools::employee))
         .route("/api/pipelines", get(tools::pipelines))
         .route("/api/discussions", get(tools::discussions))
+        .route("/api/sessions", get(record::sessions))
+        .route("/api/sessions/{id}", get(record::session))
+        .route("/api/meetings", get(record::meetings))
+        .route("/api/meetings/{id}", get(record::meeting))
         .route("/openapi.json", get(openapi::document))
         .route("/docs", get(openapi::page))
 }

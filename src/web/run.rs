@@ -13,8 +13,8 @@ use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, delivery::Wish},
-    tasks::{self, Code, NewTask, Status, Submitted, Task, TaskId, Trigger},
-    tools::Caller,
+    tasks::{Code, Status, Submitted, TaskId, Trigger},
+    tools::{self, Caller},
 };
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -74,7 +74,7 @@ async fn start(
     body: Body,
 ) -> Result<Response, Problem> {
     let Path(name) = name.map_err(|_| Problem::unreadable("the name in the path is no text"))?;
-    let key = idempotency_key(headers)?;
+    let key = idempotency_key(headers, caller)?;
     let request = RunRequest::parse(body::object(headers, body).await?)?;
     if request.stream && kind != TargetKind::Employee {
         return Err(Problem::unfit("only employees can be streamed; use `sync` or follow `/tasks/{id}`"));
@@ -97,46 +97,19 @@ async fn start(
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }
-    let submitted = submit(state, new).await?;
+    let submitted = tools::accept(&state.tasks, new).await?;
     if request.stream {
         return Ok(stream::tell(state, &submitted.id));
     }
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
 
-/// The key under which a client has the same work done only once.
+/// The key under which `caller` has the same work done only once. Callers do not share keys.
 ///
 /// # Errors
 /// 400, see [`visible`].
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    Ok(visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key}")))
-}
-
-/// Submits `new`. A key that was used for something else is refused, not answered with the other's result. Options
-/// are not compared: a plan may put the state of a definition there, which a repetition must not trip over.
-pub(super) async fn submit(state: &State, new: NewTask) -> Result<Submitted, Problem> {
-    let asked = (new.kind.clone(), new.target.clone(), new.args.clone());
-    let submitted = state.tasks.submit(new).await?;
-    if !submitted.fresh
-        && let Some(task) = known(state, &submitted.id).await?
-        && (&task.kind, &task.target_name, &task.args) != (&asked.0, &asked.1, &asked.2)
-    {
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency-key-reused",
-            "this `Idempotency-Key` was used for a different request",
-        ));
-    }
-    Ok(submitted)
-}
-
-/// A task that may have been forgotten meanwhile.
-async fn known(state: &State, id: &TaskId) -> Result<Option<std::sync::Arc<Task>>, Problem> {
-    match state.tasks.get(id).await {
-        Ok(task) => Ok(Some(task)),
-        Err(tasks::Error::NotFound { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+pub(super) fn idempotency_key(headers: &HeaderMap, caller: &Caller) -> Result<Option<String>, Problem> {
+    Ok(visible(headers, &IDEMPOTENCY_KEY)?.map(|key| format!("http:{key} {}", caller.name())))
 }
 
 /// 202 for work accepted now, 200 for work accepted before; `Location` tells where it is followed.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, Limits, Readiness, Resource, webhook};
+use super::{Access, Denials, Limits, Readiness, Resource, webhook};
 use crate::{
     base::HostNames,
     defs::TargetKind,
@@ -100,6 +100,10 @@ pub struct State {
     pub access: Access,
     /// What can be called by name.
     pub tools: Arc<tools::Registry>,
+    /// What was decided and changed, and by whom.
+    pub acts: tools::Acts,
+    /// Who was turned away.
+    pub denials: Arc<Denials>,
     /// Places for streams of events.
     pub streams: Arc<Semaphore>,
     /// Fires when the program is to end.

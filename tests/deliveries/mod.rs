@@ -2,6 +2,7 @@
 
 mod alerts;
 mod http;
+mod mail;
 mod outbox;
 
 use serde_json::Value;
@@ -13,13 +14,17 @@ const HASTE: (&str, &str) = ("CREW_DELIVERY__RETRY_SECONDS", "0.01");
 
 /// A project whose employee `worker` repeats `text`, and whose pipeline `report` has it do so and delivers the result.
 fn project(receiver: &Receiver, deliver: &str) -> Project {
+    reporting(&deliver.replace("URL", &receiver.url))
+}
+
+/// The same for results that go elsewhere.
+fn reporting(deliver: &str) -> Project {
     let project = Project::empty();
     project.write(
         ".crew/employees/worker.md",
         "---\nname: worker\ndescription: Repeats\nmodel: echo\nargs: [{name: text, default: nothing}]\n---\n\nSay: $text\n",
     );
     project.write(".crew/config.yaml", "outbound: {allow: [127.0.0.1]}\n");
-    let deliver = deliver.replace("URL", &receiver.url);
     project.write(
         ".crew/pipelines/report.yaml",
         &format!(

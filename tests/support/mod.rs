@@ -1,6 +1,7 @@
 //! A sealed place to try the program in: a project of its own, an environment of its own, ports that are free.
 
 mod client;
+mod mail;
 mod model;
 pub mod project;
 mod receiver;
@@ -9,6 +10,7 @@ mod server;
 use std::time::Duration;
 
 pub use client::{Reply, client};
+pub use mail::{MailServer, Tls};
 pub use model::{FakeModel, work};
 pub use project::{Finished, Project};
 pub use receiver::{Received, Receiver};

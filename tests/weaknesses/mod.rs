@@ -1,13 +1,15 @@
 //! What the predecessor got wrong in reading and rendering, one test each; the numbers are those of the list that was
-//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, B2: webhooks, B3: schedules, C2: memory, C3: evaluation,
-//! C5: the command line).
+//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, B1: the server, B2: webhooks, B3: schedules, B4:
+//! deliveries, C2: memory, C3: evaluation, C5: the command line).
 
+mod deliveries;
 mod discussions;
 mod employees;
 mod evaluation;
 mod memory;
 mod pipelines;
 mod prompts;
+mod server;
 mod triggers;
 
 use serde_json::Value;

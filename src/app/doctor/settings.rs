@@ -48,7 +48,7 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
             let single = single.map(|(token, _)| token);
             let short = single.as_ref().is_some_and(|token| token.expose().len() < SHORT);
             let file = patient.env.get("CREW_TOKENS_FILE").map(Into::into);
-            let sources = TokenSources { single, file, env: patient.env.clone() };
+            let sources = TokenSources { single, single_file: None, file, env: patient.env.clone() };
             match sources.access() {
                 Err(error) => {
                     Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("mend the file")

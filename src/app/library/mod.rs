@@ -15,14 +15,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
+pub(super) use self::{records::FOLDERS as RECORDS, shelves::Shelves};
 use self::{records::Records, segment::decoded};
-pub(super) use self::{
-    records::{FOLDERS as RECORDS, meeting},
-    shelves::Shelves,
-};
 use crate::{
     defs::Employee,
-    engine::{Given, memory::Holder},
+    engine::{Given, memory::Holder, records::meeting},
     mcp,
     protocol::{
         Completer, Content, SkillHost,
@@ -123,7 +120,7 @@ impl Library {
         }
         if let Some(id) = uri.strip_prefix(MEETING) {
             let (root, id) = (self.office.crew.root().to_owned(), decoded(id));
-            let meeting = tokio::task::spawn_blocking(move || records::meeting::read(&root, &id)).await;
+            let meeting = tokio::task::spawn_blocking(move || meeting::read(&root, &id)).await;
             return json(uri, &meeting.ok().flatten().ok_or_else(|| unknown(uri))?);
         }
         match self.shelves().await.skills.read(uri).await {

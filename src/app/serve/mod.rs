@@ -14,7 +14,7 @@ use super::{
     office,
     runs::{Runs, Secrets},
     sample, served,
-    settling::Settling,
+    settling::{Origin, Settling},
     tokens::TokenSources,
 };
 use crate::{
@@ -120,8 +120,13 @@ impl fmt::Display for Started {
 pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
     let single = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
     let file = serve.tokens_file.clone().or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from));
-    let single = single.map(|(token, _)| token);
-    let sources = TokenSources { single, file, env: env.clone() };
+    let rotates = matches!(single, Some((_, Origin::Flag("--token-file"))));
+    let sources = TokenSources {
+        single: single.map(|(token, _)| token),
+        single_file: serve.token_file.clone().filter(|_| rotates),
+        file,
+        env: env.clone(),
+    };
     let access = sources.access()?;
     let mut settings = Settings::read(env, &serve.root)?;
     let rules = settings.alerts.take();
@@ -152,7 +157,9 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         alerts::start(rules, Arc::clone(&office.crew), tasks.clone(), scheduler.clone(), &tracker);
     }
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
-    sources.watch(access.clone(), &tracker);
+    sources.watch(access.clone(), office.acts.clone(), &tracker);
+    let denials = Arc::new(web::Denials::default());
+    tracker.spawn(Arc::clone(&denials).keep(office.acts.clone(), tracker.stopping().clone()));
 
     let unsettled = tasks.clone();
     tracker.spawn(async move { web::webhook::settle(&unsettled).await });
@@ -163,6 +170,8 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
         meter: Arc::clone(office.crew.llm().meter()),
         access: access.clone(),
+        acts: office.acts.clone(),
+        denials,
         tools: Arc::new(tools::all(&office)),
         streams: Arc::new(Semaphore::new(limits.streams)),
         stopping: tracker.stopping().clone(),

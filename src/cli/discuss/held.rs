@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::args::HowToDiscuss;
 use crate::{
-    app::{self, Environment, Journal, MeetingRecord, Recorded},
+    app::{Environment, Journal, Recorded},
     cli::{
         args::{Form, Global},
         budget,
@@ -15,7 +15,7 @@ use crate::{
         test::{Recording, record},
     },
     defs::{AdHoc, TargetKind},
-    engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome},
+    engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome, records::meeting},
     store::document,
     tasks::{Status, Task, TaskId, Trigger},
     tools::{self, Office},
@@ -199,16 +199,11 @@ fn word(rule: Rule) -> String {
 
 /// Lists what was held, the newest first.
 pub(super) fn history(global: &Global, limit: u16, keyword: Option<&str>) -> Result<Outcome, Error> {
-    let (records, broken) = app::meetings(&global.root());
+    let (records, broken) = meeting::list(&global.root());
     if broken > 0 {
         render::note(&format!("warning: {broken} lines of the list of meetings are no records"));
     }
-    let keyword = keyword.map(str::to_lowercase);
-    let fits = |record: &MeetingRecord| {
-        let text =
-            format!("{} {} {}", record.name, record.topic, record.participants.join(" ")).to_lowercase();
-        keyword.as_ref().is_none_or(|keyword| text.contains(keyword))
-    };
+    let fits = |record: &meeting::Record| keyword.is_none_or(|keyword| record.tells_of(keyword));
     let found: Vec<_> = records.into_iter().filter(fits).take(limit.into()).collect();
     match global.form() {
         Form::Json => render::json(&found)?,
@@ -233,17 +228,17 @@ pub(super) fn history(global: &Global, limit: u16, keyword: Option<&str>) -> Res
 pub(super) fn view(global: &Global, id: &str) -> Result<Outcome, Error> {
     let root = global.root();
     let id = &full_id(&root, id)?;
-    let meeting =
-        app::meeting(&root, id).ok_or_else(|| tools::Error::not_found("meeting", id, std::iter::empty()))?;
-    for note in &meeting.notes {
+    let held =
+        meeting::read(&root, id).ok_or_else(|| tools::Error::not_found("meeting", id, std::iter::empty()))?;
+    for note in &held.notes {
         render::note(&format!("warning: {note}"));
     }
     match global.form() {
         Form::Json => {
-            let recorded = app::meeting_record(&root, id);
-            render::json(&json!({"meeting": meeting.record, "text": meeting.text, "recorded": recorded}))?;
+            let recorded = meeting::record(&root, id);
+            render::json(&json!({"meeting": held.record, "text": held.text, "recorded": recorded}))?;
         }
-        Form::Text => render::answer(&meeting.text)?,
+        Form::Text => render::answer(&held.text)?,
     }
     Ok(Outcome::Done)
 }
@@ -257,7 +252,7 @@ pub(super) async fn plan(
 ) -> Result<Outcome, Error> {
     let root = global.root();
     let id = full_id(&root, id)?;
-    let recorded = app::meeting_record(&root, &id)
+    let recorded = meeting::record(&root, &id)
         .ok_or_else(|| tools::Error::Failed(format!("meeting `{id}` was not held here, only rendered")))?;
     let meeting: Meeting = serde_json::from_value(recorded).map_err(anyhow::Error::from)?;
     let text = engine::pipeline_of(&meeting, &*office.crew.definitions().await)
@@ -279,7 +274,7 @@ pub(super) async fn plan(
 
 /// The id of the meeting that `id` begins.
 fn full_id(root: &Path, id: &str) -> Result<String, Error> {
-    let (records, _) = app::meetings(root);
+    let (records, _) = meeting::list(root);
     let ids: Vec<&str> = records.iter().map(|record| record.meeting_id.as_str()).collect();
     match ids.iter().filter(|known| known.starts_with(id)).collect::<Vec<_>>().as_slice() {
         _ if ids.contains(&id) => Ok(id.to_owned()),

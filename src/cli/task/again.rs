@@ -59,7 +59,7 @@ pub(super) async fn cancel(global: &Global, task: &str, env: &Environment) -> Re
     let office = kept(global, env)?;
     let tasks =
         office.tasks().await.map_err(|error| elsewhere(error, &format!("POST /tasks/{id}/cancel")))?;
-    let task = tasks.cancel(&id).await?;
+    let task = office.acts.cancel(tasks, &id, "cli").await?;
     match global.form() {
         Form::Json => render::json(&task)?,
         Form::Text => render::note(&format!("task {id} is cancelled")),
@@ -106,7 +106,7 @@ async fn again(
     let tasks =
         office.tasks().await.map_err(|error| elsewhere(error, &format!("POST /tasks/{task}/{word}")))?;
     let changes = Changes { caller: Some("cli".to_owned()), ..changes };
-    let doing = office.again(task, how, changes).await?;
+    let doing = office.again(task, how, changes, None).await?;
     if *how != Again::Resume {
         render::note(&format!("task {}", doing.task_id));
     }

@@ -97,7 +97,7 @@ async fn approve(global: &Global, args: &ApproveArgs, env: &Environment) -> Resu
     let tasks = office.tasks().await.map_err(|error| elsewhere(error, "POST /tasks/<id>/approve"))?;
     let approved = !args.refuse;
     let decision = Decision { approved, comment: args.comment.clone(), by: Some("cli".to_owned()) };
-    tasks.decide(&id, args.step.as_deref(), decision).await?;
+    office.acts.decide(tasks, &id, args.step.as_deref(), decision).await?;
     see_through(global, tasks, &id).await
 }
 

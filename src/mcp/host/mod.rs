@@ -329,6 +329,7 @@ fn refusal(error: &tools::Error) -> Error {
         tools::Error::Arguments(_)
         | tools::Error::NeedInput(_)
         | tools::Error::NotFound { .. }
+        | tools::Error::KeyReused
         | tools::Error::Denied(_) => Error::invalid_params(text),
         tools::Error::Conflict(_) | tools::Error::Unavailable { .. } | tools::Error::Failed(_) => {
             Error::internal(text)

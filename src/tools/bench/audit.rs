@@ -1,16 +1,11 @@
 //! Who used which tool, and whether they were let: one line a call in `.crew/audit/tool_usage.jsonl`.
 //!
-//! A line says nothing of what a tool was given or gave. One process owns a file, so another that works in the project at
-//! the same time writes to `tool_usage-2.jsonl`, and so on. A call does not fail because it cannot be noted.
+//! A line says nothing of what a tool was given or gave. A call does not fail because it cannot be noted.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use crate::{
     base::{
@@ -19,17 +14,11 @@ use crate::{
         text::truncate,
     },
     engine::Job,
-    store::{self, Log, log::Claim},
+    store::Trail,
     tasks::{Decision, Steps, TaskId},
-    tools::Error,
+    tools::{Error, acts::AUDIT},
 };
 
-/// Where the files are, from the root of the project.
-const FOLDER: &str = ".crew/audit";
-/// How many bytes a file may have; what is more is put aside as `.1`, in place of what was.
-const MOST_BYTES: u64 = 10 << 20;
-/// How many processes may write at the same time.
-const MOST_FILES: u32 = 8;
 /// Most characters of a name, which a model may have made up.
 const NAME_CHARS: usize = 128;
 
@@ -80,23 +69,17 @@ impl Outcome {
     }
 }
 
-/// The files of one process; opened when the first call is noted.
-#[derive(Clone, Default)]
+/// Where calls are noted.
+#[derive(Clone)]
 pub(super) struct Audit {
-    book: Arc<Mutex<Book>>,
+    trail: Trail,
     tracker: Tracker,
 }
 
-#[derive(Default)]
-enum Book {
-    #[default]
-    Unopened,
-    Open {
-        log: Log,
-        bytes: u64,
-    },
-    /// It was said once that it cannot be had.
-    Lost,
+impl Default for Audit {
+    fn default() -> Self {
+        Self { trail: Trail::new("tool_usage"), tracker: Tracker::default() }
+    }
 }
 
 /// A call that is being made. One that is dropped before its end is noted as cancelled, unless it begins again once a person
@@ -128,60 +111,7 @@ impl Audit {
     }
 
     async fn note(&self, root: &Path, entry: &Entry) {
-        self.note_in(root, entry, MOST_BYTES).await;
-    }
-
-    async fn note_in(&self, root: &Path, entry: &Entry, most: u64) {
-        let mut book = self.book.lock().await;
-        let is_full = matches!(*book, Book::Open { bytes, .. } if bytes >= most);
-        if is_full || matches!(*book, Book::Unopened) {
-            let (old, folder) = (std::mem::replace(&mut *book, Book::Lost), root.join(FOLDER));
-            let opening = tokio::task::spawn_blocking(move || {
-                // Its lock must be free.
-                drop(old);
-                open(&folder, most)
-            });
-            match opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-                Ok((log, bytes)) => *book = Book::Open { log, bytes },
-                Err(error) => lost(&error),
-            }
-        }
-        let Book::Open { log, bytes } = &mut *book else { return };
-        let Ok(line) = serde_json::to_vec(entry) else { return };
-        *bytes += line.len() as u64 + 1;
-        if let Err(error) = log.append_line(line).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a call of a tool could not be noted");
-        }
-    }
-}
-
-fn lost(error: &store::Error) {
-    tracing::warn!(
-        error = error as &dyn std::error::Error,
-        "calls of tools are not noted by this process: its file cannot be had"
-    );
-}
-
-/// The first file that nobody else writes, with room for more, and how many bytes it has.
-fn open(folder: &Path, most: u64) -> Result<(Log, u64), store::Error> {
-    let mut number = 1;
-    loop {
-        let path = match number {
-            1 => folder.join("tool_usage.jsonl"),
-            number => folder.join(format!("tool_usage-{number}.jsonl")),
-        };
-        let claim = match Claim::take(&path) {
-            Err(store::Error::Owned { .. }) if number < MOST_FILES => {
-                number += 1;
-                continue;
-            }
-            claim => claim?,
-        };
-        if claim.size()? >= most {
-            claim.put_aside()?;
-        }
-        let bytes = claim.size()?;
-        return Ok((claim.start()?, bytes));
+        self.trail.note(&root.join(AUDIT), entry).await;
     }
 }
 
@@ -227,7 +157,7 @@ mod tests {
     use crate::{defs::Employee, engine::Given};
 
     fn lines(root: &Path, file: &str) -> Vec<Value> {
-        let text = fs::read_to_string(root.join(FOLDER).join(file)).unwrap_or_default();
+        let text = fs::read_to_string(root.join(AUDIT).join(file)).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
@@ -250,21 +180,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_does_not_grow_without_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::default();
-        for number in 0..20 {
-            let mut call = entry(&audit, folder.path(), &format!("tool-{number}"));
-            let entry = call.entry.take().unwrap();
-            audit.note_in(folder.path(), &entry, 600).await;
-        }
-        let (old, new) =
-            (lines(folder.path(), "tool_usage.jsonl.1"), lines(folder.path(), "tool_usage.jsonl"));
-        assert_eq!(new.last().unwrap()["tool"], "tool-19");
-        assert!((1..=4).contains(&old.len()) && (1..=4).contains(&new.len()), "{old:?} {new:?}");
-    }
-
-    #[tokio::test]
     async fn a_call_that_is_dropped_is_noted_and_one_that_cannot_be_noted_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::default();
@@ -275,7 +190,7 @@ mod tests {
 
         let closed = tempfile::tempdir().unwrap();
         fs::create_dir(closed.path().join(".crew")).unwrap();
-        fs::write(closed.path().join(FOLDER), "a file where the folder should be").unwrap();
+        fs::write(closed.path().join(AUDIT), "a file where the folder should be").unwrap();
         entry(&Audit::default(), closed.path(), "a").end(Outcome::Ok).await;
     }
 }

@@ -192,7 +192,7 @@ impl Detached for RunDiscussion {
             return self.0.task(task.task_id.as_str()).await.map(Start::Task);
         }
         let new = self.plan(&ctx, &discussion, args).await?;
-        self.0.submit(new).await.map(Start::Task)
+        self.0.submit(&ctx, new).await.map(Start::Task)
     }
 
     fn conclude(task: &Task) -> Result<Answer, Error> {
@@ -226,7 +226,7 @@ impl Tool for RunDiscussion {
             }
             let new = self.plan(&ctx, &discussion, args).await?;
             if background {
-                let task = self.0.submit(new).await?;
+                let task = self.0.submit(&ctx, new).await?;
                 // It may have begun by now, but that is not what this call found.
                 return Ok(Answer {
                     status: Some(Status::Pending),

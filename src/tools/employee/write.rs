@@ -7,7 +7,7 @@ use crate::{
     catalog::Layer,
     defs::{Diagnostic, Scope},
     engine::author,
-    tools::{Annotations, Ctx, Error, Tool, office::Office},
+    tools::{Act, Annotations, Ctx, Deed, Error, Tool, office::Office},
 };
 
 pub(in crate::tools) struct CreateEmployee(pub(in crate::tools) Office);
@@ -81,13 +81,14 @@ impl Tool for CreateEmployee {
     const ANNOTATIONS: Annotations = CREATES;
     const NEEDS: Scope = Scope::Admin;
 
-    async fn call(&self, _: Ctx, args: CreateArgs) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, args: CreateArgs) -> Result<Answer, Error> {
         let layer = match args.layer {
             Shelf::Project => Layer::Project,
             Shelf::Private => Layer::Private,
         };
         let root = self.0.crew.root().to_owned();
-        written(&self.0, move || author::create(&root, layer, &args.text)).await
+        let act = self.0.acts.begin(Deed::CreateEmployee, ctx.caller().name(), "");
+        written(&self.0, act, move || author::create(&root, layer, &args.text)).await
     }
 }
 
@@ -102,24 +103,30 @@ impl Tool for UpdateEmployee {
     const ANNOTATIONS: Annotations = REPLACES;
     const NEEDS: Scope = Scope::Admin;
 
-    async fn call(&self, _: Ctx, args: UpdateArgs) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, args: UpdateArgs) -> Result<Answer, Error> {
         let name = self.0.crew.employee(&args.name).await?.name.clone();
         let definitions = self.0.crew.definitions().await;
         let Some(entry) = definitions.employee(&name).cloned() else {
             return Err(Error::not_found("employee", &name, definitions.employee_names()));
         };
         let root = self.0.crew.root().to_owned();
-        written(&self.0, move || author::update(&root, &entry, &args.text)).await
+        let act = self.0.acts.begin(Deed::UpdateEmployee, ctx.caller().name(), &name);
+        written(&self.0, act, move || author::update(&root, &entry, &args.text)).await
     }
 }
 
 /// Writes where it may wait for the disk, and has the definitions read again.
 async fn written(
     office: &Office,
+    mut act: Act,
     write: impl FnOnce() -> Result<author::Written, crate::engine::Refusal> + Send + 'static,
 ) -> Result<Answer, Error> {
-    let done =
-        tokio::task::spawn_blocking(write).await.map_err(|error| Error::Failed(error.to_string()))??;
+    let ended = tokio::task::spawn_blocking(write).await.map_err(|error| Error::Failed(error.to_string()));
+    let ended = ended.and_then(|written| Ok(written?));
+    if let Ok(done) = &ended {
+        act.about(&done.name);
+    }
+    let done = act.end(ended).await?;
     office.crew.catalog().refresh().await;
     Ok(Answer { name: done.name, path: done.path, diagnostics: done.diagnostics })
 }

@@ -105,7 +105,7 @@ impl Detached for RunPipeline {
             return self.0.task(task.task_id.as_str()).await.map(Start::Task);
         }
         let new = self.plan(&ctx, args).await?;
-        self.0.submit(new).await.map(Start::Task)
+        self.0.submit(&ctx, new).await.map(Start::Task)
     }
 
     fn conclude(task: &Task) -> Result<Answer, Error> {
@@ -139,7 +139,7 @@ impl Tool for RunPipeline {
         }
         let new = self.plan(&ctx, args).await?;
         if background {
-            let task = self.0.submit(new).await?;
+            let task = self.0.submit(&ctx, new).await?;
             // It may have begun by now, but that is not what this call found.
             let status = Some(Status::Pending);
             return Ok(Answer { status, waiting: Vec::new(), ..Answer::of(&task, None) });

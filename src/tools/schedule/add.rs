@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::{Budget, Misfire, Overlap, TargetKind},
     engine::{self, NewSchedule, shown},
-    tools::{Annotations, Ctx, Error, Tool, office::Office},
+    tools::{Annotations, Ctx, Deed, Error, Tool, office::Office},
 };
 
 pub(in crate::tools) struct AddSchedule(pub(in crate::tools) Office);
@@ -79,7 +79,7 @@ impl Tool for AddSchedule {
         until remove_schedule. It is kept in .crew/schedules.json, beside those that people write in .crew/cron.yaml.";
     const ANNOTATIONS: Annotations = ADDS;
 
-    async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
         let new = NewSchedule {
             name: args.name,
             cron: args.cron,
@@ -94,7 +94,8 @@ impl Tool for AddSchedule {
             timeout_seconds: args.timeout_seconds,
             budget: Budget { max_cost: args.max_cost_usd, max_tokens: args.max_tokens },
         };
-        self.0.crew.add_schedule(&new).await?;
+        let act = self.0.acts.begin(Deed::AddSchedule, ctx.caller().name(), &new.name);
+        act.end(self.0.crew.add_schedule(&new).await).await?;
         let upcoming = self.0.crew.upcoming(Some(&new.name), 3).await;
         let next = upcoming.iter().flat_map(|(_, next)| next).map(shown).collect();
         Ok(Answer { name: new.name, next })

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::tools::{Annotations, Ctx, Error, Tool, office::Office};
+use crate::tools::{Annotations, Ctx, Deed, Error, Tool, office::Office};
 
 pub(in crate::tools) struct RemoveSchedule(pub(in crate::tools) Office);
 
@@ -38,8 +38,9 @@ impl Tool for RemoveSchedule {
         that is written in .crew/cron.yaml is refused: people remove it there.";
     const ANNOTATIONS: Annotations = REMOVES;
 
-    async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {
-        self.0.crew.remove_schedule(&args.name).await?;
+    async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
+        let act = self.0.acts.begin(Deed::RemoveSchedule, ctx.caller().name(), &args.name);
+        act.end(self.0.crew.remove_schedule(&args.name).await).await?;
         Ok(Answer { removed: args.name })
     }
 }

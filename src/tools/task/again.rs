@@ -96,7 +96,7 @@ impl Tool for ResumeTask {
     async fn call(&self, ctx: Ctx, args: ResumeArgs) -> Result<Answer, Error> {
         let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let changes = Changes { model: args.model, budget, force: args.force, ..by(&ctx) };
-        Ok(self.0.again(&args.task_id, &Again::Resume, changes).await?.into())
+        Ok(self.0.again(&args.task_id, &Again::Resume, changes, None).await?.into())
     }
 }
 
@@ -111,7 +111,7 @@ impl Tool for ReplayTask {
     const ANNOTATIONS: Annotations = Annotations::WORKS;
 
     async fn call(&self, ctx: Ctx, args: ReplayArgs) -> Result<Answer, Error> {
-        Ok(self.0.again(&args.task_id, &Again::Replay, by(&ctx)).await?.into())
+        Ok(self.0.again(&args.task_id, &Again::Replay, by(&ctx), ctx.key()).await?.into())
     }
 }
 
@@ -127,7 +127,7 @@ impl Tool for ForkTask {
 
     async fn call(&self, ctx: Ctx, args: ForkArgs) -> Result<Answer, Error> {
         let changes = Changes { args: args.args, model: args.model, force: args.force, ..by(&ctx) };
-        Ok(self.0.again(&args.task_id, &Again::Fork(args.step), changes).await?.into())
+        Ok(self.0.again(&args.task_id, &Again::Fork(args.step), changes, ctx.key()).await?.into())
     }
 }
 

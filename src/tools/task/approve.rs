@@ -58,7 +58,7 @@ impl Tool for ApproveTask {
         let by = Some(ctx.caller().name().to_owned());
         let decision = Decision { approved: args.approved, comment, by };
         let tasks = self.0.tasks().await?;
-        let task = tasks.decide(&task.task_id, args.step.as_deref(), decision).await?;
+        let task = self.0.acts.decide(tasks, &task.task_id, args.step.as_deref(), decision).await?;
         Ok(Answer { task_id: task.task_id.clone(), status: task.status, waiting: task.waiting.clone() })
     }
 }

@@ -40,9 +40,10 @@ impl Tool for CancelTask {
         open_world_hint: false,
     };
 
-    async fn call(&self, _: Ctx, args: Args) -> Result<Answer, Error> {
+    async fn call(&self, ctx: Ctx, args: Args) -> Result<Answer, Error> {
         let task = self.0.task(&args.task_id).await?;
-        let task = self.0.tasks().await?.cancel(&task.task_id).await?;
+        let tasks = self.0.tasks().await?;
+        let task = self.0.acts.cancel(tasks, &task.task_id, ctx.caller().name()).await?;
         let steps = task.steps.iter().filter(|step| !step.is_inner()).count();
         Ok(Answer { task_id: task.task_id.clone(), status: task.status, steps })
     }

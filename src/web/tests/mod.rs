@@ -222,6 +222,8 @@ impl Stage {
             }),
             limits: Arc::default(),
             tools: Arc::new(tools::Registry::new()),
+            acts: tools::Acts::of(std::path::Path::new("nowhere")),
+            denials: Arc::default(),
             streams: Arc::new(Semaphore::new(2)),
             stopping: tokio_util::sync::CancellationToken::new(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),

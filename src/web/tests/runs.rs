@@ -224,5 +224,5 @@ async fn a_repeated_request_replays_once() {
     let second = again("replay", "{}").await;
     assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 200));
     assert_eq!(first.json()["task_id"], second.json()["task_id"]);
-    again("fork", r#"{"step":"0:a","args":{"target":"other"}}"#).await.problem(409, "conflict");
+    again("fork", r#"{"step":"0:a","args":{"target":"other"}}"#).await.problem(422, "idempotency-key-reused");
 }

@@ -17,7 +17,7 @@ use crate::{
     defs::TargetKind,
     engine::Order,
     tasks::Trigger,
-    tools::Caller,
+    tools::{self, Caller},
     web::{Problem, State, body, order::RunRequest, run},
 };
 
@@ -72,7 +72,7 @@ async fn start(
     }
     let key = match signed {
         Some(id) => Some(format!("webhook:{id}")),
-        None => run::idempotency_key(headers)?,
+        None => run::idempotency_key(headers, caller)?,
     };
     if let (Some(key), true) = (&key, signed.is_some())
         && let Some(id) = state.deliveries.known(key, &state.tasks).await
@@ -95,7 +95,7 @@ async fn start(
     let mut new = state.runs.plan(order).await?;
     new.priority = request.priority;
     request.budget.put(&mut new.options);
-    let submitted = run::submit(state, new).await?;
+    let submitted = tools::accept(&state.tasks, new).await?;
     if let (Some(key), true) = (&key, signed.is_some()) {
         state.deliveries.note(key, &submitted.id).await;
     }

@@ -1,13 +1,17 @@
 //! What the crew has written down: memories and meetings, as they were kept by earlier versions too.
 
-mod folder;
-pub(in crate::app) mod meeting;
 pub(super) mod memory;
 
 use std::path::Path;
 
-use self::{folder::Folder, meeting::Record};
-use crate::{catalog::Identity, protocol::resource::Resource};
+use crate::{
+    catalog::Identity,
+    engine::records::{
+        Folder,
+        meeting::{self, Record},
+    },
+    protocol::resource::Resource,
+};
 
 /// Where they are kept, from the root of the project.
 pub(in crate::app) const FOLDERS: [&str; 2] = [memory::FOLDER, meeting::FOLDER];

@@ -126,7 +126,7 @@ impl TaskHost for Tasks {
             let decisions = decisions(&task, &responses, context)?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
             for (step, decision) in decisions {
-                match tasks.decide(&task.task_id, Some(step), decision).await {
+                match self.office.acts.decide(tasks, &task.task_id, Some(step), decision).await {
                     // Somebody else was faster, and that counts.
                     Ok(_) | Err(tasks::Error::Decided { .. } | tasks::Error::Final { .. }) => {}
                     Err(error) => return Err(refusal(&error.into())),
@@ -141,7 +141,7 @@ impl TaskHost for Tasks {
             let task = self.find(id, context).await?;
             self.scopes.caller(context).require(Scope::Run).map_err(|error| refusal(&error))?;
             let tasks = self.office.tasks().await.map_err(|error| refusal(&error.into()))?;
-            match tasks.cancel(&task.task_id).await {
+            match self.office.acts.cancel(tasks, &task.task_id, context.caller()).await {
                 // It ended by itself, which is all that a client that cancels wants to hear.
                 Ok(_) | Err(tasks::Error::Final { .. }) => Ok(()),
                 Err(tasks::Error::NotFound { .. }) => Err(Error::task_not_found()),

@@ -2,41 +2,41 @@
 
 use std::{
     fs, io,
-    io::{Read as _, Seek as _, SeekFrom},
+    io::{BufRead as _, Read as _, Seek as _, SeekFrom},
     path::{Component, Path, PathBuf},
 };
 
 use crate::catalog::Identity;
 
 /// Most files of a folder that are looked at.
-const MOST_FILES: usize = 10_000;
+const MOST_FILES: usize = 50_000;
 
 /// A folder of the project.
 #[derive(Debug)]
-pub(super) struct Folder {
+pub struct Folder {
     /// With every link in it resolved.
     path: PathBuf,
 }
 
 /// The end of a file.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub struct Tail {
     /// Whole lines; what is not UTF-8 is replaced.
-    pub(super) text: String,
+    pub text: String,
     /// Whether there is more before it.
-    pub(super) is_cut: bool,
+    pub is_cut: bool,
 }
 
 impl Folder {
     /// The folder `relative` of the project at `root`; `None` when there is none, or it lies elsewhere. Waits for the disk.
-    pub(super) fn open(root: &Path, relative: &str) -> Option<Self> {
+    pub fn open(root: &Path, relative: &str) -> Option<Self> {
         let root = root.canonicalize().ok()?;
         let path = root.join(relative).canonicalize().ok()?;
         (path.starts_with(&root) && path.is_dir()).then_some(Self { path })
     }
 
     /// The files whose names end in `ending`, without it, in order of their names. Hidden files are left out.
-    pub(super) fn stems(&self, ending: &str) -> Vec<String> {
+    pub fn stems(&self, ending: &str) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         let names =
             entries.flatten().take(MOST_FILES).filter_map(|entry| entry.file_name().into_string().ok());
@@ -49,7 +49,7 @@ impl Folder {
     }
 
     /// What the file `name` looks like from outside.
-    pub(super) fn identity(&self, name: &str) -> Identity {
+    pub fn identity(&self, name: &str) -> Identity {
         Identity::of(&self.path.join(name))
     }
 
@@ -57,7 +57,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`io::ErrorKind::NotFound`] when there is no such file in this very folder.
-    pub(super) fn tail(&self, name: &str, most: u64) -> io::Result<Tail> {
+    pub fn tail(&self, name: &str, most: u64) -> io::Result<Tail> {
         let mut file = fs::File::open(self.locate(name)?)?;
         let length = file.metadata()?.len();
         let is_cut = length > most;
@@ -69,6 +69,17 @@ impl Folder {
         let text = String::from_utf8_lossy(&bytes);
         let text = if is_cut { text.split_once('\n').map_or("", |(_, whole)| whole) } else { &text };
         Ok(Tail { text: text.to_owned(), is_cut })
+    }
+
+    /// The first line of the file `name`, of at most `most` bytes; what is not UTF-8 is replaced.
+    ///
+    /// # Errors
+    /// As [`Folder::tail`].
+    pub fn head(&self, name: &str, most: u64) -> io::Result<String> {
+        let file = fs::File::open(self.locate(name)?)?;
+        let mut line = Vec::new();
+        io::BufReader::new(file.take(most)).read_until(b'\n', &mut line)?;
+        Ok(String::from_utf8_lossy(&line).into_owned())
     }
 
     /// Where the file `name` is. Looked at before it is opened: opening a pipe would wait for someone to write to it.
@@ -105,6 +116,8 @@ mod tests {
         }
         let tail = folder.tail("a.md", 100).unwrap();
         assert_eq!((tail.text.as_str(), tail.is_cut), ("1\n22\n333\n", false));
+        assert_eq!(folder.head("a.md", 100).unwrap(), "1\n");
+        assert!(folder.head("../secret.md", 100).is_err());
         let tail = folder.tail("a.md", 6).unwrap();
         assert_eq!((tail.text.as_str(), tail.is_cut), ("333\n", true));
         assert!(Folder::open(root.path(), "none").is_none());

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::folder::Folder;
 
 /// Where meetings are kept.
-pub(super) const FOLDER: &str = ".crew/meetings";
+pub const FOLDER: &str = ".crew/meetings";
 /// Their list.
-pub(super) const INDEX: &str = "index.jsonl";
+pub const INDEX: &str = "index.jsonl";
 /// How the names of their texts end.
-pub(super) const ENDING: &str = ".md";
+pub const ENDING: &str = ".md";
 /// Most bytes of the list that are read, from its end.
 const READ: u64 = 4 << 20;
 /// Most meetings that are known, the newest.
@@ -22,7 +23,7 @@ const TEXT: u64 = 512 << 10;
 const RECORD: u64 = 64 << 20;
 
 /// A meeting, as it is listed. The values it was begun with are left out: they may hold secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// Its id.
     pub meeting_id: String,
@@ -49,6 +50,14 @@ pub struct Record {
     pub started_at: String,
 }
 
+impl Record {
+    /// Whether its name, its topic or one who took part holds `keyword`, in letters of either size.
+    pub fn tells_of(&self, keyword: &str) -> bool {
+        let text = format!("{} {} {}", self.name, self.topic, self.participants.join(" "));
+        text.to_lowercase().contains(&keyword.to_lowercase())
+    }
+}
+
 /// A meeting with its text.
 #[derive(Debug, Serialize)]
 pub struct Meeting {
@@ -64,11 +73,11 @@ pub struct Meeting {
 
 /// The list of meetings.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub struct Index {
     /// The newest first, each id once.
-    pub(super) records: Vec<Record>,
+    pub records: Vec<Record>,
     /// Lines that are no records.
-    pub(super) broken: usize,
+    pub broken: usize,
 }
 
 /// Whether a meeting may be called `id`.
@@ -78,8 +87,8 @@ fn may_name(id: &str) -> bool {
 }
 
 impl Index {
-    /// Reads the list; an empty one when there is none.
-    pub(super) fn read(folder: &Folder) -> Self {
+    /// Reads the list; an empty one when there is none. Waits for the disk.
+    pub fn read(folder: &Folder) -> Self {
         let mut index = Self::default();
         let tail = folder.tail(INDEX, READ).unwrap_or_default();
         let mut seen = std::collections::HashSet::new();
