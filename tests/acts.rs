@@ -44,6 +44,11 @@ async fn decisions_and_changes_are_put_down_with_who_made_them() {
     let second = run().await;
     post(&format!("/tasks/{second}/cancel"), json!({})).await.status(202);
     post(&format!("/tasks/{second}/resume"), json!({})).await.status(202);
+    let waiting = async || {
+        let shown = server.request(Method::GET, &format!("/tasks/{second}")).bearer_auth("view-token-77");
+        (server.send(shown).await.status(200)["status"] == "awaiting_approval").then_some(())
+    };
+    patiently(waiting).await;
     post("/api/tools/approve_task", json!({"task_id": second, "approved": false})).await.status(200);
     post(&format!("/tasks/{second}/replay"), json!({})).await.status(202);
     let text = "---\nname: clerk\ndescription: Files things\n---\n\nFile it.\n";

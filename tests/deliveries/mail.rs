@@ -110,7 +110,7 @@ async fn nothing_is_told_to_a_server_that_is_not_trusted() {
     let env = env(&project, &stranger, Tls::Start);
     project.write("authority.pem", "nothing\n");
     let server = start(&project, &env, &[]);
-    let task = server.accepted("/run/pipeline/report", &json!({})).await;
+    let task = server.accepted("/run/pipeline/report", &json!({"args": {"text": "x"}})).await;
     let dead = delivery(&server, &task, "dead").await;
     let detail = dead["detail"].as_str().unwrap();
     assert!(detail.contains("SMTP_CA_FILE") && detail.contains("authority.pem"), "{detail}");
