@@ -44,14 +44,18 @@ async fn decisions_and_changes_are_put_down_with_who_made_them() {
     let second = run().await;
     post(&format!("/tasks/{second}/cancel"), json!({})).await.status(202);
     post(&format!("/tasks/{second}/resume"), json!({})).await.status(202);
-    let waiting = async || {
-        let shown = server.request(Method::GET, &format!("/tasks/{second}")).bearer_auth("view-token-77");
-        (server.send(shown).await.status(200)["status"] == "awaiting_approval").then_some(())
+    let stands = async |status: &str| {
+        let shown = async || {
+            let shown = server.request(Method::GET, &format!("/tasks/{second}")).bearer_auth("view-token-77");
+            (server.send(shown).await.status(200)["status"] == status).then_some(())
+        };
+        patiently(shown).await;
     };
-    patiently(waiting).await;
+    stands("awaiting_approval").await;
     post("/api/tools/approve_task", json!({"task_id": second, "approved": false})).await.status(200);
+    stands("failed").await;
     post(&format!("/tasks/{second}/replay"), json!({})).await.status(202);
-    let text = "---\nname: clerk\ndescription: Files things\n---\n\nFile it.\n";
+    let text = "---\nname: clerk\ndescription: Files things\nmodel: echo\n---\n\nFile it.\n";
     post("/api/tools/create_employee", json!({"text": text})).await.status(200);
     let schedule =
         json!({"name": "nightly", "cron": "@daily", "target_type": "employee", "target_name": "clerk"});

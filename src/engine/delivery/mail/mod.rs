@@ -12,6 +12,7 @@ use lettre::{
         client::{Certificate, CertificateStore, Tls as Wire, TlsParameters},
     },
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use self::settings::Tls;
 pub use self::settings::{Fault, Mail, Parts};
@@ -67,6 +68,10 @@ async fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
         if let Some(file) = file {
             let wrong = |error: &dyn std::fmt::Display| format!("SMTP_CA_FILE `{}`: {error}", file.display());
             let pem = std::fs::read(&file).map_err(|error| wrong(&error))?;
+            // It would be taken for a list of nobody.
+            if CertificateDer::pem_slice_iter(&pem).next().is_none() {
+                return Err(wrong(&"it holds no certificate in PEM"));
+            }
             let authority = Certificate::from_pem(&pem).map_err(|error| wrong(&error))?;
             builder = builder.certificate_store(CertificateStore::None).add_root_certificate(authority);
         }
