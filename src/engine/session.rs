@@ -161,7 +161,9 @@ pub(super) fn unkept(root: &Path, known: &HashSet<String>, since: Timestamp) -> 
         let name = entry.file_name().into_string().ok()?;
         name.strip_suffix(ENDING).filter(|id| is_id(id) && !known.contains(*id)).map(str::to_owned)
     });
-    ids.filter_map(|id| ended(&session(root, &id, usize::MAX).ok()?.events)).filter(|ended| ended.at >= since).collect()
+    ids.filter_map(|id| ended(&session(root, &id, usize::MAX).ok()?.events))
+        .filter(|ended| ended.at >= since)
+        .collect()
 }
 
 /// What a session tells of what its run took; nothing when it is not one of ours, or has no end.

@@ -41,7 +41,7 @@ pub(super) async fn cancel(asked: Asked) -> Result<Response, Problem> {
 /// `POST /tasks/{id}/resume`: a task that failed or was cancelled goes on.
 pub(super) async fn resume(mut asked: Asked) -> Result<Response, Problem> {
     // It goes on at most once anyway.
-    asked.headers.remove(IDEMPOTENCY_KEY);
+    asked.headers.remove(run::IDEMPOTENCY_KEY);
     asked.begin(&["force", "model", "max_cost_usd", "max_tokens"], |_| Ok(Again::Resume)).await
 }
 

@@ -13,7 +13,7 @@ use super::{Problem, State, body, order::RunRequest, stream};
 use crate::{
     defs::TargetKind,
     engine::{self, Order, delivery::Wish},
-    tasks::{Code, Status, Submitted, TaskId, Trigger},
+    tasks::{Code, Status, Submitted, Task, TaskId, Trigger},
     tools::{self, Caller},
 };
 

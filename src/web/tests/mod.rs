@@ -161,6 +161,8 @@ struct Stage {
     router: Router,
     tasks: Engine,
     words: Arc<Semaphore>,
+    /// Where it keeps what it keeps.
+    _folder: tempfile::TempDir,
 }
 
 /// An answer, its body read.
@@ -207,6 +209,7 @@ impl Stage {
         let worker: Arc<dyn tasks::Body> = Arc::new(Worker { live: live.clone(), words: Arc::clone(&words) });
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
         let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
         let state = State {
             outbox: None,
             resource,
@@ -222,14 +225,14 @@ impl Stage {
             }),
             limits: Arc::default(),
             tools: Arc::new(tools::Registry::new()),
-            acts: tools::Acts::of(std::path::Path::new("nowhere")),
+            acts: tools::Acts::of(folder.path()),
             denials: Arc::default(),
             streams: Arc::new(Semaphore::new(2)),
             stopping: tokio_util::sync::CancellationToken::new(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
-        Self { router: router(state, mounted), tasks, words }
+        Self { router: router(state, mounted), tasks, words, _folder: folder }
     }
 
     async fn new() -> Self {
