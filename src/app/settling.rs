@@ -113,6 +113,15 @@ impl<'e> Settling<'e> {
         Ok(value)
     }
 
+    /// A text; what it is `otherwise` is known here, too.
+    pub(super) fn text_or(&mut self, place: Place, file: Option<String>, otherwise: &str) -> String {
+        let said = self.text(place, file);
+        if let (None, Some(row)) = (&said, self.rows.last_mut()) {
+            row.value = Some(otherwise.to_owned());
+        }
+        said.unwrap_or_else(|| otherwise.to_owned())
+    }
+
     /// A text, if anybody says one.
     pub(super) fn text(&mut self, place: Place, file: Option<String>) -> Option<String> {
         let variable = self.env.get(place.variable).map(|text| text.trim().to_owned());

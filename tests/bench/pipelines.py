@@ -223,7 +223,7 @@ def deliveries(report, program, seconds):
     for title, model in [("a model that does not answer, one worker", MODEL), ("worked on at once, `echo`", "echo")]:
         workers = 1 if model == MODEL else 128
         with tempfile.TemporaryDirectory() as folder, processes.Http([*FAKE, "held"]) as held:
-            config = f"tasks: {{workers: {workers}, queue: 100000}}\n"
+            config = f"tasks: {{workers: {workers}, queue: 100000, retain_count: 1000000}}\n"
             with serve(program, project(folder, config, model), held) as crew:
                 file = Path(folder) / "deliveries.lua"
                 file.write_text(script)
