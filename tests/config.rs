@@ -51,6 +51,9 @@ fn options_go_before_the_environment_and_that_before_the_file() {
     ] {
         check(&rows, key, value, from);
     }
+    let shown = Project::empty().run(["config", "show", "--json"]).success();
+    let rows: Vec<Value> = serde_json::from_str(&shown).unwrap();
+    check(&rows, "default_model", "claude-sonnet-4-5", "default");
     let table = project.run_in(&env, ["config", "show"]).success();
     assert!(table.lines().next().unwrap().starts_with("SETTING"), "{table}");
     assert!(!table.contains("s3cret"), "{table}");

@@ -113,8 +113,11 @@ impl Settings {
         let tasks = project::tasks(root, &config);
         let usual = llm::Settings::default();
         let place = |key, variable| Place { section: "", key, flag: "", variable };
-        let default =
-            settling.text(place("default_model", "CREW_DEFAULT_MODEL"), config.default_model.clone());
+        let default = settling.text_or(
+            place("default_model", "CREW_DEFAULT_MODEL"),
+            config.default_model.clone(),
+            DEFAULT_MODEL,
+        );
         let fallback =
             settling.text(place("fallback_model", "CREW_FALLBACK_MODEL"), config.fallback_model.clone());
         let keys = env.clone();
@@ -126,7 +129,7 @@ impl Settings {
                 ..usual
             },
             models: Models {
-                default: default.unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
+                default,
                 fallback,
                 variable: Arc::new(move |name| keys.secret(name).filter(|_| !is_own(name))),
             },
