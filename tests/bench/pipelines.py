@@ -253,9 +253,12 @@ def restart(report, program, count):
         lines = journal.read_bytes()
         named = lambda number: b"%s-%06d" % (one[:24], number)
         one = re.search(rb'"task_id":"([^"]+)"', lines)[1]
+        # Each ended at a moment of its own, as what is kept goes by that.
+        clock = re.compile(rb"T\d\d:\d\d:\d\d\.\d+")
+        moment = lambda number: time.strftime("T%H:%M:%S", time.gmtime(number // 2)).encode() + b".%d" % (number % 2 * 5)
         with journal.open("wb") as file:
             for number in range(count):
-                file.write(lines.replace(one, named(number)))
+                file.write(clock.sub(moment(number), lines.replace(one, named(number))))
         size = journal.stat().st_size
         print(f"A start with {count} finished runs of an employee in a journal of {size / 1e6:.0f} MB")
         # The first reads all of it and makes the index.
