@@ -54,7 +54,11 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rust_stemmers", &["engine/memory/index"]),
     ("notify", &["catalog/watch.rs"]),
     ("jsonschema", &["engine/structured.rs", "defs/schema"]),
-    ("tracing_subscriber", &["app/telemetry.rs"]),
+    ("tracing_subscriber", &["app/telemetry"]),
+    ("opentelemetry", &["app/telemetry"]),
+    ("opentelemetry_sdk", &["app/telemetry"]),
+    ("opentelemetry_otlp", &["app/telemetry"]),
+    ("tracing_opentelemetry", &["app/telemetry"]),
 ];
 
 /// Most lines of a file.

@@ -80,6 +80,7 @@ pub fn in_force(
         ("auth.public_url", "CREW_PUBLIC_URL"),
         ("log.filter", "CREW_LOG"),
         ("log.format", "CREW_LOG_FORMAT"),
+        ("traces.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ] {
         settling.text(Place { section: "", key, flag: "", variable }, None);
     }

@@ -34,5 +34,5 @@ pub use recording::{RECORDINGS, Recorded, folded};
 pub use serve::{Bind, Serve, Started, serve};
 pub use settling::{Origin, SettingError, Settled};
 pub use stdio::stdio;
-pub use telemetry::start as start_telemetry;
+pub use telemetry::{Telemetry, start as start_telemetry};
 pub use tokens::TokensError;

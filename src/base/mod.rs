@@ -15,5 +15,5 @@ pub use breaker::{Breaker, Pass};
 pub use hosts::HostNames;
 pub use priority::{NotAPriority, Priority};
 pub use secret::Secret;
-pub use trace::TraceId;
+pub use trace::{SpanId, TraceId};
 pub use tracker::Tracker;

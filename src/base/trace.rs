@@ -37,14 +37,38 @@ impl TraceId {
         Self(u128::from_be_bytes(bytes).max(1))
     }
 
-    /// The id in a `traceparent` header, `00-<trace-id>-<parent-id>-<flags>`; later versions may have more behind that.
-    pub fn of_traceparent(header: &str) -> Option<Self> {
+    /// Its bytes, the most significant first.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// The ids in a `traceparent` header, `00-<trace-id>-<parent-id>-<flags>`, that of the trace and that of the caller's
+    /// span in it; later versions may have more behind that.
+    pub fn of_traceparent(header: &str) -> Option<(Self, SpanId)> {
         let mut parts = header.trim().split('-');
         let (version, trace, parent, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-        let lengths = version.len() == 2 && parent.len() == 16 && flags.len() >= 2;
+        let lengths = version.len() == 2 && flags.len() >= 2;
         let fits = lengths && version != "ff" && (version != "00" || parts.next().is_none());
-        trace.parse().ok().filter(|_| fits)
+        let ids = trace.parse().ok().zip(digits::<16>(parent));
+        ids.filter(|_| fits).map(|(trace, parent)| (trace, SpanId(parent)))
     }
+}
+
+/// The id of a span of a caller: 16 hexadecimal digits, not all of them zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanId(u128);
+
+impl fmt::Display for SpanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The number that `N` small hexadecimal digits write, unless it is zero.
+fn digits<const N: usize>(text: &str) -> Option<u128> {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let fits = text.len() == N && text.bytes().all(digit);
+    fits.then(|| u128::from_str_radix(text, 16).ok()).flatten().filter(|number| *number != 0)
 }
 
 /// A text that is no trace id.
@@ -56,12 +80,7 @@ impl FromStr for TraceId {
     type Err = NotATraceId;
 
     fn from_str(text: &str) -> Result<Self, NotATraceId> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let number = (text.len() == 32 && text.bytes().all(digit))
-            .then(|| u128::from_str_radix(text, 16).ok())
-            .flatten()
-            .filter(|number| *number != 0);
-        number.map(Self).ok_or(NotATraceId)
+        digits::<32>(text).map(Self).ok_or(NotATraceId)
     }
 }
 
@@ -77,8 +96,15 @@ mod tests {
 
     #[track_caller]
     fn check(header: &str, expected: Option<&str>) {
-        let found = TraceId::of_traceparent(header).map(|id| id.to_string());
+        let found = TraceId::of_traceparent(header).map(|(id, _)| id.to_string());
         assert_eq!(found.as_deref(), expected, "{header}");
+    }
+
+    #[test]
+    fn the_span_of_the_caller_is_told_apart_from_the_trace() {
+        let header = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let (_, parent) = TraceId::of_traceparent(header).unwrap();
+        assert_eq!(parent.to_string(), "00f067aa0ba902b7");
     }
 
     #[test]
@@ -87,6 +113,7 @@ mod tests {
         check(&format!("00-{id}-00f067aa0ba902b7-01"), Some(id));
         check(&format!("cc-{id}-00f067aa0ba902b7-01-what-is-to-come"), Some(id));
         check(&format!("00-{id}-00f067aa0ba902b7-01-more"), None);
+        check(&format!("00-{id}-0000000000000000-01"), None);
         check(&format!("ff-{id}-00f067aa0ba902b7-01"), None);
         check(&format!("00-{}-00f067aa0ba902b7-01", id.to_uppercase()), None);
         check("00-00000000000000000000000000000000-00f067aa0ba902b7-01", None);

@@ -64,8 +64,10 @@ pub fn main() -> ExitCode {
     let env = Environment::of_process();
     // What a command for one person has to say, it says itself.
     let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "error" };
-    app::start_telemetry(&env, cli.global.verbose, quiet_level);
-    exit::code(run(&cli, &env))
+    let telemetry = app::start_telemetry(&env, cli.global.verbose, quiet_level);
+    let code = exit::code(run(&cli, &env));
+    telemetry.end();
+    code
 }
 
 fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {

@@ -5,6 +5,7 @@ use std::{borrow::Cow, ops::ControlFlow};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use tracing::Instrument as _;
 
 use super::{
     Answer, Crew, Error, Gave,
@@ -103,6 +104,11 @@ struct Account {
     calls: usize,
 }
 
+/// What is traced of an employee at work.
+fn span(job: &Job<'_>) -> tracing::Span {
+    tracing::info_span!("employee.work", employee = job.employee.name)
+}
+
 impl Crew {
     /// Puts an employee to work once. One that has tools may call them, and is told what they give, until it answers.
     ///
@@ -110,7 +116,7 @@ impl Crew {
     /// Missing values, no usable answer from the model, or tools called without end.
     pub async fn answer(&self, job: &Job<'_>) -> Result<Answer, Error> {
         // Boxed, as it is large, and may be inside itself when work is handed on.
-        Box::pin(self.converse(job, None)).await
+        Box::pin(self.converse(job, None).instrument(span(job))).await
     }
 
     /// The same, told to `say` while it comes in, until that breaks off. For an employee without tools the pieces together
@@ -123,7 +129,7 @@ impl Crew {
         job: &Job<'_>,
         mut say: impl FnMut(&str) -> ControlFlow<()> + Send,
     ) -> Result<Answer, Error> {
-        Box::pin(self.converse(job, Some(&mut say))).await
+        Box::pin(self.converse(job, Some(&mut say)).instrument(span(job))).await
     }
 
     async fn converse(&self, job: &Job<'_>, mut say: Option<Say<'_>>) -> Result<Answer, Error> {

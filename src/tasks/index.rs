@@ -14,8 +14,10 @@ use std::{
     borrow::Cow,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,9 @@ const FORMAT: u32 = 1;
 
 /// How much of both ends of what was seen to says which journal it was.
 const EDGE: u64 = 4096;
+
+/// Bytes that are read, and then made sense of, at a time.
+const BLOCK: usize = 4 << 20;
 
 /// What the last line of a section begins with.
 const CRC: &[u8] = b"{\"crc\":";
@@ -181,17 +186,44 @@ fn read(
     mut each: impl FnMut(Summary, Vec<Span>),
 ) -> io::Result<Option<Checkpoint>> {
     let mut source = BufReader::with_capacity(1 << 18, File::open(path)?.take(length));
-    let (mut line, mut last) = (Vec::new(), None);
-    while source.read_until(b'\n', &mut line)? > 0 {
-        match serde_json::from_slice::<Entry<'_>>(&line) {
-            Ok(Entry::Task { spans, summary }) => each(summary.into_owned(), spans.into_owned()),
-            Ok(Entry::Checkpoint(found)) if found.format == FORMAT => last = Some(found),
-            Ok(Entry::Crc(_)) => {}
-            Ok(Entry::Checkpoint(_)) | Err(_) => return Ok(None),
+    let (mut block, mut last) = (Vec::with_capacity(BLOCK), None);
+    while more(&mut source, &mut block)? {
+        let Some(entries) = entries(&block) else { return Ok(None) };
+        for entry in entries {
+            match entry {
+                Entry::Task { spans, summary } => each(summary.into_owned(), spans.into_owned()),
+                Entry::Checkpoint(found) if found.format == FORMAT => last = Some(found),
+                Entry::Checkpoint(_) => return Ok(None),
+                Entry::Crc(_) => {}
+            }
         }
-        line.clear();
     }
     Ok(last)
+}
+
+/// Reads the next lines, all of them whole; whether there were any.
+fn more(source: &mut impl io::BufRead, block: &mut Vec<u8>) -> io::Result<bool> {
+    block.clear();
+    while block.len() < BLOCK && source.read_until(b'\n', block)? > 0 {}
+    Ok(!block.is_empty())
+}
+
+/// What lines say, in their order; every processor reads its share of them. `None` when one means nothing.
+fn entries(block: &[u8]) -> Option<Vec<Entry<'static>>> {
+    let lines: Vec<&[u8]> = block.split_inclusive(|byte| *byte == b'\n').collect();
+    let readers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let read = |lines: &[&[u8]]| -> Option<Vec<Entry<'static>>> {
+        lines.iter().map(|line| serde_json::from_slice(line).ok()).collect()
+    };
+    thread::scope(|scope| {
+        let shares = lines.chunks(lines.len().div_ceil(readers).max(1));
+        let shares: Vec<_> = shares.map(|share| scope.spawn(move || read(share))).collect();
+        let mut all = Vec::with_capacity(lines.len());
+        for share in shares {
+            all.extend(share.join().ok()??);
+        }
+        Some(all)
+    })
 }
 
 /// What a journal up to `end` is told by; `None` when it is shorter.

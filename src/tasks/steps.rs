@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{
     Code, Decision, Failure, StepRecord, Task, TaskId, Waiting, approval,
@@ -108,10 +109,11 @@ impl Steps {
         }
         let _working = Held::begin(&self.run, State::working, step);
         let watch = Stopwatch::start();
+        let span = tracing::info_span!("task.step", step);
         let given = tokio::select! {
             biased;
             () = self.run.cancel.cancelled() => return Err(cancelled()),
-            given = work() => given?,
+            given = work().instrument(span) => given?,
         };
         if !keep(&given) {
             return Ok(given);

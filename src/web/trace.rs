@@ -22,7 +22,7 @@ use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use tracing::{Instrument, field};
 
-use crate::base::{TraceId, clock::Stopwatch, metric};
+use crate::base::{SpanId, TraceId, clock::Stopwatch, metric};
 
 const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
@@ -78,13 +78,15 @@ impl Refusals {
 
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Request, next: Next) -> Response {
-    let id = begun(&request).unwrap_or_else(TraceId::generate);
+    let caller = begun(&request);
+    let id = caller.map_or_else(TraceId::generate, |(id, _)| id);
     let method = measured(request.method());
     // The template, not the path: paths hold names, and a log is searched by route.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!(
         "http.request",
         trace_id = %id,
+        parent_id = caller.map(|(_, parent)| field::display(parent)),
         method = %request.method(),
         route = route.as_str(),
         client = field::Empty,
@@ -115,7 +117,7 @@ pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Reques
 
 /// The same for what probes ask every few seconds: an id and the headers, and no line in the log.
 pub(super) async fn quiet(request: Request, next: Next) -> Response {
-    let id = begun(&request).unwrap_or_else(TraceId::generate);
+    let id = begun(&request).map_or_else(TraceId::generate, |(id, _)| id);
     let method = measured(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let mut response = id.scope(next.run(request)).await;
@@ -152,8 +154,8 @@ fn finish(headers: &mut HeaderMap, id: TraceId) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// The trace that the caller has begun, if it says so.
-fn begun(request: &Request) -> Option<TraceId> {
+/// The trace that the caller has begun, and its own place in it, if it says so.
+fn begun(request: &Request) -> Option<(TraceId, SpanId)> {
     let header = request.headers().get("traceparent")?.to_str().ok()?;
     TraceId::of_traceparent(header)
 }

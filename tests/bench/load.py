@@ -56,16 +56,18 @@ def answer(url, request):
 
 
 def script(request):
-    """The request in the words of wrk. Ids have six digits, so that all answers are of one length."""
+    """The request in the words of wrk; without a body, a GET. Ids have six digits, so that all answers are of one length."""
     headers, body = request
-    headers = {"Content-Type": "application/json", "Accept": ACCEPT} | headers
+    if body is not None:
+        headers = {"Content-Type": "application/json", "Accept": ACCEPT} | headers
     lines = [f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items()]
-    first, _, rest = body.partition('"ID"')
-    lines.append('wrk.method = "POST"')
+    first, _, rest = (body or "").partition('"ID"')
+    if body is not None:
+        lines.append('wrk.method = "POST"')
     if rest:
         lines.append(f"local first, rest, id = [==[{first}]==], [==[{rest}]==], 100000")
         lines.append("function request() id = id + 1; return wrk.format(nil, nil, nil, first .. id .. rest) end")
-    else:
+    elif body is not None:
         lines.append(f"wrk.body = [==[{body}]==]")
     lines.append(
         "function done(all) io.write(string.format('FIGURES %d %d %d\\n', all.requests, all.duration, "

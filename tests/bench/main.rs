@@ -5,7 +5,7 @@
 //! bench-target crew          MCP over HTTP on a free port, by crew
 //! bench-target rmcp          the same by rmcp, without sessions
 //! bench-target rmcp-sessions the same by rmcp, with the sessions of the older era
-//! bench-target bare FILE     the contents of FILE as the answer to every POST
+//! bench-target bare FILE     the contents of FILE as the answer to every POST, and to GET /health
 //! bench-target stdio         MCP over stdin and stdout, by crew
 //! bench-target nothing       ends at once: what a process costs
 //! ```
@@ -16,7 +16,7 @@ mod rival;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, body::Bytes, http::header, routing::post, serve::ListenerExt as _};
+use axum::{Router, body::Bytes, http::header, routing::{get, post}, serve::ListenerExt as _};
 use crew::{base::Tracker, mcp};
 use tokio::net::TcpListener;
 
@@ -49,8 +49,11 @@ async fn stdio() {
 
 /// Reads the body, as it has to, and returns `answer`.
 fn bare(answer: Bytes) -> Router {
-    let answer = move |_: Bytes| async move { ([(header::CONTENT_TYPE, "application/json")], answer) };
-    Router::new().route("/mcp", post(answer))
+    let reply = move |answer| async move { ([(header::CONTENT_TYPE, "application/json")], answer) };
+    let health = answer.clone();
+    Router::new()
+        .route("/mcp", post(move |_: Bytes| reply(answer)))
+        .route("/health", get(move || reply(health)))
 }
 
 async fn serve(router: Router) {

@@ -2,7 +2,7 @@
 """Measures crew against a bare handler and against rmcp: pairs of figures from one run, never seconds of this machine.
 
     cargo build --release --locked --bin knowlyr-crew --example bench-target
-    tests/bench/run.py [http] [instructions] [start] [scale]      # all without a word
+    tests/bench/run.py [http] [health] [instructions] [start] [scale]      # all without a word
 
 Needs Linux, Python 3.11, `wrk` and, for instructions, `valgrind`. Rounds of the rivals are short and take turns, so that what else the machine does
 falls on all of them; each figure is the median of the rounds. Exits with 1 when a target is missed.
@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -68,6 +69,25 @@ def http(report, program, rounds, seconds):
                 report.say(f"  CPU per request, {name}", load.median(taken, "cpu") * 1e6, "us")
 
 
+def health(report, program, target, rounds, seconds):
+    """What probes ask every few seconds, against the bare handler."""
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        project = processes.project(folder, 10)
+        env = {"CREW_RATE_LIMIT_PER_MINUTE": "0"}
+        crew = stack.enter_context(processes.Http([program, "serve", "-d", project, "--port", "0"], env))
+        crew.url = crew.url.replace("/mcp", "/health")
+        answer = folder / "answer"
+        answer.write_bytes(urllib.request.urlopen(crew.url).read())
+        bare = stack.enter_context(processes.Http([target, "bare", str(answer)]))
+        bare.url = bare.url.replace("/mcp", "/health")
+        figures = load.rounds([("bare", bare, ({}, None)), ("crew", crew, ({}, None))], folder, rounds, seconds)
+        ratio = lambda figure: load.ratio(figures["crew"], figures["bare"], figure)
+        print(f"GET /health at {load.CONNECTIONS} connections")
+        report.say("requests/s, crew / bare handler", ratio("rate"), "x", 0.9, True)
+        report.say("CPU per request, crew / bare handler", ratio("cpu"), "x")
+
+
 def instructions(report, program, calls):
     """What one call costs in user space, counted: the same figure on a busy machine and on an idle one."""
     with tempfile.TemporaryDirectory() as folder:
@@ -117,16 +137,18 @@ def scale(report, program, calls):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", help="http, instructions, start, scale")
+    parser.add_argument("what", nargs="*", help="http, health, instructions, start, scale")
     parser.add_argument("--bin", default=str(TARGETS / "knowlyr-crew"))
     parser.add_argument("--target", default=str(TARGETS / "examples" / "bench-target"))
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=1)
     words = parser.parse_args()
-    what = words.what or ["http", "instructions", "start", "scale"]
+    what = words.what or ["http", "health", "instructions", "start", "scale"]
     report = Report()
     if "http" in what:
         http(report, words.target, words.rounds, words.seconds)
+    if "health" in what:
+        health(report, words.bin, words.target, words.rounds, words.seconds)
     if "instructions" in what:
         instructions(report, words.target, 1000)
     if "start" in what:

@@ -20,6 +20,7 @@ Needs Linux and Python 3.11. Exits with 1 when anything was lost, repeated, or n
 """
 
 import argparse
+import contextlib
 import http.client
 import http.server
 import json
@@ -129,6 +130,8 @@ def project(folder, receiver_url="http://127.0.0.1:9", retain=KEPT):
 class Serve:
     """A server, until it is killed."""
 
+    running = set()
+
     def __init__(self, program, folder, model, **popen):
         env = os.environ | {
             "ANTHROPIC_API_KEY": "none", "ANTHROPIC_BASE_URL": model, "CREW_LOG": "error",
@@ -137,6 +140,7 @@ class Serve:
         command = [program, "serve", "-d", str(folder), "--port", "0"]
         self.log = tempfile.TemporaryFile("w+")
         self.child = subprocess.Popen(command, env=env, stdout=self.log, stderr=self.log, **popen)
+        Serve.running.add(self)
         self.place = None
         for _ in range(3000):
             told = os.pread(self.log.fileno(), 1 << 16, 0).decode(errors="replace")
@@ -167,6 +171,7 @@ class Serve:
     def kill(self):
         self.child.send_signal(signal.SIGKILL)
         self.child.wait()
+        Serve.running.discard(self)
 
     def drained(self, seconds=120):
         """Waits until nothing waits or runs."""
@@ -177,6 +182,17 @@ class Serve:
                 return True
             time.sleep(0.1)
         return False
+
+
+@contextlib.contextmanager
+def workplace():
+    """A folder for servers. Those that a mistake has left running are ended before it goes, for they still write into it."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield folder
+        finally:
+            for server in list(Serve.running):
+                server.kill()
 
 
 def lines(path):
@@ -221,7 +237,7 @@ def kill(words):
     chance = random.Random(words.seed)
     wrong, acked, frozen, sent = [], {}, {}, {}
     model, inbox = fake_model(0.02), receiver()
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(16) as pool:
+    with workplace() as folder, ThreadPoolExecutor(16) as pool:
         project(folder, inbox.url)
         book, rewritten, began = Book(folder), 0, time.monotonic()
         inode = 0
@@ -321,7 +337,7 @@ def disk(words):
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
 
-    with tempfile.TemporaryDirectory() as folder:
+    with workplace() as folder:
         project(folder)
         # The signal stays ignored, as under a supervisor that limits files; writes fail then.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -388,7 +404,7 @@ def readonly(words):
     wrong = []
     model = fake_model(0.005)
     nobody = {"user": 65534, "group": 65534, "extra_groups": []}
-    with tempfile.TemporaryDirectory() as folder:
+    with workplace() as folder:
         project(folder)
 
         def allow(writing):

@@ -29,6 +29,8 @@ pub struct Received {
     pub method: String,
     pub uri: String,
     pub headers: HeaderMap,
+    pub body: Bytes,
+    /// The body, if it is text.
     pub text: String,
 }
 
@@ -133,8 +135,8 @@ async fn take(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let text = String::from_utf8(body.to_vec()).unwrap();
-    let received = Received { method: method.to_string(), uri: uri.to_string(), headers, text };
+    let text = String::from_utf8_lossy(&body).into_owned();
+    let received = Received { method: method.to_string(), uri: uri.to_string(), headers, body, text };
     let number = {
         let mut all = desk.received.lock().unwrap();
         all.push(received.clone());

@@ -273,6 +273,7 @@ impl Inner {
             attempts = field::Empty,
             latency_ms = field::Empty,
             first_token_ms = field::Empty,
+            error = field::Empty,
         );
         async {
             let target = Target::of(&provider, model);
@@ -318,6 +319,7 @@ fn note(outcome: &Result<Reply, Error>, sent: &Sent, first_token: Option<Duratio
         }
         Err(error) => {
             let source = std::error::Error::source(error).map(ToString::to_string);
+            span.record("error", error.class());
             tracing::warn!(class = error.class(), %error, source, "model did not answer");
         }
     }

@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
+use tracing::{Instrument as _, field};
 
 pub use self::standing::{May, Standing, ToolStanding, standing};
 use self::{
@@ -204,7 +205,15 @@ impl Toolbox for Bench {
     }
 
     fn call<'a>(&'a self, job: &'a Job<'a>, call: &'a ToolCall) -> BoxFuture<'a, Result<Gave, String>> {
-        Box::pin(async move { self.use_tool(job, call).await.map_err(|error| error.to_string()) })
+        let span = tracing::info_span!("tool.use", tool = call.name, call = call.id, error = field::Empty);
+        let work = async move {
+            let used = self.use_tool(job, call).await;
+            used.map_err(|error| {
+                tracing::Span::current().record("error", error.code());
+                error.to_string()
+            })
+        };
+        Box::pin(work.instrument(span))
     }
 
     fn begin(&self, new: NewTask, asks: bool) -> BoxFuture<'_, Result<TaskId, String>> {
