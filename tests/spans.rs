@@ -80,7 +80,7 @@ async fn a_run_is_told_in_the_trace_of_its_caller() {
     assert_eq!(about["http.route"], "/run/employee/{name}");
     assert_eq!(about["http.response.status_code"], "200");
 
-    let (task, agent) = (named(&spans, "task employee"), named(&spans, "invoke_agent writer"));
+    let (task, agent) = (named(&spans, "task employee.run"), named(&spans, "invoke_agent writer"));
     let call = named(&spans, "chat claude-test");
     assert_eq!(task.kind(), SpanKind::Consumer);
     let mut above = agent;

@@ -38,7 +38,7 @@ class Side:
     """One kind of work: how it is asked for, and what is a right answer."""
 
     def __init__(self, name, verb, path, headers, body, good):
-        self.name, self.good, self.done = name, good, 0
+        self.name, self.good, self.asked, self.done = name, good, 0, 0
         self.verb, self.path, self.headers, self.body = verb, path, headers, body
 
     def request(self, host):
@@ -46,7 +46,8 @@ class Side:
         headers = {"Host": host} | self.headers | ({"Content-Length": len(body)} if body else {})
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         text = f"{self.verb} {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body
-        return text.replace(b"NUMBER", b"%06d" % self.done)
+        self.asked += 1
+        return text.replace(b"NUMBER", b"%06d" % self.asked)
 
 
 def sides(url):
@@ -116,8 +117,12 @@ async def watch(server, until):
 async def soak(report, server, seconds):
     host = server.url.split("/")[2]
     work = sides(server.url)
+    # Files that are kept open are opened by who first needs them.
+    await asyncio.gather(*(keep_on(side, host, time.monotonic() + 1) for side in work))
     processes.settle()
     rest = server.descriptors()
+    for side in work:
+        side.done = 0
     until = time.monotonic() + seconds
     given_up = [0]
     busy = [keep_on(side, host, until) for side in work for _ in range(3)] + [give_up(host, given_up, until)]
