@@ -53,10 +53,7 @@ fn told(attributes: &[KeyValue]) -> BTreeMap<&str, String> {
         any_value::Value::IntValue(number) => Some(number.to_string()),
         other => Some(format!("{other:?}")),
     };
-    attributes
-        .iter()
-        .filter_map(|attribute| Some((attribute.key.as_str(), text(attribute)?)))
-        .collect()
+    attributes.iter().filter_map(|attribute| Some((attribute.key.as_str(), text(attribute)?))).collect()
 }
 
 #[track_caller]

@@ -16,7 +16,13 @@ mod rival;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, body::Bytes, http::header, routing::{get, post}, serve::ListenerExt as _};
+use axum::{
+    Router,
+    body::Bytes,
+    http::header,
+    routing::{get, post},
+    serve::ListenerExt as _,
+};
 use crew::{base::Tracker, mcp};
 use tokio::net::TcpListener;
 
