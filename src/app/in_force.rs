@@ -129,6 +129,7 @@ fn tasks(settings: &Settings, own: OwnTasks, settling: &mut Settling<'_>) {
         ("tasks.queue", Some(tasks.queue.to_string()), own.queue.is_some()),
         ("tasks.retain_count", Some(tasks.retain.to_string()), own.retain_count.is_some()),
         ("tasks.retain_days", days, own.retain_days.is_some()),
+        ("tasks.retain_undelivered", Some(tasks.retain_owed.to_string()), own.retain_undelivered.is_some()),
         ("tasks.lanes", own.lanes.map(|lanes| lanes.to_string()), own.lanes.is_some()),
         ("tasks.retry.attempts", Some(tasks.retry.attempts.to_string()), own.retry.is_some()),
     ] {

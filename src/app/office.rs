@@ -111,6 +111,8 @@ impl Opener {
         let options = tasks::Options {
             journal: kept.then(|| self.root.join(JOURNAL)),
             resume: self.journal != Journal::Own,
+            // Until the outbox has sent it.
+            owed: Some(delivery::DELIVER),
             ..self.options.clone()
         };
         tasks::Engine::open(options, engine::bodies(&self.crew), self.tracker.clone()).await

@@ -5,9 +5,7 @@ use std::{io, path::Path, time::Duration};
 use super::Environment;
 use crate::{
     base::reach::Allowed,
-    defs::{
-        self, Config, Diagnostic, Dialect, OwnAlerts, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, Source,
-    },
+    defs::{self, Config, Diagnostic, Dialect, OwnAlerts, OwnOutbound, OwnPrice, OwnProvider, Source},
     engine::Rules,
     llm::{Endpoint, Key, Price, Prices, Provider, Wire},
     tasks,
@@ -15,8 +13,6 @@ use crate::{
 
 /// Where the file is, relative to the root of the project.
 pub(super) const FILE: &str = ".crew/config.yaml";
-/// How often work is tried in all that fails with something that may pass, where `retry` does not say.
-const RETRIES: u32 = 5;
 /// A longer file is no list of settings.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -77,7 +73,8 @@ pub(super) fn tasks(root: &Path, config: &Config) -> tasks::Options {
         queue: number(given.queue, usual.queue),
         retain: number(given.retain_count, usual.retain),
         retain_for: given.retain_days.map(|days| Duration::from_hours(24 * u64::from(days))),
-        retry: given.retry.map_or(usual.retry, retry),
+        retry: given.retry.map_or(usual.retry, |given| usual.retry.with(given.into())),
+        retain_owed: number(given.retain_undelivered, usual.retain_owed),
         lanes: given.lanes.map(|width| tasks::Lanes::new(root, width)),
         ..usual
     }
@@ -94,16 +91,6 @@ pub(super) fn rules(own: OwnAlerts) -> Rules {
         cron_lag: seconds(own.cron_lag_seconds),
         window: Duration::from_mins(own.window_minutes.unwrap_or(10).into()),
         patience: seconds(own.for_seconds).unwrap_or(Duration::from_mins(1)),
-    }
-}
-
-fn retry(given: OwnRetry) -> tasks::Retry {
-    let usual = tasks::Retry::default();
-    let seconds = |given: Option<u32>, usual| given.map_or(usual, |given| Duration::from_secs(given.into()));
-    tasks::Retry {
-        attempts: given.attempts.unwrap_or(RETRIES),
-        backoff: seconds(given.backoff_seconds, usual.backoff),
-        most: seconds(given.max_backoff_seconds, usual.most),
     }
 }
 

@@ -14,6 +14,7 @@ use super::{
     memory::{self, OwnMemory},
     reader::{self, Fields, Unknown},
     report::Report,
+    retry::{self, Retry},
     serving::{OwnServing, serving},
     yaml::{Node, Value},
 };
@@ -65,22 +66,12 @@ pub struct OwnTasks {
     pub retain_count: Option<u32>,
     /// For how many days finished tasks are remembered.
     pub retain_days: Option<u32>,
+    /// How many more are remembered as their results are not delivered yet.
+    pub retain_undelivered: Option<u32>,
     /// How many runs of one employee, pipeline or discussion go on at the same time, in all processes of the project.
     pub lanes: Option<u32>,
     /// What becomes of tasks that fail with something that may pass.
-    pub retry: Option<OwnRetry>,
-}
-
-/// What becomes of tasks that fail with something that may pass: a model that is busy or does not answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(default)]
-pub struct OwnRetry {
-    /// How often they are tried in all.
-    pub attempts: Option<u32>,
-    /// How long they wait before they are tried for the second time; the wait doubles each time.
-    pub backoff_seconds: Option<u32>,
-    /// The longest they wait.
-    pub max_backoff_seconds: Option<u32>,
+    pub retry: Option<Retry>,
 }
 
 /// Where requests may go, besides where everyone can.
@@ -279,22 +270,12 @@ fn tasks(node: &Node, report: &mut Report<'_>) -> Option<OwnTasks> {
         queue: fields.whole("queue", 1..=100_000, report),
         retain_count: fields.whole("retain_count", 1..=1_000_000, report),
         retain_days: fields.whole("retain_days", 1..=3650, report),
+        retain_undelivered: fields.whole("retain_undelivered", 1..=1_000_000, report),
         lanes: fields.whole("lanes", 1..=1000, report),
-        retry: fields.get("retry").and_then(|node| retry(node, report)),
+        retry: retry::read(&mut fields, report),
     };
     fields.finish(Unknown::Refused, &[], report);
     Some(tasks)
-}
-
-fn retry(node: &Node, report: &mut Report<'_>) -> Option<OwnRetry> {
-    let mut fields = Fields::of(node, "`retry`", report)?;
-    let retry = OwnRetry {
-        attempts: fields.whole("attempts", 1..=100, report),
-        backoff_seconds: fields.whole("backoff_seconds", 1..=86_400, report),
-        max_backoff_seconds: fields.whole("max_backoff_seconds", 1..=604_800, report),
-    };
-    fields.finish(Unknown::Refused, &[], report);
-    Some(retry)
 }
 
 fn outbound(node: &Node, report: &mut Report<'_>) -> Option<OwnOutbound> {

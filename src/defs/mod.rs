@@ -21,6 +21,7 @@ mod organization;
 mod pipeline;
 mod reader;
 mod report;
+mod retry;
 mod schema;
 mod serving;
 mod target;
@@ -32,7 +33,7 @@ mod yaml;
 pub use alerts::OwnAlerts;
 pub use budget::Budget;
 pub use config::{
-    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnRetry, OwnTasks, parse_config,
+    Config, Dialect, KNOWN_PROVIDERS, OwnOutbound, OwnPrice, OwnProvider, OwnTasks, parse_config,
 };
 pub use cron::{CronConfig, CronFault, Misfire, Overlap, Schedule, cron_expression, parse_cron};
 pub(crate) use delivery::is_repository;
@@ -62,6 +63,7 @@ pub use pipeline::{
     Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
     Work, parse_pipeline, parse_pipeline_marked,
 };
+pub use retry::Retry;
 pub use schema::SchemaKind;
 pub use serving::OwnServing;
 pub use target::{Target, TargetKind};

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, FAIL_FAST, Order, PIPELINE_RUN, discussion, pipeline,
+    Args, Crew, DISCUSSION_RUN, EMPLOYEE_RUN, Error, FAIL_FAST, Order, PIPELINE_RUN,
+    delivery::{DELIVER, Wish},
+    discussion, pipeline,
     run::option,
 };
 use crate::{
@@ -135,8 +137,10 @@ impl Crew {
             },
         };
         // What the plan settles is of today; all other settings are those it had.
+        Wish::hand_on(task, &mut new);
         let mut options = task.options.clone();
         options.remove(DEFINITION);
+        options.remove(DELIVER);
         if kind.is_some() {
             Ceiling::put(&[], &mut options);
         }

@@ -3,12 +3,19 @@
 use crate::{
     catalog::Snapshot,
     defs,
-    tasks::{Budget, Ceiling},
+    tasks::{Budget, Ceiling, OwnRetry},
 };
 
 impl From<defs::Budget> for Budget {
     fn from(budget: defs::Budget) -> Self {
         Self { max_cost_usd: budget.max_cost, max_tokens: budget.max_tokens }
+    }
+}
+
+impl From<defs::Retry> for OwnRetry {
+    fn from(retry: defs::Retry) -> Self {
+        let defs::Retry { attempts, backoff_seconds, max_backoff_seconds } = retry;
+        Self { attempts, backoff_seconds, max_backoff_seconds }
     }
 }
 

@@ -93,7 +93,7 @@ impl Engine {
         let recovered = match options.journal.clone() {
             Some(path) => {
                 let kinds = bodies.keys().cloned().collect();
-                let retain = Retain { count: options.retain, age: options.retain_for };
+                let retain = Retain::from(&options);
                 let reading = tokio::task::spawn_blocking(move || Ok(recovery::open(&path, retain, &kinds)?));
                 Some(joined(reading.await)?)
             }
@@ -109,7 +109,7 @@ impl Engine {
         bodies: HashMap<Kind, Arc<dyn Body>>,
         tracker: Tracker,
     ) -> Self {
-        let mut table = Table::new(options.queue, Retain { count: options.retain, age: options.retain_for });
+        let mut table = Table::new(options.queue, options.into());
         let journal = match recovered {
             Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
             None => None,
@@ -214,6 +214,17 @@ impl Engine {
     /// How many tasks there are of each status.
     pub fn counts(&self) -> Counts {
         self.shared.table.lock().counts()
+    }
+
+    /// A finished task is not forgotten until [`Engine::release`], as somebody has to see to it; see [`Options::owed`].
+    pub fn owe(&self, id: &TaskId) {
+        self.shared.table.lock().owe(id);
+    }
+
+    /// Whoever had to see to a task has done so, as it ended after `resumed` resumptions: from now on it is remembered as
+    /// others are. Of an earlier end than its last nothing comes.
+    pub fn release(&self, id: &TaskId, resumed: u32) {
+        self.shared.table.lock().release(id, resumed);
     }
 
     /// Whether tasks can be recorded now. Where the disk refused the last time, it is tried again.

@@ -44,6 +44,7 @@ pub use ledger::{Estimate, Reached, Reservation, Spent, usd};
 pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
 pub use options::{Options, Retry};
 pub use recovery::History;
+pub use retry::OwnRetry;
 pub use steps::Steps;
 pub use summary::Summary;
 pub use table::Counts;

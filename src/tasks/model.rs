@@ -368,7 +368,7 @@ pub(super) fn deadline(seconds: Option<u32>, from: Timestamp) -> Option<Timestam
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
-fn is_zero(count: &u32) -> bool {
+pub(super) fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 

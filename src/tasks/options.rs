@@ -18,6 +18,11 @@ pub struct Options {
     pub retain: usize,
     /// For how long finished tasks are remembered; for ever, when it is not said.
     pub retain_for: Option<Duration>,
+    /// The option of tasks whose end somebody has to see to: those that have it are remembered after it until
+    /// [`release`](super::Engine::release).
+    pub owed: Option<&'static str>,
+    /// How many of these are, beyond `retain`; the oldest of more are remembered as others are.
+    pub retain_owed: usize,
     /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails. With 0,
     /// nobody will be there to decide.
     pub parked: usize,
@@ -55,6 +60,8 @@ impl Default for Options {
             queue: 1000,
             retain: 5000,
             retain_for: None,
+            owed: None,
+            retain_owed: 20_000,
             parked: 1000,
             resume: true,
             retry: Retry::default(),

@@ -310,14 +310,23 @@ impl Read {
 
     /// Forgets tasks that are over, those that ended first before others.
     pub(super) fn forget(&mut self, retain: Retain, now: Timestamp) {
-        let is_over = |index: usize| {
-            let count = self.over.len() - index;
-            self.over.get(index).is_some_and(|(_, summary, _)| retain.is_over(count, summary, now))
-        };
-        let forgotten = (0..self.over.len()).take_while(|index| is_over(*index)).count();
-        for (subject, ..) in self.over.drain(..forgotten) {
-            self.subjects.sealed.remove(&subject);
-        }
+        let all = self.over.len();
+        let mut owed = self.over.iter().filter(|(_, task, _)| retain.is_owed(task)).count();
+        let mut others = all - owed.min(retain.owed);
+        self.over.retain(|(subject, task, _)| {
+            if retain.is_owed(task) {
+                owed -= 1;
+                if owed < retain.owed {
+                    return true;
+                }
+            }
+            let forgotten = retain.is_over(others, task, now);
+            if forgotten {
+                others -= 1;
+                self.subjects.sealed.remove(subject);
+            }
+            !forgotten
+        });
     }
 }
 

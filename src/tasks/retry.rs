@@ -2,13 +2,64 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Failure, Retry, TaskId, engine::Shared, journal::Retrying, lanes};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Failure, Retry, Task, TaskId, engine::Shared, journal::Retrying, lanes};
 use crate::base::clock;
 
 /// How often it is looked whether the time of a task has come, at least: clocks are set.
 const LOOK: Duration = Duration::from_mins(1);
 
+/// How often work is tried in all, where somebody asks that it be and does not say how often.
+const ATTEMPTS: u32 = 5;
+
+/// How often one task is tried, and how long it waits in between; what it does not say is as for all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnRetry {
+    /// As [`Retry::attempts`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// As [`Retry::backoff`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backoff_seconds: Option<u32>,
+    /// As [`Retry::most`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_backoff_seconds: Option<u32>,
+}
+
+impl OwnRetry {
+    /// The option of a task that holds it.
+    const OPTION: &str = "retry";
+
+    /// Puts it among the options of a task.
+    pub fn put(self, options: &mut Map<String, Value>) {
+        options.insert(Self::OPTION.to_owned(), serde_json::json!(self));
+    }
+
+    fn among(options: &Map<String, Value>) -> Option<Self> {
+        serde_json::from_value(options.get(Self::OPTION)?.clone()).ok()
+    }
+}
+
 impl Retry {
+    /// The same with what is said in its place.
+    #[must_use]
+    pub fn with(self, own: OwnRetry) -> Self {
+        let seconds = |own: Option<u32>, other| own.map_or(other, |own| Duration::from_secs(own.into()));
+        let usual = if self.attempts > 1 { self.attempts } else { ATTEMPTS };
+        Self {
+            attempts: own.attempts.unwrap_or(usual),
+            backoff: seconds(own.backoff_seconds, self.backoff),
+            most: seconds(own.max_backoff_seconds, self.most),
+        }
+    }
+
+    /// How often `task` is tried: as it says itself, else as all are.
+    pub(super) fn of(self, task: &Task) -> Self {
+        OwnRetry::among(&task.options).map_or(self, |own| self.with(own))
+    }
+
     /// How long a task waits that is tried again for the `retry`th time; `chance` is from 0 to 1.
     fn pause(self, retry: u32, chance: f64) -> Duration {
         let doubled = 1_u32.checked_shl(retry.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -22,11 +73,12 @@ impl Shared {
     pub(super) fn try_again(&self, id: &TaskId, failure: &Failure) -> Option<Retrying> {
         let task = self.table.lock().live(id)?;
         let (retry, now) = (task.retries + 1, clock::now());
-        if retry >= self.retry.attempts {
+        let how = self.retry.of(&task);
+        if retry >= how.attempts {
             return None;
         }
         let chance = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
-        let due = now.checked_add(self.retry.pause(retry, chance)).ok()?;
+        let due = now.checked_add(how.pause(retry, chance)).ok()?;
         if task.deadline.is_some_and(|deadline| due >= deadline) {
             return None;
         }
@@ -66,6 +118,19 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nearest_counts() {
+        let all = Retry { attempts: 3, ..Retry::default() };
+        let own = OwnRetry { backoff_seconds: Some(1), ..OwnRetry::default() };
+        assert_eq!(all.with(own), Retry { backoff: Duration::from_secs(1), ..all });
+        assert_eq!(Retry::default().with(own).attempts, ATTEMPTS);
+        assert_eq!(all.with(OwnRetry { attempts: Some(1), ..own }).attempts, 1);
+        assert_eq!(all.with(OwnRetry { attempts: Some(9), ..own }).attempts, 9);
+        let mut options = Map::new();
+        own.put(&mut options);
+        assert_eq!(OwnRetry::among(&options), Some(own));
+    }
 
     #[test]
     fn waits_double_up_to_a_limit_and_are_shaken() {

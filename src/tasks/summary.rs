@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::{Code, Kind, Spent, Status, Task, TaskId, Trigger};
+use super::{Code, Kind, Spent, Status, Task, TaskId, Trigger, model::is_zero};
 use crate::base::Priority;
 
 /// What is always known of a task: everything but its values, the outputs of its steps and its result.
@@ -45,6 +45,9 @@ pub struct Summary {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+    /// How often it went on after it had ended.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resumed: u32,
     /// How many steps are finished, parts of steps included.
     pub steps: usize,
     /// How many of these are parts of others.
@@ -108,6 +111,7 @@ impl From<&Task> for Summary {
             created_at: task.created_at,
             started_at: task.started_at,
             completed_at: task.completed_at,
+            resumed: task.resumed,
             steps: task.steps.len(),
             inner_steps: task.steps.iter().filter(|step| step.is_inner()).count(),
             spent: task.spent.clone(),

@@ -77,6 +77,7 @@ impl Shared {
             table.live(&id).unwrap_or(task)
         };
 
+        let is_tried_again = self.retry.of(&task).attempts > 1;
         let watch = Stopwatch::start();
         let steps = Steps::of(Arc::clone(self), &task, attempt, cancel.clone());
         let outcome = self.attempt(task, steps.clone(), &cancel).await;
@@ -89,7 +90,7 @@ impl Shared {
                 return Ok(());
             }
             Outcome::Cancelled => Ending::cancelled(),
-            Outcome::Answered(Err(failure)) if failure.transient && self.retry.attempts > 1 => {
+            Outcome::Answered(Err(failure)) if failure.transient && is_tried_again => {
                 let Some(again) = self.try_again(&id, &failure) else {
                     let ending = Ending { dead: true, ..Ending::of(Err(failure)) };
                     return self.end(&id, ending, &watch).await;

@@ -12,10 +12,16 @@ use tokio::sync::{Notify, OnceCell, watch};
 use super::{Acts, Ctx, Error, Inquiry, Progress, accept};
 use crate::{
     defs::TargetKind,
-    engine::{self, Crew, Order, delivery::Outbox},
+    engine::{
+        self, Crew, Order,
+        delivery::{Outbox, Wish},
+    },
     llm,
     tasks::{self, Engine, NewTask, Status, Task, TaskId, Trigger},
 };
+
+/// Most destinations that a caller may name.
+const MOST_DESTINATIONS: usize = 20;
 
 /// How the tasks of a project are opened.
 pub type OpenTasks = Box<dyn Fn() -> BoxFuture<'static, Result<Opened, tasks::Error>> + Send + Sync>;
@@ -159,6 +165,24 @@ impl Office {
         let tasks = self.tasks().await?;
         let id = accept(tasks, new).await?.id;
         tasks.get(&id).await.map_err(|error| no_task(tasks, error))
+    }
+
+    /// Has the result of `new` go to these destinations, too. A caller only names what the project describes: whoever may
+    /// start work could otherwise send what it gives anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Arguments`] when one is not there, or they are too many.
+    pub(super) async fn deliver(&self, destinations: &[String], new: &mut NewTask) -> Result<(), Error> {
+        if destinations.len() > MOST_DESTINATIONS {
+            return Err(Error::Arguments(format!(
+                "a result goes to at most {MOST_DESTINATIONS} destinations"
+            )));
+        }
+        let definitions = self.crew.definitions().await;
+        let wishes =
+            Wish::named(destinations, &definitions).map_err(|error| Error::Arguments(error.to_string()))?;
+        Wish::add(wishes, new);
+        Ok(())
     }
 
     /// A task by its id, as it was given by a caller.

@@ -7,7 +7,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use serde::Serialize;
+
 use super::State;
+use crate::{
+    engine::delivery::{Attempts, Outbox},
+    llm,
+};
+
+/// What is counted, as JSON.
+#[derive(Serialize)]
+struct All {
+    #[serde(flatten)]
+    models: llm::Snapshot,
+    /// What came of the attempts to deliver results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<Attempts>,
+}
 
 /// The very bytes that probes have always compared with.
 const HEALTHY: &str = r#"{"status":"ok","service":"crew-webhook"}"#;
@@ -25,7 +41,8 @@ pub(super) async fn metrics(Shared(state): Shared<State>, headers: HeaderMap) ->
     if wants_text(&headers) {
         prometheus(Shared(state)).await
     } else {
-        Json(state.meter.snapshot()).into_response()
+        let deliveries = state.outbox.as_ref().map(Outbox::attempts);
+        Json(All { models: state.meter.snapshot(), deliveries }).into_response()
     }
 }
 

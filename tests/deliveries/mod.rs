@@ -1,8 +1,12 @@
 //! Results get to where they are to go: once, after crashes, and with nothing on disk that is secret.
 
+mod again;
 mod alerts;
+mod asked;
 mod http;
+mod kept;
 mod mail;
+mod measured;
 mod outbox;
 
 use serde_json::Value;

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod counted;
+mod delivered;
 mod goes_on;
 mod rounds;
 mod told;

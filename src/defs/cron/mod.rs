@@ -18,6 +18,7 @@ use super::{
     diagnostic::{Diagnostic, Source, Span},
     reader::{self, Fields, Text, Unknown},
     report::Report,
+    retry::{self, Retry},
     target::{self, Target},
     yaml::{Node, Value},
 };
@@ -61,6 +62,8 @@ pub struct Schedule {
     pub timeout: Option<Duration>,
     /// How soon a run is begun.
     pub priority: Priority,
+    /// How often a run is tried that fails with something that may pass.
+    pub retry: Option<Retry>,
     /// How much a run may take.
     pub budget: Budget,
     /// Where results go.
@@ -159,6 +162,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
     let jitter = fields.whole("jitter_seconds", 0..=3600, report).map(seconds);
     let timeout = fields.whole("timeout_seconds", 1..=86_400, report).map(seconds);
     let priority = target::priority(&mut fields, report);
+    let retry = retry::read(&mut fields, report);
     let budget = budget::read(&mut fields, report);
     let delivery = delivery::read(&mut fields, "delivery", delivery::Place::Run, report);
     fields.finish(Unknown::Warned, &[], report);
@@ -177,6 +181,7 @@ fn schedule(node: &Node, report: &mut Report<'_>) -> Option<(Schedule, Span)> {
         priority,
         target: target?,
         args: args.into_iter().map(|(name, text)| (name, text.value)).collect(),
+        retry,
         budget,
         delivery,
     };

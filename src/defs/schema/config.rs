@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Destination,
-    piece::{Budget, Flag, FullText, Text, Texts, Variable, Whole},
+    piece::{Budget, Flag, FullText, Retry, Text, Texts, Variable, Whole},
 };
 use crate::defs::Dialect;
 
@@ -130,27 +130,15 @@ struct Tasks {
     /// For how many days finished tasks are remembered; for ever, unless given.
     #[schemars(range(min = 1, max = 3650))]
     retain_days: Option<u32>,
+    /// How many more are remembered as their results are not delivered yet; 20000, unless given.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    retain_undelivered: Option<u32>,
     /// How many runs of one employee, pipeline or discussion go on at the same time, in all processes of the project; as
     /// many as there are, unless given.
     #[schemars(range(min = 1, max = 1000))]
     lanes: Option<u32>,
     /// What becomes of tasks that fail with something that may pass; they stay failed, unless given.
     retry: Option<Retry>,
-}
-
-/// What becomes of tasks that fail with something that may pass: a model that is busy or does not answer.
-#[derive(JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Retry {
-    /// How often they are tried in all; 5, unless given.
-    #[schemars(range(min = 1, max = 100))]
-    attempts: Option<u32>,
-    /// How long they wait before they are tried for the second time; 30, unless given. The wait doubles each time.
-    #[schemars(range(min = 1, max = 86_400))]
-    backoff_seconds: Option<u32>,
-    /// The longest they wait; an hour, unless given.
-    #[schemars(range(min = 1, max = 604_800))]
-    max_backoff_seconds: Option<u32>,
 }
 
 /// Where requests may go, besides where everyone can.

@@ -88,5 +88,21 @@ pub(super) struct Budget {
     max_tokens: Option<Whole<1, { u32::MAX }>>,
 }
 
+/// What becomes of tasks that fail with something that may pass: a model that is busy or does not answer.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "it is never made, only its schema")]
+pub(super) struct Retry {
+    /// How often they are tried in all; 5, unless given.
+    #[schemars(range(min = 1, max = 100))]
+    attempts: Option<u32>,
+    /// How long they wait before they are tried for the second time; 30, unless given. The wait doubles each time.
+    #[schemars(range(min = 1, max = 86_400))]
+    backoff_seconds: Option<u32>,
+    /// The longest they wait; an hour, unless given.
+    #[schemars(range(min = 1, max = 604_800))]
+    max_backoff_seconds: Option<u32>,
+}
+
 /// Texts; empty entries are left out.
 pub(super) type Texts = Vec<Option<Text>>;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 
 use super::{
     delivery::Delivery,
-    piece::{Budget, Event, Flag, FullText, Secret, Text, Texts, Whole},
+    piece::{Budget, Event, Flag, FullText, Retry, Secret, Text, Texts, Whole},
 };
 use crate::{
     base::Priority,
@@ -46,6 +46,8 @@ struct Route {
     on_missing: Option<OnMissing>,
     /// How soon what is started is begun when more work waits than is worked on; `normal`, unless given.
     priority: Option<Priority>,
+    /// How often a run is tried that fails with something that may pass, in place of `tasks.retry` in `.crew/config.yaml`.
+    retry: Option<Retry>,
     /// What is started.
     target: Target,
     /// Where the result goes.
@@ -124,6 +126,8 @@ struct Schedule {
     timeout_seconds: Option<Whole<1, 86_400>>,
     /// How soon a run is begun when more work waits than is worked on; `normal`, unless given.
     priority: Option<Priority>,
+    /// How often a run is tried that fails with something that may pass, in place of `tasks.retry` in `.crew/config.yaml`.
+    retry: Option<Retry>,
     /// How much a run may take.
     budget: Option<Budget>,
     /// Where results go.

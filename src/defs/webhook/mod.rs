@@ -16,6 +16,7 @@ use super::{
     diagnostic::{Diagnostic, Source},
     reader::{self, Fields, Text, Unknown},
     report::Report,
+    retry::{self, Retry},
     target::{self, Target},
     yaml::{Node, Value},
 };
@@ -64,6 +65,8 @@ pub struct Route {
     pub target: Target,
     /// Values for it.
     pub args: IndexMap<String, Places>,
+    /// How often a run is tried that fails with something that may pass.
+    pub retry: Option<Retry>,
     /// How much a run may take.
     pub budget: Budget,
     /// Where the result goes.
@@ -166,6 +169,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
     let supersede = fields.flag("supersede", report).unwrap_or_default();
     let priority = target::priority(&mut fields, report);
     let on_missing = fields.choice("on_missing", "way to deal with what is missing", &ON_MISSING, report);
+    let retry = retry::read(&mut fields, report);
     let target = fields.require("target", report).and_then(|node| {
         let mut fields = Fields::of(node, "a target", report)?;
         let target = target::read(&mut fields, "type", "name", report);
@@ -190,6 +194,7 @@ fn route(node: &Node, report: &mut Report<'_>) -> Option<Route> {
         priority,
         target: target?,
         args,
+        retry,
         budget,
         deliver,
     })

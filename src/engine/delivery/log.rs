@@ -1,23 +1,24 @@
 //! The log of deliveries: read when a project is opened, written before anything is done.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
+use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
 use super::record::{DeliveryId, Event, Sending};
 use crate::{
     store::{
-        self, Log,
-        log::{self, Claim, Line},
+        self,
+        log::{self, Claim, Line, Mark, Records, Span, Subject, Subjects},
     },
     tasks::TaskId,
 };
 
 /// Smaller logs are never rewritten.
-const COMPACT_FROM: u64 = 1 << 20;
+const REWRITE_FROM: u64 = 1 << 20;
 
 /// All deliveries that are known.
 pub(super) type Deliveries = BTreeMap<DeliveryId, Sending>;
@@ -26,7 +27,26 @@ pub(super) type Deliveries = BTreeMap<DeliveryId, Sending>;
 #[derive(Debug)]
 pub(super) struct Journal {
     path: Option<PathBuf>,
-    log: OnceCell<Log>,
+    records: OnceCell<Records>,
+    /// Which lines are whose.
+    numbers: Mutex<Numbers>,
+}
+
+/// The lines of a task have a number in common, so that they are left out together when the task is forgotten.
+#[derive(Debug, Default)]
+struct Numbers {
+    known: HashMap<TaskId, Subject>,
+    last: Subject,
+}
+
+impl Numbers {
+    fn of(&mut self, task: &TaskId) -> Subject {
+        let Self { known, last } = self;
+        *known.entry(task.clone()).or_insert_with(|| {
+            *last += 1;
+            *last
+        })
+    }
 }
 
 impl Journal {
@@ -35,43 +55,75 @@ impl Journal {
         path: Option<PathBuf>,
         known: &HashSet<TaskId>,
     ) -> Result<(Self, Deliveries), store::Error> {
-        let Some(path) = path else {
-            return Ok((Self { path: None, log: OnceCell::new() }, BTreeMap::new()));
+        let exists = |path: &PathBuf| path.try_exists().unwrap_or(true);
+        let Some(there) = path.as_ref().filter(|path| exists(path)) else {
+            let (records, numbers) = (OnceCell::new(), Mutex::default());
+            return Ok((Self { path, records, numbers }, Deliveries::new()));
         };
-        if !path.try_exists().unwrap_or(true) {
-            return Ok((Self { path: Some(path), log: OnceCell::new() }, BTreeMap::new()));
-        }
-        let claim = Claim::take(&path)?;
-        let mut deliveries = Deliveries::new();
-        claim.read(|line| read(&line, &mut deliveries))?;
+        let claim = Claim::take(there)?;
+        let (mut deliveries, mut numbers, mut subjects) =
+            (Deliveries::new(), Numbers::default(), Subjects::default());
+        let (_, end) = log::read_on(there, claim.file()?, Mark::default(), |line| {
+            let span = Span { at: line.at, length: line.bytes.len() as u64 + 1 };
+            let id = read(&line, &mut deliveries).inspect_err(|_| span.push(&mut subjects.strange))?;
+            span.push(subjects.open.entry(numbers.of(&id.task)).or_default());
+            Ok::<_, serde_json::Error>(())
+        })?;
         deliveries.retain(|id, _| known.contains(&id.task));
-        compact(&path, &claim, &deliveries)?;
-        let log = OnceCell::new_with(Some(claim.start()?));
-        Ok((Self { path: Some(path), log }, deliveries))
+        numbers.known.retain(|task, number| {
+            let keeps = known.contains(task);
+            if !keeps {
+                subjects.open.remove(number);
+            }
+            keeps
+        });
+        let records = claim.start_records(subjects, end)?;
+        rewrite(&records);
+        let (records, numbers) = (OnceCell::new_with(Some(records)), Mutex::new(numbers));
+        Ok((Self { path, records, numbers }, deliveries))
     }
 
-    /// Keeps a line; it is on the disk once this returns.
+    /// Keeps a line; it is on the disk once this returns. Lines that come together share one wait for the disk.
     pub(super) async fn append(&self, event: &Event) -> Result<(), store::Error> {
         let Some(path) = &self.path else { return Ok(()) };
+        let line = serde_json::to_vec(event)
+            .map_err(|source| store::Error::Encode { path: path.clone(), source })?;
         let begin = || async {
             let path = path.clone();
-            let open = move || Claim::take(&path)?.start();
-            tokio::task::spawn_blocking(open)
-                .await
-                .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+            blocking(move || {
+                let claim = Claim::take(&path)?;
+                let end = Mark { at: claim.size()?, lines: 0 };
+                claim.start_records(Subjects::default(), end)
+            })
+            .await
         };
-        self.log.get_or_try_init(begin).await?.append(event).await
+        let records = self.records.get_or_try_init(begin).await?;
+        let number = self.numbers.lock().of(&event.id().task);
+        records.append(Some(number), line).await
+    }
+
+    /// The lines of these tasks are needed no more.
+    pub(super) async fn forget(&self, tasks: impl IntoIterator<Item = TaskId>) {
+        let Some(records) = self.records.get().cloned() else { return };
+        for task in tasks {
+            let number = self.numbers.lock().known.remove(&task);
+            if let Some(number) = number {
+                records.release(number);
+            }
+        }
+        blocking(move || rewrite(&records)).await;
     }
 }
 
 /// The deliveries in a log, for a look while another process works on it. Blocks.
 pub fn history(path: &Path) -> Result<Vec<Sending>, store::Error> {
     let mut deliveries = Deliveries::new();
-    log::read(path, |line| read(&line, &mut deliveries))?;
+    log::read(path, |line| read(&line, &mut deliveries).map(drop))?;
     Ok(deliveries.into_values().collect())
 }
 
-fn read(line: &Line<'_>, deliveries: &mut Deliveries) -> Result<(), serde_json::Error> {
+/// Applies a line; the answer is what it is about.
+fn read(line: &Line<'_>, deliveries: &mut Deliveries) -> Result<DeliveryId, serde_json::Error> {
     let event: Event = line.parse()?;
     match event.begin() {
         // The first line counts.
@@ -84,20 +136,22 @@ fn read(line: &Line<'_>, deliveries: &mut Deliveries) -> Result<(), serde_json::
             }
         }
     }
-    Ok(())
+    Ok(event.id().clone())
 }
 
-/// Drops the lines of deliveries that are known no more. Lines that were not understood stay.
-fn compact(path: &Path, claim: &Claim, deliveries: &Deliveries) -> Result<(), store::Error> {
-    if claim.size()? <= COMPACT_FROM {
-        return Ok(());
+/// Writes the log anew when more than half of it is needed no more. Blocks.
+fn rewrite(records: &Records) {
+    let (size, needless) = records.sizes();
+    if size <= REWRITE_FROM || needless <= size / 2 {
+        return;
     }
-    let keep = |line: Line<'_>| {
-        line.parse::<Event>().map_or(true, |event: Event| deliveries.contains_key(event.id()))
-    };
-    if let Err(error) = claim.retain(keep) {
-        // The old file is untouched, and reading it again next time only costs time.
-        tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "the log of deliveries could not be made smaller");
+    if let Err(error) = records.rewrite() {
+        // The old file is untouched, and goes on.
+        tracing::warn!(path = %records.path().display(), error = &error as &dyn std::error::Error, "the log of deliveries could not be made smaller");
     }
-    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

@@ -14,6 +14,7 @@ mod post;
 mod record;
 mod slack;
 mod standing;
+mod table;
 mod webhook;
 mod wish;
 
@@ -23,5 +24,5 @@ pub use mail::{Fault as MailFault, Mail, Parts as MailParts};
 pub use outbox::{Options, Outbox, Refused, Which, newest};
 pub use patience::Patience;
 pub use record::{DeliveryId, DeliveryStatus, NotADeliveryId, Sending};
-pub use standing::Standing;
+pub use standing::{Attempts, Standing};
 pub use wish::{DELIVER, From, UnknownDestination, Wish};

@@ -5,37 +5,33 @@
 //! forgotten when the process dies in between, and nothing is sent for the same wish twice once a receiver has said that it
 //! has it. A process that dies while it waits for that answer cannot know, and asks again under the same id.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{
     courier::{Courier, Outcome},
-    log::{Deliveries, Journal},
+    log::Journal,
     patience::Patience,
     record::{DeliveryId, DeliveryStatus, Event, Sending},
-    standing::Standing,
+    standing::{Attempts, Standing},
+    table::{Table, Untaken},
     wish::Wish,
 };
 use crate::{
-    base::{Tracker, clock, metric, text::truncate},
+    base::{Tracker, clock, text::truncate},
+    catalog::Snapshot,
     defs::Destination,
     engine::Crew,
     store,
     tasks::{self, Endings, Engine, Filter, Summary, Task, TaskId},
 };
 
-/// How many are on their way at the same time, to the same place and in all.
-const PER_LANE: usize = 2;
-const AT_ONCE: usize = 16;
+/// How many wait for the disk together, at most.
+const BATCH: usize = 256;
 /// Longest detail that is kept.
 const DETAIL_CHARS: usize = 500;
 
@@ -91,21 +87,13 @@ struct Shared {
     patience: Patience,
     tracker: Tracker,
     table: Mutex<Table>,
+    attempts: Mutex<Attempts>,
     /// Held while wishes become deliveries, so that each does once.
     deriving: tokio::sync::Mutex<()>,
     /// Woken when something may be begun.
     work: Notify,
     /// Woken when something has changed.
     changed: Notify,
-}
-
-#[derive(Default)]
-struct Table {
-    deliveries: Deliveries,
-    /// What waits for its time.
-    due: BTreeSet<(Timestamp, DeliveryId)>,
-    /// How many are on their way, by where they go.
-    lanes: HashMap<String, usize>,
 }
 
 impl Outbox {
@@ -128,13 +116,9 @@ impl Outbox {
         let reading = tokio::task::spawn_blocking(move || Journal::open(log, &known)).await;
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        let mut table = Table { deliveries, ..Table::default() };
-        table.take_over(options.resume);
         // What ended before, and may not have been seen to.
-        let wants = |task: &&Arc<Summary>| {
-            options.resume && task.status.is_final() && !Wish::of_summary(task).is_empty()
-        };
-        let earlier = earlier.iter().filter(wants).map(|task| task.task_id.clone()).collect();
+        let wants = |task: &&Arc<Summary>| task.status.is_final() && !Wish::of_summary(task).is_empty();
+        let earlier: Vec<TaskId> = earlier.iter().filter(wants).map(|task| task.task_id.clone()).collect();
         let shared = Arc::new(Shared {
             crew,
             tasks,
@@ -142,12 +126,21 @@ impl Outbox {
             journal,
             patience: options.patience,
             tracker: tracker.clone(),
-            table: Mutex::new(table),
+            table: Mutex::new(Table::of(deliveries, options.resume)),
+            attempts: Mutex::default(),
             deriving: tokio::sync::Mutex::default(),
             work: Notify::new(),
             changed: Notify::new(),
         });
-        tracker.spawn(Arc::clone(&shared).drive(endings, earlier));
+        let (driving, resume) = (Arc::clone(&shared), options.resume);
+        tracker.spawn(async move {
+            if resume {
+                driving.derive(&earlier).await;
+            } else {
+                earlier.iter().for_each(|id| driving.let_go(id));
+            }
+            driving.drive(endings).await;
+        });
         Ok(Self { shared })
     }
 
@@ -159,17 +152,22 @@ impl Outbox {
     /// Deliveries as they stand, the newest first.
     pub fn list(&self, which: &Which) -> Vec<Sending> {
         let table = self.shared.table.lock();
-        newest(table.deliveries.values().cloned(), which)
+        newest(table.all().cloned(), which)
     }
 
     /// How many there are and how long they have waited.
     pub fn standing(&self) -> Standing {
-        Standing::of(self.shared.table.lock().deliveries.values())
+        Standing::of(self.shared.table.lock().all())
+    }
+
+    /// What came of the attempts so far.
+    pub fn attempts(&self) -> Attempts {
+        *self.shared.attempts.lock()
     }
 
     /// A delivery as it stands.
     pub fn get(&self, id: &DeliveryId) -> Option<Sending> {
-        self.shared.table.lock().deliveries.get(id).cloned()
+        self.shared.table.lock().get(id).cloned()
     }
 
     /// Has a delivery made once more, whatever came of it: with a new count of attempts, under the same id.
@@ -216,8 +214,7 @@ pub fn newest(deliveries: impl DoubleEndedIterator<Item = Sending>, which: &Whic
 
 impl Shared {
     /// Sends what is due until the program is told to stop; what is on its way then comes to its end.
-    async fn drive(self: Arc<Self>, endings: Endings, earlier: Vec<TaskId>) {
-        self.derive(&earlier).await;
+    async fn drive(self: Arc<Self>, endings: Endings) {
         loop {
             let next = self.begin_due();
             let pause =
@@ -242,100 +239,106 @@ impl Shared {
     /// Makes a delivery of each wish of these tasks that is none yet.
     async fn derive(self: &Arc<Self>, ended: &[TaskId]) {
         let _one = self.deriving.lock().await;
-        for task in ended.iter().filter_map(|id| self.tasks.summary(id)) {
-            let wishes = Wish::of_summary(&task);
-            if wishes.is_empty() || !task.status.is_final() {
-                continue;
-            }
+        for ended in ended.chunks(BATCH) {
             let definitions = self.crew.definitions().await;
-            for (index, wish) in (0..).zip(&wishes) {
-                let id = DeliveryId { task: task.task_id.clone(), index };
-                if !wish.holds(task.status) || self.table.lock().deliveries.contains_key(&id) {
-                    continue;
-                }
-                let (kind, target) = match wish.resolve(&definitions).map(|delivery| &delivery.to) {
-                    Some(to @ Destination::GithubComment { .. }) => {
-                        let target = match self.tasks.get(&task.task_id).await {
-                            Ok(task) => Courier::comment_target(to, wish, &task),
-                            Err(_) => wish.target.clone(),
-                        };
-                        (to.kind().to_owned(), target)
-                    }
-                    Some(to) => (to.kind().to_owned(), to.target()),
-                    None => (wish.kind.clone(), wish.target.clone()),
-                };
-                let created = Event::Created { id: id.clone(), kind, target, at: clock::now() };
-                if !self.record(&created).await {
-                    return;
-                }
-                let Some(delivery) = created.begin() else { continue };
-                let mut table = self.table.lock();
-                table.due.insert((delivery.at, id.clone()));
-                table.deliveries.insert(id, delivery);
-                drop(table);
-                self.work.notify_one();
+            let tasks: Vec<_> = ended.iter().filter_map(|id| self.tasks.summary(id)).collect();
+            let wished = tasks.iter().flat_map(|task| self.wished(task));
+            let begun = join_all(wished.map(|(id, wish)| self.begin(id, wish, &definitions))).await;
+            if begun.contains(&false) {
+                return;
             }
+            self.work.notify_one();
+            tasks.iter().for_each(|task| self.let_go(&task.task_id));
+        }
+        let forgotten = self.table.lock().sweep(|task| self.tasks.summary(task).is_some());
+        if !forgotten.is_empty() {
+            self.journal.forget(forgotten).await;
         }
         self.changed.notify_waiters();
     }
 
-    /// Begins what is due and has a lane, and tells when the next comes due.
-    fn begin_due(self: &Arc<Self>) -> Option<Timestamp> {
-        let now = clock::now();
-        let mut table = self.table.lock();
-        let mut begun = Vec::new();
-        for (at, id) in &table.due {
-            if *at > now {
-                break;
+    /// The wishes of a task that are to be deliveries and are none yet.
+    fn wished(&self, task: &Summary) -> Vec<(DeliveryId, Wish)> {
+        let table = self.table.lock();
+        let due = due(task).into_iter();
+        due.filter(|(id, _)| table.get(id).is_none()).collect()
+    }
+
+    /// Makes a delivery of a wish, unless the program has to end.
+    async fn begin(&self, id: DeliveryId, wish: Wish, definitions: &Snapshot) -> bool {
+        let (kind, target) = match wish.resolve(definitions).map(|delivery| &delivery.to) {
+            Some(to @ Destination::GithubComment { .. }) => {
+                let target = match self.tasks.get(&id.task).await {
+                    Ok(task) => Courier::comment_target(to, &wish, &task),
+                    Err(_) => wish.target,
+                };
+                (to.kind().to_owned(), target)
             }
-            if table.lanes.values().sum::<usize>() + begun.len() >= AT_ONCE {
-                break;
-            }
-            let Some(delivery) = table.deliveries.get(id) else { continue };
-            let lane = lane(delivery);
-            let before = table.lanes.get(&lane).copied().unwrap_or_default();
-            let new = begun.iter().filter(|(_, _, other)| *other == lane).count();
-            if before + new < PER_LANE {
-                begun.push((*at, id.clone(), lane));
-            }
+            Some(to) => (to.kind().to_owned(), to.target()),
+            None => (wish.kind, wish.target),
+        };
+        let created = Event::Created { id, kind, target, at: clock::now() };
+        let recorded = self.record(&created).await;
+        if let Some(delivery) = created.begin().filter(|_| recorded) {
+            self.table.lock().add(delivery);
         }
-        for (at, id, lane) in begun {
-            table.due.remove(&(at, id.clone()));
-            *table.lanes.entry(lane.clone()).or_default() += 1;
+        recorded
+    }
+
+    /// Lets a task be forgotten some time, once all is over that was to be sent of it.
+    fn let_go(&self, id: &TaskId) {
+        let Some(task) = self.tasks.summary(id).filter(|task| task.status.is_final()) else { return };
+        let table = self.table.lock();
+        let due = due(&task);
+        if due.iter().all(|(id, _)| table.is_over(id)) && table.of_task(id).all(|one| table.is_over(&one.id))
+        {
+            self.tasks.release(id, task.resumed);
+        }
+    }
+
+    /// Begins what is due and whose receiver has room, and tells when the next comes due.
+    fn begin_due(self: &Arc<Self>) -> Option<Timestamp> {
+        let (begun, next) = self.table.lock().begin(clock::now());
+        for id in begun {
             let shared = Arc::clone(self);
             self.tracker.spawn(async move {
-                shared.attempt(&id).await;
-                let mut table = shared.table.lock();
-                if let Some(count) = table.lanes.get_mut(&lane) {
-                    *count -= 1;
-                    if *count == 0 {
-                        table.lanes.remove(&lane);
-                    }
+                let came = shared.attempt(&id).await;
+                // Its receiver is free before it is on the disk what came of it.
+                shared.table.lock().leave(&id);
+                shared.work.notify_one();
+                if let Some(came) = came
+                    && shared.change(&came).await
+                {
+                    shared.count(&came);
                 }
-                drop(table);
+                shared.table.lock().settle(&id);
+                shared.let_go(&id.task);
                 shared.work.notify_one();
                 shared.changed.notify_waiters();
             });
         }
-        // What is due and has no lane is looked at again when one is free.
-        table.due.iter().map(|(at, _)| *at).find(|at| *at > now)
+        next
     }
 
-    async fn attempt(&self, id: &DeliveryId) {
-        let Some(before) = self.table.lock().deliveries.get(id).cloned() else { return };
+    /// Sends one, and tells what came of it, unless the program has to end first.
+    async fn attempt(&self, id: &DeliveryId) -> Option<Event> {
+        let before = self.table.lock().get(id).cloned()?;
         let attempt = before.attempts + 1;
-        if !self.change(Event::Begun { id: id.clone(), attempt, at: clock::now() }).await {
-            return;
+        let begun = Event::Begun { id: id.clone(), attempt, at: clock::now() };
+        if !self.change(&begun).await {
+            return None;
         }
         let outcome = match self.tasks.get(&id.task).await {
+            Ok(task) if task.resumed != id.resumed || !task.status.is_final() => {
+                Outcome::Never("its task went on; how that ends is delivered in its place".to_owned())
+            }
             Ok(task) => self.send(id, &before, &task).await,
             Err(tasks::Error::NotFound { .. }) => Outcome::Never("its task is known no more".to_owned()),
             Err(error) => Outcome::Again { detail: format!("its task cannot be read: {error}"), after: None },
         };
         let at = clock::now();
-        let event = match outcome {
+        Some(match outcome {
             Outcome::Delivered(detail) => {
-                count(&before.kind, "sent");
                 tracing::info!(delivery = %id, kind = before.kind, target = before.target, attempt, "delivered");
                 Event::Delivered { id: id.clone(), detail: truncate(&detail, DETAIL_CHARS), at }
             }
@@ -344,7 +347,6 @@ impl Shared {
                 let age = Duration::try_from(at.duration_since(before.since)).unwrap_or_default();
                 match self.patience.pause(attempt - before.spent, age, after, chance()) {
                     Some(pause) => {
-                        count(&before.kind, "retry");
                         let seconds = pause.as_secs();
                         tracing::warn!(delivery = %id, kind = before.kind, target = before.target, attempt, detail, "not delivered; tried again in {seconds} s");
                         let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
@@ -354,12 +356,10 @@ impl Shared {
                     None => Self::dead(id, &before, &format!("given up after {attempt} attempts: {detail}")),
                 }
             }
-        };
-        self.change(event).await;
+        })
     }
 
     fn dead(id: &DeliveryId, before: &Sending, detail: &str) -> Event {
-        count(&before.kind, "dead");
         tracing::error!(delivery = %id, kind = before.kind, target = before.target, detail, "a delivery was given up");
         Event::Dead { id: id.clone(), detail: truncate(detail, DETAIL_CHARS), at: clock::now() }
     }
@@ -383,30 +383,43 @@ impl Shared {
     }
 
     async fn ask(&self, id: &DeliveryId) -> Result<Sending, Refused> {
-        let _one = self.deriving.lock().await;
-        let known = self.table.lock().deliveries.get(id).cloned();
-        let known = known.ok_or_else(|| Refused::NotFound(id.clone()))?;
-        if known.status == DeliveryStatus::Sending {
-            return Err(Refused::UnderWay(id.clone()));
-        }
+        self.table.lock().take(id).map_err(|untaken| match untaken {
+            Untaken::Unknown => Refused::NotFound(id.clone()),
+            Untaken::UnderWay => Refused::UnderWay(id.clone()),
+        })?;
+        // Its task may be one that could be forgotten by now.
+        self.tasks.owe(&id.task);
         let event = Event::Asked { id: id.clone(), at: clock::now() };
-        self.journal.append(&event).await?;
-        let mut table = self.table.lock();
-        table.apply(&event);
-        let asked = table.deliveries.get(id).cloned().unwrap_or(known);
-        drop(table);
+        let asked = self.journal.append(&event).await;
+        let delivery = {
+            let mut table = self.table.lock();
+            if asked.is_ok() {
+                table.apply(&event);
+            }
+            table.settle(id);
+            table.get(id).cloned()
+        };
         self.work.notify_one();
-        Ok(asked)
+        if asked.is_err() {
+            self.let_go(&id.task);
+        }
+        asked?;
+        delivery.ok_or_else(|| Refused::NotFound(id.clone()))
     }
 
     /// Keeps a line and what it changes.
-    async fn change(&self, event: Event) -> bool {
-        if !self.record(&event).await {
+    async fn change(&self, event: &Event) -> bool {
+        if !self.record(event).await {
             return false;
         }
-        self.table.lock().apply(&event);
+        self.table.lock().apply(event);
         self.changed.notify_waiters();
         true
+    }
+
+    fn count(&self, came: &Event) {
+        let kind = self.table.lock().get(came.id()).map(|delivery| delivery.kind.clone());
+        self.attempts.lock().count(&kind.unwrap_or_default(), came);
     }
 
     /// Keeps a line of what has happened already: while the log cannot be written, waits and tries again, until the program
@@ -425,52 +438,18 @@ impl Shared {
     }
 
     fn of_task(&self, task: &TaskId) -> Vec<Sending> {
-        let first = DeliveryId { task: task.clone(), index: 0 };
-        let last = DeliveryId { task: task.clone(), index: u32::MAX };
-        self.table.lock().deliveries.range(first..=last).map(|(_, delivery)| delivery.clone()).collect()
+        self.table.lock().of_task(task).cloned().collect()
     }
 }
 
-impl Table {
-    /// Takes what an earlier process did not bring to an end, and with `queue` has it sent. An attempt it had begun counts.
-    fn take_over(&mut self, queue: bool) {
-        for (id, delivery) in &mut self.deliveries {
-            if delivery.is_over() {
-                continue;
-            }
-            delivery.status = DeliveryStatus::Pending;
-            if queue {
-                self.due.insert((delivery.next_at.unwrap_or(delivery.at), id.clone()));
-            }
-        }
+/// The deliveries that the end of a task is to have.
+fn due(task: &Summary) -> Vec<(DeliveryId, Wish)> {
+    if !task.status.is_final() {
+        return Vec::new();
     }
-
-    fn apply(&mut self, event: &Event) {
-        let Some(delivery) = self.deliveries.get_mut(event.id()) else { return };
-        if let Some(at) = delivery.next_at {
-            self.due.remove(&(at, delivery.id.clone()));
-        }
-        self.due.remove(&(delivery.at, delivery.id.clone()));
-        delivery.apply(event);
-        if delivery.status == DeliveryStatus::Pending
-            && let Some(at) = delivery.next_at
-        {
-            self.due.insert((at, delivery.id.clone()));
-        }
-    }
-}
-
-/// What goes the same way to the same place goes through one lane; all mail goes through one server.
-fn lane(delivery: &Sending) -> String {
-    match delivery.kind.as_str() {
-        "email" | "github-comment" => delivery.kind.clone(),
-        kind => format!("{kind} {}", delivery.target),
-    }
-}
-
-/// Counts an attempt. A name that leads nowhere any more is the type `named`; all types are known beforehand.
-fn count(kind: &str, outcome: &'static str) {
-    metrics::counter!(metric::DELIVERIES, "type" => kind.to_owned(), "outcome" => outcome).increment(1);
+    let (id, resumed) = (&task.task_id, task.resumed);
+    let wishes = (0..).zip(Wish::of_summary(task)).filter(|(_, wish)| wish.holds(task.status));
+    wishes.map(|(index, wish)| (DeliveryId { task: id.clone(), resumed, index }, wish)).collect()
 }
 
 /// A number from 0 to 1 by chance; 0.5 where the machine has none to give.

@@ -19,14 +19,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::tasks::TaskId;
 
-/// The id of a delivery: that of its task, `.`, and its place among the deliveries of that task.
+/// The id of a delivery: that of its task, `.`, and its place among the deliveries of that task; and where the task had
+/// ended before and went on, `.` and how often it did.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String")]
 pub struct DeliveryId {
     /// The task whose result it is.
     pub task: TaskId,
-    /// Its place among the deliveries of that task, from 0.
+    /// How often that task had gone on after an end.
+    pub resumed: u32,
+    /// Its place among the deliveries of that end, from 0.
     pub index: u32,
 }
 
@@ -39,12 +42,16 @@ impl FromStr for DeliveryId {
     type Err = NotADeliveryId;
 
     fn from_str(text: &str) -> Result<Self, NotADeliveryId> {
-        let (task, index) = text.rsplit_once('.').ok_or(NotADeliveryId)?;
-        if !index.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(NotADeliveryId);
-        }
-        let task = task.parse().map_err(|_| NotADeliveryId)?;
-        Ok(Self { task, index: index.parse().map_err(|_| NotADeliveryId)? })
+        let number = |text: &str| {
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            text.parse().ok().filter(|_| digits).ok_or(NotADeliveryId)
+        };
+        let (task, numbers) = text.split_once('.').ok_or(NotADeliveryId)?;
+        let (index, resumed) = match numbers.split_once('.') {
+            Some((index, resumed)) => (index, number(resumed)?),
+            None => (numbers, 0),
+        };
+        Ok(Self { task: task.parse().map_err(|_| NotADeliveryId)?, resumed, index: number(index)? })
     }
 }
 
@@ -64,7 +71,8 @@ impl From<DeliveryId> for String {
 
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.task, self.index)
+        write!(f, "{}.{}", self.task, self.index)?;
+        if self.resumed > 0 { write!(f, ".{}", self.resumed) } else { Ok(()) }
     }
 }
 
@@ -216,5 +224,23 @@ impl Sending {
     /// Whether nothing more will happen by itself.
     pub fn is_over(&self) -> bool {
         matches!(self.status, DeliveryStatus::Delivered | DeliveryStatus::Dead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let task = TaskId::generate();
+        for (index, resumed, end) in [(0, 0, ".0"), (3, 0, ".3"), (3, 12, ".3.12")] {
+            let id = DeliveryId { task: task.clone(), resumed, index };
+            assert_eq!(id.to_string(), format!("{task}{end}"));
+            assert_eq!(id.to_string().parse::<DeliveryId>().unwrap(), id);
+        }
+        for text in ["", "a", "a.", ".0", "a.+1", "a.1.", "a.1.b", "a.1.2.3", "a.99999999999"] {
+            assert!(text.parse::<DeliveryId>().is_err(), "{text}");
+        }
     }
 }

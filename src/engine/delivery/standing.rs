@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::record::{DeliveryStatus, Sending};
-use crate::base::clock;
+use serde::Serialize;
+
+use super::record::{DeliveryStatus, Event, Sending};
+use crate::base::{clock, metric};
 
 /// How many deliveries there are, by status, and how long the oldest has waited that is not over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,6 +20,32 @@ pub struct Standing {
     pub dead: usize,
     /// Since when the oldest waits of those that are not over.
     pub age: Duration,
+}
+
+/// What came of the attempts to deliver, since the program began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Attempts {
+    /// How many were taken.
+    pub sent: u64,
+    /// How many came to nothing and were to be made again.
+    pub retry: u64,
+    /// How many deliveries were given up.
+    pub dead: u64,
+}
+
+impl Attempts {
+    /// Counts an attempt, here and in what is measured. A name that leads nowhere any more is the type `named`; all types
+    /// are known beforehand.
+    pub(super) fn count(&mut self, kind: &str, event: &Event) {
+        let (outcome, count) = match event {
+            Event::Delivered { .. } => ("sent", &mut self.sent),
+            Event::Failed { .. } => ("retry", &mut self.retry),
+            Event::Dead { .. } => ("dead", &mut self.dead),
+            Event::Created { .. } | Event::Begun { .. } | Event::Asked { .. } => return,
+        };
+        *count += 1;
+        metrics::counter!(metric::DELIVERIES, "type" => kind.to_owned(), "outcome" => outcome).increment(1);
+    }
 }
 
 impl Standing {

@@ -67,7 +67,7 @@ pub(super) async fn send(
 
 /// The same for every attempt, so that a receiver can tell a repetition. It holds no `.`, which separates what is signed.
 fn message_id(id: &DeliveryId) -> String {
-    format!("{}-{}", id.task, id.index)
+    id.to_string().replace('.', "-")
 }
 
 fn body(message: &Message) -> Map<String, Value> {

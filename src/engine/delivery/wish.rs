@@ -106,7 +106,8 @@ impl Wish {
                 Delivery { to: Destination::Named(name.clone()), only: Vec::new(), span: Span::default() };
             Ok(Self::new(From::Caller, index, &delivery))
         };
-        names.iter().enumerate().map(wish).collect()
+        let distinct: indexmap::IndexSet<_> = names.iter().collect();
+        distinct.into_iter().enumerate().map(wish).collect()
     }
 
     /// Adds `wishes` to those of a task that is about to be submitted; what goes the same way twice goes once.
@@ -127,6 +128,13 @@ impl Wish {
             let value = serde_json::to_value(all).unwrap_or_default();
             task.options.insert(DELIVER.to_owned(), value);
         }
+    }
+
+    /// Has what does `task` again go where that went, too: its caller's wishes, those of its schedule and of the route of its
+    /// event. What the pipeline wants is of today, and for whoever plans it to add.
+    pub fn hand_on(task: &Task, new: &mut NewTask) {
+        let of_others = |wish: &Self| !matches!(wish.from, From::Pipeline(_));
+        Self::add(Self::of(task).into_iter().filter(of_others).collect(), new);
     }
 
     /// Those of a task.

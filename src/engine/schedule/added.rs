@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     base::text::closest,
     defs::{self, Budget, Misfire, Overlap, Schedule, Severity, Source, TargetKind},
-    engine::{Args, Crew, Error},
+    engine::{Args, Crew, Error, delivery::Wish},
     store::{self, OwnerLock, document},
     tasks::Trigger,
 };
@@ -56,6 +56,9 @@ pub struct NewSchedule {
     /// How much a run may take.
     #[serde(skip_serializing_if = "Budget::is_empty")]
     pub budget: Budget,
+    /// Where results go: destinations of `.crew/config.yaml`, by their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub delivery: Vec<String>,
 }
 
 /// Why the schedules are left as they are.
@@ -96,6 +99,8 @@ impl Crew {
     /// [`ScheduleRefusal`]; nothing has changed then.
     pub async fn add_schedule(&self, new: &NewSchedule) -> Result<(), ScheduleRefusal> {
         let schedule = checked(new)?;
+        Wish::named(&new.delivery, &*self.definitions().await)
+            .map_err(|error| ScheduleRefusal::Unfit(error.to_string()))?;
         // It exists, has what it needs, and a model that can be called.
         self.plan_scheduled(&schedule, Trigger::CRON, None).await?;
         if self.known(&new.name).await.is_some() {

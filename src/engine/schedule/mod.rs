@@ -33,7 +33,7 @@ use crate::{
     base::{Tracker, clock},
     catalog::Snapshot,
     defs::{CronConfig, Schedule},
-    tasks::{self, Budget, Engine, NewTask, Status, TaskId, Trigger},
+    tasks::{self, Budget, Engine, NewTask, OwnRetry, Status, TaskId, Trigger},
 };
 
 /// The longest sleep: how soon a clock that was set is noticed.
@@ -335,6 +335,9 @@ impl Crew {
         new.timeout_seconds = schedule.timeout.and_then(|timeout| timeout.as_secs().try_into().ok());
         new.priority = schedule.priority;
         Budget::from(schedule.budget).put(&mut new.options);
+        if let Some(retry) = schedule.retry {
+            OwnRetry::from(retry).put(&mut new.options);
+        }
         let from = delivery::From::Schedule(schedule.name.clone());
         Wish::add(Wish::all(&from, &schedule.delivery), &mut new);
         Ok(new)

@@ -304,6 +304,7 @@ async fn schedules_can_be_added_and_removed_while_a_server_runs() {
         jitter_seconds: Some(10),
         timeout_seconds: None,
         budget: defs::Budget::default(),
+        delivery: Vec::new(),
     };
     let refused = async |change: fn(&mut NewSchedule)| {
         let mut new = new.clone();
@@ -314,6 +315,7 @@ async fn schedules_can_be_added_and_removed_while_a_server_runs() {
     assert!(refused(|new| new.cron = "* * * * * *".to_owned()).await.contains("once a minute"));
     assert!(refused(|new| new.timezone = Some("Mars/Base".to_owned())).await.contains("Mars/Base"));
     assert!(refused(|new| new.target_name = "writr".to_owned()).await.contains("writr"));
+    assert!(refused(|new| new.delivery.push("ops".to_owned())).await.contains("no destination `ops`"));
     assert!(refused(|new| new.args.clear()).await.contains("topic"));
     assert!(refused(|new| new.name = "a\nb".to_owned()).await.contains("64 characters"));
     assert!(refused(|new| new.name = " ".to_owned()).await.contains("blanks"));

@@ -50,7 +50,7 @@ impl Table {
         if let Some(task) = self.live(id) {
             return Ok(Resuming::Here(task));
         }
-        self.finished.retain(|ended| ended != id);
+        self.keep(id);
         let entry = self.over.get(id).ok_or_else(|| Error::NotFound { id: id.clone() })?;
         if let Some(task) = &entry.held {
             return Ok(Resuming::Here(Arc::clone(task)));
@@ -100,7 +100,8 @@ impl Table {
             }
             // The index may have been told that it goes on.
             self.fresh.push(id.clone());
-            self.forget_after(id.clone());
+            self.note_finished(id);
+            self.forget();
         }
     }
 }

@@ -4,25 +4,26 @@ mod again;
 mod decisions;
 mod look;
 mod queue;
+mod retain;
 mod waiting;
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use metrics::{counter, histogram};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use self::look::Counts;
 use self::queue::Queue;
-pub(super) use self::{again::Resuming, look::Found, waiting::Cancelling};
+pub(super) use self::{again::Resuming, look::Found, retain::Retain, waiting::Cancelling};
 use super::{Spent, Summary, Task, TaskId, feed::Feed};
 use crate::{
-    base::{clock, metric},
+    base::metric,
     store::log::{Records, Subject},
 };
 
@@ -35,8 +36,10 @@ pub(super) struct Table {
     by_age: BTreeSet<(Timestamp, TaskId)>,
     keys: HashMap<String, Key>,
     queue: Queue,
-    /// Finished tasks, the one to forget first at the front.
-    finished: VecDeque<TaskId>,
+    /// Finished tasks by when they ended, the one to forget first at the front.
+    finished: BTreeSet<(Timestamp, TaskId)>,
+    /// Those among the finished that are not forgotten yet, as somebody has to see to them; in no other list of the finished.
+    owed: BTreeSet<(Timestamp, TaskId)>,
     /// Finished tasks that the index does not tell of as they are.
     fresh: Vec<TaskId>,
     counts: Counts,
@@ -55,26 +58,6 @@ pub(super) struct Table {
     /// Where tasks are that are over; `None` when they are kept here.
     records: Option<Records>,
     next: Subject,
-}
-
-/// Which finished tasks are remembered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Retain {
-    /// At most this many, the newest.
-    pub(super) count: usize,
-    /// None that ended longer ago than this.
-    pub(super) age: Option<Duration>,
-}
-
-impl Retain {
-    /// Whether the oldest of `count` finished tasks is to be forgotten.
-    pub(super) fn is_over(self, count: usize, oldest: &Summary, now: Timestamp) -> bool {
-        let age = oldest.completed_at.map(|at| now.duration_since(at));
-        let is_old = |age: SignedDuration| {
-            self.age.is_some_and(|most| age > SignedDuration::try_from(most).unwrap_or(SignedDuration::MAX))
-        };
-        count > self.count || age.is_some_and(is_old)
-    }
 }
 
 /// A task that is not over.
@@ -132,7 +115,8 @@ impl Table {
             by_age: BTreeSet::new(),
             keys: HashMap::new(),
             queue: Queue::default(),
-            finished: VecDeque::new(),
+            finished: BTreeSet::new(),
+            owed: BTreeSet::new(),
             fresh: Vec::new(),
             counts: Counts::default(),
             asking: 0,
@@ -155,7 +139,6 @@ impl Table {
     /// So many tasks that are over are about to be added.
     pub(super) fn expect(&mut self, over: usize) {
         self.over.reserve(over);
-        self.finished.reserve(over);
     }
 
     /// Asks for a place in the queue, and for `key` if there is one.
@@ -225,11 +208,11 @@ impl Table {
         self.know(&id, summary.created_at, summary.idempotency_key.as_ref(), subject);
         *self.counts.of(summary.status) += 1;
         self.counts.dead += usize::from(summary.dead);
-        self.finished.push_back(id.clone());
         if !told {
             self.fresh.push(id.clone());
         }
-        self.over.insert(id, Over { summary, subject, held: None, resuming: false });
+        self.over.insert(id.clone(), Over { summary, subject, held: None, resuming: false });
+        self.note_finished(&id);
     }
 
     fn know(&mut self, id: &TaskId, at: Timestamp, key: Option<&String>, subject: Subject) {
@@ -277,7 +260,8 @@ impl Table {
             None => Some(task),
         };
         self.over.insert(id.clone(), Over { summary, subject: entry.subject, held, resuming: false });
-        self.forget_after(id.clone());
+        self.note_finished(id);
+        self.forget();
     }
 
     /// Changes what nobody waits for: those who watch the task see it with its next change.
@@ -293,36 +277,6 @@ impl Table {
             }
             Spent::add(&mut Arc::make_mut(&mut entry.summary).spent, spent);
             self.fresh.push(id.clone());
-        }
-    }
-
-    /// Notes a finished task and forgets the oldest beyond those to retain.
-    fn forget_after(&mut self, id: TaskId) {
-        self.finished.push_back(id);
-        let now = clock::now();
-        while let Some(oldest) = self.finished.front() {
-            let count = self.finished.len();
-            let keeps = |entry: &Over| !self.retain.is_over(count, &entry.summary, now);
-            if self.over.get(oldest).is_some_and(keeps) {
-                return;
-            }
-            let Some(oldest) = self.finished.pop_front() else { return };
-            let Some(Over { summary, subject, .. }) = self.over.remove(&oldest) else { continue };
-            if let Some(records) = &self.records {
-                records.release(subject);
-            }
-            self.feed.forget(&oldest);
-            if let Some(endings) = &self.endings {
-                endings.forget(&oldest);
-            }
-            *self.counts.of(summary.status) -= 1;
-            self.counts.dead -= usize::from(summary.dead);
-            self.by_age.remove(&(summary.created_at, oldest.clone()));
-            if let Some(key) = &summary.idempotency_key
-                && matches!(self.keys.get(key), Some(Key::Accepted(owner)) if *owner == oldest)
-            {
-                self.keys.remove(key);
-            }
         }
     }
 }

@@ -101,7 +101,7 @@ fn history(path: &Path) -> Result<Vec<Task>, Error> {
 }
 
 fn retain(count: usize) -> table::Retain {
-    table::Retain { count, age: None }
+    table::Retain { count, age: None, owed: 0, by: None }
 }
 
 fn options(journal: &Path) -> Options {

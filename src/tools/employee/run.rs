@@ -46,6 +46,10 @@ pub(in crate::tools) struct Args {
     /// With `execute`: how soon it is begun when more work waits than is worked on.
     #[serde(default)]
     priority: Priority,
+    /// With `execute`: where the result goes once it is there, by names under `destinations` in .crew/config.yaml.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    deliver: Vec<String>,
 }
 
 /// The prompt, or the answer of the model.
@@ -78,6 +82,7 @@ impl RunEmployee {
         let mut new = self.0.crew.plan(order).await?;
         budget.put(&mut new.options);
         new.priority = args.priority;
+        self.0.deliver(&args.deliver, &mut new).await?;
         Ok(new)
     }
 

@@ -51,6 +51,10 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(range(min = 1))]
     max_tokens: Option<u64>,
+    /// Where results go, by names under `destinations` in .crew/config.yaml.
+    #[serde(default)]
+    #[schemars(length(max = 20))]
+    deliver: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -93,6 +97,7 @@ impl Tool for AddSchedule {
             jitter_seconds: args.jitter_seconds,
             timeout_seconds: args.timeout_seconds,
             budget: Budget { max_cost: args.max_cost_usd, max_tokens: args.max_tokens },
+            delivery: args.deliver,
         };
         let act = self.0.acts.begin(Deed::AddSchedule, ctx.caller().name(), &new.name);
         act.end(self.0.crew.add_schedule(&new).await).await?;

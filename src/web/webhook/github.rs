@@ -14,7 +14,7 @@ use super::{Config, before, invalid_signature, newest::Newest, payload, signatur
 use crate::{
     defs::{OnMissing, Route},
     engine::{Order, delivery::Wish},
-    tasks::{Budget, Trigger},
+    tasks::{Budget, OwnRetry, Trigger},
     web::{Problem, State, body, run},
 };
 
@@ -79,6 +79,9 @@ async fn start(
     let mut new = state.runs.plan(order).await?;
     new.priority = route.priority;
     Budget::from(route.budget).put(&mut new.options);
+    if let Some(retry) = route.retry {
+        OwnRetry::from(retry).put(&mut new.options);
+    }
     Wish::add(config.wishes(route, payload), &mut new);
     let newest = route.supersede.then(|| Newest::of(route, payload)).flatten();
     // One at a time: of two deliveries that come together each must see the other.
