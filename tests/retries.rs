@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{FakeModel, Project, Server, patiently, work};
+use crate::support::{FakeModel, Project, Server, github_signature, patiently, work};
 
 const TWO: &str = "
 name: two
@@ -151,4 +151,63 @@ async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used()
     let shown = project.run(["task", "show", ids.last().unwrap(), "--json"]).success();
     let shown: Value = serde_json::from_str(&shown).unwrap();
     assert_eq!(shown["result"], newest["result"], "the command line reads the same beside the server");
+}
+
+/// A route and a schedule say how often what they start is tried, in place of what holds for all, key by key.
+#[tokio::test]
+async fn a_route_and_a_schedule_have_tries_of_their_own() {
+    const ROUTES: &str = "
+github_secret: ${SECRET}
+routes:
+  - event: push
+    retry: {attempts: 2}
+    target: {type: pipeline, name: two}
+  - event: issues
+    target: {type: pipeline, name: two}
+";
+    const CRON: &str = "
+schedules:
+  - {name: once, cron: '* * * * * *', overlap: skip, target_type: pipeline, target_name: two, retry: {attempts: 3}}
+";
+    let project = project("{retry: {attempts: 1, backoff_seconds: 1}}");
+    project.write(".crew/webhook.yaml", ROUTES);
+    let fake = busy(usize::MAX).await;
+    let env = [&fake.env()[..], &[("SECRET", "s")]].concat();
+    let server = Server::start(&project, &[], &env);
+    let post = async |event: &str| {
+        let body = json!({"ref": "refs/heads/main"}).to_string();
+        let request = server
+            .request(reqwest::Method::POST, "/webhook/github")
+            .header("x-github-event", event)
+            .header("x-github-delivery", event)
+            .header("x-hub-signature-256", github_signature("s", body.as_bytes()))
+            .body(body);
+        let task = server.send(request).await.status(202)["task_id"].as_str().unwrap().to_owned();
+        server.ended(&task).await
+    };
+    let (tried, once) = (post("push").await, post("issues").await);
+    assert_eq!((&tried["attempts"], &tried["dead"]), (&json!(2), &json!(true)), "{tried}");
+    assert_eq!((&once["attempts"], &once["dead"]), (&json!(1), &Value::Null), "{once}");
+
+    // A replay is tried as what it repeats.
+    let replay = format!("/tasks/{}/replay", tried["task_id"].as_str().unwrap());
+    let replay = server.accepted(&replay, &json!({})).await;
+    assert_eq!(server.ended(&replay).await["attempts"], 2);
+
+    project.write(".crew/cron.yaml", CRON);
+    let dead = server
+        .until("/tasks?trigger=cron&status=dead", |all| !all["tasks"].as_array().unwrap().is_empty())
+        .await;
+    let task = dead["tasks"].as_array().unwrap().last().unwrap()["task_id"].as_str().unwrap().to_owned();
+    assert_eq!(server.ended(&task).await["attempts"], 3);
+    for wrong in ["{attempts: 0}", "{attempts: many}", "{tries: 2}", "{backoff_seconds: 1.5}", "3"] {
+        let text = CRON.replace("{attempts: 3}", wrong);
+        project.write(".crew/cron.yaml", &text);
+        project.run(["check"]).status(1);
+        project.write(".crew/cron.yaml", "schedules: []\n");
+        project.write(".crew/webhook.yaml", &ROUTES.replace("{attempts: 2}", wrong));
+        project.run(["check"]).status(1);
+        project.write(".crew/webhook.yaml", ROUTES);
+        project.run(["check"]).success();
+    }
 }

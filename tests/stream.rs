@@ -53,7 +53,8 @@ async fn a_run_is_told_while_the_model_speaks() {
 #[tokio::test]
 async fn a_failing_model_is_an_event_and_a_failed_task() {
     let fake = FakeModel::answering(|_| Err(400)).await;
-    let server = Server::start(&Project::small(MODELS[0]), &[], &fake.env());
+    let project = Project::small(MODELS[0]);
+    let server = Server::start(&project, &[], &fake.env());
     let reply = server.post("/run/employee/writer", &order()).await;
     assert_eq!(
         reply.text,

@@ -35,7 +35,7 @@ fn texts(receiver: &Receiver) -> Vec<String> {
 }
 
 async fn count(server: &Server, status: &str) -> usize {
-    let path = format!("/deliveries?status={status}&limit=1000");
+    let path = format!("/deliveries?status={status}&limit=200");
     server.get(&path).await.status(200)["deliveries"].as_array().unwrap().len()
 }
 

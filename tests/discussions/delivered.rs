@@ -6,7 +6,7 @@ use super::{ALL, Call, model, project, speech};
 use crate::support::{MailServer, Receiver, Server, Tls};
 
 /// Two agree, and one has another view.
-fn say(body: &super::Call<'_>) -> String {
+fn say(body: &Call<'_>) -> String {
     match body.who.as_str() {
         "" => "Tea it is.".to_owned(),
         who @ "cai" => speech(

@@ -2,12 +2,12 @@
 //! what cannot be read), B1.5 (bodies without a length) and B1.10 (a missing key was a success), `tests/limits.rs` B1.6
 //! (memory of addresses, names of proxies), B1.17 (tokens in clear) and B1.19 (methods that pages may use),
 //! `tests/webhook.rs` B1.2 (unsigned events), `tests/durability.rs` B1.9 (work lost at the end), `tests/stream.rs` B1.14.
-//! B1.8 (what blocks) has no test of its own, and of B1.18 (a bridge to other machines) there is nothing here.
+//! Of B1.18 (a bridge to other machines) there is nothing here.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{FakeModel, Project, Server, work};
+use crate::support::{FakeModel, Project, Receiver, Server, work};
 
 fn start(project: &Project, fake: &FakeModel, more: &[(&str, &str)]) -> Server {
     let env: Vec<_> = fake.env().into_iter().chain(more.iter().copied()).collect();
@@ -17,7 +17,8 @@ fn start(project: &Project, fake: &FakeModel, more: &[(&str, &str)]) -> Server {
 /// B1.4: a body was dropped in silence when its type said what letters it is written in.
 #[tokio::test]
 async fn b1_04_a_body_counts_whatever_its_type_adds() {
-    let server = Server::start(&Project::small("echo"), &[], &[]);
+    let project = Project::small("echo");
+    let server = Server::start(&project, &[], &[]);
     for kind in ["application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"] {
         let body = json!({"args": {"topic": "茶"}, "sync": true}).to_string();
         let request = server.request(Method::POST, "/run/employee/writer").header("content-type", kind);
@@ -51,11 +52,50 @@ async fn b1_07_many_runs_ask_few_at_a_time() {
     }
 }
 
+/// B1.8: what took its time (prompts, folders of definitions, files, sending results) stopped everybody. Here neither the model
+/// nor a receiver answers, there is a large folder to read again, and whoever asks gets answers.
+#[tokio::test]
+async fn b1_08_what_takes_its_time_keeps_nobody_waiting() {
+    const QUICK: std::time::Duration = std::time::Duration::from_secs(10);
+    let receiver = Receiver::held().await;
+    let mut fake = FakeModel::held(|_| Ok(String::new())).await;
+    let project = Project::small("claude-test");
+    let hook = format!("{{type: webhook, url: '{}/x'}}", receiver.url);
+    project.write(
+        ".crew/config.yaml",
+        &format!("outbound: {{allow: [127.0.0.1]}}\ndestinations: {{hook: {hook}}}\n"),
+    );
+    for number in 0..300 {
+        let text =
+            format!("---\nname: extra-{number}\ndescription: One of many\nmodel: echo\n---\n\nDo it.\n");
+        project.write(&format!(".crew/employees/extra-{number}.md"), &text);
+    }
+    let server = start(&project, &fake, &[]);
+    for number in 0..20 {
+        let order = json!({"args": {"topic": number.to_string()}});
+        server.accepted("/run/employee/writer", &order).await;
+        server.accepted(&format!("/run/employee/extra-{number}"), &json!({"deliver": ["hook"]})).await;
+    }
+    fake.asked().await;
+    let sending = |all: &Value| !all["deliveries"].as_array().unwrap().is_empty();
+    server.until("/deliveries?status=sending", sending).await;
+    project
+        .write(".crew/employees/extra-0.md", "---\nname: extra-0\ndescription: Changed\n---\n\nDo that.\n");
+    for path in ["/health", "/readyz", "/tasks", "/metrics", "/deliveries", "/cron/status"] {
+        let answer = tokio::time::timeout(QUICK, server.get(path)).await;
+        answer.unwrap_or_else(|_| panic!("{path} waits for others")).status(200);
+    }
+    let held = server.get("/tasks?status=running").await.status(200)["tasks"].as_array().unwrap().len();
+    assert_eq!(held, 20, "the model keeps its tasks");
+    server.kill();
+}
+
 /// B1.10: what failed was told with 200.
 #[tokio::test]
 async fn b1_10_a_failure_has_the_status_of_one() {
     let fake = FakeModel::answering(|_| Err(400)).await;
-    let server = start(&Project::small("claude-test"), &fake, &[]);
+    let project = Project::small("claude-test");
+    let server = start(&project, &fake, &[]);
     let order = json!({"args": {"topic": "tea"}, "sync": true});
     let failed = server.post("/run/employee/writer", &order).await.status(502);
     assert_eq!(failed["status"], "failed");
@@ -66,7 +106,8 @@ async fn b1_10_a_failure_has_the_status_of_one() {
 /// B1.11: the id of an agent became part of a path on another server, with the token of this one.
 #[tokio::test]
 async fn b1_11_the_id_of_an_agent_is_digits() {
-    let server = Server::start(&Project::small("echo"), &[], &[]);
+    let project = Project::small("echo");
+    let server = Server::start(&project, &[], &[]);
     for id in [json!("../admin?x="), json!("1/../2"), json!("１"), json!(-1), json!(1.5), json!(["1"])] {
         let order = json!({"args": {"topic": "tea"}, "agent_id": id});
         server.post("/run/employee/writer", &order).await.problem(422, "invalid-arguments");
@@ -79,7 +120,8 @@ async fn b1_11_the_id_of_an_agent_is_digits() {
 /// B1.12: ids of tasks could be guessed.
 #[tokio::test]
 async fn b1_12_nobody_guesses_the_id_of_a_task() {
-    let server = Server::start(&Project::small("echo"), &[], &[]);
+    let project = Project::small("echo");
+    let server = Server::start(&project, &[], &[]);
     let mut seen = std::collections::BTreeSet::new();
     for _ in 0..4 {
         let id = server.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
@@ -93,7 +135,8 @@ async fn b1_12_nobody_guesses_the_id_of_a_task() {
 #[tokio::test]
 async fn b1_13_nobody_waits_longer_than_a_request_may_take() {
     let fake = FakeModel::held(|prompt| Ok(work(prompt).to_owned())).await;
-    let server = start(&Project::small("claude-test"), &fake, &[("CREW_REQUEST_TIMEOUT_SECONDS", "1")]);
+    let project = Project::small("claude-test");
+    let server = start(&project, &fake, &[("CREW_REQUEST_TIMEOUT_SECONDS", "1")]);
     let order = json!({"args": {"topic": "tea"}, "sync": true});
     let waits = server.post("/run/employee/writer", &order).await;
     let location = waits.header("location").unwrap().to_owned();

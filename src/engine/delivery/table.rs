@@ -181,3 +181,71 @@ fn lane(delivery: &Sending) -> String {
         kind => format!("{kind} {}", delivery.target),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(kind: &str, target: &str, at: i64) -> Sending {
+        let id = DeliveryId { task: TaskId::generate(), resumed: 0, index: 0 };
+        let at = Timestamp::from_second(at).unwrap();
+        Event::Created { id, kind: kind.to_owned(), target: target.to_owned(), at }.begin().unwrap()
+    }
+
+    #[test]
+    fn each_receiver_has_room_for_a_few_and_whoever_waits_longest_comes_first() {
+        let mut table = Table::default();
+        let slow: Vec<_> = (0..10).map(|at| waiting("webhook", "a", at)).collect();
+        let mail: Vec<_> = (0..3).map(|at| waiting("email", "b", at)).collect();
+        let late = waiting("webhook", "c", 100);
+        slow.iter().chain(&mail).chain([&late]).cloned().for_each(|one| table.add(one));
+        let now = Timestamp::from_second(50).unwrap();
+        let (begun, next) = table.begin(now);
+        let expected: HashSet<_> = slow[..8].iter().chain(&mail[..2]).map(|one| one.id.clone()).collect();
+        assert_eq!((begun.len(), next), (10, Some(late.at)));
+        assert_eq!(begun.into_iter().collect::<HashSet<_>>(), expected);
+        assert_eq!(table.begin(now).0, []);
+        // One that had its turn makes room, also when it is not on record yet what came of it.
+        table.leave(&slow[0].id);
+        assert_eq!(table.begin(now).0, [slow[8].id.clone()]);
+        assert_eq!(table.take(&slow[0].id), Err(Untaken::UnderWay));
+        let at = Timestamp::from_second(40).unwrap();
+        table.apply(&Event::Delivered { id: slow[0].id.clone(), detail: String::new(), at });
+        assert!(!table.is_over(&slow[0].id));
+        table.settle(&slow[0].id);
+        assert!(table.is_over(&slow[0].id));
+        // One that is asked for again waits where it was.
+        table.leave(&slow[1].id);
+        table.take(&slow[9].id).unwrap();
+        assert_eq!(table.begin(now).0, []);
+        table.settle(&slow[9].id);
+        assert_eq!(table.begin(now).0, [slow[9].id.clone()]);
+        assert_eq!(table.take(&waiting("email", "b", 0).id), Err(Untaken::Unknown));
+    }
+
+    #[test]
+    fn all_that_is_under_way_has_a_bound() {
+        let mut table = Table::default();
+        for number in 0..20 {
+            (0..8).for_each(|at| table.add(waiting("webhook", &number.to_string(), at)));
+        }
+        assert_eq!(table.begin(Timestamp::from_second(50).unwrap()).0.len(), AT_ONCE);
+    }
+
+    #[test]
+    fn what_is_over_and_of_no_task_is_dropped() {
+        let mut table = Table::of(Deliveries::new(), true);
+        let at = Timestamp::from_second(1).unwrap();
+        let open = waiting("webhook", "a", 0);
+        table.add(open.clone());
+        for _ in 1..SWEEP_FROM {
+            assert_eq!(table.sweep(|_| false).len(), 0, "too few to look");
+            let one = waiting("webhook", "a", 0);
+            table.add(one.clone());
+            table.apply(&Event::Dead { id: one.id, detail: String::new(), at });
+        }
+        let gone = table.sweep(|_| false);
+        assert_eq!((gone.len(), table.all().count()), (SWEEP_FROM - 1, 1));
+        assert!(table.get(&open.id).is_some());
+    }
+}

@@ -172,6 +172,51 @@ async fn the_oldest_finished_tasks_are_forgotten_with_their_keys() {
 }
 
 #[tokio::test]
+async fn what_somebody_has_to_see_to_is_not_forgotten_until_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tasks.jsonl");
+    let keeping = || Options { retain: 1, owed: Some("owed"), retain_owed: 3, ..options(&path) };
+    let (engine, tracker) = open(keeping(), echo()).await;
+    let run = async |engine: &Engine, owed: bool| {
+        let mut task = new(EMPLOYEE, "a");
+        task.options.extend(owed.then(|| ("owed".to_owned(), json!([1]))));
+        let id = engine.submit(task).await.unwrap().id;
+        engine.wait(&id).await.unwrap();
+        id
+    };
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(run(&engine, true).await);
+    }
+    let known = |engine: &Engine| {
+        let mut known: Vec<_> =
+            engine.list(&Filter::default()).iter().map(|task| task.task_id.clone()).collect();
+        known.reverse();
+        known
+    };
+    assert_eq!(known(&engine), ids[1..], "three of them, and the newest of the others");
+    close(engine, tracker).await;
+    let (engine, tracker) = open(keeping(), echo()).await;
+    assert_eq!(known(&engine), ids[1..]);
+    engine.release(&ids[3], 1);
+    assert_eq!(known(&engine), ids[1..], "it never had such an end");
+    engine.release(&ids[3], 0);
+    assert_eq!(known(&engine), ids[2..]);
+    engine.release(&ids[2], 0);
+    assert_eq!(known(&engine), ids[3..]);
+    engine.owe(&ids[3]);
+    run(&engine, false).await;
+    ids.push(run(&engine, false).await);
+    assert_eq!(known(&engine), ids[3..]);
+    assert_eq!(engine.counts(), Counts { completed: 3, ..Counts::default() });
+    close(engine, tracker).await;
+    // Who keeps nothing for anybody forgets them as others.
+    let (engine, tracker) = open(Options { owed: None, ..keeping() }, echo()).await;
+    assert_eq!(known(&engine), ids[5..]);
+    close(engine, tracker).await;
+}
+
+#[tokio::test]
 async fn steps_outside_a_task_are_checked_but_not_kept() {
     let steps = Steps::ephemeral();
     assert_eq!(steps.run("one", || async { Ok(1) }).await, Ok(1));
