@@ -1,12 +1,15 @@
 //! C2.9: what employees remember.
 
-use std::fs;
+use std::{
+    fs,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+};
 
 use serde_json::{Value, json};
 
 use crate::{
     memory::{add, memory, project, prompt, told},
-    support::{FakeModel, Project},
+    support::{FakeModel, Project, Server},
 };
 
 fn file(project: &Project) -> String {
@@ -168,6 +171,41 @@ fn c2_11_memory_has_bounds() {
     project.run(["memory", "add", "bob", "-c", "finding", "-m", &long]).status(2);
 }
 
+/// C2.9.12: what is added to a large memory is added to its index, which is not made again.
+#[test]
+fn c2_12_an_index_grows_by_what_is_new() {
+    let project = project("");
+    let line = |number: u32| {
+        format!(
+            "{{\"id\":\"{number:012}\",\"employee\":\"reviewer\",\"created_at\":\"2026-01-01T00:00:00\",\"category\":\"finding\",\"content\":\"note{number} about thing{} and place{}\"}}\n",
+            number % 97,
+            number % 89
+        )
+    };
+    project.write(".crew/memory/reviewer.jsonl", &(0..3000).map(line).collect::<String>());
+    memory(&project, &["index"]);
+    let pages = || {
+        let bytes = fs::read(project.path().join(".crew/memory-index.db")).unwrap();
+        bytes.chunks(4096).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let before = pages();
+    let id = add(&project, "reviewer", "a zebra crossed the road", &[]);
+    let after = pages();
+    let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
+    let new = after.len() - before.len().min(after.len());
+    assert!(
+        (1..before.len() / 4).contains(&(changed + new)),
+        "{changed} and {new} of {} pages",
+        before.len()
+    );
+    assert_eq!(memory(&project, &["search", "zebra"])[0]["id"], json!(id));
+    memory(&project, &["correct", "reviewer", &id, "-m", "a horse crossed the road"]);
+    assert_eq!(memory(&project, &["search", "zebra"]), json!([]));
+    let other = pages();
+    let changed = after.iter().zip(&other).filter(|(before, after)| before != after).count();
+    assert!(changed < before.len() / 4, "{changed} of {} pages", before.len());
+}
+
 /// C2.9.13: a question is words, whatever stands between them.
 #[test]
 fn c2_13_a_question_has_no_syntax() {
@@ -287,6 +325,40 @@ fn c2_19_looking_writes_nothing() {
     assert_eq!(project.tree(), before);
 }
 
+/// C2.9.20: what one caller is told is kept for nobody: a call with rights leaves nothing for one without, in one process.
+#[tokio::test]
+async fn c2_20_callers_are_not_mixed_up() {
+    let project = project("");
+    add(&project, "reviewer", "zebra open", &[]);
+    add(&project, "reviewer", "zebra private", &["--visibility", "private"]);
+    add(&project, "reviewer", "zebra secret", &["--classification", "confidential"]);
+    let tokens = "tokens:\n  - {name: reader, token: \"${READER}\", scopes: [read]}\n  - {name: boss, token: \"${BOSS}\", scopes: [admin]}\n";
+    project.write("tokens.yaml", tokens);
+    let env = [("READER", "reader"), ("BOSS", "boss")];
+    let server = Server::start(&project, &["--tokens-file", "tokens.yaml"], &env);
+    let told = async |who: &str, tool: &str, args: Value| {
+        let request = server.request(reqwest::Method::POST, &format!("/api/tools/{tool}")).json(&args);
+        let answer = server.send(request.bearer_auth(who)).await.status(200);
+        answer["memories"].as_array().unwrap().len()
+    };
+    let open = [
+        ("query_memory", json!({"employee": "reviewer"})),
+        ("search_memory", json!({"query": "zebra", "employee": "reviewer"})),
+    ];
+    for _ in 0..2 {
+        for (tool, args) in &open {
+            let mut all = args.clone();
+            all["max_classification"] = json!("confidential");
+            assert_eq!(told("boss", tool, all.clone()).await, 2, "{tool}");
+            all["include_private"] = json!(true);
+            assert_eq!(told("boss", tool, all).await, 3, "{tool}");
+            for who in ["reader", "boss"] {
+                assert_eq!(told(who, tool, args.clone()).await, 1, "{tool} for {who}");
+            }
+        }
+    }
+}
+
 /// C2.9.20 and 21: one filter for every way a memory is told.
 #[test]
 fn c2_21_what_is_closed_is_closed_everywhere() {
@@ -342,6 +414,31 @@ fn c2_22_values_are_checked() {
         assert!(said.contains(expected), "{said}");
     }
     assert!(!project.path().join(".crew/memory").is_dir());
+}
+
+/// C2.9.23: where room is short, what people found stays, however old, and what runs left goes.
+#[tokio::test]
+async fn c2_23_people_outlive_runs() {
+    let answers = AtomicUsize::new(0);
+    let fake = FakeModel::answering(move |_| {
+        let number = answers.fetch_add(1, SeqCst);
+        Ok(format!("Result{number} of thing{number} at place{number}."))
+    })
+    .await;
+    let project = project("auto_memory: true\n");
+    project.write(".crew/config.yaml", "memory: {max_entries: 4}\n");
+    let old = r#"{"id":"0123456789ab","employee":"reviewer","created_at":"2020-01-01T00:00:00","category":"finding","content":"what people found"}"#;
+    project.write(".crew/memory/reviewer.jsonl", &format!("{old}\n"));
+    for _ in 0..6 {
+        project.run_in(&fake.env(), ["run", "reviewer", "-x", "--model", "claude-test"]).success();
+    }
+    add(&project, "reviewer", "what people found since", &[]);
+    let told = told(&project, "reviewer", &[]);
+    assert!(told.len() <= 4 && told.contains(&"what people found".to_owned()), "{told:?}");
+    let archived = memory(&project, &["show", "reviewer", "--archived"]);
+    let archived = archived.as_array().unwrap();
+    assert_eq!(archived.len() + told.len(), 8, "nothing is lost");
+    assert!(archived.iter().all(|entry| entry["tags"] == json!(["outcome"])), "{archived:?}");
 }
 
 /// C2.9.24: what is new is not in doubt.

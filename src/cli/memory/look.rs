@@ -61,19 +61,7 @@ pub(super) async fn show(asked: &Asked<'_>, args: &ShowArgs) -> Result<Outcome, 
     let archived = args.archived;
     let found = asked.office.crew.remember(move |memory| {
         if archived {
-            let kept = memory.archived(&holder)?;
-            let fits = |entry: &Entry| {
-                clearance.admits(entry, holder.name())
-                    && query.category.is_none_or(|category| entry.is_of(category))
-                    && (query.tags.is_empty() || query.tags.iter().any(|tag| entry.tags.contains(tag)))
-            };
-            let (told, hidden): (Vec<_>, Vec<_>) = kept.into_iter().partition(fits);
-            let entries = told.into_iter().take(query.limit).map(Into::into).collect();
-            return Ok(crate::engine::memory::Found {
-                entries,
-                held_back: hidden.len(),
-                ..Default::default()
-            });
+            return memory.archived(&holder, &Query { all: true, ..query }, &clearance);
         }
         memory.query(&holder, &query, &clearance)
     });
@@ -91,7 +79,7 @@ pub(super) async fn show(asked: &Asked<'_>, args: &ShowArgs) -> Result<Outcome, 
     match asked.global.form() {
         Form::Json => render::json(&found.entries)?,
         Form::Text if found.entries.is_empty() => render::note("Nothing of the kind is remembered."),
-        Form::Text => render::answer(&table(found.entries.iter().map(|entry| &**entry)))?,
+        Form::Text => render::answer(&table(&found.entries))?,
     }
     Ok(Outcome::Done)
 }
@@ -111,7 +99,7 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
     match asked.global.form() {
         Form::Json => {
             let hits = found.iter().map(|hit| {
-                let mut told = serde_json::to_value(&*hit.entry).unwrap_or_default();
+                let mut told = serde_json::to_value(&hit.entry).unwrap_or_default();
                 if let Some(fields) = told.as_object_mut() {
                     fields.insert("score".to_owned(), json!(hit.score));
                 }
@@ -122,7 +110,7 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
         Form::Text if found.is_empty() => render::note("Nothing of the kind is remembered."),
         Form::Text => {
             let rows = found.iter().map(|hit| {
-                let Entry { id, employee, category, content, .. } = &*hit.entry;
+                let Entry { id, employee, category, content, .. } = &hit.entry;
                 let content = truncate(&visible(content), SHOWN);
                 [visible(id), visible(employee), category.as_str().to_owned(), content]
             });
@@ -174,9 +162,9 @@ pub(super) async fn drafts(asked: &Asked<'_>, employee: Option<&str>, all: bool)
     Ok(Outcome::Done)
 }
 
-fn table<'e>(entries: impl Iterator<Item = &'e Entry>) -> String {
+fn table(entries: &[Entry]) -> String {
     let now = clock::now();
-    let rows = entries.map(|entry| {
+    let rows = entries.iter().map(|entry| {
         let state = if !entry.is_live() {
             format!("corrected by {}", entry.superseded_by)
         } else if entry.is_expired(now) {

@@ -156,7 +156,7 @@ fn an_evaluation_is_remembered_once_and_the_last_version_holds() {
     let held = || -> Vec<(String, String)> {
         let query = Query { category: Some(Kind::Correction), ..Query::default() };
         let found = memory.query(&holder, &query, &Clearance::open()).unwrap().entries;
-        found.iter().map(|entry: &Arc<_>| (entry.source_session.clone(), entry.content.clone())).collect()
+        found.iter().map(|entry| (entry.source_session.clone(), entry.content.clone())).collect()
     };
     let new = New { expected_outcome: "2 天".to_owned(), ..estimate("ann", "拆分 CSS 需要 2 天") };
     let id = evaluations.track(&new).unwrap().id;

@@ -3,20 +3,13 @@
 //! An entry is written to the one file before it is taken out of the other. A crash in between leaves it in both, where
 //! doing the same again brings it to its end.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Entry, Error, Holder, Memory,
-    entry::written,
-    operations::{self, Found},
-    shelf::Shelf,
-    view::View,
+    Clearance, Entry, Error, Found, Holder, Memory, Query, entry::written, operations, orders::By,
+    shelf::Shelf, view::View,
 };
 use crate::base::clock;
 
@@ -55,13 +48,13 @@ impl Memory {
     pub fn expire(&self, holder: &Holder) -> Result<Removed, Error> {
         let now = clock::now();
         let over = |view: &View| {
-            let over = view.newest().filter(|entry| entry.is_expired(now) && holder.is(&entry.employee));
-            over.map(|entry| entry.id.clone()).collect::<Vec<_>>()
+            let over = view.by(By::Time).filter(|card| card.is_expired(now) && holder.is(&card.employee));
+            over.map(|card| card.id.to_string()).collect::<Vec<_>>()
         };
         let mut archived = Vec::new();
         for path in Self::files(&self.folder, holder) {
             // Who only looks leaves no lock behind.
-            if self.look(&path, |view| over(view).is_empty())? {
+            if self.look(&path, |view| Ok(over(view).is_empty()))? {
                 continue;
             }
             let book = self.shelf(&path);
@@ -88,11 +81,11 @@ impl Memory {
             near: None,
         };
         let restored = book.edit(|view, edit| {
-            if let Some((_, known)) = view.get(&id) {
-                return Ok(Entry::clone(known));
+            if let Some(known) = view.get(&id) {
+                return view.entry(known);
             }
-            let mut entry =
-                archive.read()?.get(&id).map(|(_, entry)| Entry::clone(entry)).ok_or_else(gone)?;
+            let kept = archive.read()?;
+            let mut entry = kept.entry(kept.get(&id).ok_or_else(gone)?)?;
             entry.extra.shift_remove(SINCE);
             edit.add(entry.clone());
             Ok(entry)
@@ -105,32 +98,25 @@ impl Memory {
         Ok(restored)
     }
 
-    /// What is put away of `holder`, the newest first.
+    /// What is put away of `holder`, as far as the reader may be told.
     ///
     /// # Errors
     /// [`Error::Store`] when it cannot be read.
-    pub fn archived(&self, holder: &Holder) -> Result<Vec<Entry>, Error> {
-        let mut all = Vec::new();
-        for path in Self::files(&self.folder.join(FOLDER), holder) {
-            all.extend(self.look(&path, |view| {
-                let own = view.newest().filter(|entry| holder.is(&entry.employee));
-                own.map(|entry| Entry::clone(entry)).collect::<Vec<_>>()
-            })?);
-        }
-        Ok(all)
+    pub fn archived(&self, holder: &Holder, query: &Query, clearance: &Clearance) -> Result<Found, Error> {
+        self.query_in(&self.folder.join(FOLDER), holder, query, clearance)
     }
 
-    /// Puts away what is worth least, until somewhat less than `most` entries hold. `spared` stays.
+    /// Puts away what is over and what is worth least, until somewhat less than `most` entries are left. `spared` stays.
     pub(super) fn trim(&self, path: &Path, book: &mut Shelf, most: usize, spared: &str) -> Result<(), Error> {
-        let (now, half_life) = (clock::now(), self.settings.half_life_days);
+        let now = clock::now();
         // Somewhat less, so that this is not to be done each time.
         let rest = most - most / 10;
         let worst = |view: &View| {
-            let mut held: Vec<_> = view.newest().filter(|entry| entry.holds(now)).collect();
-            held.retain(|entry| entry.id != spared);
-            held.sort_by(|a, b| worth(a, now, half_life).total_cmp(&worth(b, now, half_life)));
-            let over = (held.len() + 1).saturating_sub(rest);
-            held.iter().take(over).map(|entry| entry.id.clone()).collect::<Vec<_>>()
+            let least = || view.by(By::Worth).rev().filter(|card| *card.id != *spared);
+            let over = least().filter(|card| card.is_expired(now));
+            let others = least().filter(|card| !card.is_expired(now));
+            let gone = over.chain(others).take(view.live().saturating_sub(rest));
+            gone.map(|card| card.id.to_string()).collect::<Vec<_>>()
         };
         let archived = self.put_away(path, book, worst)?;
         tracing::info!(path = %path.display(), entries = archived.len(), "what was worth least went to the archive");
@@ -150,17 +136,16 @@ impl Memory {
             let ids = which(view);
             let found: Vec<_> = ids.iter().filter_map(|id| view.get(id)).collect();
             archive.edit(|kept, to| {
-                for (_, entry) in found.iter().filter(|(_, entry)| kept.get(&entry.id).is_none()) {
-                    let mut entry = Entry::clone(entry);
+                for card in found.iter().filter(|card| kept.get(&card.id).is_none()) {
+                    let mut entry = view.entry(card)?;
                     entry.extra.insert(SINCE.to_owned(), written(clock::now()).into());
                     to.add(entry);
                 }
                 Ok(())
             })?;
-            for (line, _) in &found {
-                edit.remove(*line);
-            }
-            Ok(found.iter().map(|(_, entry)| entry.id.clone()).collect())
+            let ids: Vec<String> = found.iter().map(|card| card.id.to_string()).collect();
+            edit.remove(ids.clone());
+            Ok(ids)
         })
     }
 
@@ -172,7 +157,9 @@ impl Memory {
     /// The archive an entry of `holder` is in, and its whole id.
     pub(super) fn locate_archived(&self, holder: &Holder, id: &str) -> Result<(PathBuf, String), Error> {
         for path in Self::files(&self.folder.join(FOLDER), holder) {
-            if let Found::This(id) = self.look(&path, |view| operations::find(view, holder, id))? {
+            if let operations::Found::This(id) =
+                self.look(&path, |view| Ok(operations::find(view, holder, id)))?
+            {
                 return Ok((path, id));
             }
         }
@@ -191,26 +178,8 @@ impl Memory {
 
 fn remove(book: &mut Shelf, ids: &[String]) -> Result<Vec<String>, Error> {
     book.edit(|view, edit| {
-        let known: HashSet<&String> = ids.iter().collect();
-        let found = view.lines().filter(|(_, entry)| known.contains(&entry.id));
-        Ok(found
-            .map(|(line, entry)| {
-                edit.remove(line);
-                entry.id.clone()
-            })
-            .collect())
+        let found: Vec<String> = ids.iter().filter(|id| view.get(id).is_some()).cloned().collect();
+        edit.remove(found.clone());
+        Ok(found)
     })
-}
-
-/// How many entries hold.
-pub(super) fn holding(view: &View, now: Timestamp) -> usize {
-    view.newest().filter(|entry| entry.holds(now)).count()
-}
-
-/// What an entry is worth keeping: what was said to be important and was found to be so again stays, however old it is.
-pub(super) fn worth(entry: &Entry, now: Timestamp, half_life_days: f64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-    let (importance, verified) =
-        (entry.importance.clamp(0, 5) as f64, entry.verified_count.clamp(0, 10) as f64);
-    importance * 2.0 + verified + entry.confidence_at(now, half_life_days)
 }

@@ -1,12 +1,12 @@
 //! Putting together what says the same, and linking what is about the same. No model is asked.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{cmp::Reverse, collections::HashSet, path::Path};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    Entry, Error, Holder, Memory, alike, archive::worth, outcome::is_outcome, shelf::Edit, view::View,
+    Card, Entry, Error, Holder, Memory, alike, orders::By, outcome::is_outcome, shelf::Edit, view::View,
 };
 use crate::base::clock;
 
@@ -57,24 +57,20 @@ impl Memory {
     fn consolidate_file(&self, holder: &Holder, path: &Path) -> Result<Consolidated, Error> {
         let book = self.shelf(path);
         let mut book = book.lock();
-        book.edit(|view, edit| Ok(self.plan(holder, view, edit)))
+        book.edit(|view, edit| self.plan(holder, view, edit))
     }
 
-    fn plan(&self, holder: &Holder, view: &View, edit: &mut Edit) -> Consolidated {
+    fn plan(&self, holder: &Holder, view: &View, edit: &mut Edit) -> Result<Consolidated, Error> {
         let (now, half_life) = (clock::now(), self.settings.half_life_days);
-        let mut live: Vec<&Arc<Entry>> = view
-            .newest()
-            .filter(|entry| entry.holds(now) && holder.is(&entry.employee))
-            .take(COMPARED)
-            .collect();
+        let own = |card: &&Card| card.holds(now) && holder.is(&card.employee);
+        let mut live: Vec<&Card> = view.by(By::Time).filter(own).take(COMPARED).collect();
         // The one that is worth most is the one that stays, whatever order they came in.
-        live.sort_by(|a, b| {
-            worth(b, now, half_life).total_cmp(&worth(a, now, half_life)).then_with(|| b.id.cmp(&a.id))
-        });
+        live.sort_by_cached_key(|card| Reverse((By::Worth.key(card, half_life), card.id.clone())));
+        let live = live.into_iter().map(|card| view.entry(card)).collect::<Result<Vec<_>, _>>()?;
         let words: Vec<HashSet<String>> = live.iter().map(|entry| alike::words(&entry.content)).collect();
         let mut done = Consolidated::default();
         let mut gone = vec![false; live.len()];
-        let mut kept: Vec<Entry> = live.iter().map(|entry| Entry::clone(entry)).collect();
+        let mut kept = live.clone();
         for one in 0..live.len() {
             if gone.get(one).copied().unwrap_or(true) {
                 continue;
@@ -100,13 +96,11 @@ impl Memory {
             }
         }
         for (before, after) in live.iter().zip(kept) {
-            if ***before != after
-                && let Some((line, _)) = view.get(&after.id)
-            {
-                edit.put(line, after);
+            if *before != after {
+                edit.put(after);
             }
         }
-        done
+        Ok(done)
     }
 }
 

@@ -9,9 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ENDING, Entry, Error, Holder, Memory, New,
+    Card, ENDING, Entry, Error, Holder, Memory, New,
     entry::written,
     operations::{self, Found},
+    orders::By,
     traits,
 };
 use crate::base::clock;
@@ -77,9 +78,9 @@ impl Memory {
         entry.extra.insert("status".to_owned(), DraftStatus::Pending.as_str().into());
         let book = self.shelf(&Self::home(&self.folder.join(FOLDER), holder));
         let entry = book.lock().edit(|view, edit| {
-            let pending = |known: &&std::sync::Arc<Entry>| DraftStatus::of(known) == DraftStatus::Pending;
-            if let Some(known) = view.same(&entry, now).filter(pending) {
-                return Ok(Entry::clone(known));
+            let is_pending = |known: &Entry| DraftStatus::of(known) == DraftStatus::Pending;
+            if let Some(known) = view.same(&entry, now)?.filter(is_pending) {
+                return Ok(known);
             }
             edit.add(entry.clone());
             Ok(entry)
@@ -95,10 +96,12 @@ impl Memory {
         let mut drafts = Vec::new();
         for path in self.draft_files(holder) {
             self.look(&path, |view| {
-                let own =
-                    view.newest().filter(|entry| holder.is_none_or(|holder| holder.is(&entry.employee)));
-                let drafted = own.map(|entry| Draft::from(Entry::clone(entry)));
-                drafts.extend(drafted.filter(|draft| all || draft.status == DraftStatus::Pending));
+                let is_own = |card: &&Card| holder.is_none_or(|holder| holder.is(&card.employee));
+                for card in view.by(By::Time).filter(is_own) {
+                    let draft = Draft::from(view.entry(card)?);
+                    drafts.extend(Some(draft).filter(|draft| all || draft.status == DraftStatus::Pending));
+                }
+                Ok(())
             })?;
         }
         drafts.sort_by_key(|draft| std::cmp::Reverse(draft.entry.created()));
@@ -126,13 +129,12 @@ impl Memory {
         let book = self.shelf(&path);
         let mut book = book.lock();
         book.edit(|view, edit| {
-            let (line, draft) = view.get(&id).ok_or_else(|| no_draft(&id))?;
-            let before = DraftStatus::of(draft);
+            let mut entry = view.entry(view.get(&id).ok_or_else(|| no_draft(&id))?)?;
+            let before = DraftStatus::of(&entry);
             if before != DraftStatus::Pending {
                 let told = format!("draft `{id}` was {} before; a decision counts once", before.as_str());
                 return Err(Error::Conflict(told));
             }
-            let mut entry = Entry::clone(draft);
             entry.extra.shift_remove("status");
             if status == DraftStatus::Approved {
                 self.take_in(&entry)?;
@@ -147,7 +149,7 @@ impl Memory {
             for (name, value) in said.into_iter().filter(|(_, value)| !value.is_empty()) {
                 decided.extra.insert(name.to_owned(), value.into());
             }
-            edit.put(line, decided);
+            edit.put(decided);
             Ok(entry)
         })
     }
@@ -158,7 +160,7 @@ impl Memory {
         let book = self.shelf(&home);
         let mut book = book.lock();
         book.edit(|view, edit| {
-            if view.get(&entry.id).is_none() && view.same(entry, clock::now()).is_none() {
+            if view.get(&entry.id).is_none() && view.same(entry, clock::now())?.is_none() {
                 edit.add(entry.clone());
             }
             Ok(())
@@ -183,11 +185,13 @@ impl Memory {
     fn locate_draft(&self, id: &str) -> Result<(PathBuf, String), Error> {
         for path in self.draft_files(None) {
             let found = self.look(&path, |view| {
-                let whose: BTreeSet<_> = view.newest().map(|entry| entry.employee.clone()).collect();
-                whose.into_iter().find_map(|name| match operations::find(view, &Holder::named(&name), id) {
-                    Found::This(id) => Some(id),
-                    _ => None,
-                })
+                let whose: BTreeSet<_> = view.cards().map(|card| &card.employee).collect();
+                Ok(whose.into_iter().find_map(|name| {
+                    match operations::find(view, &Holder::named(name), id) {
+                        Found::This(id) => Some(id),
+                        _ => None,
+                    }
+                }))
             })?;
             if let Some(id) = found {
                 return Ok((path, id));

@@ -1,6 +1,6 @@
 //! One thing that an employee remembers, as a line of its file.
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::DateTime, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -169,36 +169,9 @@ impl Entry {
         moment(&self.created_at).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    /// Days since it was written.
-    fn age_days(&self, now: Timestamp) -> f64 {
-        let Some(created) = moment(&self.created_at) else { return 0.0 };
-        now.duration_since(created).as_secs_f64() / 86_400.0
-    }
-
     /// Whether its days are over.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        #[expect(clippy::cast_precision_loss, reason = "a number of days")]
-        let days = self.ttl_days as f64;
-        self.ttl_days > 0 && self.age_days(now) > days
-    }
-
-    /// Whether it is to be told now, to those who may read it.
-    pub fn holds(&self, now: Timestamp) -> bool {
-        self.is_live() && !self.is_expired(now)
-    }
-
-    /// Its confidence now: half of it is left after `half_life_days`, and all of it for ever when that is 0 or less.
-    pub fn confidence_at(&self, now: Timestamp, half_life_days: f64) -> f64 {
-        let age = self.age_days(now);
-        if half_life_days <= 0.0 || age <= 0.0 {
-            return self.confidence;
-        }
-        self.confidence * (-age / half_life_days).exp2()
-    }
-
-    /// Whether it belongs to `category`; what corrects something is a correction too, whatever it is about.
-    pub fn is_of(&self, category: Category) -> bool {
-        self.category == category || category == Category::Correction && !self.supersedes.is_empty()
+        moment(&self.created_at).and_then(|created| end(created, self.ttl_days)).is_some_and(|end| now > end)
     }
 
     /// Its line, with the `\n`.
@@ -229,11 +202,17 @@ pub(in crate::engine) fn moment(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(civil)
 }
 
-fn certain() -> f64 {
+/// After when what was written then no longer holds; `None` when it holds for ever.
+pub(super) fn end(created: Timestamp, ttl_days: i64) -> Option<Timestamp> {
+    let seconds = ttl_days.checked_mul(86_400).filter(|seconds| *seconds > 0)?;
+    created.checked_add(SignedDuration::from_secs(seconds)).ok()
+}
+
+pub(super) fn certain() -> f64 {
     1.0
 }
 
-fn usual() -> i64 {
+pub(super) fn usual() -> i64 {
     3
 }
 
@@ -294,16 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn confidence_halves_and_days_run_out() {
+    fn days_run_out() {
         let mut entry = Entry::new("a", Category::Finding, "x", at("2026-01-01T00:00:00Z"));
-        let later = at("2026-06-30T00:00:00Z");
-        assert!((entry.confidence_at(later, 90.0) - 0.25).abs() < 1e-9);
-        assert!((entry.confidence_at(later, 0.0) - 1.0).abs() < 1e-9);
-        assert!((entry.confidence_at(at("2025-01-01T00:00:00Z"), 90.0) - 1.0).abs() < 1e-9);
-        entry.ttl_days = 180;
-        assert!(!entry.is_expired(later));
-        entry.ttl_days = 179;
-        assert!(entry.is_expired(later) && !entry.holds(later));
+        let later = at("2026-06-30T00:00:01Z");
+        assert!(!entry.is_expired(later), "it holds for ever");
+        for (days, over) in [(181, false), (180, true), (i64::MAX, false), (-1, false)] {
+            entry.ttl_days = days;
+            assert_eq!(entry.is_expired(later), over, "{days}");
+        }
         // Without an offset: UTC, wherever this runs.
         entry.created_at = "2026-01-01T00:00:00.5".to_owned();
         assert_eq!(entry.created(), at("2026-01-01T00:00:00.5Z"));

@@ -1,6 +1,6 @@
 //! Who may be told what: the one place that decides it, for queries, shared memories, prompts and exports alike.
 
-use super::{Classification, Entry, Visibility};
+use super::{Classification, Visibility, card::Card};
 use crate::defs::Employee;
 
 /// What a reader may be told.
@@ -56,37 +56,43 @@ impl Clearance {
     }
 
     /// Whether an entry from the memory of `owner` may be told.
-    pub fn admits(&self, entry: &Entry, owner: &str) -> bool {
-        let is_open = match (entry.visibility, &self.private) {
+    pub(super) fn admits(&self, card: &Card, owner: &str) -> bool {
+        let is_open = match (card.visibility, &self.private) {
             (Visibility::Open, _) | (Visibility::Private, Private::Everybody) => true,
             (Visibility::Private, Private::Own(name)) => name == owner,
             (Visibility::Private, Private::Nobody) => false,
         };
         // What is restricted to nothing in particular is for those who know about everything.
-        let knows = entry.classification != Classification::Restricted
+        let knows = card.classification != Classification::Restricted
             || match &self.domains {
                 Domains::All => true,
                 Domains::These(known) => {
-                    entry.domain.iter().any(|domain| known.contains(&domain.trim().to_lowercase()))
+                    card.domain.iter().any(|domain| known.contains(&domain.trim().to_lowercase()))
                 }
             };
-        is_open && entry.classification <= self.level && knows
+        is_open && card.classification <= self.level && knows
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{base::clock, engine::memory::Category};
+    use crate::{
+        base::clock,
+        engine::memory::{Category, Entry, card::Words},
+        store::log::Line,
+    };
 
-    fn entry(classification: Classification, domain: &[&str], visibility: Visibility) -> Entry {
+    fn entry(classification: Classification, domain: &[&str], visibility: Visibility) -> Card {
         let domain = domain.iter().map(|domain| (*domain).to_owned()).collect();
-        Entry {
+        let entry = Entry {
             visibility,
             classification,
             domain,
             ..Entry::new("ann", Category::Finding, "x", clock::now())
-        }
+        };
+        let line = serde_json::to_vec(&entry).unwrap();
+        Card::read(Line { number: 1, at: 0, bytes: &line }, &mut Words::default()).unwrap().0
     }
 
     #[test]

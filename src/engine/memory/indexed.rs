@@ -10,8 +10,8 @@ use std::{
 };
 
 use super::{
-    Entry, Visibility,
-    index::{self, Change, Document, Index},
+    Card, Entry, Error, Visibility,
+    index::{self, BATCH, Change, Document, Index},
     view::View,
 };
 
@@ -73,61 +73,80 @@ impl Indexed {
     }
 
     /// Follows a change of the file `stem` from one state to another, in which the entries of these ids changed. An index
-    /// that was in another state before is left to whoever searches.
+    /// that was in another state before is left to whoever searches, unless little is missing.
     pub(super) fn follow(&self, stem: &str, before: &State, after: &State, ids: &[String], view: &View) {
         let Some(index) = self.open() else { return };
-        let followed = index.stamp(stem).and_then(|known| {
-            if known.as_deref() != Some(&before.written()) {
-                return Self::catch_up(index, stem, after, view, SMALL);
-            }
-            let (put, gone): (Vec<_>, Vec<_>) = ids
-                .iter()
-                .map(|id| (id, view.get(id).map(|(_, entry)| entry).filter(|entry| entry.is_live())))
-                .partition(|(_, entry)| entry.is_some());
-            let put: Vec<Document> =
-                put.into_iter().filter_map(|(_, entry)| Some(document(stem, entry?))).collect();
-            let remove: Vec<String> = gone.into_iter().map(|(id, _)| key(stem, id)).collect();
-            let stamp = after.written();
-            index.apply(&Change {
-                employee: stem,
-                remove: &remove,
-                put: &put,
-                stamp: Some(&stamp),
-                anew: false,
-            })
-        });
-        if let Err(error) = followed {
+        if let Err(error) = Self::try_follow(index, stem, before, after, ids, view) {
             complain(&error);
         }
     }
 
-    /// Brings the index of the file `stem` to its present state, unless it would take more than `most` entries.
+    fn try_follow(
+        index: &Index,
+        stem: &str,
+        before: &State,
+        after: &State,
+        ids: &[String],
+        view: &View,
+    ) -> Result<(), Error> {
+        if index.stamp(stem)?.as_deref() != Some(&before.written()) {
+            return Self::catch_up(index, stem, after, view, SMALL);
+        }
+        let mut changed = Batch::of(stem);
+        for id in ids {
+            match view.get(id).filter(|card| card.is_live()) {
+                Some(card) => changed.put.push(document(stem, &view.entry(card)?)),
+                None => changed.remove.push(key(stem, id)),
+            }
+        }
+        changed.apply(index, after)
+    }
+
+    /// Brings the index of the file `stem` to its present state, unless more than `most` entries are missing.
     ///
     /// # Errors
-    /// When the index cannot be used.
+    /// When the index cannot be used, or the file not be read.
     pub(super) fn catch_up(
         index: &Index,
         stem: &str,
         now: &State,
         view: &View,
         most: usize,
-    ) -> Result<(), index::Error> {
-        let known = index.stamp(stem)?.as_deref().and_then(State::parse);
-        // The same file has only grown; another one is read from its beginning.
-        let (since, is_same) = match known {
+    ) -> Result<(), Error> {
+        let mut batch = Batch::of(stem);
+        let since = match index.stamp(stem)?.as_deref().and_then(State::parse) {
             Some(known) if known == *now => return Ok(()),
-            Some(known) if known.file == now.file && known.lines < now.lines => (known.lines, true),
-            _ => (0, false),
+            // The same file has only grown.
+            Some(known) if known.file == now.file && known.lines < now.lines => known.lines,
+            // Another one has most of what there was; what is as it was stays as it is in the index.
+            _ => {
+                let known = index.ids(stem)?;
+                if view.live().abs_diff(known.len()) > most {
+                    return Ok(());
+                }
+                let is_gone = |key: &String| !view.get(id_of(key)).is_some_and(Card::is_live);
+                batch.remove = known.into_iter().filter(is_gone).collect();
+                0
+            }
         };
-        let new = view.lines().filter(|(line, entry)| *line > since && entry.is_live());
-        let put: Vec<Document> =
-            new.take(most.saturating_add(1)).map(|(_, entry)| document(stem, entry)).collect();
-        if put.len() > most {
+        let mut new: Vec<&Card> = view.cards().filter(|card| card.line > since).collect();
+        if since > 0 && new.len() > most {
             return Ok(());
         }
-        let stamp = now.written();
-        let change = Change { employee: stem, put: &put, stamp: Some(&stamp), ..Change::default() };
-        index.apply(&Change { anew: !is_same, ..change })
+        // In the order of their lines, so that where this is broken off it can go on.
+        new.sort_unstable_by_key(|card| card.line);
+        for card in new {
+            if batch.put.len() >= BATCH {
+                batch.apply(index, &State { file: now.file.clone(), lines: card.line - 1 })?;
+                batch = Batch::of(stem);
+            }
+            if card.is_live() {
+                batch.put.push(document(stem, &view.entry(card)?));
+            } else if since > 0 {
+                batch.remove.push(key(stem, &card.id));
+            }
+        }
+        batch.apply(index, now)
     }
 
     /// Forgets what there is, so that it is made anew.
@@ -136,6 +155,27 @@ impl Indexed {
     /// When the index cannot be used.
     pub(super) fn clear(index: &Index, stem: &str) -> Result<(), index::Error> {
         index.apply(&Change { employee: stem, anew: true, stamp: Some("cleared"), ..Change::default() })
+    }
+}
+
+/// A part of a change of the index.
+struct Batch<'s> {
+    stem: &'s str,
+    remove: Vec<String>,
+    put: Vec<Document>,
+}
+
+impl<'s> Batch<'s> {
+    fn of(stem: &'s str) -> Self {
+        Self { stem, remove: Vec::new(), put: Vec::new() }
+    }
+
+    /// Makes the change, after which the index is up to date with `state`.
+    fn apply(&self, index: &Index, state: &State) -> Result<(), Error> {
+        let stamp = Some(state.written());
+        let (remove, put) = (&self.remove, &self.put);
+        let change = Change { employee: self.stem, anew: false, remove, put, stamp: stamp.as_deref() };
+        Ok(index.apply(&change)?)
     }
 }
 
@@ -164,9 +204,89 @@ fn document(stem: &str, entry: &Entry) -> Document {
 }
 
 /// Searching without an index is slower, and nothing is lost.
-pub(super) fn complain(error: &index::Error) {
-    tracing::warn!(error = error as &dyn std::error::Error, "the search index of memories cannot be used");
+pub(super) fn complain(error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(error, "the search index of memories cannot be used");
 }
 
 /// What is shared between the files of one project.
 pub(super) type SharedIndex = Arc<Indexed>;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::memory::{
+        Category, Clearance, FOLDER, Holder, Memory, New, Query, Settings, entry::Entry as Written,
+    };
+
+    fn ann() -> Holder {
+        Holder::named("ann")
+    }
+
+    fn found(memory: &Memory, text: &str) -> Vec<String> {
+        let hits = memory.search(Some(&ann()), text, &Query::default(), &Clearance::open()).unwrap();
+        hits.into_iter().map(|hit| hit.entry.content).collect()
+    }
+
+    /// Puts another file in place of the memory of `ann`, as a process that is killed before it tells the index of it.
+    fn replace(root: &std::path::Path, change: impl Fn(&mut Vec<Written>)) {
+        let path = root.join(FOLDER).join("ann.jsonl");
+        let text = fs::read_to_string(&path).unwrap();
+        let mut entries: Vec<Written> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        change(&mut entries);
+        let lines: Vec<u8> = entries.iter().flat_map(|entry| entry.line().unwrap()).collect();
+        let new = root.join("new");
+        fs::write(&new, lines).unwrap();
+        fs::rename(&new, &path).unwrap();
+    }
+
+    #[test]
+    fn an_index_follows_a_file_that_was_written_anew_behind_its_back() {
+        let root = tempfile::tempdir().unwrap();
+        let memory = Memory::open(root.path(), Settings::default());
+        for number in 0..40 {
+            let new = New::of(Category::Finding, format!("thing{number} is known"));
+            memory.add(&ann(), &new).unwrap();
+        }
+        let numbers = || {
+            let index = memory.index.there().unwrap();
+            index.ids("ann").unwrap()
+        };
+        let before = numbers();
+        replace(root.path(), |entries| {
+            entries.remove(3);
+            entries[5].content = "zebra".to_owned();
+            entries[6].superseded_by = entries[7].id.clone();
+        });
+        // Whoever writes next sees to it, for little is missing; so does whoever searches.
+        memory.add(&ann(), &New::of(Category::Finding, "one more")).unwrap();
+        assert_eq!(found(&memory, "zebra"), ["zebra"]);
+        assert_eq!(found(&memory, "more"), ["one more"]);
+        for gone in ["thing3", "thing6", "thing7"] {
+            assert!(found(&memory, gone).is_empty(), "{gone}");
+        }
+        assert_eq!(found(&memory, "thing8"), ["thing8 is known"]);
+        // What is as it was is where it was: nothing was made anew.
+        let after = numbers();
+        let stayed: Vec<_> = before.iter().filter(|id| after.contains(id)).collect();
+        assert_eq!(stayed, after.iter().take(stayed.len()).collect::<Vec<_>>());
+        assert_eq!((before.len(), after.len()), (40, 39));
+    }
+
+    #[test]
+    fn what_was_appended_by_others_is_followed_by_its_ids() {
+        let root = tempfile::tempdir().unwrap();
+        let memory = Memory::open(root.path(), Settings::default());
+        let wrong = memory.add(&ann(), &New::of(Category::Finding, "three days")).unwrap().entry;
+        let path = root.path().join(FOLDER).join("ann.jsonl");
+        let right = Written { id: "right".to_owned(), content: "six weeks".to_owned(), ..wrong.clone() };
+        let over = Written { superseded_by: right.id.clone(), ..wrong };
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, [text, right.line().unwrap(), over.line().unwrap()].concat()).unwrap();
+        assert_eq!(found(&memory, "weeks"), ["six weeks"]);
+        let index = memory.index.there().unwrap();
+        assert_eq!(index.ids("ann").unwrap(), [key("ann", "right")]);
+    }
+}

@@ -1,13 +1,15 @@
 //! What employees remember: `.crew/memory/<employee>.jsonl`, one entry a line.
 //!
-//! The files are the truth, and readable by whoever read them before. An entry is added by appending its line; whatever
-//! changes a line puts a new file in place of the old one. Both happen under a lock that every writer takes, so that
-//! servers, editors and the command line can work on one project. Each process reads a file once, and then what is new.
+//! The files are the truth, and readable by whoever read them before. An entry is added by appending its line; what changes
+//! one puts a new file in place of the old one, or appends it once more where the file is large (see `shelf`). All of it
+//! happens under a lock that every writer takes, so that servers, editors and the command line can work on one project. Each
+//! process reads a file once, and then what is new; of an entry it keeps a card, not what it says.
 //!
 //! Everything here waits for the disk; callers on a runtime go through [`Crew::remember`](super::Crew::remember).
 
 mod alike;
 mod archive;
+mod card;
 mod consolidate;
 mod draft;
 mod entry;
@@ -17,6 +19,7 @@ pub mod index;
 mod indexed;
 mod names;
 mod operations;
+mod orders;
 mod outcome;
 pub(super) mod prompt;
 mod query;
@@ -57,6 +60,7 @@ pub use view::Broken;
 pub use crate::defs::Classification;
 
 use self::{
+    card::Card,
     indexed::{Indexed, SharedIndex},
     shelf::Shelf,
     view::View,
@@ -138,15 +142,15 @@ impl Memory {
         let mut shelves = self.shelves.lock();
         // What is put away and what waits is not searched.
         let index = (path.parent() == Some(&self.folder)).then(|| Arc::clone(&self.index));
-        let new = || Arc::new(Mutex::new(Shelf::new(path.to_owned(), index)));
+        let new = || Arc::new(Mutex::new(Shelf::new(path, self.settings.half_life_days, index)));
         Arc::clone(shelves.get_or_insert(path.to_owned(), new))
     }
 
     /// Looks at a file as it is now.
-    fn look<T>(&self, path: &Path, look: impl FnOnce(&View) -> T) -> Result<T, Error> {
+    fn look<T>(&self, path: &Path, look: impl FnOnce(&View) -> Result<T, Error>) -> Result<T, Error> {
         let book = self.shelf(path);
         let mut book = book.lock();
-        Ok(look(book.read()?))
+        look(book.read()?)
     }
 }
 

@@ -1,12 +1,16 @@
 //! Adding, correcting, changing and forgetting.
 
-use std::{collections::HashSet, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use serde::Serialize;
 
 use super::{
-    Clearance, Entry, Error, Holder, Memory, New, Patch, archive,
+    Clearance, Entry, Error, Holder, Memory, New, Patch,
     entry::{new_id, written},
+    orders::By,
     traits,
     view::View,
 };
@@ -50,8 +54,8 @@ impl Memory {
         let book = self.shelf(&home);
         let mut book = book.lock();
         let added = book.edit(|view, edit| {
-            if let Some(known) = view.same(&entry, now).filter(|known| holder.is(&known.employee)) {
-                return Ok(Added { entry: Entry::clone(known), is_new: false });
+            if let Some(entry) = view.same(&entry, now)?.filter(|known| holder.is(&known.employee)) {
+                return Ok(Added { entry, is_new: false });
             }
             while view.get(&entry.id).is_some() {
                 entry.id = new_id(now);
@@ -60,7 +64,7 @@ impl Memory {
             Ok(Added { entry, is_new: true })
         })?;
         let most = usize::try_from(self.settings.max_entries).unwrap_or(usize::MAX);
-        if most > 0 && added.is_new && archive::holding(book.view(), now) > most {
+        if most > 0 && added.is_new && book.view().live() > most {
             self.trim(&home, &mut book, most, &added.entry.id)?;
         }
         Ok(added)
@@ -84,7 +88,7 @@ impl Memory {
         let book = self.shelf(&path);
         let mut book = book.lock();
         book.edit(|view, edit| {
-            let (line, last) = end_of_chain(view, &id, holder)?;
+            let last = end_of_chain(view, &id, holder)?;
             if last.content.trim() == content {
                 let told = format!("`{}` says that already; there is nothing to correct", last.id);
                 return Err(Error::Conflict(told));
@@ -106,7 +110,7 @@ impl Memory {
                 ..last.clone()
             };
             let corrected = last.id.clone();
-            edit.put(line, Entry { superseded_by: entry.id.clone(), confidence: 0.0, ..last });
+            edit.put(Entry { superseded_by: entry.id.clone(), confidence: 0.0, ..last });
             edit.add(entry.clone());
             Ok(Corrected { entry, corrected })
         })
@@ -124,17 +128,17 @@ impl Memory {
         let book = self.shelf(&place);
         let mut book = book.lock();
         book.edit(|view, edit| {
-            let (line, entry) = view.get(&id).ok_or_else(|| unknown(holder, &id, view))?;
+            let entry = view.entry(view.get(&id).ok_or_else(|| unknown(holder, &id, view))?)?;
             if !entry.is_live() {
                 return Err(Error::Conflict(format!(
                     "`{id}` was corrected; `{}` holds in its place",
                     entry.superseded_by
                 )));
             }
-            let mut changed = Entry::clone(entry);
+            let mut changed = entry.clone();
             patch.apply(&mut changed)?;
-            if changed != **entry {
-                edit.put(line, changed.clone());
+            if changed != entry {
+                edit.put(changed.clone());
             }
             Ok(changed)
         })
@@ -157,11 +161,7 @@ impl Memory {
         let gone = book.edit(|view, edit| {
             view.get(&id).ok_or_else(|| unknown(holder, &id, view))?;
             let gone = with_earlier(view, &id);
-            for id in &gone {
-                if let Some((line, _)) = view.get(id) {
-                    edit.remove(line);
-                }
-            }
+            edit.remove(gone.clone());
             Ok(gone)
         })?;
         self.forget_archived(&self.archive_of(&path), &gone)?;
@@ -174,16 +174,23 @@ impl Memory {
     /// [`Error::Unknown`] when there is none, or none that the reader may be told of.
     pub fn get(&self, holder: &Holder, id: &str, clearance: &Clearance) -> Result<Entry, Error> {
         let (path, id) = self.locate(holder, id)?;
-        let entry = self.look(&path, |view| view.get(&id).map(|(_, entry)| Entry::clone(entry)))?;
-        let hidden = || Error::Unknown { what: "memory", id, employee: holder.name().to_owned(), near: None };
-        entry.filter(|entry| clearance.admits(entry, holder.name())).ok_or_else(hidden)
+        self.look(&path, |view| {
+            let hidden = || Error::Unknown {
+                what: "memory",
+                id: id.clone(),
+                employee: holder.name().to_owned(),
+                near: None,
+            };
+            let card = view.get(&id).filter(|card| clearance.admits(card, holder.name()));
+            view.entry(card.ok_or_else(hidden)?)
+        })
     }
 
     /// The file an entry of `holder` is in, and its whole id; `id` may be the beginning of one.
     pub(super) fn locate(&self, holder: &Holder, id: &str) -> Result<(PathBuf, String), Error> {
         let mut near = None;
         for path in Self::files(&self.folder, holder) {
-            let found = self.look(&path, |view| find(view, holder, id))?;
+            let found = self.look(&path, |view| Ok(find(view, holder, id)))?;
             match found {
                 Found::This(id) => return Ok((path, id)),
                 Found::Several => {
@@ -208,10 +215,10 @@ pub(super) enum Found {
 
 /// Finds an id in a file, or one that begins with it.
 pub(super) fn find(view: &View, holder: &Holder, id: &str) -> Found {
-    if let Some((_, entry)) = view.get(id).filter(|(_, entry)| holder.is(&entry.employee)) {
-        return Found::This(entry.id.clone());
+    if let Some(card) = view.get(id).filter(|card| holder.is(&card.employee)) {
+        return Found::This(card.id.to_string());
     }
-    let own = || view.newest().filter(|entry| holder.is(&entry.employee)).map(|entry| entry.id.as_str());
+    let own = || view.by(By::Time).filter(|card| holder.is(&card.employee)).map(|card| &*card.id);
     let mut fit = own().filter(|own| id.len() >= LEAST_PREFIX && own.starts_with(id));
     match (fit.next(), fit.next()) {
         (Some(one), None) => Found::This(one.to_owned()),
@@ -234,34 +241,32 @@ pub(super) fn unknown(holder: &Holder, id: &str, view: &View) -> Error {
     Error::Unknown { what: "memory", id: shown(id), employee: holder.name().to_owned(), near }
 }
 
-/// The entry that holds in place of `id`, and its line.
-fn end_of_chain(view: &View, id: &str, holder: &Holder) -> Result<(u64, Entry), Error> {
-    let (mut line, mut entry) = view.get(id).ok_or_else(|| unknown(holder, id, view))?;
+/// The entry that holds in place of `id`.
+fn end_of_chain(view: &View, id: &str, holder: &Holder) -> Result<Entry, Error> {
+    let mut card = view.get(id).ok_or_else(|| unknown(holder, id, view))?;
     for _ in 0..LONGEST_CHAIN {
-        if entry.is_live() {
-            return Ok((line, Entry::clone(entry)));
-        }
-        let Some(next) = view.get(&entry.superseded_by) else {
-            return Err(Error::Conflict(format!(
-                "`{id}` was corrected by `{}`, which is no longer there",
-                entry.superseded_by
-            )));
-        };
-        (line, entry) = next;
+        let Some(next) = &card.superseded_by else { return view.entry(card) };
+        card = view.get(next).ok_or_else(|| {
+            Error::Conflict(format!("`{id}` was corrected by `{}`, which is no longer there", shown(next)))
+        })?;
     }
     Err(Error::Conflict(format!("the corrections of `{id}` have no end")))
 }
 
 /// An id, and those of all entries it took the place of.
 fn with_earlier(view: &View, id: &str) -> Vec<String> {
-    let mut all = vec![id.to_owned()];
-    let mut known: HashSet<String> = all.iter().cloned().collect();
+    let mut replaced: HashMap<&str, Vec<&str>> = HashMap::new();
+    for card in view.cards() {
+        if let Some(by) = &card.superseded_by {
+            replaced.entry(by).or_default().push(&card.id);
+        }
+    }
+    let (mut all, mut known) = (vec![id], HashSet::from([id]));
     let mut at = 0;
-    while let Some(id) = all.get(at).cloned() {
-        let earlier = view.lines().filter(|(_, entry)| entry.superseded_by == id);
-        let earlier: Vec<String> = earlier.map(|(_, entry)| entry.id.clone()).collect();
-        all.extend(earlier.into_iter().filter(|id| known.insert(id.clone())));
+    while let Some(id) = all.get(at) {
+        let earlier = replaced.get(id).into_iter().flatten().copied();
+        all.extend(earlier.filter(|id| known.insert(id)));
         at += 1;
     }
-    all
+    all.into_iter().map(str::to_owned).collect()
 }

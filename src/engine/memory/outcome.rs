@@ -1,6 +1,6 @@
 //! What came of a run, in a few words. Never what it was asked: a memory that is told in prompts must not be made of them.
 
-use super::{Category, Classification, Entry, Error, Holder, Memory, alike, entry::new_id};
+use super::{Card, Category, Classification, Entry, Error, Holder, Memory, alike, entry::new_id, orders::By};
 use crate::base::{clock, text::truncate};
 
 /// The tag of outcomes.
@@ -39,18 +39,16 @@ impl Memory {
         let book = self.shelf(&Self::home(&self.folder, holder));
         let mut book = book.lock();
         book.edit(|view, edit| {
-            let own = |entry: &&std::sync::Arc<Entry>| entry.holds(now) && holder.is(&entry.employee);
-            let told = view.newest().filter(own).take(COMPARED);
-            let mut known = told.map(|entry| alike::words(&entry.content));
-            if known.any(|known| alike::says_the_same(&words, &known)) {
-                return Ok(None);
+            let own = |card: &&Card| card.holds(now) && holder.is(&card.employee);
+            for card in view.by(By::Time).filter(own).take(COMPARED) {
+                if alike::says_the_same(&words, &alike::words(&view.entry(card)?.content)) {
+                    return Ok(None);
+                }
             }
-            let outcomes = view.lines().filter(|(_, entry)| own(entry) && is_outcome(entry));
-            let mut outcomes: Vec<_> = outcomes.collect();
-            outcomes.sort_by_key(|(_, entry)| std::cmp::Reverse(entry.created()));
+            let outcomes: Vec<&Card> = view.by(By::Outcomes).filter(own).collect();
             // Some at a time, so that not every run writes the file anew.
             if outcomes.len() >= most {
-                outcomes.iter().skip(most - most.div_ceil(4)).for_each(|(line, _)| edit.remove(*line));
+                edit.remove(outcomes.iter().skip(most - most.div_ceil(4)).map(|card| card.id.to_string()));
             }
             let mut entry = Entry::new(holder.name(), Category::Finding, &gist, now);
             while view.get(&entry.id).is_some() {

@@ -3,11 +3,13 @@
 //! Memories are other people's text, and models': they stand in a fence, each on one line as a JSON string, so that none of
 //! them can end the fence, begin a heading or hide what it says.
 
-use std::{collections::HashSet, fmt::Write as _, sync::Arc};
+use std::{collections::HashSet, fmt::Write as _};
 
 use super::{
-    Category, Clearance, Entry, Error, Holder, Memory, Query, alike, archive::worth, indexed, outcome,
-    search::Wish,
+    Card, Category, Clearance, Entry, Error, Holder, Memory, alike, indexed,
+    orders::By,
+    outcome,
+    search::{Wish, owner},
 };
 use crate::{
     base::{
@@ -18,6 +20,8 @@ use crate::{
     llm,
 };
 
+/// Most entries that are looked at for each that is told; what does not fit or repeats another makes room.
+const LOOKED_AT: usize = 10;
 /// Most characters of an entry.
 const LONGEST: usize = 600;
 /// Most entries of others.
@@ -56,11 +60,8 @@ impl Memory {
         if reader.tokens == 0 || most == 0 {
             return Ok(None);
         }
-        let all = Query { limit: usize::MAX, min_confidence: LEAST, ..Query::default() };
-        let own = self.query(reader.holder, &all, reader.clearance)?.entries;
-        let (outcomes, mut own): (Vec<_>, Vec<_>) =
-            own.into_iter().partition(|entry| outcome::is_outcome(entry));
-        self.by_worth(&mut own);
+        let own = self.own(reader, By::Worth, most.saturating_mul(LOOKED_AT))?;
+        let outcomes = self.own(reader, By::Outcomes, OUTCOMES)?;
         let relevant = self.relevant(reader, most)?;
         let mut shared: Vec<_> = relevant
             .iter()
@@ -78,45 +79,44 @@ impl Memory {
         for entry in fits.chain(&shared).chain(&own) {
             told.tell(entry, reader);
         }
-        for entry in outcomes.iter().take(OUTCOMES) {
+        for entry in &outcomes {
             told.tell(entry, reader);
         }
         Ok(told.end(reader.language))
     }
 
+    /// The first of what the reader remembers itself.
+    fn own(&self, reader: &Reader<'_>, by: By, most: usize) -> Result<Vec<Entry>, Error> {
+        let (now, half_life) = (clock::now(), self.settings.half_life_days);
+        let fits = |card: &Card| {
+            card.holds(now)
+                && card.is_outcome() == (by == By::Outcomes)
+                && card.confidence_at(now, half_life) >= LEAST
+        };
+        Ok(self.first(&self.folder, reader.holder, (by, most), reader.clearance, &fits)?.entries)
+    }
+
     /// What is about the same as the prompt, the best first: of the reader's own, and of what others share. Without an
     /// index it takes too long to be found.
-    fn relevant(&self, reader: &Reader<'_>, most: usize) -> Result<Vec<Arc<Entry>>, Error> {
+    fn relevant(&self, reader: &Reader<'_>, most: usize) -> Result<Vec<Entry>, Error> {
         if self.index.there().is_none() || !reader.about.contains(char::is_alphanumeric) {
             return Ok(Vec::new());
         }
         let now = clock::now();
         let half_life = self.settings.half_life_days;
-        let is_wanted = |entry: &Entry, stem: &str| {
-            let is_own = reader.holder.is(&entry.employee);
-            let owner = if is_own {
-                reader.holder.name()
-            } else if entry.employee.is_empty() {
-                stem
-            } else {
-                &entry.employee
-            };
-            (is_own || entry.shared)
-                && !outcome::is_outcome(entry)
-                && entry.holds(now)
-                && entry.confidence_at(now, half_life) >= LEAST
-                && reader.clearance.admits(entry, owner)
+        let is_wanted = |card: &Card, stem: &str| {
+            let is_own = reader.holder.is(&card.employee);
+            let owner = if is_own { reader.holder.name() } else { owner(card, stem) };
+            (is_own || card.shared)
+                && !card.is_outcome()
+                && card.holds(now)
+                && card.confidence_at(now, half_life) >= LEAST
+                && reader.clearance.admits(card, owner)
         };
         // A prompt does not wait until a large memory is indexed.
         let wish = Wish { text: reader.about, limit: most + SHARED, least: RELEVANT, most: indexed::SMALL };
         let found = self.find(None, &wish, &is_wanted)?;
         Ok(found.into_iter().map(|found| found.entry).collect())
-    }
-
-    /// What is worth most first, then the newest.
-    fn by_worth(&self, own: &mut [Arc<Entry>]) {
-        let (now, half_life) = (clock::now(), self.settings.half_life_days);
-        own.sort_by(|a, b| worth(b, now, half_life).total_cmp(&worth(a, now, half_life)));
     }
 }
 

@@ -1,11 +1,13 @@
 //! Looking at memories.
 
-use std::sync::Arc;
+use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Category, Clearance, Entry, Error, Holder, Memory,
+    Card, Category, Clearance, Entry, Error, Holder, Memory,
+    orders::By,
     view::{Broken, View},
 };
 use crate::base::clock;
@@ -44,6 +46,16 @@ pub enum Order {
     Confidence,
 }
 
+impl From<Order> for By {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Newest => Self::Time,
+            Order::Importance => Self::Importance,
+            Order::Confidence => Self::Confidence,
+        }
+    }
+}
+
 impl Default for Query {
     fn default() -> Self {
         Self {
@@ -62,8 +74,8 @@ impl Default for Query {
 #[derive(Debug, Default)]
 pub struct Found {
     /// The entries.
-    pub entries: Vec<Arc<Entry>>,
-    /// How many of those that would have been among them the reader may not be told.
+    pub entries: Vec<Entry>,
+    /// How many the reader may not be told of those that would have been among them.
     pub held_back: usize,
     /// The first lines that are no entries, and in which files.
     pub broken: Vec<(String, Broken)>,
@@ -92,52 +104,72 @@ impl Memory {
     /// # Errors
     /// [`Error::Store`] when it cannot be read.
     pub fn query(&self, holder: &Holder, query: &Query, clearance: &Clearance) -> Result<Found, Error> {
+        self.query_in(&self.folder, holder, query, clearance)
+    }
+
+    /// The same of the files below `folder`.
+    pub(super) fn query_in(
+        &self,
+        folder: &Path,
+        holder: &Holder,
+        query: &Query,
+        clearance: &Clearance,
+    ) -> Result<Found, Error> {
+        let now = clock::now();
+        let fits = |card: &Card| self.fits(card, query, now);
+        self.first(folder, holder, (query.order.into(), query.limit), clearance, &fits)
+    }
+
+    /// The first so many of `holder`, in an order, that fit. No more are looked at than it takes.
+    pub(super) fn first(
+        &self,
+        folder: &Path,
+        holder: &Holder,
+        (by, limit): (By, usize),
+        clearance: &Clearance,
+        fits: &dyn Fn(&Card) -> bool,
+    ) -> Result<Found, Error> {
         let mut found = Found::default();
-        for path in Self::files(&self.folder, holder) {
+        let mut entries = Vec::new();
+        if limit == 0 {
+            return Ok(found);
+        }
+        for path in Self::files(folder, holder) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.look(&path, |view| {
-                let fits = view.newest().filter(|entry| holder.is(&entry.employee));
-                for entry in fits.filter(|entry| self.fits(entry, query)) {
-                    if clearance.admits(entry, holder.name()) {
-                        found.entries.push(Arc::clone(entry));
-                    } else {
+                let mut left = limit;
+                for card in view.by(by).filter(|card| holder.is(&card.employee) && fits(card)) {
+                    if !clearance.admits(card, holder.name()) {
                         found.held_back += 1;
+                        continue;
+                    }
+                    entries.push((by.key(card, self.settings.half_life_days), view.entry(card)?));
+                    left -= 1;
+                    if left == 0 {
+                        break;
                     }
                 }
                 let (lines, count) = view.broken();
                 found.broken.extend(lines.iter().map(|line| (name.clone(), line.clone())));
                 found.broken_count += count;
+                Ok(())
             })?;
         }
-        self.sort(&mut found.entries, query.order);
-        found.entries.truncate(query.limit);
+        // Those of one file are in order; of several, they are put together.
+        entries.sort_by_key(|(key, _)| std::cmp::Reverse(*key));
+        found.entries = entries.into_iter().take(limit).map(|(_, entry)| entry).collect();
         Ok(found)
     }
 
     /// Whether an entry is among those that are asked for.
-    pub(super) fn fits(&self, entry: &Entry, query: &Query) -> bool {
-        let now = clock::now();
-        (query.all || entry.holds(now))
-            && query.category.is_none_or(|category| entry.is_of(category))
-            && entry.importance >= query.min_importance
-            && (query.tags.is_empty() || query.tags.iter().any(|tag| entry.tags.contains(tag)))
+    pub(super) fn fits(&self, card: &Card, query: &Query, now: Timestamp) -> bool {
+        (query.all || card.holds(now))
+            && query.category.is_none_or(|category| card.is_of(category))
+            && card.importance >= query.min_importance
+            && (query.tags.is_empty()
+                || card.tags.iter().any(|tag| query.tags.iter().any(|one| **one == **tag)))
             && (query.min_confidence <= 0.0
-                || entry.confidence_at(now, self.settings.half_life_days) >= query.min_confidence)
-    }
-
-    fn sort(&self, entries: &mut [Arc<Entry>], order: Order) {
-        let (now, half_life) = (clock::now(), self.settings.half_life_days);
-        // Stable: those that are equal stay as they were, the newest first.
-        entries.sort_by_cached_key(|entry| std::cmp::Reverse(entry.created()));
-        match order {
-            Order::Newest => {}
-            Order::Importance => entries.sort_by_key(|entry| std::cmp::Reverse(entry.importance)),
-            Order::Confidence => {
-                entries.sort_by(|a, b| {
-                    b.confidence_at(now, half_life).total_cmp(&a.confidence_at(now, half_life))
-                });
-            }
-        }
+                || card.confidence_at(now, self.settings.half_life_days) >= query.min_confidence)
     }
 
     /// What others share with `reader`: with one of these tags, or for one of these; all when there are none. The newest
@@ -151,26 +183,27 @@ impl Memory {
         tags: &[String],
         limit: usize,
         clearance: &Clearance,
-    ) -> Result<Vec<Arc<Entry>>, Error> {
+    ) -> Result<Vec<Entry>, Error> {
         let (now, half_life) = (clock::now(), self.settings.half_life_days);
+        let fits = |card: &&Card| {
+            let mut topics = card.tags.iter().chain(&card.applicability);
+            card.holds(now)
+                && !reader.is(&card.employee)
+                && (tags.is_empty() || topics.any(|word| tags.iter().any(|tag| **tag == **word)))
+                && card.confidence_at(now, half_life) >= LEAST_SHARED
+                && clearance.admits(card, &card.employee)
+        };
         let mut all = Vec::new();
         for stem in self.stems()? {
             self.look(&self.folder.join(stem + super::ENDING), |view| {
-                let fits = view.newest().filter(|entry| {
-                    let wanted = || entry.tags.iter().chain(&entry.applicability);
-                    entry.shared
-                        && entry.holds(now)
-                        && !reader.is(&entry.employee)
-                        && (tags.is_empty() || wanted().any(|word| tags.contains(word)))
-                        && entry.confidence_at(now, half_life) >= LEAST_SHARED
-                        && clearance.admits(entry, &entry.employee)
-                });
-                all.extend(fits.take(limit).cloned());
+                for card in view.by(By::Shared).filter(fits).take(limit) {
+                    all.push((card.created, view.entry(card)?));
+                }
+                Ok(())
             })?;
         }
-        self.sort(&mut all, Order::Newest);
-        all.truncate(limit);
-        Ok(all)
+        all.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
+        Ok(all.into_iter().take(limit).map(|(_, entry)| entry).collect())
     }
 
     /// Everybody with a memory, by name.
@@ -182,6 +215,7 @@ impl Memory {
         for stem in self.stems()? {
             self.look(&self.folder.join(format!("{stem}{}", super::ENDING)), |view| {
                 count(&stem, view, &mut owners);
+                Ok(())
             })?;
         }
         Ok(owners.into_values().collect())
@@ -201,12 +235,12 @@ fn count(stem: &str, view: &View, owners: &mut std::collections::BTreeMap<String
         *change(owner) += by;
     };
     let mut first = None;
-    for entry in view.newest() {
-        let name = if entry.employee.is_empty() { stem } else { &entry.employee };
+    for card in view.by(By::Time) {
+        let name = if card.employee.is_empty() { stem } else { &card.employee };
         first.get_or_insert(name);
-        let which: fn(&mut Owner) -> &mut usize = if !entry.is_live() {
+        let which: fn(&mut Owner) -> &mut usize = if !card.is_live() {
             |owner| &mut owner.superseded
-        } else if entry.is_expired(now) {
+        } else if card.is_expired(now) {
             |owner| &mut owner.expired
         } else {
             |owner| &mut owner.entries

@@ -1,13 +1,14 @@
 //! Finding memories by what they say.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
 
 use super::{
-    Clearance, Entry, Error, Holder, Memory, Query, alike,
+    Card, Clearance, Entry, Error, Holder, Memory, Query, alike,
     index::{self, Index},
     indexed::{self, Indexed},
+    orders::By,
     shelf::Shelf,
 };
 use crate::base::clock;
@@ -18,7 +19,7 @@ pub struct Searched {
     /// The higher, the better.
     pub score: f64,
     /// The entry.
-    pub entry: Arc<Entry>,
+    pub entry: Entry,
 }
 
 /// What is searched for.
@@ -53,11 +54,12 @@ impl Memory {
         if !text.contains(char::is_alphanumeric) {
             return Err(Error::Unfit("`query` holds no word to look for".to_owned()));
         }
-        let is_wanted = |entry: &Entry, stem: &str| {
-            let owner = holder.map_or(owner(entry, stem), Holder::name);
-            holder.is_none_or(|holder| holder.is(&entry.employee))
-                && self.fits(entry, query)
-                && clearance.admits(entry, owner)
+        let now = clock::now();
+        let is_wanted = |card: &Card, stem: &str| {
+            let owner = holder.map_or(owner(card, stem), Holder::name);
+            holder.is_none_or(|holder| holder.is(&card.employee))
+                && self.fits(card, query, now)
+                && clearance.admits(card, owner)
         };
         let wish = Wish { text, limit: query.limit, least: 0.0, most: usize::MAX };
         self.find(holder, &wish, &is_wanted)
@@ -68,7 +70,7 @@ impl Memory {
         &self,
         holder: Option<&Holder>,
         wish: &Wish<'_>,
-        is_wanted: &dyn Fn(&Entry, &str) -> bool,
+        is_wanted: &dyn Fn(&Card, &str) -> bool,
     ) -> Result<Vec<Searched>, Error> {
         let stems = match holder {
             Some(holder) => {
@@ -89,7 +91,7 @@ impl Memory {
                 Err(error) => indexed::complain(&error),
             }
         }
-        Ok(by_words(&shelves, wish, is_wanted))
+        by_words(&shelves, wish, is_wanted)
     }
 
     fn by_index(
@@ -97,18 +99,12 @@ impl Memory {
         index: &Index,
         shelves: &Shelves,
         wish: &Wish<'_>,
-        is_wanted: &dyn Fn(&Entry, &str) -> bool,
-    ) -> Result<Vec<Searched>, index::Error> {
+        is_wanted: &dyn Fn(&Card, &str) -> bool,
+    ) -> Result<Vec<Searched>, Error> {
         for (stem, book) in shelves {
             let book = book.lock();
             Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most)?;
         }
-        let get = |stem: &str, key: &str| {
-            let book = shelves.get(stem)?.lock();
-            let (_, entry) = book.view().get(indexed::id_of(key))?;
-            Some(Arc::clone(entry)).filter(|entry| is_wanted(entry, stem))
-        };
-        let keep = |facts: &index::Facts| get(&facts.employee, &facts.id).is_some();
         let employees: Vec<String> = shelves.keys().cloned().collect();
         if employees.is_empty() {
             return Ok(Vec::new());
@@ -122,13 +118,27 @@ impl Memory {
             now: clock::now(),
             half_life_days,
         };
-        let hits = index.search(&query, &keep)?.into_iter();
-        Ok(hits
-            .filter_map(|hit| Some(Searched { score: hit.score, entry: get(&hit.employee, &hit.id)? }))
-            .collect())
+        // An index that is behind, or ahead, finds what is wanted no more.
+        let keep = |facts: &index::Facts| {
+            shelves.get(&facts.employee).is_some_and(|book| {
+                let book = book.lock();
+                book.view()
+                    .get(indexed::id_of(&facts.id))
+                    .is_some_and(|card| is_wanted(card, &facts.employee))
+            })
+        };
+        let mut found = Vec::new();
+        for hit in index.search(&query, &keep)? {
+            let Some(book) = shelves.get(&hit.employee).map(|book| book.lock()) else { continue };
+            if let Some(card) = book.view().get(indexed::id_of(&hit.id)) {
+                found.push(Searched { score: hit.score, entry: book.view().entry(card)? });
+            }
+        }
+        Ok(found)
     }
 
-    /// Makes the search index anew. Gives how many entries of how many files are in it.
+    /// Makes the search index anew, and has files without lines that count no more. Gives how many entries of how many files
+    /// are in the index.
     ///
     /// # Errors
     /// [`Error::Store`] when memories cannot be read, [`Error::Index`] when the index cannot be written.
@@ -138,7 +148,7 @@ impl Memory {
         for stem in &stems {
             let book = self.shelf(&self.folder.join(format!("{stem}{}", super::ENDING)));
             let mut book = book.lock();
-            book.read()?;
+            book.tidy()?;
             Indexed::clear(index, stem)?;
             Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX)?;
             entries += index.count(stem)?;
@@ -148,17 +158,22 @@ impl Memory {
 }
 
 /// Whose entry it is that was found in this file.
-fn owner<'e>(entry: &'e Entry, stem: &'e str) -> &'e str {
-    if entry.employee.is_empty() { stem } else { &entry.employee }
+pub(super) fn owner<'c>(card: &'c Card, stem: &'c str) -> &'c str {
+    if card.employee.is_empty() { stem } else { &card.employee }
 }
 
 /// Looks through the files: where there is no index yet, or none that can be used.
-fn by_words(shelves: &Shelves, wish: &Wish<'_>, is_wanted: &dyn Fn(&Entry, &str) -> bool) -> Vec<Searched> {
+fn by_words(
+    shelves: &Shelves,
+    wish: &Wish<'_>,
+    is_wanted: &dyn Fn(&Card, &str) -> bool,
+) -> Result<Vec<Searched>, Error> {
     let wanted = alike::words(wish.text);
     let mut found = Vec::new();
     for (stem, book) in shelves {
         let book = book.lock();
-        for entry in book.view().newest().filter(|entry| is_wanted(entry, stem)) {
+        for card in book.view().by(By::Time).filter(|card| is_wanted(card, stem)) {
+            let entry = book.view().entry(card)?;
             let mut words = alike::words(&entry.content);
             for word in entry.tags.iter().chain(&entry.keywords) {
                 words.extend(alike::words(word));
@@ -167,11 +182,12 @@ fn by_words(shelves: &Shelves, wish: &Wish<'_>, is_wanted: &dyn Fn(&Entry, &str)
             #[expect(clippy::cast_precision_loss, reason = "counts of words")]
             let score = common as f64 / wanted.len().max(1) as f64;
             if common > 0 && score >= wish.least {
-                found.push(Searched { score, entry: Arc::clone(entry) });
+                found.push((Searched { score, entry }, card.created));
             }
         }
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| b.entry.created().cmp(&a.entry.created())));
-    found.truncate(wish.limit);
-    found
+    found.sort_by(|(a, before), (b, after)| {
+        b.score.total_cmp(&a.score).then(Reverse(before).cmp(&Reverse(after)))
+    });
+    Ok(found.into_iter().take(wish.limit).map(|(found, _)| found).collect())
 }

@@ -68,7 +68,7 @@ impl Memory {
         match form {
             Transfer::Jsonl => {
                 for entry in &found.entries {
-                    let _ = writeln!(text, "{}", serde_json::to_string(&**entry)?);
+                    let _ = writeln!(text, "{}", serde_json::to_string(entry)?);
                 }
             }
             Transfer::Markdown => {
@@ -103,9 +103,10 @@ impl Memory {
             let now = clock::now();
             let mut new: HashMap<String, Entry> = HashMap::new();
             for mut entry in entries {
-                let before = view.get(&entry.id).map(|(_, known)| &**known).or_else(|| new.get(&entry.id));
+                let kept = view.get(&entry.id).map(|card| view.entry(card)).transpose()?;
+                let before = kept.as_ref().or_else(|| new.get(&entry.id));
                 if before.is_some_and(|known| known.content == entry.content)
-                    || entry.is_live() && view.same(&entry, now).is_some()
+                    || entry.is_live() && view.same(&entry, now)?.is_some()
                 {
                     done.known += 1;
                     continue;

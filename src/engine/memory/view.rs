@@ -1,36 +1,48 @@
 //! The entries of one file, as they were last read.
 
 use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    collections::{HashMap, HashSet},
+    fs::File,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
 use jiff::Timestamp;
 
-use super::{Category, Classification, Entry, Visibility};
-use crate::store::log::{Line, Reader};
+use super::{
+    Entry, Error,
+    card::{self, Card, Words},
+    orders::{By, Orders},
+};
+use crate::store::log::{Line, Reader, read_span};
 
 /// Most lines without meaning that are told one by one.
 const TOLD: usize = 20;
 
 /// The entries of one file.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct View {
-    entries: Vec<Kept>,
-    by_id: HashMap<String, usize>,
-    by_text: HashMap<u64, usize>,
-    /// The places of entries, by when they were written.
-    order: Vec<usize>,
+    path: PathBuf,
+    /// What the lines are in.
+    file: Option<Arc<File>>,
+    cards: Vec<Card>,
+    by_id: HashMap<Arc<str>, usize>,
+    by_sense: HashMap<u64, usize>,
+    orders: Orders,
+    words: Words,
+    live: usize,
+    outdated: Outdated,
     broken: Vec<Broken>,
     broken_count: usize,
 }
 
-#[derive(Debug)]
-struct Kept {
-    line: u64,
-    created: Timestamp,
-    entry: Arc<Entry>,
+/// Lines in whose place later ones with the same id count.
+#[derive(Debug, Default)]
+pub(super) struct Outdated {
+    /// Their numbers.
+    pub(super) lines: HashSet<u64>,
+    /// How long they are together.
+    pub(super) bytes: u64,
 }
 
 /// A line that is no entry. It stays where it is.
@@ -43,27 +55,80 @@ pub struct Broken {
 }
 
 impl View {
-    /// The entry of an id, and the line it is in.
-    pub(super) fn get(&self, id: &str) -> Option<(u64, &Arc<Entry>)> {
-        let kept = self.entries.get(*self.by_id.get(id)?)?;
-        Some((kept.line, &kept.entry))
+    /// Of the file at `path`, of which nothing is read yet.
+    pub(super) fn new(path: &Path, half_life_days: f64) -> Self {
+        Self::with(path.to_owned(), Orders::new(half_life_days))
     }
 
-    /// All entries, also those that no longer hold, the newest first.
-    pub(super) fn newest(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.order.iter().rev().filter_map(|at| self.entries.get(*at)).map(|kept| &kept.entry)
+    fn with(path: PathBuf, orders: Orders) -> Self {
+        Self {
+            path,
+            file: None,
+            cards: Vec::new(),
+            by_id: HashMap::new(),
+            by_sense: HashMap::new(),
+            orders,
+            words: Words::default(),
+            live: 0,
+            outdated: Outdated::default(),
+            broken: Vec::new(),
+            broken_count: 0,
+        }
     }
 
-    /// The same with the lines they are in.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (u64, &Arc<Entry>)> {
-        self.entries.iter().map(|kept| (kept.line, &kept.entry))
+    /// The card of an id.
+    pub(super) fn get(&self, id: &str) -> Option<&Card> {
+        self.cards.get(*self.by_id.get(id)?)
+    }
+
+    /// All cards, also of what no longer holds, as they came.
+    pub(super) fn cards(&self) -> impl Iterator<Item = &Card> {
+        self.cards.iter()
+    }
+
+    /// The cards in an order, the first first.
+    pub(super) fn by(&self, order: By) -> impl DoubleEndedIterator<Item = &Card> {
+        self.orders.get(order, &self.cards).filter_map(|at| self.cards.get(at))
+    }
+
+    /// How many entries no other one took the place of.
+    pub(super) fn live(&self) -> usize {
+        self.live
+    }
+
+    /// The entry of a card.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when it cannot be read, [`Error::Conflict`] when somebody wrote over the file where it lies.
+    pub(super) fn entry(&self, card: &Card) -> Result<Entry, Error> {
+        let file = self.file.as_ref().ok_or_else(|| self.changed())?;
+        let line = read_span(&self.path, file, card.span)?;
+        let entry: Entry = serde_json::from_slice(&line).map_err(|_| self.changed())?;
+        if entry.id == *card.id { Ok(entry) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::Conflict(format!("`{}` changed while it was read; try again", self.path.display()))
     }
 
     /// The entry that holds and says the same as `entry`, to the same readers.
-    pub(super) fn same(&self, entry: &Entry, now: Timestamp) -> Option<&Arc<Entry>> {
-        let kept = self.entries.get(*self.by_text.get(&text_hash(entry))?)?;
-        let is_same = kept.entry.holds(now) && same_text(&kept.entry, entry);
-        is_same.then_some(&kept.entry)
+    ///
+    /// # Errors
+    /// As [`View::entry`].
+    pub(super) fn same(&self, entry: &Entry, now: Timestamp) -> Result<Option<Entry>, Error> {
+        let card = self.by_sense.get(&card::sense_of(entry)).and_then(|at| self.cards.get(*at));
+        let Some(card) = card.filter(|card| card.holds(now)) else { return Ok(None) };
+        let sense = |entry: &Entry| (entry.category, entry.classification, entry.visibility);
+        Ok(Some(self.entry(card)?).filter(|known| {
+            sense(known) == sense(entry)
+                && known.content.trim() == entry.content.trim()
+                && known.domain == entry.domain
+        }))
+    }
+
+    /// Lines that count no more.
+    pub(super) fn outdated(&self) -> &Outdated {
+        &self.outdated
     }
 
     /// Lines that are no entries: the first of them, and how many there are.
@@ -74,12 +139,16 @@ impl View {
 
 impl Reader for View {
     fn anew(&mut self) {
-        *self = Self::default();
+        *self = Self::with(std::mem::take(&mut self.path), self.orders.emptied());
+    }
+
+    fn opened(&mut self, file: &Arc<File>) {
+        self.file = Some(Arc::clone(file));
     }
 
     fn line(&mut self, line: Line<'_>) {
-        let entry: Entry = match line.parse() {
-            Ok(entry) => entry,
+        let (card, sense) = match Card::read(line, &mut self.words) {
+            Ok(read) => read,
             Err(error) => {
                 self.broken_count += 1;
                 if self.broken.len() < TOLD {
@@ -88,50 +157,24 @@ impl Reader for View {
                 return;
             }
         };
-        let kept = Kept { line: line.number, created: entry.created(), entry: Arc::new(entry) };
-        let text = text_hash(&kept.entry);
-        // Of two lines with one id the later counts.
-        let at = match self.by_id.get(&kept.entry.id).copied() {
-            Some(at) => {
-                self.order.retain(|other| *other != at);
-                at
-            }
-            None => {
-                self.by_id.insert(kept.entry.id.clone(), self.entries.len());
-                self.entries.len()
-            }
-        };
-        let created = kept.created;
-        if let Some(before) = self.entries.get_mut(at) {
-            *before = kept;
-        } else {
-            self.entries.push(kept);
+        let at = *self.by_id.entry(Arc::clone(&card.id)).or_insert(self.cards.len());
+        self.live += usize::from(card.is_live());
+        if card.is_live() {
+            self.by_sense.insert(sense, at);
         }
-        self.by_text.insert(text, at);
-        let is_earlier =
-            |other: &usize| self.entries.get(*other).is_some_and(|other| other.created <= created);
-        // Nearly always the newest: looked for from the end.
-        let place = match self.order.last() {
-            Some(last) if !is_earlier(last) => self.order.partition_point(is_earlier),
-            _ => self.order.len(),
-        };
-        self.order.insert(place, at);
+        // Of two lines with one id the later counts.
+        let before = self.cards.get_mut(at);
+        self.orders.put(at, before.as_deref(), &card);
+        match before {
+            None => self.cards.push(card),
+            Some(before) => {
+                self.live -= usize::from(before.is_live());
+                self.outdated.lines.insert(before.line);
+                self.outdated.bytes += before.span.length + 1;
+                *before = card;
+            }
+        }
     }
-}
-
-/// What makes two entries say the same to the same readers.
-fn sense(entry: &Entry) -> (Category, Classification, Visibility, &str, &[String]) {
-    (entry.category, entry.classification, entry.visibility, entry.content.trim(), &entry.domain)
-}
-
-fn same_text(a: &Entry, b: &Entry) -> bool {
-    sense(a) == sense(b)
-}
-
-fn text_hash(entry: &Entry) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    sense(entry).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -139,7 +182,7 @@ mod tests {
     use super::*;
 
     fn view(lines: &[&str]) -> View {
-        let mut view = View::default();
+        let mut view = View::new(Path::new("x"), 90.0);
         for (number, text) in (1..).zip(lines) {
             view.line(Line { number, at: 0, bytes: text.as_bytes() });
         }
@@ -148,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_by_time_and_then_by_place() {
-        let view = view(&[
+        let lines = [
             r#"{"id":"1","created_at":"2026-01-03T00:00:00","category":"finding","content":"c"}"#,
             r#"{"id":"2","created_at":"2026-01-01T00:00:00Z","category":"finding","content":"a"}"#,
             "{\"id\":",
@@ -156,12 +199,43 @@ mod tests {
             r#"{"id":"4","created_at":"2026-01-03T00:00:00Z","category":"finding","content":"d"}"#,
             r#"{"id":"3","created_at":"2026-01-02T00:00:00Z","category":"finding","content":"B"}"#,
             r#"{"id":"5","category":"observation","content":"x"}"#,
-        ]);
-        let told: Vec<_> = view.newest().map(|entry| entry.content.as_str()).collect();
-        assert_eq!(told, ["d", "c", "B", "a"]);
-        assert_eq!(view.get("3").unwrap().0, 6);
+        ];
+        let view = view(&lines);
+        let told: Vec<_> = view.by(By::Time).map(|card| &*card.id).collect();
+        assert_eq!(told, ["4", "1", "3", "2"]);
+        assert_eq!((view.get("3").unwrap().line, view.live()), (6, 4));
+        let outdated = view.outdated();
+        assert!(outdated.lines.contains(&4) && outdated.bytes == lines[3].len() as u64 + 1);
         let (broken, count) = view.broken();
         assert_eq!((broken[0].line, broken[1].line, count), (3, 7, 2));
         assert!(broken[1].reason.contains("observation"), "{broken:?}");
+    }
+
+    #[test]
+    fn an_order_that_was_looked_at_follows() {
+        let mut view = view(&[]);
+        let orders = [By::Time, By::Importance, By::Confidence, By::Worth, By::Shared, By::Outcomes];
+        let told =
+            |view: &View| orders.map(|by| view.by(by).map(|card| card.id.to_string()).collect::<Vec<_>>());
+        let mut lines = Vec::new();
+        for number in 0..60_u64 {
+            let (id, day, importance) = (number * 7 % 20, number * 11 % 28 + 1, number % 5 + 1);
+            let more = match number % 4 {
+                0 => r#","superseded_by":"x""#,
+                1 => r#","shared":true"#,
+                2 => r#","tags":["outcome"],"confidence":0.5"#,
+                _ => "",
+            };
+            lines.push(format!(
+                r#"{{"id":"{id}","created_at":"2026-01-{day:02}T00:00:00Z","category":"finding","content":"{number}","importance":{importance}{more}}}"#
+            ));
+        }
+        told(&view);
+        for (number, text) in (1..).zip(&lines) {
+            view.line(Line { number, at: 0, bytes: text.as_bytes() });
+            let texts: Vec<&str> =
+                lines.iter().take(usize::try_from(number).unwrap()).map(String::as_str).collect();
+            assert_eq!(told(&view), told(&self::view(&texts)), "after line {number}");
+        }
     }
 }

@@ -24,6 +24,8 @@ const COMPARED: u64 = 96;
 pub trait Reader {
     /// What was read so far no longer counts: the log is read again from its beginning.
     fn anew(&mut self);
+    /// The file that the next lines are in, for who wants to look at them again: see [`read_span`](super::read_span).
+    fn opened(&mut self, _file: &Arc<File>) {}
     /// The next line that is not blank.
     fn line(&mut self, line: Line<'_>);
 }
@@ -32,7 +34,7 @@ pub trait Reader {
 #[derive(Debug, Default)]
 pub struct Place {
     /// Held open, so that no other file can be given its number.
-    file: Option<File>,
+    file: Option<Arc<File>>,
     modified: Option<SystemTime>,
     /// The end of what was read.
     mark: Mark,
@@ -88,9 +90,10 @@ impl Place {
                 return Ok(self.mark.at > before);
             }
         }
-        let file = File::open(path).map_err(Error::file("open", path))?;
-        *self = Self { file: Some(file), modified, ..Self::default() };
+        let file = Arc::new(File::open(path).map_err(Error::file("open", path))?);
         reader.anew();
+        reader.opened(&file);
+        *self = Self { file: Some(file), modified, ..Self::default() };
         self.take(path, reader)?;
         Ok(true)
     }
@@ -139,7 +142,7 @@ impl Place {
 
     /// Whether the bytes before this place are those that were read.
     fn follows(&mut self) -> io::Result<bool> {
-        let Some(file) = &mut self.file else { return Ok(false) };
+        let Some(mut file) = self.file.as_deref() else { return Ok(false) };
         let mut before = vec![0; self.before.len()];
         file.seek(SeekFrom::Start(self.mark.at - self.before.len() as u64))?;
         file.read_exact(&mut before)?;
@@ -147,9 +150,9 @@ impl Place {
     }
 
     fn take(&mut self, path: &Path, reader: &mut impl Reader) -> Result<(), Error> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+        let Some(mut file) = self.file.as_deref() else { return Ok(()) };
         file.seek(SeekFrom::Start(self.mark.at)).map_err(Error::file("read", path))?;
-        let source = BufReader::with_capacity(1 << 16, &*file);
+        let source = BufReader::with_capacity(1 << 16, file);
         let told = |line: Line<'_>| {
             reader.line(line);
             Ok::<(), Infallible>(())
@@ -158,7 +161,7 @@ impl Place {
         let compared = self.mark.at.min(COMPARED);
         self.before.clear();
         file.seek(SeekFrom::Start(self.mark.at - compared))
-            .and_then(|_| io::Read::by_ref(file).take(compared).read_to_end(&mut self.before))
+            .and_then(|_| file.take(compared).read_to_end(&mut self.before))
             .map_err(Error::file("read", path))?;
         Ok(())
     }

@@ -4,8 +4,6 @@ mod add;
 mod change;
 mod look;
 
-use std::sync::Arc;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,7 +29,7 @@ const ADDS: Annotations = Annotations {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Told {
     #[serde(flatten)]
-    entry: Arc<Entry>,
+    entry: Entry,
 }
 
 /// Whose memory is meant by the name of an employee, which may be a trigger.

@@ -34,6 +34,8 @@ use rusqlite::Connection;
 pub use error::Error;
 pub use rank::Part;
 
+/// Documents of a change that is large but not too large: packed in one piece, and held in memory while it is made.
+pub const BATCH: usize = 4096;
 /// Connections that are kept for the next search.
 const KEPT: usize = 4;
 
@@ -225,6 +227,14 @@ impl Index {
     /// [`Error`] when the index cannot be read.
     pub fn stamp(&self, employee: &str) -> Result<Option<String>, Error> {
         self.with(Torn::Again, |connection| write::stamp(connection, employee))
+    }
+
+    /// The ids of the documents of an employee.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn ids(&self, employee: &str) -> Result<Vec<String>, Error> {
+        self.with(Torn::Again, |connection| write::ids(connection, employee))
     }
 
     /// How many documents of an employee can be found.
