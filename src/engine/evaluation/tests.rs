@@ -1,4 +1,4 @@
-use std::{fs, sync::Arc, thread};
+use std::{fs, thread};
 
 use super::*;
 use crate::engine::memory::{Memory, Settings};

@@ -49,6 +49,10 @@ impl By {
             Self::Outcomes => (card.is_live() && card.is_outcome()).then_some((created, 0)),
         }
     }
+
+    fn place(self, card: &Card, half_life_days: f64, at: usize) -> Option<Key> {
+        self.key(card, half_life_days).map(|(first, second)| (first, second, at))
+    }
 }
 
 impl Orders {
@@ -67,7 +71,7 @@ impl Orders {
         let made = self.made.get(by as usize).map(|made| {
             made.get_or_init(|| {
                 let keys = cards.iter().enumerate();
-                keys.filter_map(|(at, card)| self.key(by, card, at)).collect()
+                keys.filter_map(|(at, card)| by.place(card, self.half_life_days, at)).collect()
             })
         });
         made.into_iter().flatten().rev().map(|(.., at)| *at)
@@ -76,21 +80,17 @@ impl Orders {
     /// A card of this number takes the place of the one before, if there was one.
     pub(super) fn put(&mut self, at: usize, before: Option<&Card>, card: &Card) {
         for by in ALL {
-            let (gone, new) = (before.and_then(|card| self.key(by, card, at)), self.key(by, card, at));
-            if let Some(made) = self.made.get_mut(by as usize).and_then(OnceCell::get_mut)
-                && gone != new
-            {
-                if let Some(gone) = gone {
-                    made.remove(&gone);
-                }
-                made.extend(new);
+            let Some(made) = self.made.get_mut(by as usize).and_then(OnceCell::get_mut) else { continue };
+            let place = |card: &Card| by.place(card, self.half_life_days, at);
+            let (gone, new) = (before.and_then(place), place(card));
+            if gone == new {
+                continue;
             }
+            if let Some(gone) = gone {
+                made.remove(&gone);
+            }
+            made.extend(new);
         }
-    }
-
-    fn key(&self, by: By, card: &Card, at: usize) -> Option<Key> {
-        let (first, second) = by.key(card, self.half_life_days)?;
-        Some((first, second, at))
     }
 }
 

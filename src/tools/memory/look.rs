@@ -66,7 +66,7 @@ pub(in crate::tools) struct QueryAnswer {
     employee: String,
     /// What it remembers.
     memories: Vec<Told>,
-    /// How many memories the caller may not be told.
+    /// How many memories the caller may not be told, of those that would have been among these.
     #[serde(skip_serializing_if = "is_zero")]
     held_back: usize,
     /// Lines of its file that are no memories.
