@@ -14,7 +14,7 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::{Config, OwnServing},
-    engine::{self, Models, Still, memory},
+    engine::{self, Models, Still, memory, records::Retention},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -77,6 +77,8 @@ pub struct Settings {
     pub tasks: tasks::Options,
     /// How memories of employees are kept.
     pub memory: memory::Settings,
+    /// For how long records are kept.
+    pub records: Retention,
     /// When a server that does badly says so itself.
     pub alerts: Option<engine::Rules>,
     /// What the project says of how much a server takes of whom.
@@ -137,6 +139,7 @@ impl Settings {
             post,
             tasks,
             memory: memory::Settings::read(root, &config.memory),
+            records: config.records.into(),
             alerts: config.alerts.map(project::rules),
             serving: config.serve,
             still: None,

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     defs::OwnTasks,
+    engine::records::Retention,
     llm::{Key, Provider},
 };
 
@@ -51,6 +52,7 @@ pub fn in_force(
         self::provider(provider, &mut settling);
     }
     tasks(&settings, own_tasks, &mut settling);
+    records(&settings.records, &mut settling);
     limiting.settle(&settings.serving, &mut settling)?;
     bearer(token, &mut settling)?;
     let of_variable = |name: &str| match env.get(name) {
@@ -134,6 +136,21 @@ fn tasks(settings: &Settings, own: OwnTasks, settling: &mut Settling<'_>) {
         ("tasks.retry.attempts", Some(tasks.retry.attempts.to_string()), own.retry.is_some()),
     ] {
         settling.note(key, value, if is_own { Origin::File } else { Origin::Default });
+    }
+}
+
+fn records(retention: &Retention, settling: &mut Settling<'_>) {
+    let Retention { sessions, logs, meetings } = retention;
+    for (key, bound) in [
+        ("records.sessions_days", sessions.days),
+        ("records.max_sessions", sessions.most),
+        ("records.logs_days", logs.days),
+        ("records.max_logs", logs.most),
+        ("records.meetings_days", meetings.days),
+        ("records.max_meetings", meetings.most),
+    ] {
+        let from = if bound.is_some() { Origin::File } else { Origin::Default };
+        settling.note(key, bound.map(|bound| bound.to_string()), from);
     }
 }
 

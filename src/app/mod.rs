@@ -1,6 +1,7 @@
 //! Floor 6: configuration, wiring, serving. The only floor that reads the environment.
 
 mod alerts;
+mod archivist;
 pub mod backup;
 mod config;
 pub mod doctor;

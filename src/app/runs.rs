@@ -126,7 +126,7 @@ impl web::Runs for Runs {
         tasks: &'r Engine,
         query: CostQuery,
     ) -> BoxFuture<'r, Result<CostSummary, tasks::Error>> {
-        Box::pin(async move { engine::past::cost(tasks, self.crew.root(), &query).await })
+        Box::pin(async move { engine::past::cost(tasks, self.crew.records(), &query).await })
     }
 
     fn forecast(

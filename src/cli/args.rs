@@ -83,6 +83,12 @@ pub(super) enum Command {
     Cron(super::cron::CronArgs),
     /// List and show what came of runs
     Session(super::session::SessionArgs),
+    /// List and show work logs: who did what, how it went, and what it took
+    Log(super::log::LogArgs),
+    /// List, show and carry out what was discussed
+    Meetings(super::meetings::MeetingsArgs),
+    /// Remove what was written down of runs and discussions and is kept no longer
+    Records(super::records::RecordsArgs),
     /// Show and change what employees remember
     Memory(super::memory::MemoryArgs),
     /// Track what employees decide, evaluate what came of it, and tell how well they expect
@@ -103,8 +109,8 @@ pub(super) enum Command {
         /// employee, pipeline, discussion, webhook, cron, organization, config, tokens or tools
         name: String,
     },
-    /// Check every definition of the project
-    Check,
+    /// Check every definition of the project, and with --logs how its work went
+    Check(super::check::CheckArgs),
     /// Check the definitions in a file or a folder, wherever it is
     Validate(ValidateArgs),
     /// Begin: make the folder for employees, or with --employee a first one
@@ -394,6 +400,11 @@ pub(super) struct PipelineRunArgs {
 fn layer(text: &str) -> Result<Layer, String> {
     let known = Layer::ALL.into_iter().find(|layer| layer.as_str() == text);
     known.ok_or_else(|| format!("there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
+}
+
+/// How many are listed at most.
+pub(super) fn at_most(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "write a whole number, more than 0".to_owned())
 }
 
 /// `NAME=VALUE`.

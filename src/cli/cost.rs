@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     app::{self, Environment},
-    engine::{CostQuery, CostSummary, past},
+    engine::{CostQuery, CostSummary, past, records::Records},
     tasks::{self, History, usd},
     tools,
 };
@@ -42,8 +42,9 @@ enum By {
 pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
-    let root = global.root();
-    let summary: CostSummary = history(global, move |history| past::cost_of(history, &root, &query)).await?;
+    let records = Records::of(&global.root());
+    let summary: CostSummary =
+        history(global, move |history| past::cost_of(history, &records, &query)).await?;
     if global.form() == Form::Json {
         render::json(&summary)?;
         return Ok(Outcome::Done);

@@ -18,11 +18,14 @@ mod exit;
 mod export;
 mod lint;
 mod list;
+mod log;
 mod mcp;
+mod meetings;
 mod memory;
 mod permissions;
 mod pipeline;
 mod plan;
+mod records;
 mod render;
 mod run;
 mod schema;
@@ -94,6 +97,9 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Task(args) => task::task(&cli.global, args, env).await,
             Command::Deliveries(args) => deliveries::deliveries(&cli.global, args, env).await,
             Command::Session(args) => session::session(&cli.global, args),
+            Command::Log(args) => log::log(&cli.global, args, env).await,
+            Command::Meetings(args) => meetings::meetings(&cli.global, args),
+            Command::Records(args) => records::records(&cli.global, args, env).await,
             Command::Memory(args) => memory::memory(&cli.global, args, env).await,
             Command::Eval(args) => eval::eval(&cli.global, args, env).await,
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
@@ -103,7 +109,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Discuss(args) => discuss::discuss(&cli.global, args, env).await,
             Command::Lint { paths } => lint::lint(&cli.global, paths, env).await,
             Command::Schema { name } => schema::schema(&cli.global, name, env),
-            Command::Check => check::check(&cli.global, env).await,
+            Command::Check(args) => check::check(&cli.global, args, env).await,
             Command::Validate(args) => validate::validate(&cli.global, args),
             Command::Init(args) => author::init(&cli.global, args),
             Command::Template(args) => author::template(&cli.global, args),

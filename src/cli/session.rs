@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::{
-    args::{Form, Global},
+    args::{Form, Global, at_most},
     exit::{Error, Outcome},
     render,
 };
-use crate::engine::{self, SessionFilter, Sessions};
+use crate::engine::{SessionFilter, Sessions};
 
 /// The words of `session`.
 #[derive(Debug, Args)]
@@ -39,19 +39,15 @@ struct ListArgs {
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
     /// At most this many
-    #[arg(short = 'n', long, default_value_t = 20, value_parser = limit)]
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = at_most)]
     limit: usize,
-}
-
-fn limit(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "write a whole number, more than 0".to_owned())
 }
 
 pub(super) fn session(global: &Global, args: &SessionArgs) -> Result<Outcome, Error> {
     match &args.command {
         SessionCommand::List(args) => list(global, args)?,
         SessionCommand::Show { id } => {
-            let session = engine::session(&global.root(), id, usize::MAX)?;
+            let session = Sessions::of(&global.root()).read(id, usize::MAX)?;
             if session.is_cut {
                 render::note("warning: the session is long; this is its end");
             }

@@ -13,6 +13,7 @@ use super::{
     employee::{is_name, variable},
     memory::{self, OwnMemory},
     reader::{self, Fields, Unknown},
+    records::{self, OwnRecords},
     report::Report,
     retry::{self, Retry},
     serving::{OwnServing, serving},
@@ -50,6 +51,8 @@ pub struct Config {
     pub memory: OwnMemory,
     /// How much a server takes of whom.
     pub serve: OwnServing,
+    /// For how long records are kept.
+    pub records: OwnRecords,
     /// When a server that does badly says so itself.
     pub alerts: Option<OwnAlerts>,
 }
@@ -182,6 +185,7 @@ fn config(node: &Node, report: &mut Report<'_>) -> Option<Config> {
         outbound: fields.get("outbound").and_then(|node| outbound(node, report)).unwrap_or_default(),
         tasks: fields.get("tasks").and_then(|node| tasks(node, report)).unwrap_or_default(),
         memory: fields.get("memory").and_then(|node| memory::of_project(node, report)).unwrap_or_default(),
+        records: fields.get("records").and_then(|node| records::of_project(node, report)).unwrap_or_default(),
         serve: fields.get("serve").and_then(|node| serving(node, report)).unwrap_or_default(),
         alerts: fields.get("alerts").and_then(|node| alerts(node, &destinations, report)),
         destinations,

@@ -20,6 +20,7 @@ mod memory;
 mod organization;
 mod pipeline;
 mod reader;
+mod records;
 mod report;
 mod retry;
 mod schema;
@@ -63,6 +64,7 @@ pub use pipeline::{
     Approval, Comparison, Condition, Item, Loop, Pattern, Pipeline, PipelineMarks, Step, StepMarks, Test,
     Work, parse_pipeline, parse_pipeline_marked,
 };
+pub use records::OwnRecords;
 pub use retry::Retry;
 pub use schema::SchemaKind;
 pub use serving::OwnServing;

@@ -6,7 +6,7 @@ use std::{cmp::Ordering, collections::BTreeSet};
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, EMPLOYEE_RUN, PIPELINE_RUN, PipelineRun};
 use crate::tasks::{Spent, Summary, Task};
@@ -44,7 +44,7 @@ impl CostQuery {
 }
 
 /// A run that has ended, as far as it is counted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Ended {
     pub(super) at: Timestamp,
     pub(super) trigger: String,

@@ -18,6 +18,7 @@ use super::{
     outbound::Outbound,
     pipeline,
     prompt::{self, Given},
+    records::Records,
     surroundings::{Language, Still, Surroundings, git_branch},
 };
 use crate::{
@@ -38,6 +39,7 @@ pub struct Crew {
     still: Option<Still>,
     memory: Arc<Memory>,
     evaluations: Arc<Evaluations>,
+    records: Arc<Records>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -56,8 +58,9 @@ impl Crew {
         let (live, outbound) = (Live::default(), Outbound::new(Vec::new()));
         let memory = Arc::new(Memory::open(catalog.root(), memory::Settings::default()));
         let evaluations = Arc::new(Evaluations::open(catalog.root()));
+        let records = Arc::new(Records::of(catalog.root()));
         let (still, toolbox) = (None, OnceLock::new());
-        Self { catalog, llm, models, live, outbound, still, memory, evaluations, toolbox }
+        Self { catalog, llm, models, live, outbound, still, memory, evaluations, records, toolbox }
     }
 
     /// The same whose employees remember as `settings` say.
@@ -105,6 +108,11 @@ impl Crew {
     /// What employees decided. It waits for the disk, see [`Crew::decisions`].
     pub fn evaluations(&self) -> &Arc<Evaluations> {
         &self.evaluations
+    }
+
+    /// What was written down of runs and discussions. It waits for the disk.
+    pub fn records(&self) -> &Arc<Records> {
+        &self.records
     }
 
     /// Whether this is the work of another time, which is to be repeated as it was: nothing is remembered in it.

@@ -142,6 +142,12 @@ pub enum Error {
         /// What was asked for.
         id: String,
     },
+    /// No work log goes by that id.
+    #[error("there is no work log `{id}`; `log list` tells which there are")]
+    UnknownLog {
+        /// What was asked for.
+        id: String,
+    },
     /// A call of a model could have taken more than the run may.
     #[error(transparent)]
     Budget(#[from] Reached),

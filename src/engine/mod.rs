@@ -66,7 +66,7 @@ pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
 pub use run::{Answer, Args, DEPTH, FAIL_FAST, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
-pub use session::{Session, SessionFilter, SessionRow, Sessions, session};
+pub use session::{Session, SessionFilter, SessionHit, SessionRow, SessionWish, Sessions};
 pub(crate) use surroundings::Language;
 pub use surroundings::{Still, git_branch as branch_of};
 pub use toolbox::{Gave, Toolbox};

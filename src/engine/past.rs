@@ -1,7 +1,7 @@
-//! What earlier work tells of costs. Most of it is in the summaries of tasks; a few tasks have to be read, and the runs of
-//! commands have only left sessions.
+//! What earlier work tells: of costs, and of what records are still needed. Most of it is in the summaries of tasks; a few
+//! tasks have to be read, and the runs of commands have only left sessions.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::{
     engine::{
         CostQuery, CostSummary,
         cost::{Ended, told},
-        session::unkept,
+        records::{Needed, Records},
     },
     tasks::{Engine, Error, Filter, History, Summary, Task},
 };
@@ -18,11 +18,15 @@ use crate::{
 /// How many of the newest tasks a forecast looks at.
 const RECENT: usize = 200;
 
-/// What work in the project at `root` has cost, as the tasks of `tasks` and sessions tell.
+/// What work in a project has cost, as the tasks of `tasks` and the sessions among its `records` tell.
 ///
 /// # Errors
 /// When a task cannot be read.
-pub async fn cost(tasks: &Engine, root: &Path, query: &CostQuery) -> Result<CostSummary, Error> {
+pub async fn cost(
+    tasks: &Engine,
+    records: &Arc<Records>,
+    query: &CostQuery,
+) -> Result<CostSummary, Error> {
     let now = clock::now();
     let mut account = Account::of(tasks.list(&Filter::default()), query.since(now));
     for summary in std::mem::take(&mut account.untold) {
@@ -33,9 +37,9 @@ pub async fn cost(tasks: &Engine, root: &Path, query: &CostQuery) -> Result<Cost
             Err(error) => return Err(error),
         }
     }
-    let (root, query) = (root.to_owned(), query.clone());
+    let (records, query) = (Arc::clone(records), query.clone());
     // There may be very many of them.
-    let counting = tokio::task::spawn_blocking(move || account.close(&root, &query, now));
+    let counting = tokio::task::spawn_blocking(move || account.close(&records, &query, now));
     Ok(counting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
 }
 
@@ -43,7 +47,7 @@ pub async fn cost(tasks: &Engine, root: &Path, query: &CostQuery) -> Result<Cost
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn cost_of(history: &History, root: &Path, query: &CostQuery) -> Result<CostSummary, Error> {
+pub fn cost_of(history: &History, records: &Records, query: &CostQuery) -> Result<CostSummary, Error> {
     let now = clock::now();
     let mut account = Account::of(history.summaries(), query.since(now));
     for summary in std::mem::take(&mut account.untold) {
@@ -51,7 +55,7 @@ pub fn cost_of(history: &History, root: &Path, query: &CostQuery) -> Result<Cost
             account.add(&summary, &task);
         }
     }
-    Ok(account.close(root, query, now))
+    Ok(account.close(records, query, now))
 }
 
 /// The runs of a period.
@@ -84,10 +88,35 @@ impl Account {
     }
 
     /// Adds what has only left a session, and counts.
-    fn close(mut self, root: &Path, query: &CostQuery, now: Timestamp) -> CostSummary {
-        self.runs.extend(unkept(root, &self.known, self.since));
+    fn close(mut self, records: &Records, query: &CostQuery, now: Timestamp) -> CostSummary {
+        self.runs.extend(records.sessions.unkept(&self.known, self.since));
         CostSummary::of(&self.runs, query, now)
     }
+}
+
+/// What the tasks of `tasks` need that are not over.
+pub async fn needed(tasks: &Engine) -> Needed {
+    let mut needed = Needed::default();
+    for summary in tasks.list(&Filter::default()).into_iter().filter(|task| Needed::wants(task)) {
+        if let Ok(task) = tasks.get(&summary.task_id).await {
+            needed.add(&task);
+        }
+    }
+    needed
+}
+
+/// The same of a journal that another process may be working on. Blocks.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn needed_of(history: &History) -> Result<Needed, Error> {
+    let mut needed = Needed::default();
+    for summary in history.summaries().iter().filter(|task| Needed::wants(task)) {
+        if let Some(task) = history.task(&summary.task_id)? {
+            needed.add(&task);
+        }
+    }
+    Ok(needed)
 }
 
 /// The newest tasks that have something to tell a forecast.

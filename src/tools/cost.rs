@@ -40,7 +40,7 @@ impl Tool for GetCostSummary {
     async fn call(&self, _: Ctx, args: Args) -> Result<CostSummary, Error> {
         let query = CostQuery { days: args.days, employee: args.employee };
         let query = query.checked().map_err(Error::Arguments)?;
-        Ok(engine::past::cost(self.0.tasks().await?, self.0.crew.root(), &query).await?)
+        Ok(engine::past::cost(self.0.tasks().await?, self.0.crew.records(), &query).await?)
     }
 }
 

@@ -40,6 +40,12 @@ pub use question::{Answers, Field, FieldKind, Form, Inquiry, Reply};
 pub use registry::{Annotations, Output, Registry, Spec, Tool};
 pub use toolset::{TOOLSETS, UnknownToolset};
 
+/// The names that records of the employee `name` (a trigger, or the name of its character, will do) may be kept under; the
+/// name itself when there is no such employee.
+pub async fn names_of(office: &Office, name: &str) -> Vec<String> {
+    record::names_of(office, name).await
+}
+
 /// Gives the employees of `office` their tools.
 pub fn equip(office: &Office) {
     office.crew.equip(std::sync::Arc::new(bench::Bench::new(office)));
@@ -82,8 +88,9 @@ pub fn all(office: &Office) -> Registry {
     tools.add(task::ResumeTask(office.clone()));
     tools.add(task::ReplayTask(office.clone()));
     tools.add(task::ForkTask(office.clone()));
-    tools.add(record::ListSessions::new(office));
+    tools.add(record::ListSessions(office.clone()));
     tools.add(record::GetSession(office.clone()));
+    tools.add(record::GetWorkLog(office.clone()));
     tools.add(forecast::PlanRun(office.clone()));
     tools.add(cost::GetCostSummary(office.clone()));
     tools

@@ -279,6 +279,9 @@ impl From<engine::Error> for Error {
             engine::Error::UnknownSession { id } => {
                 Self::NotFound { what: "session", name: id, hint: Some("see `session list`".to_owned()) }
             }
+            engine::Error::UnknownLog { id } => {
+                Self::NotFound { what: "work log", name: id, hint: Some("see `log list`".to_owned()) }
+            }
             engine::Error::MissingArguments { ref missing, .. } => {
                 Self::NeedInput(Box::new(Inquiry::arguments(error.to_string(), missing)))
             }

@@ -46,6 +46,7 @@ pub const TOOLSETS: [(&str, &[&str]); 8] = [
             "fork_task",
             "list_sessions",
             "get_session",
+            "get_work_log",
         ],
     ),
 ];
@@ -109,7 +110,7 @@ mod tests {
         let some = all().with_toolsets(&["tasks".to_owned(), "pipelines".to_owned()]).unwrap();
         let names: Vec<_> = some.specs().map(|spec| spec.name).collect();
         assert_eq!(names[..3], ["list_pipelines", "run_pipeline", "get_task"]);
-        assert_eq!(names.len(), 13, "{names:?}");
+        assert_eq!(names.len(), 14, "{names:?}");
         let error = all().with_toolsets(&["employee".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("did you mean `employees`?"), "{error}");
     }

@@ -6,10 +6,10 @@ use axum::{
     extract::{Query, State as Shared, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Problem, State, body, tools::asked};
+use super::{Problem, State, body, record, tools::asked};
 use crate::tools::Caller;
 
 /// Which memories.
@@ -41,6 +41,46 @@ pub(super) async fn query(
     let mut answer = asked(&state, caller, "query_memory", &args).await?;
     let items = answer.remove("memories").unwrap_or_else(|| json!([]));
     let total = items.as_array().map_or(0, Vec::len);
+    Ok(Json(json!({ "items": items, "total": total })))
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    /// Words.
+    query: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    employee: Option<String>,
+    /// `memory`, unless given, `session` or `all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+}
+
+/// `GET /api/memory/search?query=&employee=&kind=&category=&limit=`: each hit says in `kind` what it is.
+pub(super) async fn search(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let mut answer = asked(&state, caller, "search_memory", &record::args(wanted)?).await?;
+    let mut items = Vec::new();
+    for (list, kind) in [("memories", "memory"), ("sessions", "session")] {
+        let Some(Value::Array(hits)) = answer.remove(list) else { continue };
+        items.extend(hits.into_iter().map(|mut hit| {
+            if let Some(fields) = hit.as_object_mut() {
+                fields.insert("kind".to_owned(), kind.into());
+            }
+            hit
+        }));
+    }
+    let score = |hit: &Value| hit.get("score").and_then(Value::as_f64).unwrap_or_default();
+    items.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    let total = items.len();
     Ok(Json(json!({ "items": items, "total": total })))
 }
 

@@ -128,6 +128,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         also: &["201"],
         ..post("/api/memory", "Have an employee remember something", "Object", OBJECT)
     },
+    get("/api/memory/search", "Memories, and with `kind` what came of runs, by the words in them", LIST),
     get("/api/decisions", "What employees decided: `employee`, `status`, `category`, `limit`", LIST),
     get("/api/calibration", "How well employees expect: `employee`, `category`", LIST),
     get("/api/employees", "The employees", LIST),
@@ -136,6 +137,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/api/discussions", "The discussions", LIST),
     get("/api/sessions", "What was said in runs, the newest first", LIST),
     get("/api/sessions/{id}", "What was said in a run", OBJECT),
+    get("/api/logs", "Work logs, the newest first: who did what, how it went", LIST),
+    get("/api/logs/{id}", "What was done in a run, and what it took", OBJECT),
     get("/api/meetings", "The discussions that were held, the newest first", LIST),
     get("/api/meetings/{id}", "What was said in a discussion, and what came of it", OBJECT),
     get("/openapi.json", "This document", OBJECT),
@@ -318,6 +321,13 @@ impl Operation {
             "/api/sessions" => {
                 let kinds = ["employee", "pipeline", "discussion"];
                 query(&[("type", json!({"enum": kinds})), text("subject"), limit()]);
+            }
+            "/api/memory/search" => {
+                let kinds = ["memory", "session", "all"];
+                query(&[text("query"), text("employee"), ("kind", json!({"enum": kinds})), text("category"), limit()]);
+            }
+            "/api/logs" => {
+                query(&[text("employee"), ("severity", json!({"enum": ["info", "warning", "critical"]})), limit()]);
             }
             "/api/meetings" => query(&[text("keyword"), limit()]),
             _ => {}

@@ -1,4 +1,4 @@
-//! What was written down, under `/api/sessions` and `/api/meetings`: the answers of the tools for it.
+//! What was written down, under `/api/sessions`, `/api/logs` and `/api/meetings`: the answers of the tools for it.
 
 use axum::{
     Extension, Json,
@@ -35,8 +35,20 @@ pub(super) struct WhichMeetings {
     limit: Option<usize>,
 }
 
+/// Which work logs to list.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhichLogs {
+    #[serde(rename(serialize = "employee_name"), skip_serializing_if = "Option::is_none")]
+    employee: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<usize>,
+}
+
 /// A query as the arguments of a tool.
-fn args<T: Serialize>(which: Result<Query<T>, QueryRejection>) -> Result<Map<String, Value>, Problem> {
+pub(super) fn args<T: Serialize>(which: Result<Query<T>, QueryRejection>) -> Result<Map<String, Value>, Problem> {
     let Query(which) = which.map_err(|rejection| Problem::unfit(rejection.body_text()))?;
     match serde_json::to_value(which) {
         Ok(Value::Object(args)) => Ok(args),
@@ -60,6 +72,31 @@ pub(super) async fn session(
     id: Name,
 ) -> Result<Json<Value>, Problem> {
     named(&state, caller, ("get_session", "session_id"), id).await
+}
+
+/// `GET /api/logs?employee=&severity=&limit=`.
+pub(super) async fn logs(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    which: Result<Query<WhichLogs>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    listed(&state, caller, ("get_work_log", "logs"), &args(which)?).await
+}
+
+/// `GET /api/logs/{id}`: as it is listed, with its `entries`.
+pub(super) async fn log(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    id: Name,
+) -> Result<Json<Value>, Problem> {
+    let Json(answer) = named(&state, caller, ("get_work_log", "session_id"), id).await?;
+    let mut told = answer.pointer("/logs/0").cloned().unwrap_or_default();
+    if let (Some(log), Value::Object(answer)) = (told.as_object_mut(), answer) {
+        // How many there are stands in the list; here they are.
+        let rest = answer.into_iter().filter(|(name, _)| name != "logs");
+        log.extend(rest);
+    }
+    Ok(Json(told))
 }
 
 /// `GET /api/meetings?keyword=&limit=`.

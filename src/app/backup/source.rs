@@ -90,7 +90,7 @@ fn passed_over(name: &str, own: &str, kind: fs::FileType) -> Option<Option<&'sta
     let passing = extension == "lock"
         || (own.starts_with('.') && own.contains(".new-"))
         || name == ".crew/lanes"
-        || name == ".crew/tasks.index"
-        || name.starts_with(".crew/memory-index.db");
+        || [".crew/tasks.index", ".crew/sessions.index", ".crew/logs.index"].contains(&name)
+        || [".crew/memory-index.db", ".crew/sessions-index.db"].iter().any(|index| name.starts_with(index));
     passing.then_some(None)
 }

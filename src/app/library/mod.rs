@@ -19,7 +19,7 @@ pub(super) use self::{records::FOLDERS as RECORDS, shelves::Shelves};
 use self::{records::Records, segment::decoded};
 use crate::{
     defs::Employee,
-    engine::{Given, memory::Holder, records::meeting},
+    engine::{Given, memory::Holder},
     mcp,
     protocol::{
         Completer, Content, SkillHost,
@@ -119,8 +119,8 @@ impl Library {
             return self.memory(uri, decoded(name)).await;
         }
         if let Some(id) = uri.strip_prefix(MEETING) {
-            let (root, id) = (self.office.crew.root().to_owned(), decoded(id));
-            let meeting = tokio::task::spawn_blocking(move || meeting::read(&root, &id)).await;
+            let (records, id) = (Arc::clone(self.office.crew.records()), decoded(id));
+            let meeting = tokio::task::spawn_blocking(move || records.meetings.read(&id)).await;
             return json(uri, &meeting.ok().flatten().ok_or_else(|| unknown(uri))?);
         }
         match self.shelves().await.skills.read(uri).await {

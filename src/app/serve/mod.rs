@@ -8,7 +8,7 @@ use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
-    Environment, Journal, Limiting, Settings, alerts, config,
+    Environment, Journal, Limiting, Settings, alerts, archivist, config,
     http::{self, Bounds},
     measures::Measures,
     office,
@@ -129,7 +129,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     };
     let access = sources.access()?;
     let mut settings = Settings::read(env, &serve.root)?;
-    let rules = settings.alerts.take();
+    let (rules, retention) = (settings.alerts.take(), settings.records);
     let limiting = std::mem::take(&mut serve.limiting);
     let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;
     if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
@@ -153,6 +153,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     };
     let secrets = secrets(&office, env, address).await;
     let measures = Measures::start(tasks.clone(), scheduler.clone(), office.outbox().cloned(), &tracker)?;
+    archivist::start(retention, Arc::clone(&office.crew), tasks.clone(), &tracker);
     if let Some(rules) = rules {
         alerts::start(rules, Arc::clone(&office.crew), tasks.clone(), scheduler.clone(), &tracker);
     }

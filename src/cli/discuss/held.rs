@@ -11,11 +11,12 @@ use crate::{
         args::{Form, Global},
         budget,
         exit::{Error, Outcome},
+        meetings::full_id,
         render, run as project, task,
         test::{Recording, record},
     },
     defs::{AdHoc, TargetKind},
-    engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome, records::meeting},
+    engine::{self, Language, Meeting, Order, Rule, Turn, VoteOutcome, records::meeting::Meetings},
     store::document,
     tasks::{Status, Task, TaskId, Trigger},
     tools::{self, Office},
@@ -197,52 +198,6 @@ fn word(rule: Rule) -> String {
     serde_json::to_value(rule).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// Lists what was held, the newest first.
-pub(super) fn history(global: &Global, limit: u16, keyword: Option<&str>) -> Result<Outcome, Error> {
-    let (records, broken) = meeting::list(&global.root());
-    if broken > 0 {
-        render::note(&format!("warning: {broken} lines of the list of meetings are no records"));
-    }
-    let fits = |record: &meeting::Record| keyword.is_none_or(|keyword| record.tells_of(keyword));
-    let found: Vec<_> = records.into_iter().filter(fits).take(limit.into()).collect();
-    match global.form() {
-        Form::Json => render::json(&found)?,
-        Form::Text if found.is_empty() => render::note("No discussion was held here yet, or none that fits."),
-        Form::Text => {
-            let rows = found.into_iter().map(|record| {
-                [
-                    record.meeting_id,
-                    record.name,
-                    record.participants.join(", "),
-                    record.rounds.to_string(),
-                    record.topic.split_whitespace().collect::<Vec<_>>().join(" "),
-                ]
-            });
-            render::answer(&render::table(["ID", "NAME", "PARTICIPANTS", "ROUNDS", "TOPIC"], rows))?;
-        }
-    }
-    Ok(Outcome::Done)
-}
-
-/// Shows one that was held, found by its id or the beginning of that.
-pub(super) fn view(global: &Global, id: &str) -> Result<Outcome, Error> {
-    let root = global.root();
-    let id = &full_id(&root, id)?;
-    let held =
-        meeting::read(&root, id).ok_or_else(|| tools::Error::not_found("meeting", id, std::iter::empty()))?;
-    for note in &held.notes {
-        render::note(&format!("warning: {note}"));
-    }
-    match global.form() {
-        Form::Json => {
-            let recorded = meeting::record(&root, id);
-            render::json(&json!({"meeting": held.record, "text": held.text, "recorded": recorded}))?;
-        }
-        Form::Text => render::answer(&held.text)?,
-    }
-    Ok(Outcome::Done)
-}
-
 /// Prints the plan of action of one that was held as a pipeline, or writes it to a file that is not there yet.
 pub(super) async fn plan(
     global: &Global,
@@ -250,9 +205,10 @@ pub(super) async fn plan(
     id: &str,
     output: Option<&Path>,
 ) -> Result<Outcome, Error> {
-    let root = global.root();
-    let id = full_id(&root, id)?;
-    let recorded = meeting::record(&root, &id)
+    let meetings = Meetings::of(&global.root());
+    let id = full_id(&meetings, id)?;
+    let recorded = meetings
+        .recorded(&id)
         .ok_or_else(|| tools::Error::Failed(format!("meeting `{id}` was not held here, only rendered")))?;
     let meeting: Meeting = serde_json::from_value(recorded).map_err(anyhow::Error::from)?;
     let text = engine::pipeline_of(&meeting, &*office.crew.definitions().await)
@@ -270,19 +226,4 @@ pub(super) async fn plan(
     document::publish(path, text.as_bytes()).map_err(anyhow::Error::from)?;
     render::note(&format!("written {}", path.display()));
     Ok(Outcome::Done)
-}
-
-/// The id of the meeting that `id` begins.
-fn full_id(root: &Path, id: &str) -> Result<String, Error> {
-    let (records, _) = meeting::list(root);
-    let ids: Vec<&str> = records.iter().map(|record| record.meeting_id.as_str()).collect();
-    match ids.iter().filter(|known| known.starts_with(id)).collect::<Vec<_>>().as_slice() {
-        _ if ids.contains(&id) => Ok(id.to_owned()),
-        [one] => Ok((**one).to_owned()),
-        [] => Err(tools::Error::not_found("meeting", id, ids.iter().copied().take(8)).into()),
-        several => {
-            let message = format!("{} meetings begin with `{}`", several.len(), id.escape_debug());
-            Err(tools::Error::Arguments(message).into())
-        }
-    }
 }

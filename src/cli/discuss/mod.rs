@@ -14,7 +14,7 @@ pub(super) use self::{
 use super::{
     args::{Form, Global},
     exit::{Error, Outcome},
-    render,
+    meetings, render,
     run::crew,
 };
 use crate::{
@@ -38,11 +38,11 @@ pub(super) async fn discuss(
         }
         DiscussCommand::List => list(global, &crew(global, env)).await,
         DiscussCommand::Show { name } => show::show(global, &crew(global, env), name).await,
-        DiscussCommand::History { limit, keyword } => held::history(global, *limit, keyword.as_deref()),
+        DiscussCommand::History { limit, keyword } => meetings::list(global, (*limit).into(), keyword.as_deref()),
         DiscussCommand::PlanToPipeline { id, output } => {
             held::plan(global, &crew(global, env), id, output.as_deref()).await
         }
-        DiscussCommand::View { id } => held::view(global, id),
+        DiscussCommand::View { id } => meetings::show(global, id),
         DiscussCommand::Run(args) => {
             let office = crew(global, env);
             let discussion = office.crew.discussion(&args.name).await?;

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use crate::engine::memory::{Category, Classification, Clearance, Private, Traits, Visibility};
+use crate::{
+    cli::args::at_most,
+    engine::memory::{Category, Classification, Clearance, Private, Traits, Transfer, Visibility},
+};
 
 /// The words of `memory`.
 #[derive(Debug, Args)]
@@ -66,7 +69,7 @@ pub(super) enum Command {
         #[arg(long, default_value = "")]
         reason: String,
     },
-    /// Add the memories in a file: JSON lines, or a list in Markdown
+    /// Add the memories in a file: JSON lines, a list in Markdown, or what Mem0 or Letta hold
     Import(ImportArgs),
     /// Print or write the memories of an employee
     Export(ExportArgs),
@@ -112,7 +115,7 @@ pub(super) struct ShowArgs {
     #[arg(long, value_delimiter = ',')]
     pub(super) tags: Vec<String>,
     /// At most this many
-    #[arg(short = 'n', long, default_value_t = 20, value_parser = limit)]
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = at_most)]
     pub(super) limit: usize,
     /// Also those that were corrected or are over
     #[arg(long, alias = "include-expired")]
@@ -131,14 +134,28 @@ pub(super) struct SearchArgs {
     /// Name or trigger; all employees, unless given
     #[arg(long)]
     pub(super) employee: Option<String>,
-    /// Only this kind
+    /// Search memories, or what came of runs, or both
+    #[arg(long, value_enum, default_value_t = SearchKind::Memory)]
+    pub(super) kind: SearchKind,
+    /// Only this kind of memory
     #[arg(short, long, value_parser = category)]
     pub(super) category: Option<Category>,
     /// At most this many
-    #[arg(short = 'n', long, default_value_t = 5, value_parser = limit)]
+    #[arg(short = 'n', long, default_value_t = 5, value_parser = at_most)]
     pub(super) limit: usize,
     #[command(flatten)]
     pub(super) told: Told,
+}
+
+/// What is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SearchKind {
+    /// What employees remember
+    Memory,
+    /// What came of runs
+    Session,
+    /// Both
+    All,
 }
 
 #[derive(Debug, Args)]
@@ -147,7 +164,7 @@ pub(super) struct SharedArgs {
     #[arg(long, value_delimiter = ',')]
     pub(super) tags: Vec<String>,
     /// At most this many
-    #[arg(short = 'n', long, default_value_t = 10, value_parser = limit)]
+    #[arg(short = 'n', long, default_value_t = 10, value_parser = at_most)]
     pub(super) limit: usize,
     #[command(flatten)]
     pub(super) told: Told,
@@ -296,6 +313,30 @@ pub(super) struct ShareArgs {
     pub(super) off: bool,
 }
 
+/// In which form memories are carried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Carried {
+    /// One memory a line, as they are kept
+    Jsonl,
+    /// A list for people, of what holds
+    Markdown,
+    /// The memories of Mem0, as its `get_all` gives them
+    Mem0,
+    /// Passages and blocks of Letta, as its API and its agent files (.af) hold them
+    Letta,
+}
+
+impl From<Carried> for Transfer {
+    fn from(form: Carried) -> Self {
+        match form {
+            Carried::Jsonl => Self::Jsonl,
+            Carried::Markdown => Self::Markdown,
+            Carried::Mem0 => Self::Mem0,
+            Carried::Letta => Self::Letta,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     /// Name or trigger
@@ -303,8 +344,11 @@ pub(super) struct ImportArgs {
     /// The file; `-` for stdin. One that ends in .md is Markdown
     pub(super) file: PathBuf,
     /// It is a list in Markdown
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(super) markdown: bool,
+    /// In which form they are; JSON lines unless the name of the file says otherwise
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Carried>,
     /// Also for a name that is no employee here
     #[arg(long)]
     pub(super) force: bool,
@@ -318,8 +362,11 @@ pub(super) struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// As a list in Markdown, of what holds
-    #[arg(long)]
+    #[arg(long, conflicts_with = "format")]
     pub(super) markdown: bool,
+    /// In which form; JSON lines unless the name of the file says otherwise
+    #[arg(long, value_enum)]
+    pub(super) format: Option<Carried>,
     #[command(flatten)]
     pub(super) told: Told,
 }
@@ -338,10 +385,6 @@ pub(super) struct ConfigArgs {
     /// Only show it
     #[arg(long, conflicts_with_all = ["ttl_days", "max_entries", "half_life"])]
     pub(super) show: bool,
-}
-
-fn limit(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "write a whole number, more than 0".to_owned())
 }
 
 fn category(text: &str) -> Result<Category, String> {

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use super::{
     Asked,
-    args::{ConfigArgs, ExportArgs, ImportArgs},
+    args::{Carried, ConfigArgs, ExportArgs, ImportArgs},
 };
 use crate::{
     app::{Environment, Settings},
@@ -26,14 +26,19 @@ use crate::{
 /// More is not read.
 const MOST_BYTES: u64 = 65 << 20;
 
-fn form(markdown: bool, file: Option<&Path>) -> Transfer {
-    let by_name = file.and_then(Path::extension).is_some_and(|extension| extension == "md");
-    if markdown || by_name { Transfer::Markdown } else { Transfer::Jsonl }
+fn form(markdown: bool, format: Option<Carried>, file: Option<&Path>) -> Transfer {
+    let is_called = |ending: &str| file.and_then(Path::extension).is_some_and(|extension| extension == ending);
+    match format {
+        Some(format) => format.into(),
+        None if markdown || is_called("md") => Transfer::Markdown,
+        None if is_called("af") => Transfer::Letta,
+        None => Transfer::Jsonl,
+    }
 }
 
 pub(super) async fn import(asked: &Asked<'_>, args: &ImportArgs) -> Result<Outcome, Error> {
     let holder = asked.employee(&args.employee, args.force).await?;
-    let form = form(args.markdown, Some(&args.file));
+    let form = form(args.markdown, args.format, Some(&args.file));
     let mut bytes = Vec::new();
     if args.file.as_os_str() == "-" {
         std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)?;
@@ -46,8 +51,8 @@ pub(super) async fn import(asked: &Asked<'_>, args: &ImportArgs) -> Result<Outco
         tools::Error::Arguments(format!("`{}` is no UTF-8: {error}", args.file.display()))
     })?;
     let done = asked.office.crew.remember(move |memory| memory.import(&holder, form, &text)).await?;
-    for refused in &done.refused {
-        render::note(refused);
+    for told in done.refused.iter().chain(&done.notes) {
+        render::note(told);
     }
     match asked.global.form() {
         Form::Json => render::json(&done)?,
@@ -61,7 +66,7 @@ pub(super) async fn import(asked: &Asked<'_>, args: &ImportArgs) -> Result<Outco
 
 pub(super) async fn export(asked: &Asked<'_>, args: &ExportArgs) -> Result<Outcome, Error> {
     let holder = asked.holder(&args.employee).await?;
-    let form = form(args.markdown, args.output.as_deref());
+    let form = form(args.markdown, args.format, args.output.as_deref());
     let clearance = args.told.clearance();
     let exported = asked.office.crew.remember(move |memory| memory.export(&holder, form, &clearance)).await?;
     let (text, held_back) = exported;

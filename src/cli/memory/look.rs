@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     Asked,
-    args::{SearchArgs, SharedArgs, ShowArgs},
+    args::{SearchArgs, SearchKind, SharedArgs, ShowArgs},
 };
 use crate::{
     base::{
@@ -16,7 +16,11 @@ use crate::{
         exit::{Error, Outcome},
         render,
     },
-    engine::memory::{Entry, Holder, Query},
+    engine::{
+        SessionHit, SessionWish,
+        memory::{Entry, Holder, Query, Searched},
+    },
+    tools,
 };
 
 /// Most characters of a memory in a table; `show EMPLOYEE ID` and `--json` give the whole.
@@ -92,32 +96,80 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
     let clearance = args.told.clearance();
     let query = Query { category: args.category, limit: args.limit, ..Query::default() };
     let text = args.query.clone();
-    let search = move |memory: &crate::engine::memory::Memory| {
-        memory.search(holder.as_ref(), &text, &query, &clearance)
-    };
-    let found = asked.office.crew.remember(search).await?;
+    let mut found: Vec<Hit> = Vec::new();
+    if args.kind != SearchKind::Session {
+        let search = move |memory: &crate::engine::memory::Memory| {
+            memory.search(holder.as_ref(), &text, &query, &clearance)
+        };
+        found.extend(asked.office.crew.remember(search).await?.into_iter().map(Hit::Memory));
+    }
+    if args.kind != SearchKind::Memory {
+        found.extend(sessions(asked, args).await?.into_iter().map(Hit::Session));
+    }
+    found.sort_by(|a, b| b.score().total_cmp(&a.score()));
+    found.truncate(args.limit);
     match asked.global.form() {
-        Form::Json => {
-            let hits = found.iter().map(|hit| {
-                let mut told = serde_json::to_value(&hit.entry).unwrap_or_default();
-                if let Some(fields) = told.as_object_mut() {
-                    fields.insert("score".to_owned(), json!(hit.score));
-                }
-                told
-            });
-            render::json(&hits.collect::<Vec<_>>())?;
-        }
+        Form::Json => render::json(&found.iter().map(Hit::json).collect::<Vec<_>>())?,
         Form::Text if found.is_empty() => render::note("Nothing of the kind is remembered."),
         Form::Text => {
-            let rows = found.iter().map(|hit| {
-                let Entry { id, employee, category, content, .. } = &hit.entry;
-                let content = truncate(&visible(content), SHOWN);
-                [visible(id), visible(employee), category.as_str().to_owned(), content]
-            });
+            let rows = found.iter().map(Hit::row);
             render::answer(&render::table(["ID", "EMPLOYEE", "KIND", "MEMORY"], rows))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+/// What came of runs.
+async fn sessions(asked: &Asked<'_>, args: &SearchArgs) -> Result<Vec<SessionHit>, Error> {
+    let names = match &args.employee {
+        Some(name) => tools::names_of(asked.office, name).await,
+        None => Vec::new(),
+    };
+    let wish = SessionWish { text: args.query.clone(), names, limit: args.limit };
+    let records = std::sync::Arc::clone(asked.office.crew.records());
+    Ok(asked.office.crew.remember(move |_| records.sessions.search(&wish)).await?)
+}
+
+/// What was found.
+enum Hit {
+    Memory(Searched),
+    Session(SessionHit),
+}
+
+impl Hit {
+    fn score(&self) -> f64 {
+        match self {
+            Self::Memory(hit) => hit.score,
+            Self::Session(hit) => hit.score,
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (told, kind) = match self {
+            Self::Memory(hit) => (serde_json::to_value(&hit.entry), "memory"),
+            Self::Session(hit) => (serde_json::to_value(hit), "session"),
+        };
+        let mut told = told.unwrap_or_default();
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("score".to_owned(), json!(self.score()));
+            fields.insert("kind".to_owned(), json!(kind));
+        }
+        told
+    }
+
+    fn row(&self) -> [String; 4] {
+        match self {
+            Self::Memory(hit) => {
+                let Entry { id, employee, category, content, .. } = &hit.entry;
+                let content = truncate(&visible(content), SHOWN);
+                [visible(id), visible(employee), category.as_str().to_owned(), content]
+            }
+            Self::Session(hit) => {
+                let summary = truncate(&visible(&hit.summary), SHOWN);
+                [visible(&hit.row.session_id), visible(&hit.employees.join(", ")), "session".to_owned(), summary]
+            }
+        }
+    }
 }
 
 pub(super) async fn shared(asked: &Asked<'_>, args: &SharedArgs) -> Result<Outcome, Error> {

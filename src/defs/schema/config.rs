@@ -36,6 +36,8 @@ pub(super) struct Config {
     tasks: Option<Tasks>,
     /// How memories of employees are kept.
     memory: Option<Memory>,
+    /// For how long what is written down of runs and discussions is kept; for ever, unless given.
+    records: Option<Records>,
     /// How much a server takes of whom. A flag or a variable of the environment goes before what stands here.
     serve: Option<Serving>,
     /// When a server that does badly says so itself.
@@ -65,6 +67,25 @@ struct Memory {
     half_life_days: Option<f64>,
     /// Whether what employees want to remember at work waits for somebody's approval; it does not, unless given.
     review: Option<Flag>,
+}
+
+/// For how long records are kept, and how many. What is not given has no bound, and what a task needs that is not over
+/// stays in any case.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Records {
+    /// For how many days what came of runs is kept, in `.crew/sessions`; what they cost is told from there.
+    sessions_days: Option<Whole<1, 36_500>>,
+    /// How many of them are kept, the newest.
+    max_sessions: Option<Whole<1, 1_000_000>>,
+    /// For how many days work logs of earlier versions are kept, in `.crew/logs`.
+    logs_days: Option<Whole<1, 36_500>>,
+    /// How many of them are kept, the newest.
+    max_logs: Option<Whole<1, 1_000_000>>,
+    /// For how many days meetings are kept, in `.crew/meetings`.
+    meetings_days: Option<Whole<1, 36_500>>,
+    /// How many of them are kept, the newest.
+    max_meetings: Option<Whole<1, 1_000_000>>,
 }
 
 /// What is watched, and who is told. What has no limit is not watched.

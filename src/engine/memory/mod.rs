@@ -15,6 +15,7 @@ mod draft;
 mod entry;
 mod error;
 mod filter;
+mod foreign;
 pub mod index;
 mod indexed;
 mod names;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{
     Category, Clearance, Entry, Error, Holder, Memory, New, Query,
     entry::{new_id, written},
+    foreign,
     traits::{self, Traits},
 };
 use crate::base::clock;
@@ -25,6 +26,10 @@ pub enum Transfer {
     Jsonl,
     /// A list for people, of what holds.
     Markdown,
+    /// The memories of Mem0, as its `get_all` gives them; of what holds.
+    Mem0,
+    /// Passages of Letta's archival memory; of what holds. Blocks and agent files are taken, too.
+    Letta,
 }
 
 /// What came of an import.
@@ -38,13 +43,21 @@ pub struct Imported {
     pub refused: Vec<String>,
     /// How many these are.
     pub refused_count: usize,
+    /// What was there and could not be carried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 impl Imported {
     fn refuse(&mut self, line: usize, reason: &dyn std::fmt::Display) {
+        self.refuse_what(&format!("line {line}"), reason);
+    }
+
+    /// Refuses what stands at `place`.
+    pub(super) fn refuse_what(&mut self, place: &str, reason: &dyn std::fmt::Display) {
         self.refused_count += 1;
         if self.refused.len() < TOLD {
-            self.refused.push(format!("line {line}: {reason}"));
+            self.refused.push(format!("{place}: {reason}"));
         }
     }
 }
@@ -77,6 +90,8 @@ impl Memory {
                     text.push_str(&bullet(entry));
                 }
             }
+            Transfer::Mem0 => text = foreign::mem0(&found.entries)?,
+            Transfer::Letta => text = foreign::letta(&found.entries)?,
         }
         Ok((text, found.held_back))
     }
@@ -85,7 +100,7 @@ impl Memory {
     /// is there already is not added again.
     ///
     /// # Errors
-    /// [`Error::Unfit`] when it is too long, [`Error::Store`] when the disk refuses.
+    /// [`Error::Unfit`] when it is too long or no such document, [`Error::Store`] when the disk refuses.
     pub fn import(&self, holder: &Holder, form: Transfer, text: &str) -> Result<Imported, Error> {
         if text.len() > MOST_BYTES {
             return Err(Error::Unfit(format!(
@@ -96,6 +111,8 @@ impl Memory {
         let entries = match form {
             Transfer::Jsonl => of_lines(holder, text, &mut done),
             Transfer::Markdown => of_bullets(holder, text, &mut done),
+            Transfer::Mem0 => fits(foreign::of_mem0(text, &mut done)?, holder, &mut done),
+            Transfer::Letta => fits(foreign::of_letta(text, &mut done)?, holder, &mut done),
         };
         let book = self.shelf(&Self::home(&self.folder, holder));
         let mut book = book.lock();
@@ -137,6 +154,19 @@ fn of_lines(holder: &Holder, text: &str, done: &mut Imported) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// Those of `entries` that are within the bounds of new ones; each comes with its place.
+fn fits(entries: Vec<(String, Entry)>, holder: &Holder, done: &mut Imported) -> Vec<Entry> {
+    let now = clock::now();
+    let mut fitting = Vec::new();
+    for (place, entry) in entries {
+        match fit(entry, holder, now) {
+            Ok(entry) => fitting.push(entry),
+            Err(error) => done.refuse_what(&place, &error),
+        }
+    }
+    fitting
 }
 
 /// The entry within the bounds of new ones, in the memory of `holder`.

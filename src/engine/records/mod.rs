@@ -1,7 +1,38 @@
-//! Reads what is written down in folders of the project, within bounds: the meetings that were held, and the folder of any
-//! such records.
+//! What was written down of runs and discussions: sessions, work logs and meetings. Folders of the project are read within
+//! bounds, each file once; what is too old can be removed.
 
+pub(in crate::engine) mod catalogue;
 mod folder;
+pub mod log;
 pub mod meeting;
+mod retention;
+
+use std::path::Path;
 
 pub use folder::{Folder, Tail};
+pub use retention::{Kept, Needed, Pruned, Retention};
+
+use self::{catalogue::Catalogue, log::LogBrief, meeting::Meetings};
+use super::session::{Sessions, is_id};
+
+/// The records of a project. Everything here waits for the disk.
+#[derive(Debug)]
+pub struct Records {
+    /// What came of runs.
+    pub sessions: Sessions,
+    /// What was discussed.
+    pub meetings: Meetings,
+    /// Work logs of the predecessor; the others are told from sessions.
+    logs: Catalogue<LogBrief>,
+}
+
+impl Records {
+    /// Those of the project at `root`. Reads nothing yet.
+    pub fn of(root: &Path) -> Self {
+        Self {
+            sessions: Sessions::of(root),
+            meetings: Meetings::of(root),
+            logs: Catalogue::of(root, log::FOLDER, log::ENDING, is_id),
+        }
+    }
+}

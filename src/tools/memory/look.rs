@@ -1,12 +1,17 @@
 //! `query_memory` and `search_memory`.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Told, clearance, holder};
 use crate::{
-    engine::memory::{Category, Classification, Order, Query, Searched},
-    tools::{Annotations, Ctx, Error, Tool, office::Office},
+    engine::{
+        SessionHit, SessionWish,
+        memory::{Category, Classification, Order, Query, Searched},
+    },
+    tools::{Annotations, Ctx, Error, Tool, names_of, office::Office},
 };
 
 pub(in crate::tools) struct QueryMemory(pub(in crate::tools) Office);
@@ -14,6 +19,8 @@ pub(in crate::tools) struct SearchMemory(pub(in crate::tools) Office);
 
 /// Most entries that are told at a time.
 const MOST: usize = 1000;
+/// Most runs that are told at a time: each is read.
+const MOST_SESSIONS: usize = 100;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -140,6 +147,9 @@ pub(in crate::tools) struct SearchArgs {
     /// Name or trigger of the employee; all employees, unless given.
     #[serde(default)]
     employee: Option<String>,
+    /// Whether memories are searched, or what came of runs, or both.
+    #[serde(default)]
+    kind: SearchKind,
     /// Only memories of this kind.
     #[serde(default)]
     category: Option<Category>,
@@ -159,10 +169,26 @@ fn ten() -> usize {
     10
 }
 
+/// What is searched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum SearchKind {
+    /// What employees remember.
+    #[default]
+    Memory,
+    /// What came of runs: the beginnings of answers, and why runs failed.
+    Session,
+    /// Both.
+    All,
+}
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::tools) struct SearchAnswer {
-    /// What fits, the best first.
+    /// The memories that fit, the best first.
     memories: Vec<Hit>,
+    /// The runs that fit, the best first; absent when runs were not searched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<Vec<SessionHit>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -179,8 +205,8 @@ impl Tool for SearchMemory {
 
     const NAME: &'static str = "search_memory";
     const TITLE: &'static str = "Search what employees remember";
-    const SUMMARY: &'static str =
-        "Finds memories that hold by the words in them, of one employee or of all, the best first.";
+    const SUMMARY: &'static str = "Finds memories that hold by the words in them, of one employee or of all, the best \
+        first. With `kind`, also what came of runs; `get_session` tells the whole of one.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, ctx: Ctx, args: SearchArgs) -> Result<SearchAnswer, Error> {
@@ -190,12 +216,40 @@ impl Tool for SearchMemory {
             Some(name) => Some(holder(&self.0, name).await?),
             None => None,
         };
+        let (kind, text) = (args.kind, args.query);
+        let sessions = match kind {
+            SearchKind::Memory => None,
+            // Answers may hold what their prompts were told in confidence, and are not marked.
+            _ if ctx.caller().employee().is_some() => {
+                return Err(Error::Denied("an employee at work searches memories alone".to_owned()));
+            }
+            _ => Some(self.sessions(args.employee.as_deref(), text.clone(), limit).await?),
+        };
+        if kind == SearchKind::Session {
+            return Ok(SearchAnswer { memories: Vec::new(), sessions });
+        }
         let query = Query { category: args.category, limit, ..Query::default() };
-        let found = self
-            .0
-            .crew
-            .remember(move |memory| memory.search(holder.as_ref(), &args.query, &query, &clearance));
+        let found =
+            self.0.crew.remember(move |memory| memory.search(holder.as_ref(), &text, &query, &clearance));
         let told = |Searched { score, entry }| Hit { score, told: Told { entry } };
-        Ok(SearchAnswer { memories: found.await?.into_iter().map(told).collect() })
+        Ok(SearchAnswer { memories: found.await?.into_iter().map(told).collect(), sessions })
+    }
+}
+
+impl SearchMemory {
+    /// What came of runs, of one employee or of all.
+    async fn sessions(
+        &self,
+        employee: Option<&str>,
+        text: String,
+        limit: usize,
+    ) -> Result<Vec<SessionHit>, Error> {
+        let names = match employee {
+            Some(name) => names_of(&self.0, name).await,
+            None => Vec::new(),
+        };
+        let wish = SessionWish { text, names, limit: limit.min(MOST_SESSIONS) };
+        let records = Arc::clone(self.0.crew.records());
+        Ok(self.0.crew.remember(move |_| records.sessions.search(&wish)).await?)
     }
 }

@@ -1,11 +1,13 @@
 //! `list_meeting_history` and `get_meeting_detail`, under the names of earlier versions.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LIMIT, aside, some, within};
 use crate::{
-    engine::records::meeting::{self, Record},
+    engine::records::meeting::Record,
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -62,13 +64,13 @@ impl Tool for ListMeetingHistory {
 
     async fn call(&self, _: Ctx, args: ListArgs) -> Result<List, Error> {
         let limit = within(args.limit)?;
-        let root = self.0.crew.root().to_owned();
-        let (mut meetings, _) = aside(move || meeting::list(&root)).await?;
-        if let Some(keyword) = args.keyword {
-            meetings.retain(|record| record.tells_of(&keyword));
-        }
-        meetings.truncate(limit);
-        Ok(List { meetings })
+        let records = Arc::clone(self.0.crew.records());
+        let found = aside(move || {
+            let all = records.meetings.all();
+            let fits = |record: &&Record| args.keyword.as_ref().is_none_or(|word| record.tells_of(word));
+            all.records.iter().filter(fits).take(limit).cloned().collect()
+        });
+        Ok(List { meetings: found.await? })
     }
 }
 
@@ -83,9 +85,8 @@ impl Tool for GetMeetingDetail {
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, _: Ctx, args: GetArgs) -> Result<Detail, Error> {
-        let root = self.0.crew.root().to_owned();
-        let id = args.meeting_id.clone();
-        let found = aside(move || meeting::read(&root, &id)).await?.ok_or_else(|| Error::NotFound {
+        let (records, id) = (Arc::clone(self.0.crew.records()), args.meeting_id.clone());
+        let found = aside(move || records.meetings.read(&id)).await?.ok_or_else(|| Error::NotFound {
             what: "meeting",
             name: crate::base::text::truncate(&args.meeting_id, 100),
             hint: Some("see `list_meeting_history`".to_owned()),

@@ -1,8 +1,10 @@
 //! Tools about what came of runs and discussions, as it was written down.
 
+mod log;
 mod meetings;
 mod sessions;
 
+pub(super) use log::{GetWorkLog, names as names_of};
 pub(super) use meetings::{GetMeetingDetail, ListMeetingHistory};
 pub(super) use sessions::{GetSession, ListSessions};
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{LIMIT, aside, some, within};
 use crate::{
-    engine::{self, Session, SessionFilter, SessionRow, Sessions},
+    engine::{self, Session, SessionFilter, SessionRow},
     tools::{Annotations, Ctx, Error, Tool, office::Office},
 };
 
@@ -16,15 +17,9 @@ const EVENTS: usize = 1000;
 /// Most bytes of them.
 const BYTES: usize = 1 << 20;
 
-pub(in crate::tools) struct ListSessions(Arc<Sessions>);
+pub(in crate::tools) struct ListSessions(pub(in crate::tools) Office);
 
 pub(in crate::tools) struct GetSession(pub(in crate::tools) Office);
-
-impl ListSessions {
-    pub(in crate::tools) fn new(office: &Office) -> Self {
-        Self(Arc::new(Sessions::of(office.crew.root())))
-    }
-}
 
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,8 +70,8 @@ impl Tool for ListSessions {
     async fn call(&self, _: Ctx, args: ListArgs) -> Result<List, Error> {
         let limit = within(args.limit)?;
         let filter = SessionFilter { session_type: args.session_type, subject: args.subject, limit };
-        let sessions = Arc::clone(&self.0);
-        Ok(List { sessions: aside(move || sessions.list(&filter)).await? })
+        let records = Arc::clone(self.0.crew.records());
+        Ok(List { sessions: aside(move || records.sessions.list(&filter)).await? })
     }
 }
 
@@ -94,28 +89,29 @@ impl Tool for GetSession {
         if !(1..=EVENTS).contains(&args.limit) {
             return Err(Error::Arguments(format!("`limit` is 1 to {EVENTS}, not {}", args.limit)));
         }
-        let root = self.0.crew.root().to_owned();
-        let read = aside(move || engine::session(&root, &args.session_id, args.limit)).await?;
-        Ok(cut(read.map_err(|error| match error {
+        let records = Arc::clone(self.0.crew.records());
+        let read = aside(move || records.sessions.read(&args.session_id, args.limit)).await?;
+        let mut session = read.map_err(|error| match error {
             engine::Error::UnknownSession { id } => {
                 Error::NotFound { what: "session", name: id, hint: Some("see `list_sessions`".to_owned()) }
             }
             error => error.into(),
-        })?))
+        })?;
+        session.is_cut |= cut(&mut session.events);
+        Ok(session)
     }
 }
 
-/// At most [`BYTES`] of the last events; one that is longer by itself comes all the same.
-fn cut(mut session: Session) -> Session {
+/// Leaves at most [`BYTES`] of the last events; one that is longer by itself comes all the same. Tells whether any went.
+fn cut(events: &mut Vec<Value>) -> bool {
     let mut bytes = 0;
-    let fits = session.events.iter().rev().take_while(|event| {
+    let fits = events.iter().rev().take_while(|event| {
         bytes += event.to_string().len();
         bytes <= BYTES
     });
-    let first = session.events.len() - fits.count().max(session.events.len().min(1));
-    session.is_cut |= first > 0;
-    session.events.drain(..first);
-    session
+    let first = events.len() - fits.count().max(events.len().min(1));
+    events.drain(..first);
+    first > 0
 }
 
 #[cfg(test)]
@@ -126,19 +122,15 @@ mod tests {
 
     #[test]
     fn a_long_session_ends_where_it_ended() {
-        let row = SessionRow {
-            session_id: "a".to_owned(),
-            session_type: String::new(),
-            subject: String::new(),
-            started_at: String::new(),
-        };
-        let session = |lengths: &[usize]| {
-            let events: Vec<_> = lengths.iter().map(|length| json!("x".repeat(*length))).collect();
-            cut(Session { row: row.clone(), total: events.len(), events, is_cut: false })
-        };
-        assert_eq!((session(&[10, 10]).events.len(), session(&[10, 10]).is_cut), (2, false));
-        assert_eq!((session(&[BYTES, 10]).events.len(), session(&[BYTES, 10]).is_cut), (1, true));
-        assert_eq!((session(&[10, BYTES]).events.len(), session(&[10, BYTES]).is_cut), (1, true));
-        assert_eq!(session(&[]).events.len(), 0);
+        #[track_caller]
+        fn check(lengths: &[usize], expected: (usize, bool)) {
+            let mut events: Vec<_> = lengths.iter().map(|length| json!("x".repeat(*length))).collect();
+            let is_cut = cut(&mut events);
+            assert_eq!((events.len(), is_cut), expected);
+        }
+        check(&[10, 10], (2, false));
+        check(&[BYTES, 10], (1, true));
+        check(&[10, BYTES], (1, true));
+        check(&[], (0, false));
     }
 }

@@ -245,6 +245,14 @@ impl Index {
         self.with(Torn::Again, |connection| write::count(connection, employee))
     }
 
+    /// The ids of all documents of an employee, in no order.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn ids(&self, employee: &str) -> Result<Vec<String>, Error> {
+        self.with(Torn::Again, |connection| write::ids(connection, employee))
+    }
+
     /// The documents that fit a query, the best first. Those that `keep` says no to do not count towards the limit.
     ///
     /// # Errors

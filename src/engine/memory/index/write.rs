@@ -87,6 +87,17 @@ pub(super) fn count(connection: &Connection, employee: &str) -> Result<u64, Erro
     Ok(live.and_then(|live| u64::try_from(live).ok()).unwrap_or(0))
 }
 
+/// The ids of the documents of an employee.
+pub(super) fn ids(connection: &Connection, employee: &str) -> Result<Vec<String>, Error> {
+    let mut row = connection.prepare_cached("select key from employee where name = ?")?;
+    let Some(key) = row.query_row([employee], |row| row.get::<_, i64>(0)).optional()? else {
+        return Ok(Vec::new());
+    };
+    let mut rows = connection.prepare_cached("select id from entry where place >= ? and place < ?")?;
+    let ids = rows.query_map([block::place(key, 0), block::place(key + 1, 0)], |row| row.get(0))?;
+    Ok(ids.collect::<Result<_, _>>()?)
+}
+
 fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
     let source = source(document);
     let mut row = writing.prepare_cached("select place, source from entry where id = ?")?;

@@ -1,0 +1,98 @@
+//! What is known of a session without reading all of it: what lists, accounts and work logs need.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{MOST_BYTES, SessionRow};
+use crate::{
+    engine::{
+        cost::Ended,
+        records::{
+            Folder,
+            catalogue::Brief,
+            log::{Done, told},
+        },
+    },
+    tasks::Spent,
+};
+
+/// A session in brief.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(in crate::engine) struct SessionBrief {
+    pub(super) session_type: String,
+    pub(super) subject: String,
+    pub(super) started_at: String,
+    /// How it ended; empty when it has not, as far as is told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) status: String,
+    /// What it took; absent when it is not one of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<Ended>,
+    /// What was done in it, by whom; nothing when it is not one of ours.
+    #[serde(default, skip_serializing_if = "Done::is_empty")]
+    pub(in crate::engine) done: Done,
+}
+
+impl Brief for SessionBrief {
+    const FORMAT: u32 = 1;
+
+    fn read(folder: &Folder, name: &str) -> Self {
+        let mut brief = Self::default();
+        let mut trigger = None;
+        let mut number = 0;
+        let read = folder.lines(name, MOST_BYTES, |line| {
+            number += 1;
+            let Ok(event) = serde_json::from_slice::<Value>(line) else { return };
+            if number == 1 {
+                brief.begin(&event);
+                trigger = text(event.get("metadata"), "trigger").map(str::to_owned);
+            }
+            if let (Some(_), Some(entry)) = (&trigger, told(&event, &brief.session_type, &brief.subject)) {
+                brief.done.count(&entry);
+            }
+            brief.ended = trigger.as_deref().and_then(|trigger| ended(trigger, &event));
+            if let Some(status) = text(Some(&event), "status") {
+                status.clone_into(&mut brief.status);
+            }
+        });
+        if let Err(error) = read {
+            tracing::debug!(file = name, %error, "a session cannot be read");
+        }
+        brief
+    }
+
+    fn began(&self) -> &str {
+        &self.started_at
+    }
+}
+
+impl SessionBrief {
+    /// The session of this id as it is listed.
+    pub(in crate::engine) fn row(&self, id: &str) -> SessionRow {
+        SessionRow {
+            session_id: id.to_owned(),
+            session_type: self.session_type.clone(),
+            subject: self.subject.clone(),
+            started_at: self.started_at.clone(),
+        }
+    }
+
+    fn begin(&mut self, start: &Value) {
+        let field = |name: &str| text(Some(start), name).unwrap_or_default().to_owned();
+        (self.session_type, self.subject) = (field("session_type"), field("subject"));
+        self.started_at = field("timestamp");
+    }
+}
+
+fn text<'v>(value: Option<&'v Value>, name: &str) -> Option<&'v str> {
+    value?.get(name)?.as_str()
+}
+
+/// What the last line of a session tells of what its run took.
+fn ended(trigger: &str, end: &Value) -> Option<Ended> {
+    Some(Ended {
+        at: text(Some(end), "timestamp")?.parse().ok()?,
+        trigger: trigger.to_owned(),
+        spent: Vec::<Spent>::deserialize(end.get("metadata")?.get("spent")?).ok()?,
+    })
+}
