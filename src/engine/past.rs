@@ -22,11 +22,7 @@ const RECENT: usize = 200;
 ///
 /// # Errors
 /// When a task cannot be read.
-pub async fn cost(
-    tasks: &Engine,
-    records: &Arc<Records>,
-    query: &CostQuery,
-) -> Result<CostSummary, Error> {
+pub async fn cost(tasks: &Engine, records: &Arc<Records>, query: &CostQuery) -> Result<CostSummary, Error> {
     let now = clock::now();
     let mut account = Account::of(tasks.list(&Filter::default()), query.since(now));
     for summary in std::mem::take(&mut account.untold) {

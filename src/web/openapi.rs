@@ -324,10 +324,20 @@ impl Operation {
             }
             "/api/memory/search" => {
                 let kinds = ["memory", "session", "all"];
-                query(&[text("query"), text("employee"), ("kind", json!({"enum": kinds})), text("category"), limit()]);
+                query(&[
+                    text("query"),
+                    text("employee"),
+                    ("kind", json!({"enum": kinds})),
+                    text("category"),
+                    limit(),
+                ]);
             }
             "/api/logs" => {
-                query(&[text("employee"), ("severity", json!({"enum": ["info", "warning", "critical"]})), limit()]);
+                query(&[
+                    text("employee"),
+                    ("severity", json!({"enum": ["info", "warning", "critical"]})),
+                    limit(),
+                ]);
             }
             "/api/meetings" => query(&[text("keyword"), limit()]),
             _ => {}

@@ -48,7 +48,9 @@ pub(super) struct WhichLogs {
 }
 
 /// A query as the arguments of a tool.
-pub(super) fn args<T: Serialize>(which: Result<Query<T>, QueryRejection>) -> Result<Map<String, Value>, Problem> {
+pub(super) fn args<T: Serialize>(
+    which: Result<Query<T>, QueryRejection>,
+) -> Result<Map<String, Value>, Problem> {
     let Query(which) = which.map_err(|rejection| Problem::unfit(rejection.body_text()))?;
     match serde_json::to_value(which) {
         Ok(Value::Object(args)) => Ok(args),

@@ -14,7 +14,8 @@ fn c5_01_what_can_be_run_runs() {
     project.run(["pipeline", "run", "p", "--execute"]).success();
     assert_eq!(json(project.run(["pipeline", "checkpoint", "list", "--json"])), json!([]));
     // There is nothing to go on with, and that is said.
-    let said = project.run(["pipeline", "checkpoint", "resume", "0190f3a2-0000-7000-8000-000000000000"]).status(1);
+    let said =
+        project.run(["pipeline", "checkpoint", "resume", "0190f3a2-0000-7000-8000-000000000000"]).status(1);
     assert!(said.contains("0190f3a2"), "{said}");
 }
 
@@ -56,7 +57,10 @@ fn c5_07_json_is_json_also_when_there_is_nothing() {
         let listed = json(project.run(&words));
         let is_empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
         let fields = listed.as_object().into_iter().flatten();
-        assert!(is_empty(&listed) || fields.into_iter().any(|(_, value)| is_empty(value)), "{words:?}: {listed}");
+        assert!(
+            is_empty(&listed) || fields.into_iter().any(|(_, value)| is_empty(value)),
+            "{words:?}: {listed}"
+        );
     }
     project.run(["memory", "add", "worker", "-c", "finding", "-m", "[finding] [bold]x[/bold]"]).success();
     let shown = project.run(["memory", "show", "worker"]).success();
@@ -81,7 +85,8 @@ fn c5_12_the_project_can_be_elsewhere() {
 fn c5_13_options_are_the_same_everywhere() {
     let project = with_worker("", "Work.");
     for list in ["list", "pipeline list", "session list", "log list", "meetings list", "memory list"] {
-        let words = |more: &[&'static str]| -> Vec<&str> { list.split(' ').chain(more.iter().copied()).collect() };
+        let words =
+            |more: &[&'static str]| -> Vec<&str> { list.split(' ').chain(more.iter().copied()).collect() };
         let short = project.run(words(&["--json"])).success();
         assert_eq!(project.run(words(&["-f", "json"])).success(), short, "{list}");
     }

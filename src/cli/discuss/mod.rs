@@ -38,7 +38,9 @@ pub(super) async fn discuss(
         }
         DiscussCommand::List => list(global, &crew(global, env)).await,
         DiscussCommand::Show { name } => show::show(global, &crew(global, env), name).await,
-        DiscussCommand::History { limit, keyword } => meetings::list(global, (*limit).into(), keyword.as_deref()),
+        DiscussCommand::History { limit, keyword } => {
+            meetings::list(global, (*limit).into(), keyword.as_deref())
+        }
         DiscussCommand::PlanToPipeline { id, output } => {
             held::plan(global, &crew(global, env), id, output.as_deref()).await
         }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
     cli::args::at_most,
-    engine::memory::{Category, Classification, Clearance, Private, Traits, Transfer, Visibility},
+    engine::memory::{Category, Classification, Clearance, Private, Traits, Visibility},
 };
 
 /// The words of `memory`.
@@ -313,29 +313,8 @@ pub(super) struct ShareArgs {
     pub(super) off: bool,
 }
 
-/// In which form memories are carried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Carried {
-    /// One memory a line, as they are kept
-    Jsonl,
-    /// A list for people, of what holds
-    Markdown,
-    /// The memories of Mem0, as its `get_all` gives them
-    Mem0,
-    /// Passages and blocks of Letta, as its API and its agent files (.af) hold them
-    Letta,
-}
-
-impl From<Carried> for Transfer {
-    fn from(form: Carried) -> Self {
-        match form {
-            Carried::Jsonl => Self::Jsonl,
-            Carried::Markdown => Self::Markdown,
-            Carried::Mem0 => Self::Mem0,
-            Carried::Letta => Self::Letta,
-        }
-    }
-}
+/// How answers are printed, as everywhere, or in which form memories are carried.
+const FORMATS: [&str; 6] = ["text", "json", "jsonl", "markdown", "mem0", "letta"];
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
@@ -344,11 +323,11 @@ pub(super) struct ImportArgs {
     /// The file; `-` for stdin. One that ends in .md is Markdown
     pub(super) file: PathBuf,
     /// It is a list in Markdown
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long)]
     pub(super) markdown: bool,
-    /// In which form they are; JSON lines unless the name of the file says otherwise
-    #[arg(long, value_enum)]
-    pub(super) format: Option<Carried>,
+    /// In which form they are: jsonl, unless the name of the file says otherwise, markdown, mem0 or letta
+    #[arg(short, long, value_parser = FORMATS)]
+    pub(super) format: Option<String>,
     /// Also for a name that is no employee here
     #[arg(long)]
     pub(super) force: bool,
@@ -362,11 +341,11 @@ pub(super) struct ExportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// As a list in Markdown, of what holds
-    #[arg(long, conflicts_with = "format")]
+    #[arg(long)]
     pub(super) markdown: bool,
-    /// In which form; JSON lines unless the name of the file says otherwise
-    #[arg(long, value_enum)]
-    pub(super) format: Option<Carried>,
+    /// In which form: jsonl, unless the name of the file says otherwise, markdown, mem0 or letta
+    #[arg(short, long, value_parser = FORMATS)]
+    pub(super) format: Option<String>,
     #[command(flatten)]
     pub(super) told: Told,
 }

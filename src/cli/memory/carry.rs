@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use super::{
     Asked,
-    args::{Carried, ConfigArgs, ExportArgs, ImportArgs},
+    args::{ConfigArgs, ExportArgs, ImportArgs},
 };
 use crate::{
     app::{Environment, Settings},
@@ -26,19 +26,24 @@ use crate::{
 /// More is not read.
 const MOST_BYTES: u64 = 65 << 20;
 
-fn form(markdown: bool, format: Option<Carried>, file: Option<&Path>) -> Transfer {
-    let is_called = |ending: &str| file.and_then(Path::extension).is_some_and(|extension| extension == ending);
+fn form(markdown: bool, format: Option<&str>, file: Option<&Path>) -> Transfer {
+    let is_called =
+        |ending: &str| file.and_then(Path::extension).is_some_and(|extension| extension == ending);
     match format {
-        Some(format) => format.into(),
-        None if markdown || is_called("md") => Transfer::Markdown,
-        None if is_called("af") => Transfer::Letta,
-        None => Transfer::Jsonl,
+        Some("jsonl") => Transfer::Jsonl,
+        Some("markdown") => Transfer::Markdown,
+        Some("mem0") => Transfer::Mem0,
+        Some("letta") => Transfer::Letta,
+        // The others say how the answer is printed.
+        _ if markdown || is_called("md") => Transfer::Markdown,
+        _ if is_called("af") => Transfer::Letta,
+        _ => Transfer::Jsonl,
     }
 }
 
 pub(super) async fn import(asked: &Asked<'_>, args: &ImportArgs) -> Result<Outcome, Error> {
     let holder = asked.employee(&args.employee, args.force).await?;
-    let form = form(args.markdown, args.format, Some(&args.file));
+    let form = form(args.markdown, args.format.as_deref(), Some(&args.file));
     let mut bytes = Vec::new();
     if args.file.as_os_str() == "-" {
         std::io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)?;
@@ -66,7 +71,7 @@ pub(super) async fn import(asked: &Asked<'_>, args: &ImportArgs) -> Result<Outco
 
 pub(super) async fn export(asked: &Asked<'_>, args: &ExportArgs) -> Result<Outcome, Error> {
     let holder = asked.holder(&args.employee).await?;
-    let form = form(args.markdown, args.format, args.output.as_deref());
+    let form = form(args.markdown, args.format.as_deref(), args.output.as_deref());
     let clearance = args.told.clearance();
     let exported = asked.office.crew.remember(move |memory| memory.export(&holder, form, &clearance)).await?;
     let (text, held_back) = exported;

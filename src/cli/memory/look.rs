@@ -166,7 +166,12 @@ impl Hit {
             }
             Self::Session(hit) => {
                 let summary = truncate(&visible(&hit.summary), SHOWN);
-                [visible(&hit.row.session_id), visible(&hit.employees.join(", ")), "session".to_owned(), summary]
+                [
+                    visible(&hit.row.session_id),
+                    visible(&hit.employees.join(", ")),
+                    "session".to_owned(),
+                    summary,
+                ]
             }
         }
     }

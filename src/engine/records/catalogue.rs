@@ -185,7 +185,8 @@ impl<B: Brief> Catalogue<B> {
             (state.looked, state.shelf) = (None, Shelf::of(Vec::new()));
             return;
         };
-        let look = Look { changed: folder.changed(), at: nanoseconds(clock::now()), since: Stopwatch::start() };
+        let look =
+            Look { changed: folder.changed(), at: nanoseconds(clock::now()), since: Stopwatch::start() };
         if state.looked.as_ref().is_some_and(|before| before.holds(&look)) {
             return;
         }
@@ -244,7 +245,9 @@ impl<B: Brief> Catalogue<B> {
         match read() {
             Ok((known, lines)) => (state.known, state.lines) = (known, lines),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %self.kept.display(), %error, "an index of records is passed over"),
+            Err(error) => {
+                tracing::warn!(path = %self.kept.display(), %error, "an index of records is passed over")
+            }
         }
     }
 

@@ -198,10 +198,10 @@ mod tests {
         assert_eq!(folder.stems(".md"), ["a", "b"]);
         let mut files = folder.files(".md");
         files.sort_by(|a, b| a.0.cmp(&b.0));
-        assert_eq!(files.iter().map(|(stem, seen)| (stem.as_str(), seen.length)).collect::<Vec<_>>(), [
-            ("a", 9),
-            ("b", 9)
-        ]);
+        assert_eq!(
+            files.iter().map(|(stem, seen)| (stem.as_str(), seen.length)).collect::<Vec<_>>(),
+            [("a", 9), ("b", 9)]
+        );
         assert_eq!(files.first().map(|(_, seen)| *seen), folder.seen("a.md"));
         let mut lines = Vec::new();
         folder.lines("a.md", 5, |line| lines.push(line.to_vec())).unwrap();

@@ -186,7 +186,9 @@ impl Meetings {
                 Err(_) => notes.push("the text of this meeting is not there".to_owned()),
             }
         } else {
-            notes.push("a later meeting of the same id was written in place of the text of this one".to_owned());
+            notes.push(
+                "a later meeting of the same id was written in place of the text of this one".to_owned(),
+            );
         }
         if index.broken > 0 {
             notes.push(format!("{} lines of the list of meetings are no records", index.broken));
@@ -250,7 +252,10 @@ mod tests {
         // What the predecessor wrote over is told as well, as far as it is there.
         let earlier = get("20260102_101010_ab12cd~2");
         assert_eq!((&earlier["name"], &earlier["text"]), (&json!("first"), &json!("")));
-        assert!(earlier["notes"][0].as_str().unwrap().contains("a later meeting of the same id"), "{earlier}");
+        assert!(
+            earlier["notes"][0].as_str().unwrap().contains("a later meeting of the same id"),
+            "{earlier}"
+        );
         for id in ["20260103_101010", "../../x", "", "index.jsonl", "index"] {
             assert_eq!(get(id), Value::Null, "{id}");
         }

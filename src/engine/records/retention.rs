@@ -101,9 +101,8 @@ impl Kept {
         let age = self.days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
         let oldest = age.and_then(|age| now.saturating_sub(age).ok());
         // What does not say when it was stays, as it may be of today.
-        let is_old = move |began: &str| {
-            oldest.is_some_and(|oldest| moment(began).is_some_and(|began| began < oldest))
-        };
+        let is_old =
+            move |began: &str| oldest.is_some_and(|oldest| moment(began).is_some_and(|began| began < oldest));
         records
             .enumerate()
             .filter(move |(place, (_, began))| *place >= most || is_old(began))
@@ -141,7 +140,8 @@ impl Records {
         let all = logs.entries.iter().map(|entry| (entry.id.as_str(), entry.brief.began()));
         let logs = take(&mut retention.logs.over(all, now));
         let meetings = self.meetings.all();
-        let all = meetings.records.iter().map(|record| (record.meeting_id.as_str(), record.started_at.as_str()));
+        let all =
+            meetings.records.iter().map(|record| (record.meeting_id.as_str(), record.started_at.as_str()));
         let is_free = |id: &&str| {
             let held_by = || self.meetings.task(id).is_some_and(|task| needed.holds(&task));
             // Earlier ones of the same id go with the last.
@@ -170,8 +170,12 @@ mod tests {
     #[track_caller]
     fn check(kept: Kept, expected: &[&str]) {
         let now: Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
-        let records =
-            [("d", "2026-01-09T00:00:00Z"), ("c", "2026-01-05T00:00:00"), ("b", "2026-01-01T00:00:00Z"), ("a", "")];
+        let records = [
+            ("d", "2026-01-09T00:00:00Z"),
+            ("c", "2026-01-05T00:00:00"),
+            ("b", "2026-01-01T00:00:00Z"),
+            ("a", ""),
+        ];
         assert_eq!(kept.over(records.into_iter(), now).collect::<Vec<_>>(), expected, "{kept:?}");
     }
 

@@ -150,9 +150,7 @@ impl Sessions {
         let newest = shelf.entries.iter().take(LOOKED_THROUGH);
         let mut found: Vec<_> = newest
             .filter_map(|entry| self.hit(&entry.id, 0.0))
-            .filter(|hit| {
-                wish.names.is_empty() || hit.employees.iter().any(|name| wish.names.contains(name))
-            })
+            .filter(|hit| wish.names.is_empty() || hit.employees.iter().any(|name| wish.names.contains(name)))
             .filter_map(|hit| {
                 let text = hit.summary.to_lowercase();
                 let common = words.iter().filter(|word| text.contains(**word)).count();
@@ -188,11 +186,7 @@ impl Sessions {
 }
 
 /// Gives the index what it does not have of `shelf`, and takes out what is gone.
-fn catch_up(
-    index: &Index,
-    sessions: &Sessions,
-    shelf: &Shelf<SessionBrief>,
-) -> Result<(), index::Error> {
+fn catch_up(index: &Index, sessions: &Sessions, shelf: &Shelf<SessionBrief>) -> Result<(), index::Error> {
     if index.stamp(PART)?.as_deref() == Some(shelf.digest()) {
         return Ok(());
     }

@@ -25,6 +25,7 @@ use crate::{
     defs::{Route, Scope, Source, Span, Target, TargetKind, parse_webhook},
     engine::{
         self, Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order, delivery::Wish,
+        records::Records,
     },
     llm::Meter,
     tasks::{self, Engine, Failure, Kind, NewTask, Steps, Task},
@@ -84,7 +85,9 @@ impl Runs for Pretence {
         tasks: &'r Engine,
         query: CostQuery,
     ) -> BoxFuture<'r, Result<CostSummary, tasks::Error>> {
-        Box::pin(async move { engine::past::cost(tasks, Path::new("/nowhere"), &query).await })
+        Box::pin(async move {
+            engine::past::cost(tasks, &Arc::new(Records::of(Path::new("/nowhere"))), &query).await
+        })
     }
 
     fn forecast(

@@ -56,13 +56,8 @@ const MEM0: Program = Program {
     source: "run_id",
     derived: &MEM0_DERIVED,
 };
-const LETTA: Program = Program {
-    name: "letta",
-    content: "text",
-    words: "tags",
-    source: "source_id",
-    derived: &LETTA_DERIVED,
-};
+const LETTA: Program =
+    Program { name: "letta", content: "text", words: "tags", source: "source_id", derived: &LETTA_DERIVED };
 
 /// `{"results": [{"id", "memory", "categories", "metadata", "created_at", …}]}`.
 pub(super) fn mem0(entries: &[Arc<Entry>]) -> Result<String, Error> {
@@ -108,7 +103,8 @@ pub(super) fn of_mem0(text: &str, done: &mut Imported) -> Result<Vec<(String, En
 /// # Errors
 /// [`Error::Unfit`] when there is nothing of the kind.
 pub(super) fn of_letta(text: &str, done: &mut Imported) -> Result<Vec<(String, Entry)>, Error> {
-    let wanted = "write a list of passages, `[{\"text\": \"…\"}]`, or an agent file with `blocks` or `passages`";
+    let wanted =
+        "write a list of passages, `[{\"text\": \"…\"}]`, or an agent file with `blocks` or `passages`";
     let mut fields = match document(text, wanted)? {
         Value::Array(list) => return Ok(LETTA.all("passages", list, done)),
         Value::Object(fields) => fields,
@@ -132,7 +128,8 @@ pub(super) fn of_letta(text: &str, done: &mut Imported) -> Result<Vec<(String, E
         Value::Object(fields) => !fields.is_empty(),
         _ => false,
     };
-    let left: Vec<_> = fields.iter().filter(|(_, value)| is_something(value)).map(|(name, _)| name.as_str()).collect();
+    let left: Vec<_> =
+        fields.iter().filter(|(_, value)| is_something(value)).map(|(name, _)| name.as_str()).collect();
     if !left.is_empty() {
         done.notes.push(format!("not carried, as they are no memories: {}", left.join(", ")));
     }
@@ -194,10 +191,14 @@ impl Program {
         }
         if left.derived > 0 {
             let names = self.derived.join("`, `");
-            done.notes.push(format!("not carried, as they are made anew: `{names}` of {} memories", left.derived));
+            done.notes
+                .push(format!("not carried, as they are made anew: `{names}` of {} memories", left.derived));
         }
         if left.words > 0 {
-            done.notes.push(format!("{} of their `{}` cannot be tags, and are not carried", left.words, self.words));
+            done.notes.push(format!(
+                "{} of their `{}` cannot be tags, and are not carried",
+                left.words, self.words
+            ));
         }
         entries
     }

@@ -97,7 +97,10 @@ fn passages_and_blocks_of_letta_are_taken() {
     assert!(done.refused[0].starts_with("`blocks[1]`: `content` is empty"), "{done:?}");
     assert_eq!(done.notes, ["not carried, as they are no memories: agents"]);
     let given = export(&memory, Transfer::Letta);
-    assert_eq!((&given[0]["text"], &given[0]["archive_id"]), (&json!("The gateway times out"), &json!("archive-1")));
+    assert_eq!(
+        (&given[0]["text"], &given[0]["archive_id"]),
+        (&json!("The gateway times out"), &json!("archive-1"))
+    );
     assert_eq!((&given[1]["tags"], &given[1]["label"]), (&json!(["block", "human"]), &json!("human")));
     for odd in ["", "{}", "3", "{\"blocks\": 1}", "[1]"] {
         let refused = import(odd);

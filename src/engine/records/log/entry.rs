@@ -57,9 +57,8 @@ pub struct LogEntry {
 }
 
 /// A line as it may be written.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 pub(super) struct Line {
     timestamp: String,
     employee_name: String,
@@ -82,7 +81,10 @@ impl Line {
             Some((text, None)) => {
                 let text = crate::base::text::truncate(text, 40);
                 let there = Severity::ALL.map(Severity::as_str).join(", ");
-                let note = format!("there is no severity `{}`, only {there}; it counts as a warning", text.escape_debug());
+                let note = format!(
+                    "there is no severity `{}`, only {there}; it counts as a warning",
+                    text.escape_debug()
+                );
                 (Severity::Warning, Some(note))
             }
         };

@@ -2,10 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Done, LogEntry,
-    entry::Line,
-};
+use super::{Done, LogEntry, entry::Line};
 use crate::engine::records::{Folder, catalogue::Brief};
 
 /// Of longer files the beginning is read.

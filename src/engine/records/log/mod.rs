@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 pub use entry::{LogEntry, Severity};
 pub(in crate::engine) use session::{gist, told};
 
-pub(super) use file::LogBrief;
 use super::{Records, catalogue::Brief as _};
 use crate::{
     base::text::truncate,
     engine::{Error, memory::moment, session::SessionBrief},
 };
+pub(super) use file::LogBrief;
 
 /// Where those of the predecessor are, relative to the root of the project.
 pub const FOLDER: &str = ".crew/logs";
@@ -198,9 +198,10 @@ impl Records {
     /// # Errors
     /// [`Error::UnknownLog`] when there is none of that id.
     pub fn log(&self, id: &str, most: usize) -> Result<Log, Error> {
-        let mut log = self.log_of_file(id).or_else(|| self.log_of_session(id)).ok_or_else(|| {
-            Error::UnknownLog { id: truncate(id, 100) }
-        })?;
+        let mut log = self
+            .log_of_file(id)
+            .or_else(|| self.log_of_session(id))
+            .ok_or_else(|| Error::UnknownLog { id: truncate(id, 100) })?;
         let left_out = log.log.len().saturating_sub(most);
         if left_out > 0 {
             log.log.drain(..left_out);
@@ -225,11 +226,8 @@ impl Records {
         let log = session::of(&session)?;
         let mut done = Done::default();
         log.iter().for_each(|entry| done.count(entry));
-        let notes = if session.is_cut {
-            vec!["the session is long; this is its end".to_owned()]
-        } else {
-            Vec::new()
-        };
+        let notes =
+            if session.is_cut { vec!["the session is long; this is its end".to_owned()] } else { Vec::new() };
         let row = LogRow::new(id, session::whose(&session.row), &session.row.started_at, &done);
         Some(Log { row, log, notes })
     }

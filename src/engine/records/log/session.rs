@@ -25,9 +25,9 @@ fn owner(session_type: &str, subject: &str) -> String {
 /// The work log of a session; `None` when that is not one of ours, whose logs are in files of their own.
 pub(super) fn of(session: &Session) -> Option<Vec<LogEntry>> {
     let SessionRow { session_type, subject, .. } = &session.row;
-    session.is_own.then(|| {
-        session.events.iter().filter_map(|event| told(event, session_type, subject)).collect()
-    })
+    session
+        .is_own
+        .then(|| session.events.iter().filter_map(|event| told(event, session_type, subject)).collect())
 }
 
 /// What an event of a session, of this type and about this, is in a work log.
@@ -44,7 +44,8 @@ pub(in crate::engine) fn told(event: &Value, session_type: &str, subject: &str) 
     match field("event") {
         "start" => {
             "session_start".clone_into(&mut entry.action);
-            entry.detail = format!("{session_type} {subject}, begun by {}", about("trigger").unwrap_or("somebody"));
+            entry.detail =
+                format!("{session_type} {subject}, begun by {}", about("trigger").unwrap_or("somebody"));
         }
         "message" => {
             if let Some(employee) = about("employee") {
@@ -73,8 +74,11 @@ pub(in crate::engine) fn told(event: &Value, session_type: &str, subject: &str) 
                 _ => Severity::Critical,
             };
             let why = gist(field("detail"));
-            entry.detail =
-                if why.is_empty() { field("status").to_owned() } else { format!("{}: {why}", field("status")) };
+            entry.detail = if why.is_empty() {
+                field("status").to_owned()
+            } else {
+                format!("{}: {why}", field("status"))
+            };
             entry.metrics = metrics(metadata, |name| name != "spent");
         }
         _ => return None,

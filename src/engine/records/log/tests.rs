@@ -28,7 +28,11 @@ fn records() -> (tempfile::TempDir, Records) {
         (FOLDER, "20250102-030405-abcdef12.jsonl", OLD.to_owned()),
         (FOLDER, "notes.txt", OLD.to_owned()),
         (".crew/sessions", "task1.jsonl", SESSION.to_owned()),
-        (".crew/sessions", "task2.jsonl", SESSION.replace("completed", "failed").replace("2026-01", "2026-02")),
+        (
+            ".crew/sessions",
+            "task2.jsonl",
+            SESSION.replace("completed", "failed").replace("2026-01", "2026-02"),
+        ),
         // One of the predecessor has a log of its own.
         (".crew/sessions", "20250102-030405-11111111.jsonl", SESSION.replace("\"trigger\":\"cli\",", "")),
     ] {
@@ -43,20 +47,27 @@ fn records() -> (tempfile::TempDir, Records) {
 fn logs_are_told_from_sessions_and_read_from_files() {
     let (_root, records) = records();
     let list = |filter: LogFilter| -> Vec<String> {
-        let rows = records.logs(&LogFilter { limit: if filter.limit == 0 { 10 } else { filter.limit }, ..filter });
+        let rows =
+            records.logs(&LogFilter { limit: if filter.limit == 0 { 10 } else { filter.limit }, ..filter });
         rows.into_iter().map(|row| row.session_id).collect()
     };
     let old = "20250102-030405-abcdef12";
     assert_eq!(list(LogFilter::default()), ["task2", "task1", old]);
     assert_eq!(list(LogFilter { limit: 1, ..LogFilter::default() }), ["task2"]);
     let of = |name: &str| list(LogFilter { names: vec![name.to_owned()], ..LogFilter::default() });
-    assert_eq!((of("tester").len(), of("pipeline:review"), of("nobody").len()), (3, vec!["task2".to_owned(), "task1".to_owned()], 0));
+    assert_eq!(
+        (of("tester").len(), of("pipeline:review"), of("nobody").len()),
+        (3, vec!["task2".to_owned(), "task1".to_owned()], 0)
+    );
     let as_bad = |severity| list(LogFilter { severity: Some(severity), ..LogFilter::default() });
     assert_eq!(as_bad(Severity::Critical), ["task2", old]);
     let since = LogFilter { since: "2026-01-15T00:00:00Z".parse().ok(), ..LogFilter::default() };
     assert_eq!(list(since), ["task2"]);
     let row = &records.logs(&LogFilter { limit: 3, ..LogFilter::default() })[1];
-    assert_eq!((row.employee_name.as_str(), row.entries, row.severity), ("pipeline:review", 4, Severity::Warning));
+    assert_eq!(
+        (row.employee_name.as_str(), row.entries, row.severity),
+        ("pipeline:review", 4, Severity::Warning)
+    );
     assert_eq!(row.by_employee["tester"], Counts { warning: 1, ..Counts::default() });
 }
 
@@ -64,7 +75,8 @@ fn logs_are_told_from_sessions_and_read_from_files() {
 fn a_log_tells_what_was_done() {
     let (_root, records) = records();
     let log = records.log("task1", 10).unwrap();
-    let told: Vec<_> = log.log.iter().map(|entry| (entry.action.as_str(), entry.detail.as_str(), entry.severity)).collect();
+    let told: Vec<_> =
+        log.log.iter().map(|entry| (entry.action.as_str(), entry.detail.as_str(), entry.severity)).collect();
     assert_eq!(
         told,
         [
@@ -80,7 +92,11 @@ fn a_log_tells_what_was_done() {
     assert_eq!((old.log.len(), &old.log[0].args["target"]), (3, &"src".into()));
     assert_eq!(old.row.severity, Severity::Critical);
     assert!(old.notes[0].starts_with("line 2 cannot be read"), "{:?}", old.notes);
-    assert!(old.notes[1].starts_with("line 3: there is no severity `fatal`, only info, warning"), "{:?}", old.notes);
+    assert!(
+        old.notes[1].starts_with("line 3: there is no severity `fatal`, only info, warning"),
+        "{:?}",
+        old.notes
+    );
     let last = records.log("20250102-030405-abcdef12", 1).unwrap();
     assert_eq!((last.log.len(), last.row.entries), (1, 3));
     for id in ["../sessions/task1", "20250102-030405-11111111", "notes", "", "task1.jsonl", "none"] {
