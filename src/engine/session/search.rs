@@ -37,6 +37,8 @@ const FILE: &str = ".crew/sessions-index.db";
 const PART: &str = "sessions";
 /// Most sessions that can be found, the newest.
 const MOST: usize = 50_000;
+/// What the index calls the part of a score that the words of the question have in it.
+const WORDS: &str = "words";
 /// How many are added to the index at a time.
 const BATCH: usize = 200;
 /// Most answers of a run that are searched, the last of them always.
@@ -139,8 +141,10 @@ impl Sessions {
         let keep = |facts: &index::Facts| {
             wish.names.is_empty() || facts.tags.iter().any(|name| wish.names.contains(name))
         };
-        let hits = index.search(&query, &keep)?;
-        Ok(hits.into_iter().filter_map(|hit| self.hit(id_of(&hit.id), hit.score)).collect())
+        let hits = index.search(&query, &keep)?.into_iter();
+        // Runs one after the other need not be about the same, as memories are.
+        let hits = hits.filter(|hit| hit.parts.iter().any(|part| part.name == WORDS));
+        Ok(hits.filter_map(|hit| self.hit(id_of(&hit.id), hit.score)).collect())
     }
 
     /// Looks through the newest: where there can be no index.
