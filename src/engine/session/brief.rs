@@ -33,6 +33,32 @@ pub(in crate::engine) struct SessionBrief {
     pub(in crate::engine) done: Done,
 }
 
+/// An event without what was said, which is most of it and need not be kept to be passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Head {
+    event: Value,
+    timestamp: Value,
+    session_type: Value,
+    subject: Value,
+    status: Value,
+    metadata: Value,
+}
+
+impl From<Head> for Value {
+    fn from(Head { event, timestamp, session_type, subject, status, metadata }: Head) -> Self {
+        let fields = [
+            ("event", event),
+            ("timestamp", timestamp),
+            ("session_type", session_type),
+            ("subject", subject),
+            ("status", status),
+            ("metadata", metadata),
+        ];
+        Self::Object(fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect())
+    }
+}
+
 impl Brief for SessionBrief {
     const FORMAT: u32 = 1;
 
@@ -42,7 +68,7 @@ impl Brief for SessionBrief {
         let mut number = 0;
         let read = folder.lines(name, MOST_BYTES, |line| {
             number += 1;
-            let Ok(event) = serde_json::from_slice::<Value>(line) else { return };
+            let Ok(event) = serde_json::from_slice::<Head>(line).map(Value::from) else { return };
             if number == 1 {
                 brief.begin(&event);
                 trigger = text(event.get("metadata"), "trigger").map(str::to_owned);
