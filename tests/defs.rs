@@ -12,8 +12,8 @@ use std::{
 
 use crew::defs::{
     self, Diagnostic, EmployeeFiles, Severity, Source, parse_agent, parse_config, parse_cron,
-    parse_discussion, parse_employee, parse_employee_dir, parse_mcp_servers, parse_organization,
-    parse_pipeline, parse_recipe, parse_skill, parse_tokens, parse_webhook,
+    parse_discussion, parse_employee, parse_employee_dir, parse_employee_skill, parse_mcp_servers,
+    parse_organization, parse_pipeline, parse_recipe, parse_skill, parse_tokens, parse_webhook,
 };
 use proptest::prelude::*;
 
@@ -88,11 +88,12 @@ fn read(kind: &str, path: &Path) -> (Option<String>, Vec<Diagnostic>) {
         "cron" => show(parse_cron(&source(path))),
         "config" => show(parse_config(&source(path))),
         "tokens" => show(parse_tokens(&source(path))),
+        "employee-skill" => show(parse_employee_skill(&source(path), &stem(path))),
         other => panic!("no fixtures are called {other}"),
     }
 }
 
-const KINDS: [&str; 13] = [
+const KINDS: [&str; 14] = [
     "employee",
     "employee-dir",
     "skill",
@@ -106,6 +107,7 @@ const KINDS: [&str; 13] = [
     "mcp-servers",
     "cron",
     "tokens",
+    "employee-skill",
 ];
 
 fn lines(diagnostics: &[Diagnostic]) -> String {

@@ -39,6 +39,7 @@ mod rest;
 mod retries;
 mod schemas;
 mod serve;
+mod skills;
 mod spans;
 mod stream;
 mod support;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::Project;
 
 /// The kinds of files, each with the folders of its examples and whether an example is Markdown with front matter.
-const KINDS: [(&str, &[&str]); 9] = [
+const KINDS: [(&str, &[&str]); 10] = [
     ("employee", &["employee", "employee-dir"]),
     ("pipeline", &["pipeline"]),
     ("discussion", &["discussion"]),
@@ -17,6 +17,7 @@ const KINDS: [(&str, &[&str]); 9] = [
     ("config", &["config"]),
     ("tokens", &["tokens"]),
     ("mcp-servers", &["mcp-servers"]),
+    ("employee-skill", &["employee-skill"]),
 ];
 
 fn root() -> &'static Path {
@@ -117,6 +118,11 @@ fn a_schema_refuses_what_is_wrong_in_shape() {
         ("tokens", "tokens: [{name: a, token: secret, scopes: [read]}]"),
         ("tokens", "tokens: [{name: a, token: '${A}', scopes: [all]}]"),
         ("tokens", "tokens: [{name: a, token: '${A}'}]"),
+        ("employee-skill", "actions: []"),
+        ("employee-skill", "trigger: {type: sometimes}"),
+        ("employee-skill", "{trigger: {type: always}, actions: [{type: read_file, params: {}}]}"),
+        ("employee-skill", "{trigger: {type: always}, actions: [{type: read_file, path: a}]}"),
+        ("employee-skill", "{trigger: {type: always}, actions: [{type: load_checklist, params: {}}]}"),
     ];
     let project = Project::empty();
     for (name, text) in wrong {

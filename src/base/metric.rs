@@ -54,6 +54,8 @@ metrics! {
     OUTBOX: Gauge "crew_outbox", "Deliveries that are known, by status.";
     OUTBOX_AGE: Gauge "crew_outbox_age_seconds", "How long the oldest delivery has waited.";
     DELIVERIES: Counter "crew_deliveries_total", "Attempts to deliver, by type and outcome (sent, retry or dead).";
+    SKILLS: Counter "crew_skill_triggers_total", "Skills of employees that were part of what went to a model, by type of trigger (always, keyword or semantic).";
+    SKILL_BYTES: Counter "crew_skill_bytes_total", "Bytes that skills of employees brought into what went to a model, by type of trigger.";
     BUILD: Gauge "crew_build_info", "1, with the version as a label.";
 }
 

@@ -25,6 +25,10 @@ codes! {
     UNRECOGNISED_FILE = "unrecognised-file";
     /// Two discussions share a name.
     DUPLICATE_DISCUSSION = "duplicate-discussion";
+    /// Two skills of an employee share a name.
+    DUPLICATE_SKILL = "duplicate-skill";
+    /// A skill says that it is somebody else's than its folder says.
+    ODD_OWNER = "odd-owner";
     /// One employee takes part twice under two names, or is to be challenged without taking part.
     ODD_PARTICIPANT = "odd-participant";
     /// A pipeline that is not there.

@@ -318,7 +318,10 @@ pub fn validate(path: &Path) -> Vec<Checked> {
     if is_one(&path) {
         entries.retain(|entry| entry.path == path);
     } else {
-        entries.retain(|entry| if entry.is_folder { is_one(&entry.path) } else { is_named_like_one(entry) });
+        let in_skills = inside.components().any(|part| part.as_os_str() == "skills");
+        let is_named =
+            |entry: &files::Entry| is_named_like_one(entry) || in_skills && entry.is_file(&["json"]);
+        entries.retain(|entry| if entry.is_folder { is_one(&entry.path) } else { is_named(entry) });
     }
     entries.sort_by_key(|entry| !entry.is_folder);
     let in_agents = inside.components().any(|part| part.as_os_str() == "agents");
@@ -344,11 +347,13 @@ pub fn validate(path: &Path) -> Vec<Checked> {
 
 /// Looks at a file of YAML that defines something other than an employee: not every one is a recipe.
 fn other_kind(files: &mut Files, job: &Job) -> Option<Checked> {
-    if !job.entry.is_file(&["yaml", "yml"]) {
+    let is_json = job.entry.is_file(&["json"]);
+    if !is_json && !job.entry.is_file(&["yaml", "yml"]) {
         return None;
     }
     let source = files.beside().read_in(&job.entry.path, &job.within)?;
-    let kind = FileKind::of(&source)?;
+    // Of the files of crew itself only skills are written in JSON.
+    let kind = FileKind::of(&source).filter(|kind| !is_json || *kind == FileKind::EmployeeSkill)?;
     let (is_valid, told) = kind.validate(&source, job.entry.stem());
     let findings = told.into_iter().map(|diagnostic| Finding { diagnostic, source: source.clone() });
     Some(Checked {

@@ -130,6 +130,7 @@ impl Search<'_> {
             Some(FileKind::Config) => defs::parse_config(source).1,
             Some(FileKind::Tokens) => defs::parse_tokens(source).1,
             Some(FileKind::McpServers) => defs::parse_mcp_servers(source).1,
+            Some(FileKind::EmployeeSkill) => defs::parse_employee_skill(source, stem).1,
             None => unrecognised(source, stem),
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn load(
     let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
     let discussions = loader.discussions();
     let organization = loader.organization();
+    let skills = loader.skills();
     let project = project::detect_in(&loader.files);
     let mut snapshot = Snapshot {
         employees: employees.into_iter().map(|(name, candidate)| (name, candidate.entry)).collect(),
@@ -77,6 +78,9 @@ pub(super) fn load(
         let found = check::organization(&organization, &source, &snapshot);
         note(&mut snapshot.findings, found, &source);
         snapshot.organization = Arc::new(organization);
+    }
+    for draft in skills {
+        draft.settle(&mut snapshot);
     }
     triggers.settle(&mut snapshot, last);
     sort(&mut snapshot.findings);

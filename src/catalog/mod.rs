@@ -12,6 +12,7 @@ mod lint;
 mod load;
 mod places;
 mod project;
+mod skills;
 mod snapshot;
 mod stamp;
 #[cfg(test)]
@@ -33,7 +34,10 @@ pub use files::Identity;
 pub use lint::{Linted, lint};
 pub use places::Layer;
 pub use project::{Part, Project, ProjectType, detect};
-pub use snapshot::{Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, Snapshot};
+pub use skills::FOLDER as SKILLS;
+pub use snapshot::{
+    Conflict, ConflictKind, DiscussionEntry, Entry, Finding, PipelineEntry, SkillEntry, Snapshot,
+};
 pub use tree::{Tree, Unshown};
 pub use watch::{Besides, Watch};
 

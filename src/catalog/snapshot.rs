@@ -10,8 +10,8 @@ use super::{places::Layer, project::Project};
 use crate::{
     base::text::closest,
     defs::{
-        Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, McpServers, Organization, Pipeline,
-        Severity, Source, WebhookConfig,
+        Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, EmployeeSkill, McpServers,
+        Organization, Pipeline, Severity, Source, WebhookConfig,
     },
 };
 
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub pipelines: IndexMap<String, PipelineEntry>,
     /// Discussions by the stem of their file.
     pub discussions: IndexMap<String, DiscussionEntry>,
+    /// Skills of employees, by the names of these; each by its own name.
+    pub skills: HashMap<String, Vec<SkillEntry>>,
     /// `organization.yaml`; empty when there is none.
     pub organization: Arc<Organization>,
     /// `.crew/webhook.yaml`, when it is there; one that has errors counts as it was read last without.
@@ -73,6 +75,15 @@ pub struct PipelineEntry {
 pub struct DiscussionEntry {
     /// The discussion.
     pub discussion: Arc<Discussion>,
+    /// Its file, from the root of the project.
+    pub path: String,
+}
+
+/// A skill of an employee and where it comes from.
+#[derive(Debug, Clone)]
+pub struct SkillEntry {
+    /// The skill.
+    pub skill: Arc<EmployeeSkill>,
     /// Its file, from the root of the project.
     pub path: String,
 }
@@ -134,6 +145,11 @@ impl Snapshot {
         let name = name.trim();
         let by_name = || self.discussions.values().find(|entry| entry.discussion.name == name);
         self.discussions.get(name).or_else(by_name)
+    }
+
+    /// The skills of the employee with this very name.
+    pub fn skills_of(&self, employee: &str) -> &[SkillEntry] {
+        self.skills.get(employee).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Names of all employees.

@@ -5,10 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{files::Identity, places, project, tree};
+use super::{files::Identity, places, project, skills, tree};
 
-/// Folders with other definitions.
-const FOLDERS: [&str; 2] = [".crew/pipelines", ".crew/discussions"];
+/// Folders with other definitions, and how deep these lie in them.
+const FOLDERS: [(&str, u32); 3] = [(".crew/pipelines", 1), (".crew/discussions", 1), (skills::FOLDER, 2)];
 /// How deep the definitions of employees may lie: below their layer, their own folder, and the folders in that.
 const DEEPEST: u32 = 2 + tree::DEEPEST;
 /// Single files with definitions.
@@ -35,8 +35,8 @@ impl Stamp {
         for place in places::all(user) {
             stamp.folder(&root.join(place.folder), DEEPEST);
         }
-        for folder in FOLDERS {
-            stamp.folder(&root.join(folder), 1);
+        for (folder, depth) in FOLDERS {
+            stamp.folder(&root.join(folder), depth);
         }
         for file in FILES.into_iter().chain(project::SIGNS.iter().copied()) {
             let path = root.join(file);

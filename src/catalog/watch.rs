@@ -12,7 +12,7 @@ use notify::{
 };
 use tokio::{sync::Notify, time::timeout};
 
-use super::{Catalog, blocking, places};
+use super::{Catalog, blocking, places, skills};
 
 /// Editors write a file in several steps; what comes within this time of each other is one change.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -62,6 +62,7 @@ impl Watch {
         folders.extend(places::all(user).into_iter().map(|place| root.join(place.folder)));
         folders.push(root.join(".crew/pipelines"));
         folders.push(root.join(".crew/discussions"));
+        folders.push(root.join(skills::FOLDER));
         folders.extend(besides.with.iter().map(|folder| root.join(folder)));
         let mut watch = Self { watcher: watcher.ok()?, moved, folders, watched: HashSet::new() };
         watch.arm().ok()?;

@@ -92,6 +92,8 @@ pub(super) enum Command {
     Records(super::records::RecordsArgs),
     /// Show and change what employees remember
     Memory(super::memory::MemoryArgs),
+    /// List, show and try what is laid before employees when a task calls for it
+    Skill(super::skill::SkillArgs),
     /// Track what employees decide, evaluate what came of it, and tell how well they expect
     Eval(super::eval::EvalArgs),
     /// Tell what a run would do and cost, before it is done
@@ -107,7 +109,7 @@ pub(super) enum Command {
     },
     /// Print the JSON Schema of a kind of file, or the list of tools
     Schema {
-        /// employee, pipeline, discussion, webhook, cron, organization, config, tokens or tools
+        /// employee, pipeline, discussion, webhook, cron, organization, config, tokens, mcp-servers, employee-skill or tools
         name: String,
     },
     /// Check every definition of the project, and with --logs how its work went

@@ -32,6 +32,7 @@ mod schema;
 mod serve;
 mod session;
 mod show;
+mod skill;
 mod task;
 mod test;
 mod validate;
@@ -101,6 +102,7 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Meetings(args) => meetings::meetings(&cli.global, args),
             Command::Records(args) => records::records(&cli.global, args, env).await,
             Command::Memory(args) => memory::memory(&cli.global, args, env).await,
+            Command::Skill(args) => skill::skill(&cli.global, args, env).await,
             Command::Eval(args) => eval::eval(&cli.global, args, env).await,
             Command::Plan(args) => plan::plan(&cli.global, args, env).await,
             Command::Cost(args) => cost::cost(&cli.global, args, env).await,

@@ -94,6 +94,12 @@ codes! {
     /// A rule of the discussion that nobody, or nothing, is there to follow.
     IDLE_SETTING = "idle-setting";
 
+    // Skills of employees.
+    /// A part of a skill that does nothing here.
+    IDLE_ACTION = "idle-action";
+    /// A path that leads out of where it may lead, or to what is closed.
+    CLOSED_PATH = "closed-path";
+
     // The organization.
     /// A team or category that is named and not there.
     UNKNOWN_MEMBER = "unknown-member";

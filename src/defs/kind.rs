@@ -8,6 +8,7 @@ use super::{
     mcp_servers::parse_mcp_servers,
     organization::parse_organization,
     pipeline::parse_pipeline,
+    skill::parse_employee_skill,
     tokens::parse_tokens,
     webhook::parse_webhook,
     yaml::{self, Value},
@@ -32,11 +33,13 @@ pub enum FileKind {
     Tokens,
     /// `.crew/mcp_servers.yaml`.
     McpServers,
+    /// A file of `.crew/skills`.
+    EmployeeSkill,
 }
 
 impl FileKind {
     /// The keys that tell what a file is; the first that is there counts.
-    const SIGNS: [(&'static str, Self); 16] = [
+    const SIGNS: [(&'static str, Self); 17] = [
         ("steps", Self::Pipeline),
         ("participants", Self::Discussion),
         ("routes", Self::Webhook),
@@ -53,6 +56,7 @@ impl FileKind {
         ("default_model", Self::Config),
         ("fallback_model", Self::Config),
         ("servers", Self::McpServers),
+        ("trigger", Self::EmployeeSkill),
     ];
 
     /// Names of files that tell it where the keys do not.
@@ -96,6 +100,7 @@ impl FileKind {
             Self::Config => told(parse_config(source)),
             Self::Tokens => told(parse_tokens(source)),
             Self::McpServers => told(parse_mcp_servers(source)),
+            Self::EmployeeSkill => told(parse_employee_skill(source, stem)),
         }
     }
 
@@ -110,6 +115,7 @@ impl FileKind {
             Self::Config => "config",
             Self::Tokens => "tokens",
             Self::McpServers => "mcp-servers",
+            Self::EmployeeSkill => "employee-skill",
         }
     }
 }

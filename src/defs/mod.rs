@@ -25,6 +25,7 @@ mod report;
 mod retry;
 mod schema;
 mod serving;
+mod skill;
 mod target;
 pub(crate) mod template;
 mod tokens;
@@ -68,6 +69,10 @@ pub use records::OwnRecords;
 pub use retry::Retry;
 pub use schema::SchemaKind;
 pub use serving::OwnServing;
+pub use skill::{
+    ChecklistSource, EmployeeSkill, KeywordMatch, MemoryLookup, SkillAction, SkillMarks, SkillMetadata,
+    SkillPriority, SkillTrigger, parse_employee_skill, parse_employee_skill_marked,
+};
 pub use target::{Target, TargetKind};
 pub use tokens::{NamedToken, Proof, Scope, TokensConfig, parse_tokens};
 pub use webhook::{Names, OnMissing, PlaceFault, Places, Route, SecretRef, WebhookConfig, parse_webhook};

@@ -421,6 +421,21 @@ fn number(text: &str) -> Option<Number> {
     (number.to_string() == text).then_some(number)
 }
 
+/// Longest name that people give to what is no employee, in characters.
+const LONGEST_NAME: usize = 128;
+
+/// Checks the name of something, which stands in lists and in messages: one line, and not too long. `what` says what it
+/// names, with its article.
+pub(super) fn check_name(name: &Text, what: &str, report: &mut Report<'_>) {
+    let value = name.value.trim();
+    if value.chars().any(char::is_control) {
+        report.error(codes::INVALID_NAME, name.span, format!("the name of {what} is one line of text"));
+    } else if value.chars().count() > LONGEST_NAME {
+        let message = format!("the name of {what} has at most {LONGEST_NAME} characters");
+        report.error(codes::TOO_LONG, name.span, message);
+    }
+}
+
 /// The place of `written` in the source, or that of the whole text when it cannot be told.
 pub(super) fn locate(text: &Text, written: &str, report: &Report<'_>) -> Span {
     if report.is_full() {

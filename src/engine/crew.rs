@@ -19,6 +19,7 @@ use super::{
     pipeline,
     prompt::{self, Given},
     records::Records,
+    skills::{Brought, Skills},
     surroundings::{Language, Still, Surroundings, git_branch},
 };
 use crate::{
@@ -40,6 +41,7 @@ pub struct Crew {
     memory: Arc<Memory>,
     evaluations: Arc<Evaluations>,
     records: Arc<Records>,
+    skills: Arc<Skills>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
 }
 
@@ -59,8 +61,9 @@ impl Crew {
         let memory = Arc::new(Memory::open(catalog.root(), memory::Settings::default()));
         let evaluations = Arc::new(Evaluations::open(catalog.root()));
         let records = Arc::new(Records::of(catalog.root()));
+        let skills = Arc::new(Skills::open(catalog.root()));
         let (still, toolbox) = (None, OnceLock::new());
-        Self { catalog, llm, models, live, outbound, still, memory, evaluations, records, toolbox }
+        Self { catalog, llm, models, live, outbound, still, memory, evaluations, records, skills, toolbox }
     }
 
     /// The same whose employees remember as `settings` say.
@@ -115,6 +118,11 @@ impl Crew {
         &self.records
     }
 
+    /// How often skills were used.
+    pub(super) fn skills(&self) -> &Arc<Skills> {
+        &self.skills
+    }
+
     /// Whether this is the work of another time, which is to be repeated as it was: nothing is remembered in it.
     pub(super) fn is_still(&self) -> bool {
         self.still.is_some()
@@ -166,18 +174,35 @@ impl Crew {
     /// # Errors
     /// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
+        Ok(self.render_for(employee, given, None).await?.0)
+    }
+
+    /// The same for work that is begun with what was `said`; also tells what skills brought.
+    pub(super) async fn render_for(
+        &self,
+        employee: &Employee,
+        given: &Given,
+        said: Option<&str>,
+    ) -> Result<(String, Brought), Error> {
         let around = self.surroundings(employee).await;
         let body = prompt::body(employee, given, &around)?;
         let remembered = self.experience(employee, &body).await;
-        Ok(prompt::framed(employee, &body, remembered.as_deref(), &around))
+        let task = prompt::task(employee, given, said, &body)?;
+        let brought = self.brought(employee, &task, remembered.as_deref()).await;
+        let told = [&remembered, &brought.section].into_iter().flatten();
+        let prompt = prompt::framed(employee, &body, told.map(String::as_str), &around);
+        Ok((prompt, brought))
     }
 
-    /// Renders the instructions of `employee` alone, see [`Crew::render`].
+    /// Renders the instructions of `employee` alone and what its skills bring, see [`Crew::render`].
     ///
     /// # Errors
     /// As [`Crew::render`].
     pub async fn render_body(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
-        prompt::body(employee, given, &self.surroundings(employee).await)
+        let body = prompt::body(employee, given, &self.surroundings(employee).await)?;
+        let task = prompt::task(employee, given, None, &body)?;
+        let brought = self.brought(employee, &task, None).await;
+        Ok(prompt::parts(brought.section.as_deref(), &body))
     }
 
     /// The instructions of `employee` to be told to others, see [`prompt::background`].

@@ -11,6 +11,7 @@ use super::{
     Answer, Crew, Error, Gave,
     clean::{Cleaner, clean},
     prompt::Given,
+    skills::Brought,
     structured::Shape,
 };
 use crate::{
@@ -134,7 +135,8 @@ impl Crew {
 
     async fn converse(&self, job: &Job<'_>, mut say: Option<Say<'_>>) -> Result<Answer, Error> {
         let watch = Stopwatch::start();
-        let mut request = self.request(job).await?;
+        let (mut request, brought) = self.request(job).await?;
+        self.count_skills(&job.employee.name, &brought, job.steps.task_id()).await;
         let mut account = Account { cost_usd: Some(0.0), ..Account::default() };
         let shape =
             Shape::of(job.employee).map_err(|fault| Error::NoSchema { employee: job.who(), fault })?;
@@ -303,12 +305,13 @@ impl Crew {
         once(&job.steps, &job.name, |_| true, work).await
     }
 
-    pub(super) async fn request(&self, job: &Job<'_>) -> Result<Request, Error> {
+    /// What a model is asked for `job`, and what skills brought into it.
+    pub(super) async fn request(&self, job: &Job<'_>) -> Result<(Request, Brought), Error> {
         let definitions = self.definitions().await;
         let employee = job.employee;
-        let system = match job.system {
-            Some(system) => system.to_owned(),
-            None => self.render(employee, job.given).await?,
+        let (system, brought) = match job.system {
+            Some(system) => (system.to_owned(), Brought::default()),
+            None => self.render_for(employee, job.given, job.task).await?,
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));
         let limited = job.steps.limits().is_limited();
@@ -316,7 +319,7 @@ impl Crew {
             Some(toolbox) => toolbox.offered(job).await,
             None => Vec::new(),
         };
-        Ok(Request {
+        let request = Request {
             model: self.model(&definitions, job.model, employee),
             system,
             messages: job.before.iter().cloned().chain([last]).collect(),
@@ -326,7 +329,8 @@ impl Crew {
             thinking: employee.thinking,
             fallback: self.fallback(&definitions, employee),
             account: employee.name.clone(),
-        })
+        };
+        Ok((request, brought))
     }
 }
 

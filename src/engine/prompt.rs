@@ -32,23 +32,47 @@ impl Given {
     }
 }
 
-/// The prompt `employee` works by: who it is, what it remembers, the filled `body`, and how to answer.
-pub(crate) fn framed(
+/// What stands between the parts of a prompt.
+const RULE: &str = "\n---\n\n";
+
+/// The prompt `employee` works by: who it is, what else it is `told`, the filled `body`, and how to answer.
+pub(crate) fn framed<'t>(
     employee: &Employee,
     body: &str,
-    remembered: Option<&str>,
+    told: impl IntoIterator<Item = &'t str>,
     around: &Surroundings,
 ) -> String {
     let language = language(employee);
     let mut prompt = header(employee, language, around);
-    for part in remembered.into_iter().chain([body]) {
-        prompt.push_str("\n---\n\n");
+    for part in told.into_iter().chain([body]) {
+        prompt.push_str(RULE);
         prompt.push_str(part);
     }
     if employee.output != Output::default() {
         prompt.push_str(&output_section(&employee.output, language));
     }
     prompt
+}
+
+/// The filled `body`, after what else is told.
+pub(crate) fn parts(told: Option<&str>, body: &str) -> String {
+    told.into_iter().chain([body]).collect::<Vec<_>>().join(RULE)
+}
+
+/// What the work is about: the values for the prompt and what was `said`; without any, the filled `body`.
+///
+/// # Errors
+/// As [`body`].
+pub(crate) fn task(
+    employee: &Employee,
+    given: &Given,
+    said: Option<&str>,
+    body: &str,
+) -> Result<String, Error> {
+    let values = Values::resolve(employee, given)?;
+    let texts = values.positional.iter().copied().chain(said).map(str::trim);
+    let texts: Vec<&str> = texts.filter(|text| !text.is_empty()).collect();
+    Ok(if texts.is_empty() { body.to_owned() } else { texts.join("\n") })
 }
 
 /// How the prompt of `employee` begins; in an answer, a sign that it repeats the prompt.
@@ -319,7 +343,7 @@ mod tests {
                 let employee = worker(&text, origin);
                 filled(&employee, [&value, "", &value], &around);
                 let body = body(&employee, &Given::default(), &around).unwrap();
-                framed(&employee, &body, Some(&value), &around);
+                framed(&employee, &body, [value.as_str()], &around);
             }
         }
     }
@@ -328,7 +352,7 @@ mod tests {
     fn a_prompt_is_known_by_how_it_begins() {
         for title in ["", "代码审查员"] {
             let employee = Employee { display_name: title.to_owned(), ..worker("x", Origin::Crew) };
-            assert!(framed(&employee, "x", None, &around()).starts_with(&opening(&employee)));
+            assert!(framed(&employee, "x", [], &around()).starts_with(&opening(&employee)));
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Crew,
     memory::{self, Clearance, Holder, Memory, Outcome, prompt::Reader},
-    prompt,
+    prompt, skills,
 };
 use crate::{
     base::clock::Stopwatch,
@@ -86,7 +86,8 @@ impl Crew {
             return;
         }
         // An answer that repeats its prompt would be told in the next, and so on.
-        if output.contains(&prompt::opening(employee)) || memory::prompt::is_in(output) {
+        let repeats = memory::prompt::is_in(output) || skills::is_in(output);
+        if repeats || output.contains(&prompt::opening(employee)) {
             return;
         }
         // What an answer holds may be what its prompt was told in confidence.

@@ -61,6 +61,8 @@ pub fn all(office: &Office) -> Registry {
     tools.add(employee::CreateEmployee(office.clone()));
     tools.add(employee::UpdateEmployee(office.clone()));
     tools.add(employee::ValidateDefinition);
+    tools.add(employee::ListEmployeeSkills(office.clone()));
+    tools.add(employee::TryEmployeeSkills(office.clone()));
     tools.add(pipeline::ListPipelines(office.clone()));
     tools.add_detached(pipeline::RunPipeline(office.clone()));
     tools.add(discussion::ListDiscussions(office.clone()));
@@ -75,6 +77,7 @@ pub fn all(office: &Office) -> Registry {
     tools.add(memory::SearchMemory(office.clone()));
     tools.add(memory::CorrectMemory(office.clone()));
     tools.add(memory::DeleteMemory(office.clone()));
+    tools.add(memory::RateMemory(office.clone()));
     tools.add(evaluation::TrackDecision(office.clone()));
     tools.add(evaluation::EvaluateDecision(office.clone()));
     tools.add(evaluation::ListDecisions(office.clone()));

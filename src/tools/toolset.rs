@@ -15,12 +15,17 @@ pub const TOOLSETS: [(&str, &[&str]); 8] = [
             "create_employee",
             "update_employee",
             "validate_definition",
+            "list_employee_skills",
+            "try_employee_skills",
         ],
     ),
     ("pipelines", &["list_pipelines", "run_pipeline"]),
     ("discussions", &["list_discussions", "run_discussion", "list_meeting_history", "get_meeting_detail"]),
     ("schedules", &["list_schedules", "add_schedule", "remove_schedule"]),
-    ("memory", &["add_memory", "query_memory", "search_memory", "correct_memory", "delete_memory"]),
+    (
+        "memory",
+        &["add_memory", "query_memory", "search_memory", "correct_memory", "delete_memory", "rate_memory"],
+    ),
     (
         "decisions",
         &[

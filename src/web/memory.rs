@@ -1,4 +1,5 @@
-//! What employees remember, over HTTP: `GET` and `POST /api/memory`, which are `query_memory` and `add_memory`.
+//! What employees remember, over HTTP: `GET` and `POST /api/memory`, which are `query_memory` and `add_memory`, and
+//! `POST /api/memory/recall-feedback`, which is `rate_memory`.
 
 use axum::{
     Extension, Json,
@@ -96,4 +97,28 @@ pub(super) async fn add(
     let is_known = added.get("known") == Some(&Value::Bool(true));
     let status = if is_known { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(Value::Object(added))))
+}
+
+/// `POST /api/memory/recall-feedback`: the body is what `rate_memory` takes. How many were of use and how many were not is
+/// told as earlier versions did, and beside it what became of each.
+pub(super) async fn rate(
+    Shared(state): Shared<State>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let args = body::object(&headers, body).await?;
+    let mut rated = asked(&state, caller, "rate_memory", &args).await?;
+    let mut list = |key: &str| match rated.remove(key) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    };
+    let [updated, decayed, known, ignored] = ["updated", "decayed", "known", "ignored"].map(&mut list);
+    let counts = (updated.len(), decayed.len(), known.len());
+    let use_of =
+        |entry: &Value| json!({ "id": entry["id"], "q_value": entry.get("q_value").unwrap_or(&json!(0.5)) });
+    let items: Vec<Value> = updated.iter().chain(&decayed).chain(&known).map(use_of).collect();
+    Ok(Json(json!({
+        "updated": counts.0, "decayed": counts.1, "known": counts.2, "items": items, "ignored": ignored,
+    })))
 }

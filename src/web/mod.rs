@@ -30,6 +30,7 @@ mod record;
 mod resource;
 mod router;
 mod run;
+mod skill;
 mod state;
 mod status;
 mod stream;

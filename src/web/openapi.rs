@@ -129,6 +129,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
         ..post("/api/memory", "Have an employee remember something", "Object", OBJECT)
     },
     get("/api/memory/search", "Memories, and with `kind` what came of runs, by the words in them", LIST),
+    Operation {
+        also: &[],
+        ..post(
+            "/api/memory/recall-feedback",
+            "Say which of the memories that were told were of use",
+            "Object",
+            OBJECT,
+        )
+    },
+    get("/api/skills", "What is laid before employees when a task calls for it: `employee`", LIST),
+    get("/api/skills/stats", "How often that was: `employee`", LIST),
+    Operation {
+        scope: Some("read"),
+        also: &[],
+        ..post("/api/skills/check-triggers", "What a task calls for: `employee`, `task`", "Object", OBJECT)
+    },
     get("/api/decisions", "What employees decided: `employee`, `status`, `category`, `limit`", LIST),
     get("/api/calibration", "How well employees expect: `employee`, `category`", LIST),
     get("/api/employees", "The employees", LIST),

@@ -14,7 +14,7 @@ use super::{
     load::{self, Load},
     memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
-    ready, record, resource, run, status, task, tools,
+    ready, record, resource, run, skill, status, task, tools,
     trace::{self, Refusals},
     webhook,
 };
@@ -130,6 +130,10 @@ fn routes() -> Routes {
         .route("/api/tools/{name}", post(tools::call))
         .route("/api/memory", get(memory::query).post(memory::add))
         .route("/api/memory/search", get(memory::search))
+        .route("/api/memory/recall-feedback", post(memory::rate))
+        .route("/api/skills", get(skill::list))
+        .route("/api/skills/stats", get(skill::stats))
+        .route("/api/skills/check-triggers", post(skill::check))
         .route("/api/decisions", get(evaluation::decisions))
         .route("/api/calibration", get(evaluation::calibration))
         .route("/api/employees", get(tools::employees))

@@ -1,6 +1,6 @@
 //! What the predecessor got wrong in reading and rendering, one test each; the numbers are those of the list that was
-//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, B1: the server, B2: webhooks, B3: schedules, B4:
-//! deliveries, C2: memory, C3: evaluation, C4: records, C5: the command line).
+//! made of it (A2: employees and prompts, A3: pipelines, A4: discussions, A6: skills, B1: the server, B2: webhooks, B3:
+//! schedules, B4: deliveries, C2: memory, C3: evaluation, C4: records, C5: the command line).
 
 mod cli;
 mod deliveries;
@@ -12,6 +12,7 @@ mod pipelines;
 mod prompts;
 mod records;
 mod server;
+mod skills;
 mod triggers;
 
 use serde_json::Value;

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Restore(IdsArgs),
     /// Let other employees be told of memories
     Share(ShareArgs),
+    /// Say whether memories that were told were useful
+    Feedback(FeedbackArgs),
     /// List what employees share
     Shared(SharedArgs),
     /// Put together what says the same, and link what is about the same
@@ -382,4 +384,22 @@ fn visibility(text: &str) -> Result<Visibility, String> {
         "private" => Ok(Visibility::Private),
         _ => Err("there are open, private".to_owned()),
     }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct FeedbackArgs {
+    /// Name or trigger
+    pub(super) employee: String,
+    /// Ids of the memories, or how they begin
+    #[arg(required = true)]
+    pub(super) ids: Vec<String>,
+    /// They were: they come a little sooner from now on
+    #[arg(long, required_unless_present = "not_useful")]
+    pub(super) useful: bool,
+    /// They were told and were not: they come a little later
+    #[arg(long, conflicts_with = "useful")]
+    pub(super) not_useful: bool,
+    /// What says so, a task or a session; it is heard once about each memory
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(super) source: String,
 }

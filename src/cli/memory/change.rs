@@ -1,10 +1,11 @@
-//! `memory add`, `correct`, `update`, `delete`, `archive`, `restore`, `share`, `approve`, `reject`, `consolidate` and `index`.
+//! `memory add`, `correct`, `update`, `delete`, `archive`, `restore`, `share`, `feedback`, `approve`, `reject`, `consolidate` and
+//! `index`.
 
 use serde_json::json;
 
 use super::{
     Asked,
-    args::{AddArgs, ArchiveArgs, CorrectArgs, IdsArgs, ShareArgs, UpdateArgs},
+    args::{AddArgs, ArchiveArgs, CorrectArgs, FeedbackArgs, IdsArgs, ShareArgs, UpdateArgs},
     told,
 };
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
         exit::{Error, Outcome},
         render,
     },
-    engine::memory::{self, Entry, Holder, Memory, New, Patch, Traits},
+    engine::memory::{self, Entry, Feedback, Holder, Memory, New, Patch, Traits},
 };
 
 /// Who decides on drafts from here.
@@ -62,8 +63,12 @@ pub(super) async fn correct(asked: &Asked<'_>, args: &CorrectArgs) -> Result<Out
 }
 
 pub(super) async fn update(asked: &Asked<'_>, args: &UpdateArgs) -> Result<Outcome, Error> {
-    let patch =
-        Patch { category: args.category, content: args.content.clone(), traits: args.said.traits(None) };
+    let patch = Patch {
+        category: args.category,
+        content: args.content.clone(),
+        traits: args.said.traits(None),
+        ..Patch::default()
+    };
     let id = args.id.clone();
     let update = move |memory: &Memory, holder: &Holder| Ok(vec![memory.update(holder, &id, &patch)?]);
     entries(asked, &args.employee, "changed", update).await
@@ -112,6 +117,32 @@ pub(super) async fn archive(asked: &Asked<'_>, args: &ArchiveArgs) -> Result<Out
         Ok(archived)
     };
     ids(asked, &args.employee, "archived", archive).await
+}
+
+pub(super) async fn feedback(asked: &Asked<'_>, args: &FeedbackArgs) -> Result<Outcome, Error> {
+    let holder = asked.holder(&args.employee).await?;
+    let ids = args.ids.clone();
+    let (useful, recalled) = if args.useful { (ids, Vec::new()) } else { (Vec::new(), ids) };
+    let feedback = Feedback { useful, recalled, source: args.source.clone() };
+    let rated = asked.office.crew.remember(move |memory| memory.rate(&holder, &feedback)).await?;
+    match asked.global.form() {
+        Form::Json => render::json(&rated)?,
+        Form::Text => {
+            let heard = rated.updated.iter().chain(&rated.decayed);
+            let lines: Vec<String> =
+                heard.map(|entry| format!("useful to {:.3}: {}", entry.q_value, told(entry))).collect();
+            if !lines.is_empty() {
+                render::answer(&lines.join("\n"))?;
+            }
+            for entry in &rated.known {
+                render::note(&format!("`{}` was rated from there before", entry.id));
+            }
+        }
+    }
+    for ignored in &rated.ignored {
+        render::note(&ignored.reason);
+    }
+    Ok(if rated.ignored.is_empty() { Outcome::Done } else { Outcome::Failed })
 }
 
 /// Does something to entries of an employee, and tells what they are then.

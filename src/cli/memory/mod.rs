@@ -39,6 +39,7 @@ pub(super) async fn memory(global: &Global, args: &MemoryArgs, env: &Environment
         Command::Archive(args) => change::archive(&asked, args).await,
         Command::Restore(args) => change::restore(&asked, args).await,
         Command::Share(args) => change::share(&asked, args).await,
+        Command::Feedback(args) => change::feedback(&asked, args).await,
         Command::Approve { id } => change::approve(&asked, id).await,
         Command::Reject { id, reason } => change::reject(&asked, id, reason).await,
         Command::Consolidate { employee, dry_run } => change::consolidate(&asked, employee, *dry_run).await,

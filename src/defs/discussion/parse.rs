@@ -19,8 +19,6 @@ use crate::base::text::is_chinese;
 pub(super) const MOST_ROUNDS: u32 = 20;
 /// Rounds of one that does not say how many.
 const ROUNDS: u32 = 3;
-/// Longest name, in characters.
-const LONGEST_NAME: usize = 128;
 
 /// Where in its source the names in a discussion stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,7 +58,7 @@ fn discussion(
     open_names(node, report);
     let name = fields.text("name", report);
     if let Some(name) = &name {
-        check_name(name, report);
+        reader::check_name(name, "a discussion", report);
     }
     let description = fields.string("description", report);
     let topic = fields.required_text("topic", report).map(|text| text.value.trim().to_owned());
@@ -140,16 +138,6 @@ const EXECUTION_ROLES: [(&str, ExecutionRole); 4] = [
 ];
 const FILE_FORMATS: [(&str, Format); 3] =
     [("markdown", Format::Markdown), ("json", Format::Json), ("text", Format::Text)];
-
-fn check_name(name: &Text, report: &mut Report<'_>) {
-    let value = name.value.trim();
-    if value.chars().any(char::is_control) {
-        report.error(codes::INVALID_NAME, name.span, "the name of a discussion is one line of text");
-    } else if value.chars().count() > LONGEST_NAME {
-        let message = format!("the name of a discussion has at most {LONGEST_NAME} characters");
-        report.error(codes::TOO_LONG, name.span, message);
-    }
-}
 
 /// What does not go with a conversation between two.
 fn check_meeting(discussion: &Discussion, fields: &Fields<'_>, report: &mut Report<'_>) {

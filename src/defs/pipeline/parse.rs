@@ -6,7 +6,7 @@ use super::{
     super::{
         budget, codes, delivery,
         diagnostic::{Diagnostic, Source, Span},
-        reader::{self, Fields, Text, Unknown},
+        reader::{self, Fields, Unknown},
         report::Report,
         yaml::{Node, Value},
     },
@@ -14,7 +14,7 @@ use super::{
     references::{Board, Branch, Scope},
 };
 
-/// Longest id of a step and longest name of a pipeline.
+/// Longest id of a step.
 pub(super) const LONGEST: usize = 128;
 /// Most rounds of a loop.
 const MOST_ITERATIONS: u32 = 50;
@@ -64,7 +64,7 @@ fn pipeline(node: &Node, default_name: &str, report: &mut Report<'_>) -> Option<
     let mut fields = Fields::of(node, "a pipeline", report)?;
     let name = fields.text("name", report);
     if let Some(name) = &name {
-        check_name(name, report);
+        reader::check_name(name, "a pipeline", report);
     }
     let description = fields.string("description", report);
     let args = inputs::read(&mut fields, report);
@@ -94,16 +94,6 @@ fn pipeline(node: &Node, default_name: &str, report: &mut Report<'_>) -> Option<
     let name = name.unwrap_or_else(|| default_name.to_owned());
     let pipeline = Pipeline { name, description, args, fail_fast, budget, deliver, items };
     Some((pipeline, PipelineMarks { steps: draft.marks }))
-}
-
-fn check_name(name: &Text, report: &mut Report<'_>) {
-    let value = name.value.trim();
-    if value.chars().any(char::is_control) {
-        report.error(codes::INVALID_NAME, name.span, "the name of a pipeline is one line of text");
-    } else if value.chars().count() > LONGEST {
-        let message = format!("the name of a pipeline has at most {LONGEST} characters");
-        report.error(codes::TOO_LONG, name.span, message);
-    }
 }
 
 /// What has been read so far.

@@ -12,6 +12,7 @@ mod organization;
 mod piece;
 mod pipeline;
 mod settings;
+mod skill;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -40,11 +41,13 @@ pub enum SchemaKind {
     Tokens,
     /// `.crew/mcp_servers.yaml`.
     McpServers,
+    /// A file of `.crew/skills/<employee>`.
+    EmployeeSkill,
 }
 
 impl SchemaKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Employee,
         Self::Pipeline,
         Self::Discussion,
@@ -54,6 +57,7 @@ impl SchemaKind {
         Self::Config,
         Self::Tokens,
         Self::McpServers,
+        Self::EmployeeSkill,
     ];
 
     /// The word it is asked for by.
@@ -68,6 +72,7 @@ impl SchemaKind {
             Self::Config => "config",
             Self::Tokens => "tokens",
             Self::McpServers => "mcp-servers",
+            Self::EmployeeSkill => "employee-skill",
         }
     }
 
@@ -93,6 +98,7 @@ impl SchemaKind {
             Self::Config => of::<config::Config>("Configuration"),
             Self::Tokens => of::<tokens::Tokens>("Tokens"),
             Self::McpServers => of::<mcp_servers::McpServers>("MCP servers"),
+            Self::EmployeeSkill => of::<skill::EmployeeSkill>("Employee skill"),
         }
     }
 }

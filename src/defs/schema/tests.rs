@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::SchemaKind;
 use crate::defs::{
-    Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_mcp_servers,
-    parse_organization, parse_pipeline, parse_tokens, parse_webhook,
+    Source, parse_config, parse_cron, parse_discussion, parse_employee, parse_employee_skill,
+    parse_mcp_servers, parse_organization, parse_pipeline, parse_tokens, parse_webhook,
     reader::asked::{self, Asked},
 };
 
@@ -37,6 +37,16 @@ const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
 
+const EMPLOYEE_SKILL: &str = "
+trigger: {type: always}
+metadata: {}
+actions:
+  - type: query_memory
+  - {type: load_checklist, params: {items: [a]}}
+  - {type: read_file, params: {path: a}}
+  - {type: read_wiki, params: {doc: a}}
+";
+
 /// What the parser of a kind asks for, when everything that has fields of its own is there.
 fn asked(kind: SchemaKind) -> Asked {
     asked::take();
@@ -50,6 +60,7 @@ fn asked(kind: SchemaKind) -> Asked {
         SchemaKind::Config => parse_config(&Source::new("x", CONFIG)).1,
         SchemaKind::Tokens => parse_tokens(&Source::new("x", TOKENS)).1,
         SchemaKind::McpServers => parse_mcp_servers(&Source::new("x", MCP_SERVERS)).1,
+        SchemaKind::EmployeeSkill => parse_employee_skill(&Source::new("x", EMPLOYEE_SKILL), "x").1,
     };
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     asked::take()
@@ -62,7 +73,7 @@ const BUDGET: Named = ("a budget", &["Budget"]);
 const DELIVERY: Named = ("a delivery", &["Webhook", "Email", "Feishu", "Slack", "GithubComment"]);
 
 /// Where in a schema stands what a parser calls so.
-const PLACES: [(SchemaKind, &[Named]); 9] = [
+const PLACES: [(SchemaKind, &[Named]); 10] = [
     (
         SchemaKind::Employee,
         &[
@@ -132,6 +143,19 @@ const PLACES: [(SchemaKind, &[Named]); 9] = [
     ),
     (SchemaKind::Tokens, &[("a file of tokens", &[""]), ("a token", &["Token"])]),
     (SchemaKind::McpServers, &[("`mcp_servers.yaml`", &[""]), ("a server", &["McpServer"])]),
+    (
+        SchemaKind::EmployeeSkill,
+        &[
+            ("an employee skill", &[""]),
+            ("a trigger", &["Trigger"]),
+            ("an action", &["QueryMemory", "LoadChecklist", "ReadFile", "ReadWiki", "Custom"]),
+            ("`params` of `query_memory`", &["MemoryParams"]),
+            ("`params` of `load_checklist`", &["ChecklistParams"]),
+            ("`params` of `read_file`", &["FileParams"]),
+            ("`params` of `read_wiki`", &["WikiParams"]),
+            ("`metadata` of a skill", &["Metadata"]),
+        ],
+    ),
 ];
 
 fn properties<'s>(schema: &'s Value, names: &[&str]) -> BTreeSet<&'s str> {

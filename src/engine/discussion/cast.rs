@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     catalog::Snapshot,
     defs::{Employee, ExecutionRole, Participant, Role},
-    engine::{Args, Crew, Error, crew::find_employee, surroundings::Language},
+    engine::{Args, Crew, Error, crew::find_employee, skills::Brought, surroundings::Language},
 };
 
 /// A participant and the employee behind it.
@@ -27,6 +27,8 @@ pub(super) struct Member {
     pub(super) background: String,
     /// What it remembers of what the discussion is about; for itself alone.
     pub(super) memory: Option<String>,
+    /// What its skills bring for that; likewise.
+    pub(super) brought: Brought,
 }
 
 impl Member {
@@ -43,6 +45,7 @@ impl Member {
         let employee = find_employee(definitions, &part.employee)?;
         let background = crew.render_background(&employee, args, language).await;
         let memory = crew.experience(&employee, about).await;
+        let brought = crew.brought(&employee, about, memory.as_deref()).await;
         Ok(Self {
             part: part.clone(),
             name: employee.name.clone(),
@@ -56,6 +59,7 @@ impl Member {
             research: employee.research_instructions.clone(),
             background,
             memory,
+            brought,
         })
     }
 

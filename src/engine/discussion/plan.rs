@@ -166,8 +166,8 @@ pub(super) fn identity(stage: &Stage, member: &Member) -> String {
         let _ = writeln!(text, "{}", member.description);
     }
     text.push_str(&member.settings(language));
-    if let Some(memory) = &member.memory {
-        let _ = write!(text, "\n{memory}");
+    for told in [&member.memory, &member.brought.section].into_iter().flatten() {
+        let _ = write!(text, "\n{told}");
     }
     text
 }

@@ -296,7 +296,7 @@ impl Telling<'_> {
 
     /// What `job` takes that asks its model up to `most` times; up to `more` tokens come with it that are not known yet.
     async fn weigh(&mut self, job: &Job<'_>, id: &str, most: u64, more: u64) -> Result<ForecastStep, Error> {
-        let mut request = self.crew.request(job).await?;
+        let (mut request, _) = self.crew.request(job).await?;
         let tools: Vec<_> = request.tools.iter().map(|tool| tool.name.clone()).collect();
         request.max_tokens.get_or_insert(BUDGETED_TOKENS);
         let mut dearest = self.crew.llm().estimate(&request);

@@ -106,6 +106,10 @@ struct Written<'l> {
     #[serde(borrow)]
     origin_employee: Option<Text<'l>>,
     verified_count: Option<i64>,
+    q_value: Option<f64>,
+    recall_count: Option<i64>,
+    #[serde(borrow)]
+    rated_from: Option<Vec<Text<'l>>>,
     #[serde(borrow)]
     keywords: Option<Vec<Text<'l>>>,
     #[serde(borrow)]

@@ -70,6 +70,15 @@ pub struct Entry {
     /// How often it was found to be so again.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub verified_count: i64,
+    /// How useful it was when it was told, from 0 to 1; 0.5 when nobody has said.
+    #[serde(default = "unrated", deserialize_with = "or_unrated", skip_serializing_if = "is_unrated")]
+    pub q_value: f64,
+    /// How often somebody said whether it was useful.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub recall_count: i64,
+    /// What the last of those who said so came from: sessions or tasks, each of which is heard once.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
+    pub rated_from: Vec<String>,
     /// Words it is found by.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "is_default")]
     pub keywords: Vec<String>,
@@ -152,6 +161,9 @@ impl Entry {
             applicability: Vec::new(),
             origin_employee: String::new(),
             verified_count: 0,
+            q_value: unrated(),
+            recall_count: 0,
+            rated_from: Vec::new(),
             keywords: Vec::new(),
             linked_memories: Vec::new(),
             supersedes: String::new(),
@@ -212,6 +224,16 @@ pub(super) fn certain() -> f64 {
     1.0
 }
 
+/// What is known of the use of an entry of which nobody has said anything.
+pub(super) fn unrated() -> f64 {
+    0.5
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_unrated(value: &f64) -> bool {
+    value.to_bits() == unrated().to_bits()
+}
+
 pub(super) fn usual() -> i64 {
     3
 }
@@ -232,6 +254,10 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D)
 
 fn or_certain<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_else(certain))
+}
+
+fn or_unrated<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_else(unrated))
 }
 
 fn or_usual<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {

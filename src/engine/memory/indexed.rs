@@ -196,6 +196,7 @@ fn document(stem: &str, entry: &Entry) -> Document {
         category: entry.category.as_str().to_owned(),
         importance: entry.importance,
         confidence: entry.confidence,
+        usefulness: entry.q_value,
         is_private: entry.visibility == Visibility::Private,
         classification: entry.classification.as_str().to_owned(),
         domains: entry.domain.clone(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Clearance, Entry, Error, Holder, Memory, New, Patch,
-    entry::{new_id, written},
+    entry::{new_id, unrated, written},
     orders::By,
     traits,
     view::View,
@@ -106,6 +106,9 @@ impl Memory {
                 confidence: 1.0,
                 supersedes: last.id.clone(),
                 verified_count: 0,
+                q_value: unrated(),
+                recall_count: 0,
+                rated_from: Vec::new(),
                 last_accessed: String::new(),
                 ..last.clone()
             };

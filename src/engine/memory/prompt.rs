@@ -118,6 +118,31 @@ impl Memory {
         let found = self.find(None, &wish, &is_wanted)?;
         Ok(found.into_iter().map(|found| found.entry).collect())
     }
+
+    /// What `holder` remembers about something, the best first, each as a line of such a section. As there, it does not
+    /// wait until a large memory is indexed.
+    ///
+    /// # Errors
+    /// [`Error::Store`] when the memory cannot be read.
+    pub(crate) fn lines_about(
+        &self,
+        holder: &Holder,
+        about: &str,
+        query: &Query,
+        clearance: &Clearance,
+        language: Language,
+    ) -> Result<Vec<String>, Error> {
+        if !about.contains(char::is_alphanumeric) {
+            return Ok(Vec::new());
+        }
+        let now = clock::now();
+        let is_wanted = |card: &Card, _: &str| {
+            holder.is(&card.employee) && self.fits(card, query, now) && clearance.admits(card, holder.name())
+        };
+        let wish = Wish { text: about, limit: query.limit, least: 0.0, most: indexed::SMALL };
+        let found = self.find(Some(holder), &wish, &is_wanted)?;
+        Ok(found.iter().map(|found| line(&found.entry, holder, language)).collect())
+    }
 }
 
 /// What was chosen so far.
@@ -145,7 +170,7 @@ impl Told {
         if self.words.iter().any(|told| alike::says_the_same(told, &words)) {
             return;
         }
-        let line = line(entry, reader);
+        let line = line(entry, reader.holder, reader.language);
         let takes = llm::most_tokens(&line) + 1;
         // A shorter one may still fit.
         if takes > self.left {
@@ -181,10 +206,9 @@ fn framed(lines: &str, language: Language) -> String {
 }
 
 /// One entry: its kind, when it was written, how sure it is when that is in doubt, and what it says as a JSON string.
-fn line(entry: &Entry, reader: &Reader<'_>) -> String {
-    let language = reader.language;
+fn line(entry: &Entry, holder: &Holder, language: Language) -> String {
     let mut line = format!("- [{}", label(entry, language));
-    if !reader.holder.is(&entry.employee) {
+    if !holder.is(&entry.employee) {
         let _ = write!(line, " · {}", visible(&entry.employee));
     }
     line.push(']');

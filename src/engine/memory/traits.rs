@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Category, Classification, Entry, Error, Visibility};
+use super::{Category, Classification, Entry, Error, Visibility, feedback::Rating};
 
 /// Longest content, in characters.
 pub const LONGEST_CONTENT: usize = 20_000;
@@ -37,6 +37,8 @@ pub struct Patch {
     pub content: Option<String>,
     /// What else is said about it.
     pub traits: Traits,
+    /// Whether it was useful.
+    pub rating: Option<Rating>,
 }
 
 /// What can be said about an entry; what is `None` stays as it is.
@@ -87,7 +89,10 @@ impl New {
 impl Patch {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        self.category.is_none() && self.content.is_none() && self.traits == Traits::default()
+        self.category.is_none()
+            && self.content.is_none()
+            && self.rating.is_none()
+            && self.traits == Traits::default()
     }
 
     /// Changes `entry`.
@@ -99,6 +104,9 @@ impl Patch {
             content(text)?.clone_into(&mut entry.content);
         }
         entry.category = self.category.unwrap_or(entry.category);
+        if let Some(rating) = &self.rating {
+            rating.apply(entry);
+        }
         self.traits.apply(entry)
     }
 }

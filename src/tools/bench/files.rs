@@ -3,21 +3,18 @@
 //! What begins with a dot stays closed (keys, version control, crew's own records), as does `private/`; no link is
 //! followed, so nothing outside the project is read.
 
-use std::{
-    fmt, fs,
-    io::{self, Read as _},
-    path::{Component, Path, PathBuf},
-};
+use std::{fmt, fs, path::Path};
 
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use crate::tools::{Annotations, Ctx, Error, Office, Tool};
+use crate::{
+    engine::files::{self, Unread},
+    tools::{Annotations, Ctx, Error, Office, Tool},
+};
 
-/// Most bytes of a file that is read.
-const MOST_BYTES: u64 = 1 << 20;
 /// Most lines that one call hands out.
 const MOST_LINES: usize = 2000;
 /// Most matches of a search, and most names of a listing.
@@ -77,7 +74,7 @@ impl Tool for FileRead {
         let root = self.0.crew.root().to_owned();
         apart(move || {
             let (first, limit) = (args.offset.unwrap_or(1).max(1), args.limit.unwrap_or(MOST_LINES));
-            let text = read(&inside(&root, &args.path)?, &args.path)?;
+            let text = files::read(&files::inside(&root, &args.path)?, &args.path)?;
             let lines = text.lines().enumerate().skip(first - 1).take(limit.min(MOST_LINES));
             let lines: Vec<_> = lines.map(|(at, line)| format!("{}\t{}\n", at + 1, shown(line))).collect();
             Ok(Text { text: lines.concat() })
@@ -121,7 +118,7 @@ impl Tool for Grep {
             let mut found = Vec::new();
             walk(&root, args.path.as_deref(), ctx.cancelled(), &mut |name, path| {
                 // What cannot be read as text has no lines to find.
-                let Ok(text) = read(path, name) else { return true };
+                let Ok(text) = files::read(path, name) else { return true };
                 let matching = text.lines().enumerate().filter(|(_, line)| pattern.is_match(line));
                 found.extend(matching.map(|(at, line)| format!("{name}:{}: {}", at + 1, shown(line))));
                 found.len() < MOST_FOUND
@@ -185,57 +182,6 @@ pub(super) async fn apart<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::Failed(error.to_string())))
 }
 
-/// The place of `path` in the project.
-///
-/// # Errors
-/// When it leads elsewhere, or to what is closed.
-fn inside(root: &Path, path: &str) -> Result<PathBuf, Error> {
-    let mut place = root.to_owned();
-    for part in Path::new(path).components() {
-        match part {
-            Component::CurDir => continue,
-            Component::Normal(name) if is_open(&name.to_string_lossy()) => place.push(name),
-            Component::Normal(_) => return Err(Error::Denied(format!("`{path}` is closed to employees"))),
-            _ => return Err(Error::Denied(format!("`{path}` is not inside the project"))),
-        }
-        let about = fs::symlink_metadata(&place).map_err(|error| unreadable(path, &error))?;
-        if about.is_symlink() {
-            return Err(Error::Denied(format!("`{path}` goes through a link, and links are not followed")));
-        }
-    }
-    Ok(place)
-}
-
-pub(super) fn is_open(name: &str) -> bool {
-    !name.starts_with('.') && name != "private"
-}
-
-fn read(path: &Path, name: &str) -> Result<String, Error> {
-    let refused = |why: &str| Error::Failed(format!("`{name}` {why}"));
-    // Looked at before it is opened: to open a pipe is to wait for somebody to write into it.
-    let about = fs::symlink_metadata(path).map_err(|error| unreadable(name, &error))?;
-    if !about.is_file() {
-        return Err(refused("is no file"));
-    }
-    if about.len() > MOST_BYTES {
-        return Err(refused("is longer than 1 MiB, and is not read"));
-    }
-    let file = fs::File::open(path).map_err(|error| unreadable(name, &error))?;
-    let mut text = String::new();
-    match file.take(MOST_BYTES).read_to_string(&mut text) {
-        Ok(_) => Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(refused("is no text")),
-        Err(error) => Err(unreadable(name, &error)),
-    }
-}
-
-fn unreadable(name: &str, error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::NotFound => Error::Failed(format!("there is no `{name}`")),
-        _ => Error::Failed(format!("`{name}` cannot be read: {error}")),
-    }
-}
-
 /// Hands every open file below `path` to `each`, in the order of their names, until that says no or nobody wants to know
 /// any more.
 fn walk(
@@ -244,7 +190,7 @@ fn walk(
     cancelled: &CancellationToken,
     each: &mut dyn FnMut(&str, &Path) -> bool,
 ) -> Result<(), Error> {
-    let start = inside(root, path.unwrap_or("."))?;
+    let start = files::inside(root, path.unwrap_or("."))?;
     let mut looked = 0;
     let mut waiting = vec![start];
     while let Some(place) = waiting.pop() {
@@ -263,7 +209,7 @@ fn walk(
         let open = entries.filter_map(Result::ok).filter(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
             let linked = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-            is_open(&name) && !linked && !SKIPPED.contains(&name.as_str())
+            files::is_open(&name) && !linked && !SKIPPED.contains(&name.as_str())
         });
         let mut open: Vec<_> = open.map(|entry| entry.path()).collect();
         open.sort_unstable_by(|a, b| b.cmp(a));
@@ -293,6 +239,16 @@ fn matcher(pattern: &str) -> Result<Regex, Error> {
         rest = rest.get(taken..).unwrap_or_default();
     }
     Regex::new(&(expression + "$")).map_err(|error| Error::Arguments(format!("`pattern`: {error}")))
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        let message = unread.to_string();
+        match unread {
+            Unread::Closed(_) | Unread::Outside(_) | Unread::Link(_) => Self::Denied(message),
+            _ => Self::Failed(message),
+        }
+    }
 }
 
 fn shown(line: &str) -> String {

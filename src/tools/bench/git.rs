@@ -14,8 +14,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{io::AsyncReadExt as _, process::Command};
 
-use super::files::{Text, is_open};
-use crate::tools::{Annotations, Ctx, Error, Office, Tool};
+use super::files::Text;
+use crate::{
+    engine::files::is_open,
+    tools::{Annotations, Ctx, Error, Office, Tool},
+};
 
 /// What one call of git may take.
 const TIME: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 mod add;
 mod change;
 mod look;
+mod rate;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde::Serialize;
 pub(super) use add::AddMemory;
 pub(super) use change::{CorrectMemory, DeleteMemory};
 pub(super) use look::{QueryMemory, SearchMemory};
+pub(super) use rate::RateMemory;
 
 use super::{Annotations, Ctx, Error, Office};
 use crate::{

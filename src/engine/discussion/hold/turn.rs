@@ -72,6 +72,7 @@ impl Floor<'_> {
 
     async fn speak(&self, name: &str, member: &Member, before: &Before<'_>) -> Result<Turn, Error> {
         let employee = find_employee(self.definitions, &member.name)?;
+        self.crew.count_skills(&member.name, &member.brought, self.steps.task_id()).await;
         let Some(setting) = before.setting else { return self.research(name, &employee, before).await };
         let system = words::standing(self.stage, member);
         // It speaks for itself here: no tools, no form of output of its own.

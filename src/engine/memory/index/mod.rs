@@ -25,7 +25,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -33,11 +36,18 @@ use rusqlite::Connection;
 
 pub use error::Error;
 pub use rank::Part;
+pub(in crate::engine) use words::is_wide;
 
 /// Documents of a change that is large but not too large: packed in one piece, and held in memory while it is made.
 pub const BATCH: usize = 4096;
 /// Connections that are kept for the next search.
 const KEPT: usize = 4;
+
+/// The words that `text` consists of, without their endings; those that say nothing are left out unless there are no others.
+pub(in crate::engine) fn gist(text: &str) -> HashSet<String> {
+    let plain = words::words(text).into_iter().filter(|word| word.role.is_in_order());
+    plain.map(|word| word.term).collect()
+}
 
 /// The search index of a project's memories.
 #[derive(Debug)]

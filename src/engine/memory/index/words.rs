@@ -99,7 +99,8 @@ fn is_han(letter: char) -> bool {
     matches!(u32::from(letter), 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xF900..=0xFAFF | 0x2_0000..=0x3_FFFF)
 }
 
-fn is_wide(letter: char) -> bool {
+/// Whether a script writes no spaces between words.
+pub(in crate::engine) fn is_wide(letter: char) -> bool {
     is_han(letter) || matches!(u32::from(letter), 0x0E00..=0x0E7F | 0x3040..=0x30FF | 0xAC00..=0xD7AF)
 }
 
