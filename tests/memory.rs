@@ -350,3 +350,43 @@ fn what_was_acknowledged_survives_writers_that_are_killed() {
 fn what_was_acknowledged_survives_many_writers_that_are_killed() {
     writers_that_are_killed(2000, Duration::from_millis(400));
 }
+
+#[tokio::test]
+async fn what_was_useful_comes_sooner_and_is_kept_in_the_entry() {
+    let project = project("");
+    let first = add(&project, "reviewer", "the deploy of the shop takes an hour", &[]);
+    let second = add(
+        &project,
+        "reviewer",
+        "the deploy of the blog takes a minute",
+        &["--classification", "confidential"],
+    );
+    let rated = memory(&project, &["feedback", "审查", &first, "--useful", "--source", "task-1"]);
+    assert_eq!(rated["updated"][0]["q_value"], 0.55, "{rated}");
+    let again = memory(&project, &["feedback", "reviewer", &first, "--useful", "--source", "task-1"]);
+    assert_eq!((&again["updated"], &again["known"][0]["recall_count"]), (&json!([]), &json!(1)), "{again}");
+    let said = project.run(["memory", "feedback", "reviewer", "nothing-of-it", "--not-useful"]).status(1);
+    assert!(said.contains("nothing-of-it"), "{said}");
+    project.run(["memory", "feedback", "reviewer", &first]).status(2);
+
+    let server = Server::start(&project, &[], &[]);
+    let feedback = json!({"employee": "reviewer", "useful_memory_ids": [first], "recalled_memory_ids": [first, second, "gone-by-now"], "source": "task-2"});
+    let path = "/api/memory/recall-feedback";
+    let rated = server.post(path, &feedback).await.status(200);
+    assert_eq!(
+        (&rated["updated"], &rated["decayed"], &rated["known"]),
+        (&json!(1), &json!(1), &json!(0)),
+        "{rated}"
+    );
+    assert_eq!(rated["ignored"][0]["id"], "gone-by-now");
+    assert!(!rated.to_string().contains("blog"), "what may not be told is not told: {rated}");
+    let again = server.post(path, &feedback).await.status(200);
+    assert_eq!((&again["updated"], &again["known"]), (&json!(0), &json!(2)), "{again}");
+    server.post(path, &json!({"employee": "reviewer"})).await.status(400);
+    server.post(path, &json!({"employee": "nobody", "useful_memory_ids": ["a"]})).await.status(404);
+    let lines = project.read(".crew/memory/reviewer.jsonl");
+    assert!(lines.contains("\"verified_count\":2,\"q_value\":0.595,\"recall_count\":2"), "{lines}");
+    assert!(lines.contains("\"q_value\":0.475,\"recall_count\":1"), "{lines}");
+    let found = memory(&project, &["search", "deploy takes", "--clearance", "confidential"]);
+    assert_eq!(found[0]["id"], first, "{found}");
+}

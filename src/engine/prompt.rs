@@ -38,7 +38,7 @@ const RULE: &str = "\n---\n\n";
 /// The prompt `employee` works by: who it is, what else it is `told`, the filled `body`, and how to answer.
 pub(crate) fn framed<'t>(
     employee: &Employee,
-    body: &str,
+    body: &'t str,
     told: impl IntoIterator<Item = &'t str>,
     around: &Surroundings,
 ) -> String {

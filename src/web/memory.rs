@@ -115,9 +115,7 @@ pub(super) async fn rate(
     };
     let [updated, decayed, known, ignored] = ["updated", "decayed", "known", "ignored"].map(&mut list);
     let counts = (updated.len(), decayed.len(), known.len());
-    let use_of =
-        |entry: &Value| json!({ "id": entry["id"], "q_value": entry.get("q_value").unwrap_or(&json!(0.5)) });
-    let items: Vec<Value> = updated.iter().chain(&decayed).chain(&known).map(use_of).collect();
+    let items: Vec<Value> = updated.into_iter().chain(decayed).chain(known).collect();
     Ok(Json(json!({
         "updated": counts.0, "decayed": counts.1, "known": counts.2, "items": items, "ignored": ignored,
     })))

@@ -11,32 +11,28 @@ use crate::{
 
 /// A6.6.1: what a checklist, a file or a document brought was computed and thrown away, and only two handlers of HTTP used
 /// skills at all.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a6_01_all_that_is_brought_is_told_when_work_is_handed_on() {
     let model = FakeModel::acting(|body| {
-        let is_bob = body["system"].to_string().contains("Work.");
+        let is_bob = body["system"].as_str().unwrap().contains("Work.");
         let is_first = body["messages"].as_array().unwrap().len() == 1;
-        let call = json!({"type": "tool_use", "id": "1", "name": "delegate", "input": {"employee": "林锐", "task": "限流", "args": {}}});
-        let said = json!({"type": "text", "text": "done"});
-        let (content, stop) =
-            if is_bob && is_first { (call, "tool_use") } else { (said, "end_turn") };
-        json!({"id": "m", "type": "message", "role": "assistant", "model": "claude-test", "content": [content],
-            "stop_reason": stop, "usage": {"input_tokens": 1, "output_tokens": 1}})
+        let handed = json!({"employee": "林锐", "task": "限流"});
+        if is_bob && is_first {
+            json!([{"type": "tool_use", "id": "1", "name": "delegate", "input": handed}])
+        } else {
+            json!([{"type": "text", "text": "done"}])
+        }
     })
     .await;
+    model.release(100);
     let project = project("claude-test");
     project.write(
         ".crew/employees/bob.md",
         "---\nname: bob\ndescription: Works\nmodel: claude-test\ntools: [delegate]\n---\n\nWork.\n",
     );
     project.run_with(["run", "bob", "-x", "--no-stream"], &model.env()).success();
-    let bodies = model.bodies();
-    let handed = bodies.iter().map(|body| {
-        body["system"]
-            .as_str()
-            .map_or_else(|| body["system"][0]["text"].as_str().unwrap().to_owned(), str::to_owned)
-    });
-    is_brought(&handed.filter(|system| system.contains("Review ")).next().unwrap());
+    let prompts = model.prompts();
+    is_brought(prompts.iter().find(|prompt| prompt.contains("Review ")).unwrap());
 }
 
 /// A6.6.2: names of employees and skills were paths, and led out of the store; so did the files they named.

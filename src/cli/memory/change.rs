@@ -9,6 +9,7 @@ use super::{
     told,
 };
 use crate::{
+    base::text::visible,
     cli::{
         args::Form,
         exit::{Error, Outcome},
@@ -129,13 +130,14 @@ pub(super) async fn feedback(asked: &Asked<'_>, args: &FeedbackArgs) -> Result<O
         Form::Json => render::json(&rated)?,
         Form::Text => {
             let heard = rated.updated.iter().chain(&rated.decayed);
-            let lines: Vec<String> =
-                heard.map(|entry| format!("useful to {:.3}: {}", entry.q_value, told(entry))).collect();
+            let lines: Vec<String> = heard
+                .map(|entry| format!("[{}] useful to {:.3}", visible(&entry.id), entry.q_value))
+                .collect();
             if !lines.is_empty() {
                 render::answer(&lines.join("\n"))?;
             }
             for entry in &rated.known {
-                render::note(&format!("`{}` was rated from there before", entry.id));
+                render::note(&format!("`{}` was rated from there before", visible(&entry.id)));
             }
         }
     }

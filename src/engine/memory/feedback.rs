@@ -33,16 +33,36 @@ pub struct Feedback {
 /// What came of feedback.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Rated {
-    /// Memories that were useful, as they are now.
-    pub updated: Vec<Entry>,
+    /// Memories that were useful.
+    pub updated: Vec<Usefulness>,
     /// Memories that were not.
-    pub decayed: Vec<Entry>,
+    pub decayed: Vec<Usefulness>,
     /// Memories that were rated from the same source before; nothing changed about them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub known: Vec<Entry>,
+    pub known: Vec<Usefulness>,
     /// Ids that are nobody's, or of memories that no longer hold.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
+}
+
+/// How useful a memory was so far. What it says is for those alone who may be told.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Usefulness {
+    /// Its id.
+    pub id: String,
+    /// From 0 to 1; 0.5 before anybody said anything.
+    pub q_value: f64,
+    /// How often it was useful, or found to be so again.
+    pub verified_count: i64,
+    /// How often somebody said whether it was useful.
+    pub recall_count: i64,
+}
+
+impl Usefulness {
+    fn of(entry: Entry) -> Self {
+        let Entry { id, q_value, verified_count, recall_count, .. } = entry;
+        Self { id, q_value, verified_count, recall_count }
+    }
 }
 
 /// An id that was not rated.
@@ -70,10 +90,10 @@ impl Rating {
         }
         let before = entry.q_value.clamp(0.0, 1.0);
         if self.is_useful {
-            entry.q_value = before + GAIN * (1.0 - before);
+            entry.q_value = rounded(before + GAIN * (1.0 - before));
             entry.verified_count = entry.verified_count.saturating_add(1);
         } else {
-            entry.q_value = before * LEFT;
+            entry.q_value = rounded(before * LEFT);
         }
         entry.recall_count = entry.recall_count.saturating_add(1);
         entry.last_accessed = written(self.at);
@@ -87,6 +107,11 @@ impl Rating {
     fn is_known(&self, entry: &Entry) -> bool {
         !self.source.is_empty() && entry.rated_from.contains(&self.source)
     }
+}
+
+/// To six digits: what is beyond says nothing, and makes lines long.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 impl Memory {
@@ -105,16 +130,17 @@ impl Memory {
         let useful = feedback.useful.iter().map(|id| (id, true));
         for (id, is_useful) in useful.chain(feedback.recalled.iter().map(|id| (id, false))) {
             // Of an id and its beginning, the first that is named counts.
-            match self.locate(holder, id) {
-                Ok((_, whole)) if !seen.insert(whole) => continue,
-                _ => {}
+            if let Ok((_, whole)) = self.locate(holder, id)
+                && !seen.insert(whole)
+            {
+                continue;
             }
             let rating = Rating { is_useful, source: source.clone(), at };
             let mark = written(at);
             match self.update(holder, id, &Patch { rating: Some(rating), ..Patch::default() }) {
-                Ok(entry) if entry.last_accessed != mark => rated.known.push(entry),
-                Ok(entry) if is_useful => rated.updated.push(entry),
-                Ok(entry) => rated.decayed.push(entry),
+                Ok(entry) if entry.last_accessed != mark => rated.known.push(Usefulness::of(entry)),
+                Ok(entry) if is_useful => rated.updated.push(Usefulness::of(entry)),
+                Ok(entry) => rated.decayed.push(Usefulness::of(entry)),
                 Err(told @ (Error::Unknown { .. } | Error::Conflict(_) | Error::Unfit(_))) => {
                     rated.ignored.push(Ignored { id: id.clone(), reason: told.to_string() });
                 }

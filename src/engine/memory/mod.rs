@@ -48,7 +48,7 @@ pub use draft::{Draft, DraftStatus};
 pub use entry::{Category, Entry, Visibility};
 pub(super) use entry::{moment, written};
 pub use error::Error;
-pub use feedback::{Feedback, Ignored, MOST_RATED, Rated};
+pub use feedback::{Feedback, Ignored, MOST_RATED, Rated, Usefulness};
 pub use filter::{Clearance, Domains, Private};
 pub use names::Holder;
 pub use operations::{Added, Corrected};

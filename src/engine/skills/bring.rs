@@ -90,9 +90,9 @@ impl Reader<'_> {
 
     /// The text of a file in a folder of crew's own.
     fn text(&self, folder: &str, path: &str) -> Result<String, String> {
-        let folder = ground::below(&self.order.root, folder.as_ref()).map_err(|told| told.to_string())?;
-        let text = files::inside(&folder, path).and_then(|place| files::read(&place, path));
-        text.map_err(|told| told.to_string())
+        let place = ground::below(&self.order.root, folder.as_ref()).map_err(|told| told.to_string())?;
+        let text = files::inside(&place, path).and_then(|place| files::read(&place, path));
+        text.map_err(|told| format!("{told} (in `{folder}`)"))
     }
 }
 

@@ -87,6 +87,7 @@ pub struct SkillCount {
     pub bytes: u64,
     /// When it was used last.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub last_triggered_at: Option<Timestamp>,
 }
 
