@@ -50,6 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("lettre", &["engine/delivery/mail"]),
     ("serde_yaml", &["defs"]),
     ("rusqlite", &["engine/memory/index"]),
+    ("model2vec_rs", &["engine/memory/embedding"]),
     ("jieba_rs", &["engine/memory/index"]),
     ("rust_stemmers", &["engine/memory/index"]),
     ("notify", &["catalog/watch.rs"]),

@@ -28,6 +28,7 @@ mod keys;
 mod limits;
 mod looking;
 mod mcp;
+mod meaning;
 mod measures;
 mod memory;
 mod models;

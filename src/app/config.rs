@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    embedder::Embeds,
     post::Post,
     project::{self, ConfigError},
     settling::{Origin, Place, Settling},
@@ -79,6 +80,8 @@ pub struct Settings {
     pub memory: memory::Settings,
     /// For how long records are kept.
     pub records: Retention,
+    /// What turns memories into vectors, if anything does.
+    pub embedder: Option<Embeds>,
     /// When a server that does badly says so itself.
     pub alerts: Option<engine::Rules>,
     /// What the project says of how much a server takes of whom.
@@ -140,6 +143,7 @@ impl Settings {
             tasks,
             memory: memory::Settings::read(root, &config.memory),
             records: config.records.into(),
+            embedder: config.memory.embedder.as_ref().map(|own| Embeds::read(own, env, root)),
             alerts: config.alerts.map(project::rules),
             serving: config.serve,
             still: None,

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::{
     Environment, Limiting, Settings,
     config::{self, TokenError},
+    embedder::Embeds,
     post::Post,
     project::{self, ConfigError},
     settling::{Origin, Place, SettingError, Settled, Settling},
 };
 use crate::{
-    defs::OwnTasks,
+    defs::{OwnEmbedder, OwnTasks},
     engine::records::Retention,
     llm::{Key, Provider},
 };
@@ -42,6 +43,7 @@ pub fn in_force(
     let config = project::config(root)?;
     let post = Post::read(env)?;
     let (max_concurrent, own_tasks) = (config.max_concurrent, config.tasks);
+    let own_embedder = config.memory.embedder.clone();
     let patience = post.patience;
     let mut settling = Settling::new(env);
     let settings = Settings::with(&mut settling, root, config, post);
@@ -53,6 +55,7 @@ pub fn in_force(
     }
     tasks(&settings, own_tasks, &mut settling);
     records(&settings.records, &mut settling);
+    embedder(own_embedder.as_ref(), settings.embedder.as_ref(), &mut settling);
     limiting.settle(&settings.serving, &mut settling)?;
     bearer(token, &mut settling)?;
     let of_variable = |name: &str| match env.get(name) {
@@ -108,6 +111,39 @@ fn provider(provider: &Provider, settling: &mut Settling<'_>) {
     }
     if let Some(calls) = provider.max_concurrent {
         settling.note(key("max_concurrent"), Some(calls.to_string()), Origin::File);
+    }
+}
+
+/// What turns memories into vectors; nothing is told where nothing does.
+fn embedder(own: Option<&OwnEmbedder>, embeds: Option<&Embeds>, settling: &mut Settling<'_>) {
+    let (Some(own), Some(embeds)) = (own, embeds) else {
+        return settling.note("memory.embedder", None, Origin::Default);
+    };
+    let rules = embeds.rules();
+    let of_file = |said: bool| if said { Origin::File } else { Origin::Default };
+    let texts = [
+        ("provider", Some(own.provider.as_str().to_owned()), true),
+        ("model", own.model.clone(), true),
+        ("path", own.path.clone(), true),
+        ("dimensions", own.dimensions.map(|length| length.to_string()), true),
+        ("timeout_seconds", Some(rules.patience.as_secs_f64().to_string()), own.timeout_seconds.is_some()),
+        ("min_similarity", Some(rules.floor.to_string()), own.min_similarity.is_some()),
+        ("embed_classified", Some(rules.classified.to_string()), own.embed_classified),
+    ];
+    for (key, value, said) in texts.into_iter().filter(|(_, value, _)| value.is_some()) {
+        settling.note(format!("memory.embedder.{key}"), value, of_file(said));
+    }
+    let Some(embedder) = embeds.asked() else { return };
+    let from = if own.base_url.is_some() {
+        Origin::File
+    } else if settling.env.get(&embedder.base_url_from).is_some() {
+        Origin::Variable(embedder.base_url_from.clone())
+    } else {
+        Origin::Default
+    };
+    settling.note("memory.embedder.base_url", Some(without_user(&embedder.base_url)), from);
+    if let Key::Needed { from, secret } = &embedder.key {
+        settling.secret("memory.embedder.api_key", secret.as_ref(), Origin::Variable(from.clone()));
     }
 }
 

@@ -5,6 +5,7 @@ mod archivist;
 pub mod backup;
 mod config;
 pub mod doctor;
+mod embedder;
 mod http;
 mod in_force;
 mod library;
@@ -26,6 +27,7 @@ mod telemetry;
 mod tokens;
 
 pub use config::{Environment, Settings, TokenError};
+pub use embedder::Embeds;
 pub use in_force::{Unsettled, in_force};
 pub use limits::Limiting;
 pub use office::{Journal, OUTBOX, journal, open};

@@ -47,10 +47,12 @@ pub enum Journal {
 pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker) -> Office {
     let client = llm::Client::new(settings.llm, Arc::new(llm::Meter::new()));
     let catalog = Catalog::open(root.to_owned()).with_user_employees(settings.user_employees);
+    let embedding = settings.embedder.map(|embeds| embeds.open(&client));
     let crew = Arc::new(
         Crew::new(catalog, client, settings.models)
             .with_outbound(Outbound::new(settings.outbound))
             .remembering(settings.memory)
+            .embedding(embedding)
             .standing(settings.still),
     );
     let opener = Opener {

@@ -44,6 +44,7 @@ metrics! {
     MODEL_SECONDS: Histogram "crew_model_call_duration_seconds", "Time a call of a model took, retries included, by provider.";
     MODEL_FIRST_SECONDS: Histogram "crew_model_first_token_seconds", "Time until the first words of a streamed answer, by provider.";
     EMPLOYEE_CALLS: Counter "crew_employee_calls_total", "Calls of models, by employee (at most 1000 of them; the rest is `other`).";
+    MEMORY_TEXTS: Counter "crew_memory_embedded_total", "Texts that were to be turned into vectors, by kind (entry or query) and outcome (success, failed or known); a query that failed is answered by words alone.";
     TASKS: Gauge "crew_tasks", "Tasks that are known, by status.";
     TASKS_ENDED: Counter "crew_tasks_ended_total", "Tasks that ended, by kind and status.";
     TASK_SECONDS: Histogram "crew_task_duration_seconds", "Time from the acceptance of a task to its end, by kind.";

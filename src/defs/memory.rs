@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    embedder::{OwnEmbedder, embedder},
     reader::{Fields, Unknown},
     report::Report,
     yaml::Node,
@@ -63,6 +64,8 @@ pub struct OwnMemory {
     pub half_life_days: Option<f64>,
     /// Whether what employees want to remember waits for somebody's approval.
     pub review: Option<bool>,
+    /// What turns memories into vectors; they are searched by their words alone without it.
+    pub embedder: Option<OwnEmbedder>,
 }
 
 /// What an employee settles about its memory.
@@ -102,6 +105,7 @@ pub(super) fn of_project(node: &Node, report: &mut Report<'_>) -> Option<OwnMemo
         max_entries: fields.whole("max_entries", 0..=1_000_000, report),
         half_life_days: fields.number("half_life_days", 0.0..=f64::from(MOST_DAYS), report),
         review: fields.flag("review", report),
+        embedder: fields.get("embedder").and_then(|node| embedder(node, report)),
     };
     fields.finish(Unknown::Refused, &[], report);
     Some(memory)

@@ -11,6 +11,7 @@ mod cron;
 mod delivery;
 mod diagnostic;
 mod discussion;
+mod embedder;
 mod emit;
 mod employee;
 mod front_matter;
@@ -56,6 +57,7 @@ pub use employee::{
 };
 pub use kind::FileKind;
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
+pub use embedder::{EmbedderKind, OwnEmbedder};
 pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,

@@ -39,6 +39,7 @@ pub struct Crew {
     outbound: Outbound,
     still: Option<Still>,
     memory: Arc<Memory>,
+    pub(super) embedding: Option<Arc<memory::Embedding>>,
     evaluations: Arc<Evaluations>,
     records: Arc<Records>,
     skills: Arc<Skills>,
@@ -62,14 +63,33 @@ impl Crew {
         let evaluations = Arc::new(Evaluations::open(catalog.root()));
         let records = Arc::new(Records::of(catalog.root()));
         let skills = Arc::new(Skills::open(catalog.root()));
-        let (still, toolbox) = (None, OnceLock::new());
-        Self { catalog, llm, models, live, outbound, still, memory, evaluations, records, skills, toolbox }
+        let (still, toolbox, embedding) = (None, OnceLock::new(), None);
+        Self {
+            catalog,
+            llm,
+            models,
+            live,
+            outbound,
+            still,
+            memory,
+            embedding,
+            evaluations,
+            records,
+            skills,
+            toolbox,
+        }
     }
 
     /// The same whose employees remember as `settings` say.
     #[must_use]
     pub fn remembering(self, settings: memory::Settings) -> Self {
         Self { memory: Arc::new(Memory::open(self.root(), settings)), ..self }
+    }
+
+    /// The same whose memories are searched by what they mean, too.
+    #[must_use]
+    pub fn embedding(self, embedding: Option<memory::Embedding>) -> Self {
+        Self { embedding: embedding.map(Arc::new), ..self }
     }
 
     /// The same with another way out to the web than to where everyone can go.

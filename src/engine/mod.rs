@@ -28,6 +28,7 @@ pub mod outbound;
 pub mod past;
 mod pipeline;
 mod prompt;
+mod recall;
 pub mod records;
 mod remember;
 mod run;

@@ -23,7 +23,11 @@ impl Crew {
         work: impl FnOnce(&Memory) -> Result<T, memory::Error> + Send + 'static,
     ) -> Result<T, memory::Error> {
         let memory = std::sync::Arc::clone(self.memory());
-        tokio::task::spawn_blocking(move || work(&memory)).await.unwrap_or(Err(memory::Error::Interrupted))
+        let done = tokio::task::spawn_blocking(move || work(&memory)).await;
+        if let Some(embedding) = &self.embedding {
+            embedding.wake();
+        }
+        done.unwrap_or(Err(memory::Error::Interrupted))
     }
 
     /// Whether the prompts of `employee` hold memories, and its runs may leave any.
@@ -44,13 +48,13 @@ impl Crew {
         let (holder, language) = (Holder::of(employee), prompt::language(employee));
         let interests: Vec<String> =
             employee.tags.iter().chain(&employee.domains).map(|word| word.trim().to_lowercase()).collect();
-        let (about, watch) = (body.to_owned(), Stopwatch::start());
-        let section = self.remember(move |memory| {
+        let watch = Stopwatch::start();
+        let section = self.recall(body, move |memory, about| {
             memory.section(&Reader {
                 holder: &holder,
                 clearance: &clearance,
                 interests: &interests,
-                about: &about,
+                about,
                 language,
                 tokens,
             })

@@ -2,6 +2,7 @@
 
 mod client;
 mod echo;
+mod embed;
 mod error;
 mod estimate;
 mod measure;
@@ -13,6 +14,7 @@ mod types;
 mod wire;
 
 pub use client::{Client, Estimate, Served, Settings};
+pub use embed::{EmbedWire, Embedded, Embedder, MOST_DIMENSIONS, MOST_TEXTS, Purpose};
 pub use error::{Cause, Error};
 pub use estimate::tokens as most_tokens;
 pub use meter::{Account, ByProvider, Call, Calls, Latency, Meter, Snapshot, Tokens};

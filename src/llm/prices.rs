@@ -21,7 +21,7 @@ pub struct Price {
 /// Where a page gives no price for cached input, it is that of input.
 ///
 /// Prices change without notice: `prices:` in `.crew/config.yaml` goes before this table.
-const KNOWN: [(&str, [f64; 3]); 42] = [
+const KNOWN: [(&str, [f64; 3]); 46] = [
     ("claude-opus-4-6", [5.0, 0.5, 25.0]),
     ("claude-opus-4-5", [5.0, 0.5, 25.0]),
     ("claude-opus-4-1", [15.0, 1.5, 75.0]),
@@ -63,6 +63,10 @@ const KNOWN: [(&str, [f64; 3]); 42] = [
     ("gemini-2.5-flash-lite", [0.1, 0.01, 0.4]),
     ("gemini-2.0-flash", [0.1, 0.025, 0.4]),
     ("gemini-2.0-flash-lite", [0.075, 0.075, 0.3]),
+    ("text-embedding-3-small", [0.02, 0.02, 0.0]),
+    ("text-embedding-3-large", [0.13, 0.13, 0.0]),
+    ("text-embedding-ada-002", [0.1, 0.1, 0.0]),
+    ("gemini-embedding-001", [0.15, 0.15, 0.0]),
     (super::ECHO, [0.0, 0.0, 0.0]),
 ];
 

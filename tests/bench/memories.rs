@@ -12,7 +12,7 @@ use std::{fs, time::Duration};
 
 use crew::{
     base::clock,
-    engine::memory::index::{Document, Index, Query},
+    engine::memory::index::{Document, Index, Meaning, Model, Query},
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use tempfile::TempDir;
@@ -47,6 +47,16 @@ impl Chance {
         word
     }
 
+    fn vector(&mut self) -> Vec<f32> {
+        let mut number = || {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            f32::from(u16::try_from(self.0 >> 48).unwrap()) / 65_535.0 - 0.5
+        };
+        (0..DIMENSIONS).map(|_| number()).collect()
+    }
+
     fn text(&mut self, words: usize) -> String {
         (0..words).map(|_| self.word()).collect::<Vec<_>>().join(" ")
     }
@@ -58,9 +68,13 @@ fn documents(chance: &mut Chance, from: usize, count: usize) -> Vec<Document> {
 }
 
 fn search(index: &Index, text: &str) -> usize {
+    search_meaning(index, text, None)
+}
+
+fn search_meaning(index: &Index, text: &str, meaning: Option<&Meaning>) -> usize {
     let query =
         Query { text, employees: &[], limit: 10, least: 0.0, now: clock::now(), half_life_days: 90.0 };
-    index.search(&query, &|_| true).unwrap().len()
+    index.search_meaning(&query, meaning, &|_| true).unwrap().len()
 }
 
 /// Milliseconds at which half and nearly all are done.
@@ -125,5 +139,54 @@ fn memories(bench: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, memories);
+/// Dimensions of a vector of the models that are small and good.
+const DIMENSIONS: usize = 384;
+
+/// Searches by words and by what they mean, in a hundred thousand entries with vectors.
+fn meaning(bench: &mut Criterion) {
+    let count = 100_000;
+    let folder = TempDir::with_prefix("crew-bench-").unwrap();
+    let path = folder.path().join("index.db");
+    let mut chance = Chance(88_172_645_463_325_252);
+    let index = Index::open(&path).unwrap();
+    for at in (0..count).step_by(1_000) {
+        index.put(&documents(&mut chance, at, 1_000)).unwrap();
+    }
+    let model = Model { name: "bench", scope: "all" };
+    let filling = clock::Stopwatch::start();
+    while let Some(bare) = index.bare(model, 256).unwrap() {
+        let vectors: Vec<_> = bare.ids.iter().map(|_| Some(chance.vector())).collect();
+        index.keep(model, &bare, &vectors).unwrap();
+    }
+    eprintln!("{count} vectors: kept in {:.1?}", filling.elapsed());
+    drop(index);
+    let index = Index::open(&path).unwrap();
+    let first = clock::Stopwatch::start();
+    let means = |chance: &mut Chance| Meaning {
+        model: model.name.into(),
+        vector: chance.vector().into(),
+        floor: 0.1,
+    };
+    search_meaning(&index, &chance.text(7), Some(&means(&mut chance)));
+    eprintln!("{count} vectors: first answer after {:.1?}; {}", first.elapsed(), memory());
+    for (what, with) in [("by words", false), ("by both", true)] {
+        let mut times = Vec::new();
+        for _ in 0..1_000 {
+            let (text, meaning) = (chance.text(7), with.then(|| means(&mut chance)));
+            let one = clock::Stopwatch::start();
+            search_meaning(&index, &text, meaning.as_ref());
+            times.push(one.elapsed());
+        }
+        eprintln!("{count} vectors: search {what}: {}", spread(times));
+    }
+    bench.bench_function("search 100000 vectors and words", |run| {
+        run.iter_batched(
+            || (chance.text(7), means(&mut chance)),
+            |(text, meaning)| search_meaning(&index, &text, Some(&meaning)),
+            criterion::BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(benches, memories, meaning);
 criterion_main!(benches);

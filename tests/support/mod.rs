@@ -1,15 +1,18 @@
 //! A sealed place to try the program in: a project of its own, an environment of its own, ports that are free.
 
 mod client;
+mod embedder;
 mod mail;
 mod model;
 pub mod project;
 mod receiver;
+mod served;
 mod server;
 
 use std::time::Duration;
 
 pub use client::{Reply, client};
+pub use embedder::{FakeEmbedder, Mood};
 pub use mail::{MailServer, Tls};
 pub use model::{FakeModel, work};
 pub use project::{Finished, Project};

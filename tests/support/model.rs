@@ -2,9 +2,7 @@
 
 use std::{
     convert::Infallible,
-    net::SocketAddr,
     sync::{Arc, Mutex},
-    thread,
 };
 
 use axum::{
@@ -18,13 +16,9 @@ use axum::{
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
-use tokio::{
-    net::TcpListener,
-    runtime,
-    sync::{Semaphore, mpsc, oneshot},
-};
+use tokio::sync::{Semaphore, mpsc};
 
-use super::PATIENCE;
+use super::{PATIENCE, served::Served};
 
 /// What the provider has been asked, in order: the body of each call.
 type Calls = Arc<Mutex<Vec<Value>>>;
@@ -42,7 +36,7 @@ pub struct FakeModel {
     asked: mpsc::UnboundedReceiver<()>,
     given_up: mpsc::UnboundedReceiver<()>,
     /// Ends it when dropped.
-    _stop: oneshot::Sender<()>,
+    _served: Served,
 }
 
 /// Makes the content of an answer, in the form of Anthropic's Messages, of the body of a call; an `Err` is an HTTP status.
@@ -105,21 +99,8 @@ impl FakeModel {
             noted.lock().unwrap().push(key(request.headers()));
             next.run(request)
         }));
-        let (address, bound) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        // On a thread of its own it answers even while the test waits for the program.
-        thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-                address.send(listener.local_addr().unwrap()).unwrap();
-                tokio::select! {
-                    ended = axum::serve(listener, router) => ended.unwrap(),
-                    _ = stopped => {}
-                }
-            });
-        });
-        let url = format!("http://{}", bound.await.unwrap());
+        let served = Served::start(router).await;
+        let url = served.url.clone();
         Self {
             openai_url: format!("{url}/v1"),
             url,
@@ -128,7 +109,7 @@ impl FakeModel {
             turns,
             asked: told,
             given_up: gone,
-            _stop: stop,
+            _served: served,
         }
     }
 

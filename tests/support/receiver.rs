@@ -1,10 +1,6 @@
 //! Somebody results are delivered to: takes what is posted, and answers as it is told.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -15,13 +11,9 @@ use axum::{
 };
 use reqwest::StatusCode;
 use serde_json::Value;
-use tokio::{
-    net::TcpListener,
-    runtime,
-    sync::{Semaphore, mpsc, oneshot},
-};
+use tokio::sync::{Semaphore, mpsc};
 
-use super::PATIENCE;
+use super::{PATIENCE, served::Served};
 
 /// What came in.
 #[derive(Debug, Clone)]
@@ -65,7 +57,7 @@ pub struct Receiver {
     arrived: mpsc::UnboundedReceiver<()>,
     turns: Arc<Semaphore>,
     /// Ends it when dropped.
-    _stop: oneshot::Sender<()>,
+    _served: Served,
 }
 
 impl Receiver {
@@ -95,21 +87,8 @@ impl Receiver {
         };
         let (received, turns) = (Arc::clone(&desk.received), Arc::clone(&desk.turns));
         let router = Router::new().fallback(take).with_state(desk);
-        let (address, bound) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        // On a thread of its own it answers even while the test waits for the program.
-        thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-                address.send(listener.local_addr().unwrap()).unwrap();
-                tokio::select! {
-                    ended = axum::serve(listener, router) => ended.unwrap(),
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self { url: format!("http://{}", bound.await.unwrap()), received, arrived: told, turns, _stop: stop }
+        let served = Served::start(router).await;
+        Self { url: served.url.clone(), received, arrived: told, turns, _served: served }
     }
 
     /// Lets `count` more requests be answered.

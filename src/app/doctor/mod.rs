@@ -1,5 +1,6 @@
 //! Whether a deployment is fit to serve: each row of the production checklist, and how it stands here.
 
+mod embedder;
 mod files;
 mod online;
 mod settings;
@@ -85,6 +86,7 @@ pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec
     let patient = Patient { root: &doctor.root, env, crew };
     let mut rows = vec![config(&patient)];
     rows.push(settings::models(&patient).await);
+    rows.push(embedder::row(crew, doctor.online.is_some()).await);
     rows.extend(settings::access(&patient));
     rows.extend([settings::identity(&patient), settings::mail(&patient)]);
     rows.push(settings::github(&patient).await);

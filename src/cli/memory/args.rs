@@ -24,7 +24,7 @@ pub(super) enum Command {
     Show(ShowArgs),
     /// Have an employee remember something
     Add(AddArgs),
-    /// Find memories by the words in them
+    /// Find memories by what they say
     Search(SearchArgs),
     /// Put what is right in place of what is wrong
     Correct(CorrectArgs),
@@ -75,12 +75,8 @@ pub(super) enum Command {
     Import(ImportArgs),
     /// Print or write the memories of an employee
     Export(ExportArgs),
-    /// Make the search index anew; it is kept up to date by itself
-    Index {
-        /// The same
-        #[arg(long, hide = true)]
-        repair: bool,
-    },
+    /// Make the search index anew, and vectors where an embedder is set; it is kept up to date by itself
+    Index(IndexArgs),
     /// Show how memories are kept in this project, or set it
     Config(ConfigArgs),
 }
@@ -145,6 +141,9 @@ pub(super) struct SearchArgs {
     /// At most this many
     #[arg(short = 'n', long, default_value_t = 5, value_parser = at_most)]
     pub(super) limit: usize,
+    /// Say why each was found: the parts its score is the sum of
+    #[arg(long)]
+    pub(super) explain: bool,
     #[command(flatten)]
     pub(super) told: Told,
 }
@@ -158,6 +157,19 @@ pub(super) enum SearchKind {
     Session,
     /// Both
     All,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IndexArgs {
+    /// Make all vectors anew, too; those of texts that are as they were are kept otherwise
+    #[arg(long)]
+    pub(super) rebuild: bool,
+    /// Only tell how the index stands; it is an error when it is behind
+    #[arg(long, conflicts_with = "rebuild")]
+    pub(super) check: bool,
+    /// The same as without
+    #[arg(long, hide = true)]
+    pub(super) repair: bool,
 }
 
 #[derive(Debug, Args)]

@@ -222,12 +222,3 @@ pub(super) async fn consolidate(asked: &Asked<'_>, employee: &str, dry_run: bool
     }
     Ok(Outcome::Done)
 }
-
-pub(super) async fn index(asked: &Asked<'_>) -> Result<Outcome, Error> {
-    let (entries, files) = asked.office.crew.remember(Memory::reindex).await?;
-    match asked.global.form() {
-        Form::Json => render::json(&json!({"entries": entries, "files": files}))?,
-        Form::Text => render::answer(&format!("indexed: {entries} memories of {files} files"))?,
-    }
-    Ok(Outcome::Done)
-}

@@ -1,5 +1,7 @@
 //! `memory list`, `show`, `search`, `shared` and `drafts`.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{
@@ -18,7 +20,7 @@ use crate::{
     },
     engine::{
         SessionHit, SessionWish,
-        memory::{Entry, Holder, Query, Searched},
+        memory::{Entry, Filled, Holder, Memory, Query, Question, Searched},
     },
     tools,
 };
@@ -27,6 +29,9 @@ use crate::{
 const SHOWN: usize = 200;
 /// Most lines without meaning that are told one by one.
 const TOLD: usize = 3;
+/// Most memories that a search gives their vectors first, and how long it takes for that.
+const FILLED: usize = 512;
+const FILLING: Duration = Duration::from_secs(5);
 
 pub(super) async fn list(asked: &Asked<'_>) -> Result<Outcome, Error> {
     let owners = asked.office.crew.remember(crate::engine::memory::Memory::owners).await?;
@@ -95,24 +100,34 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
     };
     let clearance = args.told.clearance();
     let query = Query { category: args.category, limit: args.limit, ..Query::default() };
-    let text = args.query.clone();
     let mut found: Vec<Hit> = Vec::new();
     if args.kind != SearchKind::Session {
-        let search = move |memory: &crate::engine::memory::Memory| {
-            memory.search(holder.as_ref(), &text, &query, &clearance)
+        let crew = &asked.office.crew;
+        // Nobody else may be there to do it; what takes longer is for `memory index`.
+        let filling = tokio::time::timeout(FILLING, crew.embed(FILLED, &mut |_| {})).await;
+        if let Ok(Some(Filled { error: Some(error), .. })) = &filling {
+            render::note(&format!("some memories are found by their words alone: {error}"));
+        } else if matches!(&filling, Err(_) | Ok(Some(Filled { is_complete: false, .. }))) {
+            render::note(
+                "some memories are found by their words alone until `memory index` has made their vectors",
+            );
+        }
+        let search = move |memory: &Memory, question: Question<'_>| {
+            memory.search(holder.as_ref(), question, &query, &clearance)
         };
-        found.extend(asked.office.crew.remember(search).await?.into_iter().map(Hit::Memory));
+        found.extend(crew.recall(&args.query, search).await?.into_iter().map(Hit::Memory));
     }
     if args.kind != SearchKind::Memory {
         found.extend(sessions(asked, args).await?.into_iter().map(Hit::Session));
     }
     found.sort_by(|a, b| b.score().total_cmp(&a.score()));
     found.truncate(args.limit);
+    let explain = args.explain;
     match asked.global.form() {
-        Form::Json => render::json(&found.iter().map(Hit::json).collect::<Vec<_>>())?,
+        Form::Json => render::json(&found.iter().map(|hit| hit.json(explain)).collect::<Vec<_>>())?,
         Form::Text if found.is_empty() => render::note("Nothing of the kind is remembered."),
         Form::Text => {
-            let rows = found.iter().map(Hit::row);
+            let rows = found.iter().map(|hit| hit.row(explain));
             render::answer(&render::table(["ID", "EMPLOYEE", "KIND", "MEMORY"], rows))?;
         }
     }
@@ -144,7 +159,7 @@ impl Hit {
         }
     }
 
-    fn json(&self) -> serde_json::Value {
+    fn json(&self, explain: bool) -> serde_json::Value {
         let (told, kind) = match self {
             Self::Memory(hit) => (serde_json::to_value(&hit.entry), "memory"),
             Self::Session(hit) => (serde_json::to_value(hit), "session"),
@@ -153,15 +168,22 @@ impl Hit {
         if let Some(fields) = told.as_object_mut() {
             fields.insert("score".to_owned(), json!(self.score()));
             fields.insert("kind".to_owned(), json!(kind));
+            if let (true, Self::Memory(hit)) = (explain, self) {
+                fields.insert("parts".to_owned(), json!(hit.parts));
+            }
         }
         told
     }
 
-    fn row(&self) -> [String; 4] {
+    fn row(&self, explain: bool) -> [String; 4] {
         match self {
             Self::Memory(hit) => {
                 let Entry { id, employee, category, content, .. } = &hit.entry;
-                let content = truncate(&visible(content), SHOWN);
+                let mut content = truncate(&visible(content), SHOWN);
+                if explain {
+                    let parts = hit.parts.iter().map(|part| format!("{} {:.3}", part.name, part.score));
+                    content += &format!("\n= {:.3}: {}", hit.score, parts.collect::<Vec<_>>().join(", "));
+                }
                 [visible(id), visible(employee), category.as_str().to_owned(), content]
             }
             Self::Session(hit) => {

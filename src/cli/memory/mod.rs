@@ -3,6 +3,7 @@
 mod args;
 mod carry;
 mod change;
+mod index;
 mod look;
 
 pub(super) use args::MemoryArgs;
@@ -45,7 +46,7 @@ pub(super) async fn memory(global: &Global, args: &MemoryArgs, env: &Environment
         Command::Consolidate { employee, dry_run } => change::consolidate(&asked, employee, *dry_run).await,
         Command::Import(args) => carry::import(&asked, args).await,
         Command::Export(args) => carry::export(&asked, args).await,
-        Command::Index { .. } => change::index(&asked).await,
+        Command::Index(args) => index::index(&asked, args).await,
         Command::Config(args) => carry::config(&asked, args, env),
     }
 }

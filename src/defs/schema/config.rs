@@ -9,7 +9,7 @@ use super::{
     delivery::Destination,
     piece::{Budget, Flag, FullText, Retry, Text, Texts, Variable, Whole},
 };
-use crate::defs::Dialect;
+use crate::defs::{Dialect, EmbedderKind};
 
 /// What a project settles for all its employees: `.crew/config.yaml`.
 #[derive(JsonSchema)]
@@ -67,6 +67,36 @@ struct Memory {
     half_life_days: Option<f64>,
     /// Whether what employees want to remember at work waits for somebody's approval; it does not, unless given.
     review: Option<Flag>,
+    /// What turns memories and questions into vectors; memories are searched by their words alone, unless given.
+    embedder: Option<Embedder>,
+}
+
+/// What turns memories and questions into vectors. An embedder that is asked is told the memories and the questions.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Embedder {
+    /// How it is spoken to; `static` is a model2vec model in a folder, which is asked nothing.
+    provider: EmbedderKind,
+    /// Its model; for all but `static`.
+    model: Option<Text>,
+    /// Where it is, as in `http://127.0.0.1:11434`; at its maker's, unless given.
+    #[schemars(regex(pattern = r"^\s*https?://"))]
+    base_url: Option<String>,
+    /// The variable that holds its key, as `${NAME}`; without `base_url` that of its maker, else none, unless given.
+    api_key: Option<Variable>,
+    /// How long vectors are to be; as the model makes them, unless given.
+    dimensions: Option<Whole<1, 8192>>,
+    /// The folder of a `static` model, from the root of the project.
+    path: Option<Text>,
+    /// Seconds that a search or a prompt waits for the vector of its question; 2, unless given.
+    #[schemars(range(min = 0.05, max = 60))]
+    timeout_seconds: Option<f64>,
+    /// Least cosine of what is about the same; 0.3, unless given. What fits hardly better than the rest does not count.
+    #[schemars(range(min = 0, max = 1))]
+    min_similarity: Option<f64>,
+    /// Whether what is restricted, confidential or private is sent, too; it is not, unless given. A model on this machine
+    /// is told everything.
+    embed_classified: Option<Flag>,
 }
 
 /// For how long records are kept, and how many. What is not given has no bound, and what a task needs that is not over

@@ -32,7 +32,7 @@ routing_templates: {a: {steps: [{role: x}]}}
 model_defaults: {a: {}}
 ";
 
-const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, budget: {max_cost: 2, max_tokens: 9}, tasks: {}, memory: {}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
+const CONFIG: &str = "{providers: {a: {base_url: 'http://x', models: [a]}}, prices: {a: {input: 1, output: 2}}, outbound: {}, budget: {max_cost: 2, max_tokens: 9}, tasks: {}, memory: {embedder: {provider: openai, model: a}}, serve: {}, alerts: {notify: [a]}, destinations: {a: {type: webhook, url: 'https://x'}, b: {type: email, to: a@b.c}, c: {type: feishu, url: '${A}'}, d: {type: slack, url: '${A}'}, e: {type: github-comment}}}";
 const TOKENS: &str = "tokens: [{name: ci, token: '${CI}', scopes: [run]}]";
 
 const MCP_SERVERS: &str = "servers: {a: {command: x}}";
@@ -137,6 +137,7 @@ const PLACES: [(SchemaKind, &[Named]); 10] = [
             DELIVERY,
             ("`tasks`", &["Tasks"]),
             ("`memory`", &["Memory"]),
+            ("an embedder", &["Embedder"]),
             ("`serve`", &["Serving"]),
             ("`alerts`", &["Alerts"]),
         ],

@@ -149,12 +149,20 @@ impl Indexed {
         batch.apply(index, now)
     }
 
-    /// Forgets what there is, so that it is made anew.
+    /// Whether the index of the file `stem` is in its present state.
+    ///
+    /// # Errors
+    /// When the index cannot be used.
+    pub(super) fn is_up_to_date(index: &Index, stem: &str, now: &State) -> Result<bool, index::Error> {
+        Ok(index.stamp(stem)?.as_deref().and_then(State::parse).as_ref() == Some(now))
+    }
+
+    /// Forgets what state it is in, so that whoever catches up makes it anew.
     ///
     /// # Errors
     /// When the index cannot be used.
     pub(super) fn clear(index: &Index, stem: &str) -> Result<(), index::Error> {
-        index.apply(&Change { employee: stem, anew: true, stamp: Some("cleared"), ..Change::default() })
+        index.apply(&Change { employee: stem, stamp: Some("cleared"), ..Change::default() })
     }
 }
 

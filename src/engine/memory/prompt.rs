@@ -6,7 +6,7 @@
 use std::{collections::HashSet, fmt::Write as _};
 
 use super::{
-    Card, Category, Clearance, Entry, Error, Holder, Memory, alike, indexed,
+    Card, Category, Clearance, Entry, Error, Holder, Memory, Query, Question, alike, indexed,
     orders::By,
     outcome,
     search::{Wish, owner},
@@ -43,7 +43,7 @@ pub(crate) struct Reader<'r> {
     /// Words that what others share is chosen by: tags and domains.
     pub(crate) interests: &'r [String],
     /// What the prompt is about: the instructions and their values.
-    pub(crate) about: &'r str,
+    pub(crate) about: Question<'r>,
     /// The language of the words around.
     pub(crate) language: Language,
     /// Most tokens.
@@ -99,7 +99,7 @@ impl Memory {
     /// What is about the same as the prompt, the best first: of the reader's own, and of what others share. Without an
     /// index it takes too long to be found.
     fn relevant(&self, reader: &Reader<'_>, most: usize) -> Result<Vec<Entry>, Error> {
-        if self.index.there().is_none() || !reader.about.contains(char::is_alphanumeric) {
+        if self.index.there().is_none() || !reader.about.text.contains(char::is_alphanumeric) {
             return Ok(Vec::new());
         }
         let now = clock::now();
@@ -114,7 +114,8 @@ impl Memory {
                 && reader.clearance.admits(card, owner)
         };
         // A prompt does not wait until a large memory is indexed.
-        let wish = Wish { text: reader.about, limit: most + SHARED, least: RELEVANT, most: indexed::SMALL };
+        let wish =
+            Wish { question: reader.about, limit: most + SHARED, least: RELEVANT, most: indexed::SMALL };
         let found = self.find(None, &wish, &is_wanted)?;
         Ok(found.into_iter().map(|found| found.entry).collect())
     }
@@ -139,7 +140,7 @@ impl Memory {
         let is_wanted = |card: &Card, _: &str| {
             holder.is(&card.employee) && self.fits(card, query, now) && clearance.admits(card, holder.name())
         };
-        let wish = Wish { text: about, limit: query.limit, least: 0.0, most: indexed::SMALL };
+        let wish = Wish { question: about.into(), limit: query.limit, least: 0.0, most: indexed::SMALL };
         let found = self.find(Some(holder), &wish, &is_wanted)?;
         Ok(found.iter().map(|found| line(&found.entry, holder, language)).collect())
     }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use super::{
     Card, Clearance, Entry, Error, Holder, Memory, Query, alike,
-    index::{self, Index},
+    index::{self, Index, Meaning, Part},
     indexed::{self, Indexed},
     orders::By,
     shelf::Shelf,
@@ -18,15 +18,32 @@ use crate::base::clock;
 pub struct Searched {
     /// The higher, the better.
     pub score: f64,
+    /// Why, the largest first; they add up to the score.
+    pub parts: Vec<Part>,
     /// The entry.
     pub entry: Entry,
+}
+
+/// What is searched for: plain text, and what it means where a model has said so.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'q> {
+    /// Words; nothing in them is syntax.
+    pub text: &'q str,
+    /// What they mean.
+    pub meaning: Option<&'q Meaning>,
+}
+
+impl<'q> From<&'q str> for Question<'q> {
+    fn from(text: &'q str) -> Self {
+        Self { text, meaning: None }
+    }
 }
 
 /// What is searched for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish<'w> {
-    /// Words.
-    pub(super) text: &'w str,
+    /// Words, and what they mean.
+    pub(super) question: Question<'w>,
     /// At most this many entries.
     pub(super) limit: usize,
     /// Least score.
@@ -39,19 +56,19 @@ pub(super) struct Wish<'w> {
 type Shelves = HashMap<String, Arc<Mutex<Shelf>>>;
 
 impl Memory {
-    /// What `holder`, or anybody, remembers about `text`, the best first. The text is words, and nothing in it has a meaning
-    /// of its own.
+    /// What `holder`, or anybody, remembers about `question`, the best first.
     ///
     /// # Errors
     /// [`Error::Unfit`] for a text without words, [`Error::Store`] when memories cannot be read.
-    pub fn search(
+    pub fn search<'q>(
         &self,
         holder: Option<&Holder>,
-        text: &str,
+        question: impl Into<Question<'q>>,
         query: &Query,
         clearance: &Clearance,
     ) -> Result<Vec<Searched>, Error> {
-        if !text.contains(char::is_alphanumeric) {
+        let question = question.into();
+        if !question.text.contains(char::is_alphanumeric) {
             return Err(Error::Unfit("`query` holds no word to look for".to_owned()));
         }
         let now = clock::now();
@@ -61,7 +78,7 @@ impl Memory {
                 && self.fits(card, query, now)
                 && clearance.admits(card, owner)
         };
-        let wish = Wish { text, limit: query.limit, least: 0.0, most: usize::MAX };
+        let wish = Wish { question, limit: query.limit, least: 0.0, most: usize::MAX };
         self.find(holder, &wish, &is_wanted)
     }
 
@@ -111,7 +128,7 @@ impl Memory {
         }
         let half_life_days = self.settings.half_life_days;
         let query = index::Query {
-            text: wish.text,
+            text: wish.question.text,
             employees: &employees,
             limit: wish.limit,
             least: wish.least,
@@ -128,10 +145,11 @@ impl Memory {
             })
         };
         let mut found = Vec::new();
-        for hit in index.search(&query, &keep)? {
+        for hit in index.search_meaning(&query, wish.question.meaning, &keep)? {
             let Some(book) = shelves.get(&hit.employee).map(|book| book.lock()) else { continue };
             if let Some(card) = book.view().get(indexed::id_of(&hit.id)) {
-                found.push(Searched { score: hit.score, entry: book.view().entry(card)? });
+                let entry = book.view().entry(card)?;
+                found.push(Searched { score: hit.score, parts: hit.parts, entry });
             }
         }
         Ok(found)
@@ -168,7 +186,7 @@ fn by_words(
     wish: &Wish<'_>,
     is_wanted: &dyn Fn(&Card, &str) -> bool,
 ) -> Result<Vec<Searched>, Error> {
-    let wanted = alike::words(wish.text);
+    let wanted = alike::words(wish.question.text);
     let mut found = Vec::new();
     for (stem, book) in shelves {
         let book = book.lock();
@@ -182,7 +200,8 @@ fn by_words(
             #[expect(clippy::cast_precision_loss, reason = "counts of words")]
             let score = common as f64 / wanted.len().max(1) as f64;
             if common > 0 && score >= wish.least {
-                found.push((Searched { score, entry }, card.created));
+                let parts = vec![Part { name: "words", score }];
+                found.push((Searched { score, parts, entry }, card.created));
             }
         }
     }

@@ -1,11 +1,15 @@
 //! The way to one provider: its turns, its rests, its attempts.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
-use super::{Inner, Settings, retry, telling::Teller, transport::Target};
+use super::{
+    Inner, Settings, retry,
+    telling::Teller,
+    transport::{Target, Transport},
+};
 use crate::{
     base::{Breaker, Pass, clock::Stopwatch},
     llm::{
@@ -30,6 +34,12 @@ impl Lanes {
     pub(super) fn of(&self, provider: &Provider, settings: &Settings) -> Arc<Lane> {
         let custom = provider.endpoint.as_ref().filter(|_| &*provider.id == CUSTOM);
         let name = custom.map_or(&*provider.id, |endpoint| endpoint.base_url.as_str());
+        let most = provider.max_concurrent.unwrap_or(settings.max_concurrent);
+        self.named(name, || Lane::new(&provider.id, most, settings.rest))
+    }
+
+    /// The way that goes by `name`, made by `new` when it is first gone.
+    pub(super) fn named(&self, name: &str, new: impl FnOnce() -> Lane) -> Arc<Lane> {
         let mut lanes = self.0.lock();
         if let Some(lane) = lanes.get(name) {
             return Arc::clone(lane);
@@ -37,7 +47,7 @@ impl Lanes {
         if lanes.len() >= MOST_LANES {
             lanes.clear();
         }
-        let lane = Arc::new(Lane::new(provider, settings));
+        let lane = Arc::new(new());
         lanes.insert(name.to_owned(), Arc::clone(&lane));
         lane
     }
@@ -52,11 +62,12 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    fn new(provider: &Provider, settings: &Settings) -> Self {
+    /// A way that `most` calls go at a time, and that rests for `rest`.
+    pub(super) fn new(provider: &Arc<str>, most: usize, rest: Duration) -> Self {
         Self {
-            provider: Arc::clone(&provider.id),
-            turns: Semaphore::new(turns(provider.max_concurrent.unwrap_or(settings.max_concurrent))),
-            breaker: Breaker::new(FAILURES, settings.rest),
+            provider: Arc::clone(provider),
+            turns: Semaphore::new(turns(most)),
+            breaker: Breaker::new(FAILURES, rest),
         }
     }
 
@@ -100,37 +111,32 @@ impl Inner {
                 attempts = 1;
                 Ok(echo::tell(request, teller).await)
             }
-            Some(target) => self.attempts(lane, &target, request, teller, watch, &mut attempts).await,
+            Some(target) => match question(&target, request, teller) {
+                Ok(mut question) => {
+                    let time = (watch, self.settings.total_timeout);
+                    self.attempts(lane, &mut question, time, &mut attempts).await
+                }
+                Err(error) => Err(error),
+            },
         };
         (outcome, Sent { attempts, latency: (attempts > 0).then(|| watch.elapsed()) })
     }
 
-    async fn attempts(
+    /// Asks until there is an answer, or until it is in vain: within `total`, counted from the start of `watch`.
+    pub(super) async fn attempts<A: Asking>(
         &self,
         lane: &Lane,
-        target: &Target,
-        request: &Request,
-        mut teller: Option<&mut Teller>,
-        watch: Stopwatch,
+        asking: &mut A,
+        (watch, total): (Stopwatch, Duration),
         attempts: &mut u32,
-    ) -> Result<Reply, Error> {
-        let total = self.settings.total_timeout;
-        let form = if teller.is_some() { Form::Stream } else { Form::Whole };
-        let renamed = (target.model != request.model.model).then(|| {
-            let model = Choice { model: target.model.clone(), ..request.model.clone() };
-            Request { model, ..request.clone() }
-        });
-        let request = renamed.as_ref().unwrap_or(request);
-        let parts = wire::encode(target.wire, target.key.as_ref(), request, form).ok_or_else(|| {
-            Error::InvalidKey { provider: Arc::clone(&target.provider), from: target.key_from.clone() }
-        })?;
+    ) -> Result<A::Reply, Error> {
         let mut pass = lane.admit(self.start.elapsed())?;
         loop {
             let left = total.saturating_sub(watch.elapsed());
             *attempts += 1;
-            let sent = self.attempt(target, &parts, teller.as_deref_mut());
-            let outcome = tokio::time::timeout(left, sent).await.unwrap_or_else(|_| {
-                Err(Error::Timeout { provider: Arc::clone(&target.provider), after: total })
+            let outcome = tokio::time::timeout(left, asking.once(&self.transport)).await;
+            let outcome = outcome.unwrap_or_else(|_| {
+                Err(Error::Timeout { provider: Arc::clone(&lane.provider), after: total })
             });
             let error = match outcome {
                 Ok(reply) => {
@@ -146,10 +152,9 @@ impl Inner {
             } else {
                 pass.reached();
             }
-            let told = teller.as_ref().is_some_and(|teller| teller.has_told());
             let left = total.saturating_sub(watch.elapsed());
             let pause = retry::pause(&error, *attempts - 1, self.settings.retry_pause, retry::chance(), left);
-            let Some(pause) = pause.filter(|_| !told) else { return Err(error) };
+            let Some(pause) = pause.filter(|_| !asking.has_told()) else { return Err(error) };
             tracing::warn!(%error, attempt = *attempts, pause_ms = pause.as_millis(), "will ask again");
             tokio::time::sleep(pause).await;
             // What happened says more than that the provider is left alone since.
@@ -157,16 +162,56 @@ impl Inner {
             pass = next;
         }
     }
+}
 
-    async fn attempt(
-        &self,
-        target: &Target,
-        parts: &HttpParts,
-        teller: Option<&mut Teller>,
-    ) -> Result<Reply, Error> {
-        match teller {
-            Some(teller) => self.transport.stream(target, parts, teller).await,
-            None => self.transport.post(target, parts).await,
+/// Puts `request` into the words of `target`.
+fn question<'q>(
+    target: &'q Target,
+    request: &Request,
+    teller: Option<&'q mut Teller>,
+) -> Result<Question<'q>, Error> {
+    let form = if teller.is_some() { Form::Stream } else { Form::Whole };
+    let renamed = (target.model != request.model.model).then(|| {
+        let model = Choice { model: target.model.clone(), ..request.model.clone() };
+        Request { model, ..request.clone() }
+    });
+    let request = renamed.as_ref().unwrap_or(request);
+    let parts = wire::encode(target.wire, target.place.key.as_ref(), request, form);
+    Ok(Question { target, parts: parts.ok_or_else(|| target.place.invalid_key())?, teller })
+}
+
+/// A question that can be asked again.
+pub(super) trait Asking: Send {
+    /// What answers it.
+    type Reply: Send;
+
+    /// Asks it once.
+    fn once(&mut self, transport: &Transport) -> impl Future<Output = Result<Self::Reply, Error>> + Send;
+
+    /// Whether part of the answer was told, so that nothing can be taken back.
+    fn has_told(&self) -> bool {
+        false
+    }
+}
+
+/// A question to a model.
+struct Question<'q> {
+    target: &'q Target,
+    parts: HttpParts,
+    teller: Option<&'q mut Teller>,
+}
+
+impl Asking for Question<'_> {
+    type Reply = Reply;
+
+    async fn once(&mut self, transport: &Transport) -> Result<Reply, Error> {
+        match &mut self.teller {
+            Some(teller) => transport.stream(self.target, &self.parts, teller).await,
+            None => transport.post(&self.target.place, &self.parts).await?.reply(self.target),
         }
+    }
+
+    fn has_told(&self) -> bool {
+        self.teller.as_ref().is_some_and(|teller| teller.has_told())
     }
 }

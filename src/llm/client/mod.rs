@@ -1,5 +1,6 @@
 //! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
+mod embed;
 mod lane;
 mod retry;
 mod telling;

@@ -7,6 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
 use reqwest::{Url, redirect};
 
 use super::telling::Teller;
@@ -14,18 +16,24 @@ use crate::{
     base::{Secret, clock, text::truncate},
     llm::{
         Error, Reply,
-        provider::{Endpoint, Key, Provider, Wire},
+        provider::{Key, Provider, Wire},
         wire::{self, Answer, Decoder, HttpParts},
     },
 };
 
-/// Where calls of one provider go.
+/// Which model is asked, where, and in which dialect.
 #[derive(Debug)]
 pub(super) struct Target {
-    pub(super) provider: Arc<str>,
+    pub(super) place: Place,
     pub(super) wire: Wire,
     /// The name the model has there.
     pub(super) model: String,
+}
+
+/// Where calls go.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) provider: Arc<str>,
     pub(super) key: Option<Secret>,
     /// Where the key is set, for messages about it.
     pub(super) key_from: String,
@@ -34,38 +42,80 @@ pub(super) struct Target {
     local: bool,
 }
 
+/// A place as it is set.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'g> {
+    pub(super) provider: &'g Arc<str>,
+    pub(super) base_url: &'g str,
+    /// Where the address is set, for messages about it.
+    pub(super) base_url_from: &'g str,
+    pub(super) key: &'g Key,
+    /// What the paths of the dialect bring themselves, and the address may end with all the same.
+    pub(super) versions: &'g [&'g str],
+}
+
 impl Target {
     /// Checks the address and the key; `None` for the offline model, which is sent nowhere. `model` is for messages.
     pub(super) fn of(provider: &Provider, model: &str) -> Result<Option<Self>, Error> {
         let Some(endpoint) = &provider.endpoint else { return Ok(None) };
-        let id = || Arc::clone(&provider.id);
-        let (base_url, local) = address(endpoint).map_err(|reason| Error::Address {
-            provider: id(),
-            from: endpoint.base_url_from.clone(),
+        // With and without the version are both in use.
+        let versions: &[&str] = match endpoint.wire {
+            Wire::Anthropic => &["/v1"],
+            Wire::Gemini => &["/v1beta"],
+            Wire::OpenAi | Wire::OpenAiResponses => &[],
+        };
+        let given = Given {
+            provider: &provider.id,
+            base_url: &endpoint.base_url,
+            base_url_from: &endpoint.base_url_from,
+            key: &endpoint.key,
+            versions,
+        };
+        let place = Place::of(&given, model)?;
+        let wire = provider.wire(endpoint, model);
+        Ok(Some(Self { place, wire, model: provider.name_there(model).to_owned() }))
+    }
+}
+
+impl Place {
+    /// Checks an address and a key. `model` is for messages.
+    pub(super) fn of(given: &Given<'_>, model: &str) -> Result<Self, Error> {
+        let provider = || Arc::clone(given.provider);
+        let (base_url, local) = address(given.base_url, given.versions).map_err(|reason| Error::Address {
+            provider: provider(),
+            from: given.base_url_from.to_owned(),
             reason,
         })?;
-        let (key, key_from) = match &endpoint.key {
+        let (key, key_from) = match given.key {
             Key::None => (None, String::new()),
             Key::Needed { from, secret: None } => {
                 return Err(Error::MissingKey {
                     model: model.to_owned(),
-                    provider: id(),
+                    provider: provider(),
                     from: from.clone(),
                 });
             }
             Key::Needed { from, secret: Some(secret) } => (Some(secret.clone()), from.clone()),
         };
         if key.as_ref().is_some_and(|key| !key.expose().bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
-            return Err(Error::InvalidKey { provider: id(), from: key_from });
+            return Err(Error::InvalidKey { provider: provider(), from: key_from });
         }
-        let wire = provider.wire(endpoint, model);
-        let model = provider.name_there(model).to_owned();
-        Ok(Some(Self { provider: id(), wire, model, key, key_from, base_url, local }))
+        Ok(Self { provider: provider(), key, key_from, base_url, local })
+    }
+
+    /// Whether it is this machine.
+    pub(super) fn is_local(&self) -> bool {
+        self.local
+    }
+
+    /// That the key cannot stand in a header.
+    pub(super) fn invalid_key(&self) -> Error {
+        Error::InvalidKey { provider: Arc::clone(&self.provider), from: self.key_from.clone() }
     }
 
     /// `error` without the key, should the provider have repeated it. A key of under 8 characters is a
     /// placeholder for a server that wants none, and likely to be part of ordinary words.
-    fn redact(&self, mut error: Error) -> Error {
+    pub(super) fn redact(&self, mut error: Error) -> Error {
         if let Some(key) = self.key.as_ref().map(Secret::expose).filter(|key| key.len() >= 8)
             && let Error::Status { message: text, .. } | Error::Malformed { reason: text, .. } = &mut error
         {
@@ -79,8 +129,8 @@ impl Target {
 ///
 /// # Errors
 /// What is wrong with it.
-fn address(endpoint: &Endpoint) -> Result<(String, bool), String> {
-    let address = endpoint.base_url.trim().trim_end_matches('/');
+fn address(base_url: &str, versions: &[&str]) -> Result<(String, bool), String> {
+    let address = base_url.trim().trim_end_matches('/');
     let url = Url::parse(address).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err("it must begin with `https://` or `http://`".to_owned());
@@ -91,13 +141,8 @@ fn address(endpoint: &Endpoint) -> Result<(String, bool), String> {
     if url.query().is_some() || url.fragment().is_some() {
         return Err("it must end with its path".to_owned());
     }
-    // With and without the version are both in use; the paths of these two bring it.
-    let version = match endpoint.wire {
-        Wire::Anthropic => "/v1",
-        Wire::Gemini => "/v1beta",
-        Wire::OpenAi | Wire::OpenAiResponses => "",
-    };
-    Ok((address.strip_suffix(version).unwrap_or(address).to_owned(), is_local(&url)))
+    let bare = versions.iter().find_map(|version| address.strip_suffix(version)).unwrap_or(address);
+    Ok((bare.to_owned(), is_local(&url)))
 }
 
 fn is_local(url: &Url) -> bool {
@@ -122,6 +167,29 @@ pub(super) struct Limits {
     pub(super) max_answer_bytes: usize,
 }
 
+/// An answer that has come in whole.
+#[derive(Debug)]
+pub(super) struct Whole {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    received: Timestamp,
+}
+
+impl Whole {
+    /// The same for the dialects.
+    pub(super) fn answer<'a>(&'a self, place: &'a Place) -> Answer<'a> {
+        let Self { status, headers, body, received } = self;
+        Answer { provider: &place.provider, status: *status, headers, body, received: *received }
+    }
+
+    /// What the model of `target` said.
+    pub(super) fn reply(&self, target: &Target) -> Result<Reply, Error> {
+        let place = &target.place;
+        wire::decode(target.wire, &self.answer(place)).map_err(|error| place.redact(error))
+    }
+}
+
 /// Connections, kept open between calls.
 #[derive(Debug)]
 pub(super) struct Transport {
@@ -136,10 +204,10 @@ impl Transport {
         Self { limits, remote: OnceLock::new(), local: OnceLock::new() }
     }
 
-    /// Sends one request and reads the answer. The caller bounds the time.
-    pub(super) async fn post(&self, target: &Target, parts: &HttpParts) -> Result<Reply, Error> {
-        let response = self.send(target, parts).await?;
-        self.whole(target, response).await
+    /// Sends one request and reads the whole answer. The caller bounds the time.
+    pub(super) async fn post(&self, place: &Place, parts: &HttpParts) -> Result<Whole, Error> {
+        let response = self.send(place, parts).await?;
+        self.whole(place, response).await
     }
 
     /// Sends one request and tells the answer while it comes in. The caller bounds the time in all; a provider that
@@ -150,42 +218,43 @@ impl Transport {
         parts: &HttpParts,
         teller: &mut Teller,
     ) -> Result<Reply, Error> {
+        let place = &target.place;
         let begun = async {
-            let mut response = self.send(target, parts).await?;
+            let mut response = self.send(place, parts).await?;
             if !is_stream(&response) {
                 return Ok((response, None));
             }
-            let chunk = self.chunk(target, &mut response).await?;
+            let chunk = self.chunk(place, &mut response).await?;
             Ok((response, Some(chunk)))
         };
         let (mut response, first) =
             tokio::time::timeout(self.limits.first_byte, begun).await.map_err(|_| Error::Timeout {
-                provider: Arc::clone(&target.provider),
+                provider: Arc::clone(&place.provider),
                 after: self.limits.first_byte,
             })??;
         let Some(mut chunk) = first else {
             // An error, or a server that does not stream.
-            let reply = self.whole(target, response).await?;
+            let reply = self.whole(place, response).await?.reply(target)?;
             teller.tell(reply.said.text.clone()).await;
             return Ok(reply);
         };
-        let fault = |fault| target.redact(wire::fault(&target.provider, fault));
+        let fault = |fault| place.redact(wire::fault(&place.provider, fault));
         let mut decoder = Decoder::new(target.wire);
         let mut length = 0;
         while let Some(bytes) = chunk {
             length += bytes.len();
-            self.check_length(target, length)?;
+            self.check_length(place, length)?;
             let pushed = decoder.push(&bytes);
             teller.tell(decoder.take()).await;
             pushed.map_err(fault)?;
             if decoder.is_over() {
                 // The connection can be used again only when the end of the body has been read, too.
-                let _ = tokio::time::timeout(END, self.chunk(target, &mut response)).await;
+                let _ = tokio::time::timeout(END, self.chunk(place, &mut response)).await;
                 break;
             }
-            let next = tokio::time::timeout(self.limits.idle, self.chunk(target, &mut response));
+            let next = tokio::time::timeout(self.limits.idle, self.chunk(place, &mut response));
             chunk = next.await.map_err(|_| Error::Stalled {
-                provider: Arc::clone(&target.provider),
+                provider: Arc::clone(&place.provider),
                 after: self.limits.idle,
             })??;
         }
@@ -194,12 +263,12 @@ impl Transport {
         Ok(reply)
     }
 
-    async fn send(&self, target: &Target, parts: &HttpParts) -> Result<reqwest::Response, Error> {
-        let failed = |error| self.classify(target, error);
+    async fn send(&self, place: &Place, parts: &HttpParts) -> Result<reqwest::Response, Error> {
+        let failed = |error| self.classify(place, error);
         let request = self
-            .client(target.local)
+            .client(place.local)
             .map_err(failed)?
-            .post(format!("{}{}", target.base_url, parts.path))
+            .post(format!("{}{}", place.base_url, parts.path))
             .headers(parts.headers.clone())
             .body(parts.body.clone());
         let response = request.send().await.map_err(failed)?;
@@ -209,44 +278,38 @@ impl Transport {
             Some(encoding) if response.status().is_success() && encoding.trim() != "identity" => {
                 let reason =
                     format!("it is compressed (`{}`), which was not asked for", truncate(&encoding, 40));
-                Err(Error::Malformed { provider: Arc::clone(&target.provider), reason })
+                Err(Error::Malformed { provider: Arc::clone(&place.provider), reason })
             }
             _ => Ok(response),
         }
     }
 
-    async fn chunk(&self, target: &Target, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
-        response.chunk().await.map_err(|error| self.classify(target, error))
+    async fn chunk(&self, place: &Place, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
+        response.chunk().await.map_err(|error| self.classify(place, error))
     }
 
-    async fn whole(&self, target: &Target, mut response: reqwest::Response) -> Result<Reply, Error> {
+    async fn whole(&self, place: &Place, mut response: reqwest::Response) -> Result<Whole, Error> {
         let mut body = Vec::new();
         let is_answer = response.status().is_success();
-        while let Some(chunk) = self.chunk(target, &mut response).await? {
+        while let Some(chunk) = self.chunk(place, &mut response).await? {
             if !is_answer && body.len() + chunk.len() > EXPLANATION {
                 body.extend(chunk.iter().take(EXPLANATION.saturating_sub(body.len())));
                 break;
             }
-            self.check_length(target, body.len() + chunk.len())?;
+            self.check_length(place, body.len() + chunk.len())?;
             body.extend_from_slice(&chunk);
         }
-        let answer = Answer {
-            provider: &target.provider,
-            status: response.status().as_u16(),
-            headers: response.headers(),
-            body: &body,
-            received: clock::now(),
-        };
-        wire::decode(target.wire, &answer).map_err(|error| target.redact(error))
+        let status = response.status().as_u16();
+        Ok(Whole { status, headers: response.headers().clone(), body, received: clock::now() })
     }
 
-    fn check_length(&self, target: &Target, length: usize) -> Result<(), Error> {
+    fn check_length(&self, place: &Place, length: usize) -> Result<(), Error> {
         let most = self.limits.max_answer_bytes;
         if length <= most {
             return Ok(());
         }
         let reason = format!("it is longer than {most} bytes");
-        Err(Error::Malformed { provider: Arc::clone(&target.provider), reason })
+        Err(Error::Malformed { provider: Arc::clone(&place.provider), reason })
     }
 
     /// Built when first needed: reading the system's certificates takes longer than the rest of a start.
@@ -270,8 +333,8 @@ impl Transport {
         Ok(cell.get_or_init(|| client))
     }
 
-    fn classify(&self, target: &Target, error: reqwest::Error) -> Error {
-        let provider = Arc::clone(&target.provider);
+    fn classify(&self, place: &Place, error: reqwest::Error) -> Error {
+        let provider = Arc::clone(&place.provider);
         if error.is_timeout() {
             // The only time-out reqwest is told about; all others are kept here and by the caller.
             Error::Timeout { provider, after: self.limits.connect }
@@ -309,7 +372,7 @@ mod tests {
     fn addresses_are_taken_with_or_without_slash_and_version() {
         let check = |model: &str, base_url: Option<&str>, expected: &str, local: bool| {
             let target = target(model, base_url, "k").unwrap();
-            assert_eq!((target.base_url.as_str(), target.local), (expected, local));
+            assert_eq!((target.place.base_url.as_str(), target.place.local), (expected, local));
         };
         check("claude-x", None, "https://api.anthropic.com", false);
         check("claude-x", Some("https://proxy.example/v1/"), "https://proxy.example", false);

@@ -77,16 +77,7 @@ pub(super) fn encode(wire: Wire, key: Option<&Secret>, request: &Request, form: 
 /// # Errors
 /// [`Error::Status`] for any status but 2xx, [`Error::Malformed`] for a success that holds no answer.
 pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
-    if !(200..300).contains(&answer.status) {
-        let (cause, message) = failure::told(answer);
-        return Err(Error::Status {
-            provider: Arc::clone(answer.provider),
-            status: answer.status,
-            cause,
-            message,
-            retry_after: failure::retry_after(answer.headers, answer.received),
-        });
-    }
+    accepted(answer)?;
     let mut so_far = SoFar::default();
     let read = match wire {
         Wire::Anthropic => anthropic::whole(answer.body, &mut so_far),
@@ -96,6 +87,24 @@ pub(super) fn decode(wire: Wire, answer: &Answer<'_>) -> Result<Reply, Error> {
     };
     let reply = read.and_then(|()| so_far.reply(wire).map_err(Fault::Unreadable));
     reply.map_err(|told| fault(answer.provider, told))
+}
+
+/// Whether an answer is one.
+///
+/// # Errors
+/// [`Error::Status`] for any status but 2xx.
+pub(super) fn accepted(answer: &Answer<'_>) -> Result<(), Error> {
+    if (200..300).contains(&answer.status) {
+        return Ok(());
+    }
+    let (cause, message) = failure::told(answer);
+    Err(Error::Status {
+        provider: Arc::clone(answer.provider),
+        status: answer.status,
+        cause,
+        message,
+        retry_after: failure::retry_after(answer.headers, answer.received),
+    })
 }
 
 /// What went wrong in the middle of an answer, as an error of `provider`.
@@ -112,13 +121,13 @@ pub(super) fn fault(provider: &Arc<str>, fault: Fault) -> Error {
 }
 
 /// A header value that logs and `Debug` do not show; `None` when the key holds what no header may.
-fn key_header(prefix: &str, key: &Secret) -> Option<HeaderValue> {
+pub(super) fn key_header(prefix: &str, key: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("{prefix}{}", key.expose())).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
 
-fn headers(form: Form) -> HeaderMap {
+pub(super) fn headers(form: Form) -> HeaderMap {
     let accept = match form {
         Form::Whole => "application/json",
         Form::Stream => "text/event-stream",
@@ -129,7 +138,7 @@ fn headers(form: Form) -> HeaderMap {
     ])
 }
 
-fn to_json(body: &impl serde::Serialize) -> Vec<u8> {
+pub(super) fn to_json(body: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(body).expect("text, numbers and lists of them always become JSON")
 }
 

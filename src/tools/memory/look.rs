@@ -142,7 +142,7 @@ impl Tool for QueryMemory {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::tools) struct SearchArgs {
-    /// Words to look for; taken as they are written.
+    /// Words to look for, or a question; taken as it is written.
     query: String,
     /// Name or trigger of the employee; all employees, unless given.
     #[serde(default)]
@@ -205,8 +205,8 @@ impl Tool for SearchMemory {
 
     const NAME: &'static str = "search_memory";
     const TITLE: &'static str = "Search what employees remember";
-    const SUMMARY: &'static str = "Finds memories that hold by the words in them, of one employee or of all, the best \
-        first. With `kind`, also what came of runs; `get_session` tells the whole of one.";
+    const SUMMARY: &'static str = "Finds memories that hold by what they say, of one employee or of all, the best first. \
+        With `kind`, also what came of runs; `get_session` tells the whole of one.";
     const ANNOTATIONS: Annotations = Annotations::READS;
 
     async fn call(&self, ctx: Ctx, args: SearchArgs) -> Result<SearchAnswer, Error> {
@@ -229,9 +229,10 @@ impl Tool for SearchMemory {
             return Ok(SearchAnswer { memories: Vec::new(), sessions });
         }
         let query = Query { category: args.category, limit, ..Query::default() };
-        let found =
-            self.0.crew.remember(move |memory| memory.search(holder.as_ref(), &text, &query, &clearance));
-        let told = |Searched { score, entry }| Hit { score, told: Told { entry } };
+        let found = self.0.crew.recall(&text, move |memory, question| {
+            memory.search(holder.as_ref(), question, &query, &clearance)
+        });
+        let told = |Searched { score, entry, .. }| Hit { score, told: Told { entry } };
         Ok(SearchAnswer { memories: found.await?.into_iter().map(told).collect(), sessions })
     }
 }

@@ -3,7 +3,7 @@
 mod letter;
 mod settings;
 
-use std::{error::Error as StdError, time::Duration};
+use std::time::Duration;
 
 use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor,
@@ -17,7 +17,10 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use self::settings::Tls;
 pub use self::settings::{Fault, Mail, Parts};
 use super::courier::{Courier, Outcome, Parcel};
-use crate::defs::{EnvText, Subject};
+use crate::{
+    base::text::chain,
+    defs::{EnvText, Subject},
+};
 
 /// What one command of the conversation may take.
 const COMMAND: Duration = Duration::from_secs(20);
@@ -89,18 +92,4 @@ fn judge(error: &lettre::transport::smtp::Error) -> Outcome {
         return Outcome::Never(detail);
     }
     Outcome::again(detail)
-}
-
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

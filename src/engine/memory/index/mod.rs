@@ -13,12 +13,15 @@ mod block;
 mod dates;
 mod error;
 mod forward;
+mod fuse;
+mod matrix;
 mod near;
 mod partition;
 mod query;
 mod rank;
 mod schema;
 mod stop;
+mod vectors;
 mod words;
 mod write;
 
@@ -28,6 +31,7 @@ mod tests;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::Timestamp;
@@ -36,6 +40,7 @@ use rusqlite::Connection;
 
 pub use error::Error;
 pub use rank::Part;
+pub use vectors::{Bare, Coverage, Kept, Model};
 pub(in crate::engine) use words::is_wide;
 
 /// Documents of a change that is large but not too large: packed in one piece, and held in memory while it is made.
@@ -55,6 +60,7 @@ pub struct Index {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     ready: partition::Ready,
+    matrix: matrix::Matrix,
 }
 
 /// An entry, as far as it is searched for.
@@ -153,6 +159,17 @@ pub struct Query<'q> {
     pub half_life_days: f64,
 }
 
+/// What a question means, as a model says it in a vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meaning {
+    /// The model, as [`Model::name`] has it; vectors of another one are not compared with it.
+    pub model: Arc<str>,
+    /// The vector, of any length but 0.
+    pub vector: Arc<[f32]>,
+    /// Least cosine of what is about the same.
+    pub floor: f32,
+}
+
 /// An entry that fits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
@@ -192,6 +209,7 @@ impl Index {
             path: path.to_owned(),
             idle: Mutex::new(vec![connection]),
             ready: partition::Ready::default(),
+            matrix: matrix::Matrix::default(),
         })
     }
 
@@ -263,12 +281,74 @@ impl Index {
         self.with(Torn::Again, |connection| write::ids(connection, employee))
     }
 
-    /// The documents that fit a query, the best first. Those that `keep` says no to do not count towards the limit.
+    /// The documents that fit a query by their words, the best first. Those that `keep` says no to do not count towards the
+    /// limit.
     ///
     /// # Errors
     /// [`Error`] when the index cannot be read.
     pub fn search(&self, query: &Query<'_>, keep: &dyn Fn(&Facts) -> bool) -> Result<Vec<Hit>, Error> {
-        self.with(Torn::Again, |connection| rank::search(connection, &self.ready, query, keep))
+        self.search_meaning(query, None, keep)
+    }
+
+    /// The same by their words and by what they mean. [`Query::least`] counts for what fits by its words, before both are
+    /// put together.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn search_meaning(
+        &self,
+        query: &Query<'_>,
+        meaning: Option<&Meaning>,
+        keep: &dyn Fn(&Facts) -> bool,
+    ) -> Result<Vec<Hit>, Error> {
+        let caches = (&self.ready, &self.matrix);
+        self.with(Torn::Again, |connection| rank::search(connection, caches, query, meaning, keep))
+    }
+
+    /// Documents without a vector of `model`, at most `most`, of one employee; `None` when there is nothing left to do.
+    /// Vectors of another model go.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be used.
+    pub fn bare(&self, model: Model<'_>, most: usize) -> Result<Option<Bare>, Error> {
+        self.with(Torn::Leave, |connection| vectors::bare(connection, model, most))
+    }
+
+    /// Keeps vectors of `bare`, one for each of its documents; `None` for one that is to have none.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; nothing was.
+    pub fn keep(
+        &self,
+        model: Model<'_>,
+        bare: &Bare,
+        vectors: &[Option<Vec<f32>>],
+    ) -> Result<Kept, Error> {
+        self.with(Torn::Leave, |connection| vectors::keep(connection, model, bare, vectors))
+    }
+
+    /// Takes all vectors out, so that they are made anew.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; nothing was.
+    pub fn discard_vectors(&self) -> Result<(), Error> {
+        self.with(Torn::Leave, vectors::discard)
+    }
+
+    /// Whether any document has a vector of the model that is called `name`.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn has_vectors(&self, name: &str) -> Result<bool, Error> {
+        self.with(Torn::Again, |connection| vectors::any(connection, name))
+    }
+
+    /// How much of the index has vectors.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub fn coverage(&self) -> Result<Coverage, Error> {
+        self.with(Torn::Again, |connection| vectors::coverage(connection))
     }
 
     /// Does `work` with a connection. An index that turns out to be torn is emptied, so that its caller fills it anew.

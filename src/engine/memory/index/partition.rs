@@ -94,6 +94,11 @@ pub(super) struct Sum {
 }
 
 impl Partition {
+    /// The key of the employee.
+    pub(super) fn key(&self) -> i64 {
+        self.employee
+    }
+
     fn load(connection: &Connection, key: i64) -> Result<Self, Error> {
         let mut row = connection.prepare_cached(
             "select name, live, length, coherence, next, folded from employee where key = ?",

@@ -14,11 +14,14 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::{
-    Error, Facts, Hit, Query,
+    Error, Facts, Hit, Meaning, Query,
     forward::{Forward, Term},
+    fuse,
+    matrix::Matrix,
     near,
     partition::{self, Partition, Ready, Weighed, narrow, ordered},
     query::Question,
+    vectors::Vector,
 };
 
 /// Words of a question that are looked for; of a longer one those that are said most and found least.
@@ -47,6 +50,8 @@ const HALF_HEARD: f64 = 20.0;
 const COHERENT: f64 = 0.09;
 /// Entries this alike say the same; only the better one counts among the first.
 const SAME: f64 = 0.9;
+/// The same for what they mean.
+const SAME_MEANING: f32 = 0.97;
 /// The first entries, which no other one repeats.
 const COMPARED: usize = 64;
 /// What a word that is spelled otherwise counts.
@@ -58,7 +63,7 @@ const MOST: f64 = partition::MOST as f64;
 /// A reason for a score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Part {
-    /// `words`, `side by side`, `related words`, `neighbours`, `age`, `importance`, `confidence` or `usefulness`.
+    /// `words`, `side by side`, `related words`, `neighbours`, `meaning`, `age`, `importance`, `confidence` or `usefulness`.
     pub name: &'static str,
     /// What it adds; below 0 when it takes away.
     pub score: f64,
@@ -85,25 +90,52 @@ struct Scores {
     brakes: Vec<f32>,
 }
 
+/// An entry that fits.
+pub(super) struct Found {
+    pub(super) facts: Facts,
+    pub(super) forward: Forward,
+    /// Why it fits.
+    pub(super) reasons: Vec<Part>,
+    /// What it says as a vector, where that is known.
+    pub(super) vector: Option<Vector>,
+}
+
 pub(super) fn search(
     connection: &mut Connection,
-    ready: &Ready,
+    (ready, matrix): (&Ready, &Matrix),
     query: &Query<'_>,
+    meaning: Option<&Meaning>,
     keep: &dyn Fn(&Facts) -> bool,
 ) -> Result<Vec<Hit>, Error> {
     // One moment of the index, whatever others write meanwhile.
     let connection = connection.transaction()?;
     let partitions = ready.get(&connection, query.employees)?;
-    let Some(weighing) = weigh(&connection, &partitions, query.text)? else { return Ok(Vec::new()) };
-    let mut scores = Vec::new();
-    for partition in &partitions {
-        scores.push(own(&connection, partition, &weighing)?);
+    let mut found = by_words(&connection, &partitions, query, keep)?;
+    if let Some(meaning) = meaning {
+        found = fuse::with_meaning(&connection, matrix, &partitions, query, meaning, found, keep)?;
     }
-    lend(&connection, &partitions, &weighing, &mut scores)?;
+    let mut scored: Vec<(Hit, Found)> = found.into_iter().map(|found| (hit(&found, query), found)).collect();
+    scored.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
+    Ok(without_repetition(scored, query.limit))
+}
+
+/// The entries that fit by their words, the best first.
+fn by_words(
+    connection: &Connection,
+    partitions: &[Arc<Partition>],
+    query: &Query<'_>,
+    keep: &dyn Fn(&Facts) -> bool,
+) -> Result<Vec<Found>, Error> {
+    let Some(weighing) = weigh(connection, partitions, query.text)? else { return Ok(Vec::new()) };
+    let mut scores = Vec::new();
+    for partition in partitions {
+        scores.push(own(connection, partition, &weighing)?);
+    }
+    lend(connection, partitions, &weighing, &mut scores)?;
     for (partition, scores) in partitions.iter().zip(&mut scores) {
         scores.total = with_neighbours(partition, &scores.total);
     }
-    choose(&connection, &partitions, &scores, query, keep)
+    choose(connection, partitions, &scores, query, keep)
 }
 
 /// Finds out how much each word of a question says. `None` when there is nothing to look for, or nowhere to look.
@@ -290,7 +322,7 @@ fn with_neighbours(partition: &Partition, scores: &[f32]) -> Vec<f32> {
 }
 
 /// The best `count` entries that fit at all, the best first; of equals the newest.
-fn best(scores: &[f32], count: usize) -> Vec<(usize, f32)> {
+pub(super) fn best(scores: &[f32], count: usize) -> Vec<(usize, f32)> {
     // The bits of a positive number are in the order of the numbers.
     let mut kept: BinaryHeap<Reverse<(u32, usize)>> = BinaryHeap::with_capacity(count.min(scores.len()) + 1);
     let mut least = 0.0;
@@ -313,83 +345,123 @@ fn choose(
     scores: &[Scores],
     query: &Query<'_>,
     keep: &dyn Fn(&Facts) -> bool,
-) -> Result<Vec<Hit>, Error> {
-    // What is known besides can move an entry a little, so that some more than asked for are looked at.
-    let wanted = query.limit.saturating_mul(2).saturating_add(16);
-    let mut found: Vec<(Hit, Forward)> = Vec::new();
+) -> Result<Vec<Found>, Error> {
+    let wanted = wanted(query);
+    let mut found: Vec<Found> = Vec::new();
     for (partition, scores) in partitions.iter().zip(scores) {
-        let (mut seen, mut kept) = (0, 0);
-        let mut batch = wanted.saturating_mul(2);
-        'entries: loop {
-            let before = seen;
-            for (number, _) in best(&scores.total, batch).into_iter().skip(before) {
-                seen += 1;
-                let Some((facts, forward)) = partition.entry(connection, number)? else { continue };
-                if keep(&facts) {
-                    found.push((hit(facts, scores, number, query), forward));
-                    kept += 1;
-                    if kept >= wanted {
-                        break 'entries;
-                    }
-                }
-            }
-            if seen < batch {
-                break;
-            }
-            batch = batch.saturating_mul(4);
-        }
+        let of_partition = take_best(&scores.total, wanted, &mut |number, _| {
+            let Some((facts, forward)) = partition.entry(connection, number)? else { return Ok(None) };
+            let found = Found { facts, forward, reasons: scores.reasons(number), vector: None };
+            Ok(Some(found).filter(|found| keep(&found.facts)))
+        });
+        found.extend(of_partition?);
     }
-    found.retain(|(hit, _)| hit.score >= query.least);
-    found.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
-    Ok(without_repetition(found, query.limit))
+    found.retain(|found| hit(found, query).score >= query.least);
+    found.sort_by(|a, b| b.relevance().total_cmp(&a.relevance()));
+    Ok(found)
 }
 
-fn hit(facts: Facts, scores: &Scores, number: usize, query: &Query<'_>) -> Hit {
-    let of = |scores: &[f32]| f64::from(scores.get(number).copied().unwrap_or(0.0));
-    let beside = scores.beside.get(&number).copied().unwrap_or(0.0);
-    let base = of(&scores.total);
-    let neighbours = base - of(&scores.own) - beside - of(&scores.lent);
+/// How many entries are looked at: what is known besides can move an entry a little, so that it is some more than asked for.
+pub(super) fn wanted(query: &Query<'_>) -> usize {
+    query.limit.saturating_mul(2).saturating_add(16)
+}
+
+/// What `look` makes of the best entries, the best first, until it has made `wanted` of them.
+pub(super) fn take_best<T>(
+    scores: &[f32],
+    wanted: usize,
+    look: &mut dyn FnMut(usize, f32) -> Result<Option<T>, Error>,
+) -> Result<Vec<T>, Error> {
+    let (mut seen, mut taken) = (0, Vec::new());
+    let mut batch = wanted.saturating_mul(2);
+    loop {
+        let before = seen;
+        for (number, score) in best(scores, batch).into_iter().skip(before) {
+            seen += 1;
+            taken.extend(look(number, score)?);
+            if taken.len() >= wanted {
+                return Ok(taken);
+            }
+        }
+        if seen < batch {
+            return Ok(taken);
+        }
+        batch = batch.saturating_mul(4);
+    }
+}
+
+impl Scores {
+    /// Why an entry fits by its words.
+    fn reasons(&self, number: usize) -> Vec<Part> {
+        let of = |scores: &[f32]| f64::from(scores.get(number).copied().unwrap_or(0.0));
+        let beside = self.beside.get(&number).copied().unwrap_or(0.0);
+        let neighbours = of(&self.total) - of(&self.own) - beside - of(&self.lent);
+        let reasons = [
+            ("words", of(&self.own)),
+            ("side by side", beside),
+            ("related words", of(&self.lent)),
+            ("neighbours", neighbours),
+        ];
+        reasons.into_iter().map(|(name, score)| Part { name, score }).collect()
+    }
+}
+
+impl Found {
+    /// How well it fits, whatever else is known of it.
+    pub(super) fn relevance(&self) -> f64 {
+        self.reasons.iter().map(|reason| reason.score).sum()
+    }
+}
+
+/// What an entry that fits comes to with what is known of it besides.
+fn hit(found: &Found, query: &Query<'_>) -> Hit {
+    let (facts, base) = (&found.facts, found.relevance());
     let age = facts.created_at.duration_until(query.now).as_secs_f64() / 86_400.0;
     let fresh =
         if query.half_life_days > 0.0 { 0.5_f64.powf(age.max(0.0) / query.half_life_days) } else { 0.5 };
     #[expect(clippy::cast_precision_loss, reason = "from 1 to 5")]
     let importance = (facts.importance.clamp(1, 5) - 3) as f64;
-    let mut parts: Vec<Part> = [
-        ("words", of(&scores.own)),
-        ("side by side", beside),
-        ("related words", of(&scores.lent)),
-        ("neighbours", neighbours),
+    let besides = [
         ("age", base * 0.06 * (fresh - 0.5)),
         ("importance", base * 0.02 * importance),
         ("confidence", base * 0.08 * (facts.confidence.clamp(0.0, 1.0) - 1.0)),
         ("usefulness", base * 0.08 * (facts.usefulness.clamp(0.0, 1.0) - 0.5)),
-    ]
-    .into_iter()
+    ];
+    let besides = besides.map(|(name, score)| Part { name, score });
+    let mut parts: Vec<Part> = found.reasons.iter().cloned().chain(besides).collect();
     // What is left of a sum of rounded numbers is no reason.
-    .filter(|(_, score)| score.abs() > 1e-6)
-    .map(|(name, score)| Part { name, score })
-    .collect();
+    parts.retain(|part| part.score.abs() > 1e-6);
     parts.sort_by(|a, b| b.score.total_cmp(&a.score));
     let score = parts.iter().map(|part| part.score).sum();
-    Hit { id: facts.id, employee: facts.employee, score, parts }
+    Hit { id: facts.id.clone(), employee: facts.employee.clone(), score, parts }
 }
 
 /// The first of the found; those that repeat a better one come last.
-fn without_repetition(found: Vec<(Hit, Forward)>, limit: usize) -> Vec<Hit> {
-    let mut chosen: Vec<(Hit, Forward)> = Vec::new();
+fn without_repetition(found: Vec<(Hit, Found)>, limit: usize) -> Vec<Hit> {
+    let mut chosen: Vec<(Hit, Found)> = Vec::new();
     let mut repeated = Vec::new();
-    for (hit, forward) in found {
+    for (hit, found) in found {
         if chosen.len() >= limit {
             break;
         }
-        if chosen.iter().take(COMPARED).any(|(_, other)| other.likeness(&forward) >= SAME) {
+        if chosen.iter().take(COMPARED).any(|(_, other)| other.says_the_same(&found)) {
             repeated.push(hit);
         } else {
-            chosen.push((hit, forward));
+            chosen.push((hit, found));
         }
     }
     let mut hits: Vec<Hit> = chosen.into_iter().map(|(hit, _)| hit).chain(repeated).take(limit).collect();
     // Those that fill up the rest are no better for having been put off.
     hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     hits
+}
+
+impl Found {
+    fn says_the_same(&self, other: &Self) -> bool {
+        let means_the_same = || match (&self.vector, &other.vector) {
+            (Some(a), Some(b)) => a.cosine(b) >= SAME_MEANING,
+            _ => false,
+        };
+        self.forward.likeness(&other.forward) >= SAME || means_the_same()
+    }
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::Error;
 
 /// Of the tables and of how texts are cut; an index of another one is thrown away.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long to wait for another process that writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before asking again.
@@ -28,7 +28,9 @@ const TABLES: &str = "
         -- How much more alike neighbours are than any two entries.
         coherence real not null default 0,
         -- Another number after every change.
-        changed integer not null default 0
+        changed integer not null default 0,
+        -- Entries below this have a vector, or are to have none.
+        embedded integer not null default 0
     );
     create table entry (
         -- The key of the employee and the number of the entry, see `block::place`.
@@ -64,6 +66,28 @@ const TABLES: &str = "
     ) without rowid;
     -- Words as they are spelled, for those that were misspelled.
     create table spelling (word text primary key) without rowid;
+    -- Whose vectors there are; no row while there were never any.
+    create table embedding (
+        one integer primary key check (one = 1),
+        model text not null,
+        -- Which entries it is told of.
+        scope text not null,
+        -- 0 until there is a vector.
+        dimensions integer not null,
+        -- Another number whenever all vectors went.
+        epoch integer not null,
+        -- How many vectors went one by one since then.
+        gone integer not null
+    );
+    create table vector (
+        -- Goes up, so that what is new is behind what is known.
+        number integer primary key autoincrement,
+        employee integer not null,
+        id text not null unique,
+        -- That of the entry as it was.
+        source integer not null,
+        bits blob not null
+    );
 ";
 
 /// Opens the database at `path`, and makes it anew when it is not one that can be used.

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehav
 use super::{
     Change, Document, Error, block,
     forward::{Forward, Term, term},
+    vectors,
 };
 
 /// Entries that are gone, beyond which those that are left are packed anew when they are fewer.
@@ -26,7 +27,7 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
             [block::place(employee, 0), block::place(employee + 1, 0)],
         )?;
         writing.execute(
-            "update employee set next = 0, folded = 0, live = 0, length = 0, coherence = 0 where key = ?",
+            "update employee set next = 0, folded = 0, live = 0, length = 0, coherence = 0, embedded = 0 where key = ?",
             [employee],
         )?;
         before = 0;
@@ -36,6 +37,9 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
     }
     for document in change.put {
         put(&writing, employee, document)?;
+    }
+    if change.anew {
+        vectors::forget_orphans(&writing, employee)?;
     }
     if let Some(stamp) = change.stamp {
         writing.execute("update employee set stamp = ? where key = ?", params![stamp, employee])?;
@@ -100,14 +104,19 @@ pub(super) fn ids(connection: &Connection, employee: &str) -> Result<Vec<String>
 
 fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
     let source = source(document);
-    let mut row = writing.prepare_cached("select place, source from entry where id = ?")?;
-    let there: Option<(i64, i64)> =
-        row.query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let mut row = writing.prepare_cached("select place, source, classification, private from entry where id = ?")?;
+    let there: Option<(i64, i64, String, bool)> = row
+        .query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
     let tags = joined(&document.tags);
     let domains = joined(&document.domains);
     let created_at = document.created_at.as_second();
-    if let Some((place, before)) = there {
+    if let Some((place, before, classification, private)) = there {
         if block::at(place).0 == employee && before == source {
+            if classification != document.classification || private != document.is_private {
+                // Whether it may have a vector is asked again.
+                vectors::ask_again(writing, place)?;
+            }
             writing
                 .prepare_cached(
                     "update entry set category = ?2, tags = ?3, private = ?4, classification = ?5, domains = ?6,
@@ -180,6 +189,7 @@ fn take_out(writing: &Transaction<'_>, id: &str) -> Result<Option<i64>, Error> {
     let gone: Option<(i64, i64, Vec<u8>)> =
         row.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
     let Some((place, length, words)) = gone else { return Ok(None) };
+    vectors::forget(writing, id)?;
     let (employee, number) = block::at(place);
     let folded: i64 = writing
         .prepare_cached(
@@ -224,7 +234,10 @@ fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
     for (number, place) in (0_i64..).zip(&places) {
         renumber.execute([*place, block::place(employee, number)])?;
     }
-    writing.execute("update employee set next = live, folded = 0 where key = ?", [employee])?;
+    writing.execute(
+        "update employee set next = live, folded = 0, embedded = 0 where key = ?",
+        [employee],
+    )?;
     block::fold(writing, employee, 0)
 }
 

@@ -1,3 +1,5 @@
+mod meaning;
+
 use std::fs;
 
 use tempfile::TempDir;

@@ -1,0 +1,101 @@
+//! `memory index`: makes the search index anew, or tells how it stands.
+
+use serde_json::json;
+
+use super::{Asked, args::IndexArgs};
+use crate::{
+    cli::{
+        args::Form,
+        exit::{Error, Outcome},
+        render,
+    },
+    engine::memory::{Filled, Memory},
+};
+
+/// Memories with new vectors after which it is told how far it is.
+const PART: usize = 5_000;
+
+pub(super) async fn index(asked: &Asked<'_>, args: &IndexArgs) -> Result<Outcome, Error> {
+    if args.check { check(asked).await } else { make(asked, args.rebuild).await }
+}
+
+async fn make(asked: &Asked<'_>, rebuild: bool) -> Result<Outcome, Error> {
+    let crew = &asked.office.crew;
+    let (entries, files) = crew
+        .remember(move |memory| {
+            if rebuild {
+                memory.discard_vectors()?;
+            }
+            memory.reindex()
+        })
+        .await?;
+    let mut told = 0;
+    let mut progress = |filled: &Filled| {
+        if filled.embedded / PART > told / PART {
+            render::note(&format!("{} of {entries} memories have a new vector", filled.embedded));
+        }
+        told = filled.embedded;
+    };
+    let filled = crew.embed(usize::MAX, &mut progress).await;
+    let error = filled.as_ref().and_then(|filled| filled.error.clone());
+    match asked.global.form() {
+        Form::Json => render::json(&json!({"entries": entries, "files": files, "vectors": filled}))?,
+        Form::Text => {
+            let mut text = format!("indexed: {entries} memories of {files} files");
+            if let Some(Filled { embedded, withheld, refused, .. }) = &filled {
+                text += &format!("\nvectors: {embedded} made anew");
+                if *withheld > 0 {
+                    text += &format!(", {withheld} memories not sent (restricted, confidential or private)");
+                }
+                if *refused > 0 {
+                    text += &format!(", {refused} refused by the embedder");
+                }
+            }
+            render::answer(&text)?;
+        }
+    }
+    let Some(error) = error else { return Ok(Outcome::Done) };
+    render::note(&format!("some memories have no vector yet: {error}"));
+    Ok(Outcome::Failed)
+}
+
+async fn check(asked: &Asked<'_>) -> Result<Outcome, Error> {
+    let crew = &asked.office.crew;
+    let (behind, coverage) =
+        crew.remember(|memory: &Memory| Ok((memory.behind()?, memory.coverage()?))).await?;
+    let wanted = crew.embedder().map(|embedder| embedder.name().to_owned());
+    let coverage = coverage.unwrap_or_default();
+    let is_other = wanted.is_some() && coverage.model != wanted;
+    // Without an embedder nobody makes vectors, and none are missed.
+    let waiting = match &wanted {
+        None => 0,
+        Some(_) if is_other => coverage.entries,
+        Some(_) => coverage.waiting,
+    };
+    let is_stale = behind > 0 || waiting > 0;
+    match asked.global.form() {
+        Form::Json => render::json(&json!({
+            "entries": coverage.entries, "files_behind": behind, "embedder": wanted, "model": coverage.model,
+            "dimensions": coverage.dimensions, "vectors": coverage.vectors, "waiting": waiting, "stale": is_stale,
+        }))?,
+        Form::Text => {
+            let mut text = format!("{} memories are in the index; {behind} files are behind", coverage.entries);
+            match (&wanted, &coverage.model) {
+                (None, None) => text += "\nno embedder is set: memories are searched by their words alone",
+                (None, Some(model)) => {
+                    text += &format!("\n{} vectors by {model}, which are not used: no embedder is set", coverage.vectors);
+                }
+                (Some(wanted), _) if is_other => text += &format!("\nno vector by {wanted} yet"),
+                (Some(wanted), _) => {
+                    let (vectors, length) = (coverage.vectors, coverage.dimensions);
+                    text += &format!("\n{vectors} vectors of {length} dimensions by {wanted}; {waiting} memories wait for theirs");
+                }
+            }
+            render::answer(&text)?;
+            if is_stale {
+                render::note("the index is behind; `memory index` brings it up to date, and so does the next search");
+            }
+        }
+    }
+    Ok(if is_stale { Outcome::Failed } else { Outcome::Done })
+}
