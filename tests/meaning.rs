@@ -80,12 +80,16 @@ async fn each_dialect_finds_what_no_word_does() {
     let url = fake.url();
     for (config, path, key) in [
         (
-            format!("provider: openai, model: m, base_url: '{url}/v1', api_key: '${{EMBED_KEY}}', dimensions: 64"),
+            format!(
+                "provider: openai, model: m, base_url: '{url}/v1', api_key: '${{EMBED_KEY}}', dimensions: 64"
+            ),
             "/v1/embeddings",
             Some("test-embed-key"),
         ),
         (
-            format!("provider: gemini, model: m, base_url: '{url}', api_key: '${{EMBED_KEY}}', dimensions: 64"),
+            format!(
+                "provider: gemini, model: m, base_url: '{url}', api_key: '${{EMBED_KEY}}', dimensions: 64"
+            ),
             "/v1beta/models/m:batchEmbedContents",
             Some("test-embed-key"),
         ),
@@ -100,6 +104,11 @@ async fn each_dialect_finds_what_no_word_does() {
         assert_eq!(asked.len(), 2, "one question about all memories, one about the question: {asked:?}");
         assert!(asked.iter().all(|one| one.path == path && one.key.as_deref() == key), "{asked:?}");
         assert_eq!(asked[0].texts.len(), 2, "{asked:?}");
+        assert_eq!(
+            asked[0].body.to_string().contains(":64"),
+            key.is_some(),
+            "the length is asked for: {asked:?}"
+        );
         assert_eq!(asked[1].texts, ["which vehicle fuel?"]);
         // What has a vector is not told again.
         assert_eq!(found(&project, "feline"), Vec::<String>::new());
@@ -115,15 +124,22 @@ async fn another_model_makes_all_vectors_anew_and_lengths_are_never_mixed() {
     add(&project, "bob", "The kitten sleeps", &[]);
     let made = json(run(&project, &["index", "--json"]));
     assert_eq!((&made["entries"], &made["vectors"]["embedded"]), (&json!(2), &json!(2)), "{made}");
-    let standing = || serde_json::from_str::<Value>(&run(&project, &["index", "--check", "--json"]).stdout).unwrap();
+    let standing =
+        || serde_json::from_str::<Value>(&run(&project, &["index", "--check", "--json"]).stdout).unwrap();
     let before = standing();
-    assert_eq!((&before["dimensions"], &before["stale"], &before["vectors"]), (&json!(64), &json!(false), &json!(2)));
+    assert_eq!(
+        (&before["dimensions"], &before["stale"], &before["vectors"]),
+        (&json!(64), &json!(false), &json!(2))
+    );
     configure(&project, &ollama(short.url()));
     let other = standing();
     assert_eq!((&other["stale"], &other["waiting"]), (&json!(true), &json!(2)), "{other}");
     assert_eq!(found(&project, "vehicle"), ["The automobile needs petrol"]);
     let after = standing();
-    assert_eq!((&after["dimensions"], &after["stale"], &after["vectors"]), (&json!(8), &json!(false), &json!(2)));
+    assert_eq!(
+        (&after["dimensions"], &after["stale"], &after["vectors"]),
+        (&json!(8), &json!(false), &json!(2))
+    );
     assert_eq!(short.texts().len(), 3, "two memories and one question");
     // Made anew, the index keeps the vectors of what is as it was.
     assert_eq!(json(run(&project, &["index", "--json"]))["vectors"]["embedded"], 0);
@@ -151,11 +167,17 @@ async fn an_embedder_that_is_down_leaves_the_words() {
         let answer = search(&server, "automobile").await;
         assert_eq!(contents(&answer["memories"]), ["The automobile needs petrol"]);
     }
-    assert_eq!(server.log().matches("memories are searched by their words alone").count(), 1, "{}", server.log());
+    assert_eq!(
+        server.log().matches("memories are searched by their words alone").count(),
+        1,
+        "{}",
+        server.log()
+    );
     let metrics = server.request(reqwest::Method::GET, "/metrics").header("accept", "text/plain");
     let metrics = server.send(metrics).await.text;
     let failed = "crew_memory_embedded_total{kind=\"query\",outcome=\"failed\"} ";
-    let count = metrics.lines().find_map(|line| line.strip_prefix(failed)).unwrap_or_else(|| panic!("{metrics}"));
+    let count =
+        metrics.lines().find_map(|line| line.strip_prefix(failed)).unwrap_or_else(|| panic!("{metrics}"));
     assert_eq!(count, "3", "{metrics}");
 }
 
@@ -182,7 +204,10 @@ async fn a_server_gives_memories_their_vectors_behind_whoever_adds_them() {
     assert_eq!(found.await, ["The kitten sleeps"]);
     let told = fake.texts();
     assert_eq!(told.iter().filter(|text| *text == "The kitten sleeps").count(), 1, "{told:?}");
-    assert!(told.iter().filter(|text| *text == "feline").count() <= 1, "what was asked is remembered: {told:?}");
+    assert!(
+        told.iter().filter(|text| *text == "feline").count() <= 1,
+        "what was asked is remembered: {told:?}"
+    );
     let accounts = server.get("/metrics").await.status(200);
     assert_eq!(accounts["by_provider"]["embedder"]["failed"], 0, "{accounts}");
 }
@@ -201,7 +226,8 @@ async fn nobody_waits_for_an_embedder_that_hangs() {
     let found = search(&server, "needs electricity petrol").await;
     assert_eq!(found["memories"].as_array().unwrap().len(), 2, "{found}");
     let request = server.request(reqwest::Method::POST, "/api/tools/run_employee");
-    let prompt = server.send(request.json(&json!({"name": "bob", "args": {"target": "petrol"}}))).await.status(200);
+    let prompt =
+        server.send(request.json(&json!({"name": "bob", "args": {"target": "petrol"}}))).await.status(200);
     assert!(prompt.to_string().contains("The automobile needs petrol"), "{prompt}");
     fake.be(Mood::Answers);
     patiently(async || {
@@ -221,7 +247,10 @@ async fn prompts_are_told_what_is_about_the_work_and_nothing_else_of_others() {
     let _ = run(&project, &["index"]).success();
     let prompt = |target: &str| project.run(["run", "reviewer", target]).success();
     let told = prompt("weekend releases");
-    assert!(told.contains("[finding · bob]") && told.contains("Deployments are forbidden on fridays"), "{told}");
+    assert!(
+        told.contains("[finding · bob]") && told.contains("Deployments are forbidden on fridays"),
+        "{told}"
+    );
     assert!(!told.contains("Invoices") && !told.contains("kitten"), "{told}");
     assert!(!prompt("the colour of the logo").contains("Deployments"));
     // A whole prompt, however long, is a question like any other.
@@ -268,9 +297,8 @@ async fn what_not_everybody_may_be_told_is_not_sent_to_another_machine() {
 
 #[tokio::test]
 async fn a_memory_that_is_refused_does_not_keep_others_from_their_vectors() {
-    let fake = FakeEmbedder::answering(|text| {
-        if text.contains("poison") { Err(400) } else { Ok(vector(text, 64)) }
-    });
+    let fake =
+        FakeEmbedder::answering(|text| if text.contains("poison") { Err(400) } else { Ok(vector(text, 64)) });
     let fake = fake.await;
     let project = project(&ollama(fake.url()));
     for content in ["The automobile needs petrol", "This is poison", "The kitten sleeps"] {
@@ -291,7 +319,10 @@ async fn a_score_is_the_sum_of_its_parts() {
     let found = json(run(&project, &["search", "petrol vehicle", "--explain", "--json"]));
     let parts = found[0]["parts"].as_array().unwrap();
     let names: Vec<_> = parts.iter().map(|part| part["name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"words") && names.contains(&"meaning") && names.contains(&"importance"), "{found}");
+    assert!(
+        names.contains(&"words") && names.contains(&"meaning") && names.contains(&"importance"),
+        "{found}"
+    );
     let sum: f64 = parts.iter().map(|part| part["score"].as_f64().unwrap()).sum();
     assert!((sum - found[0]["score"].as_f64().unwrap()).abs() < 1e-9, "{found}");
     let table = run(&project, &["search", "petrol vehicle", "--explain"]).success();
@@ -301,7 +332,8 @@ async fn a_score_is_the_sum_of_its_parts() {
 #[tokio::test]
 async fn the_embedder_is_shown_and_looked_at() {
     let fake = embedder().await;
-    let config = format!("provider: openai, model: m, base_url: '{}/v1', api_key: '${{EMBED_KEY}}'", fake.url());
+    let config =
+        format!("provider: openai, model: m, base_url: '{}/v1', api_key: '${{EMBED_KEY}}'", fake.url());
     let project = project(&config);
     let env = [("EMBED_KEY", "test-embed-key")];
     let shown = project.run_in(&env, ["config", "show"]).success();
@@ -340,7 +372,8 @@ async fn without_a_word_about_it_nothing_is_sent() {
     project.write(".crew/config.yaml", "{}");
     let base = format!("{}/v1", fake.url());
     let env = [("OPENAI_API_KEY", "test-key-openai"), ("OPENAI_BASE_URL", base.as_str())];
-    let added = project.run_in(&env, ["memory", "add", "bob", "-c", "finding", "-m", "The automobile needs petrol"]);
+    let added =
+        project.run_in(&env, ["memory", "add", "bob", "-c", "finding", "-m", "The automobile needs petrol"]);
     let _ = added.success();
     let found = json(project.run_in(&env, ["memory", "search", "petrol", "--json"]));
     assert_eq!(contents(&found), ["The automobile needs petrol"]);

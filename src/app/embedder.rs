@@ -45,10 +45,11 @@ impl Embeds {
                 return Self { maker: Maker::Folder { path, dimensions: own.dimensions }, rules };
             }
         };
-        let own_key = own.api_key.as_deref().map(defs::variable_name).map(|variable| Key::Needed {
-            from: variable.to_owned(),
-            secret: env.secret(variable),
-        });
+        let own_key = own
+            .api_key
+            .as_deref()
+            .map(defs::variable_name)
+            .map(|variable| Key::Needed { from: variable.to_owned(), secret: env.secret(variable) });
         let (base_url, base_url_from, key) = match &own.base_url {
             // The key of the maker is nobody else's business.
             Some(url) => {
@@ -127,16 +128,26 @@ mod tests {
             assert_eq!((embedder.base_url.as_str(), secret(&embedder).as_deref()), (url, key), "{text}");
         };
         check("provider: openai, model: m", "https://api.openai.com/v1", Some("maker-key"));
-        check("provider: openai, model: m, api_key: '${OTHER_KEY}'", "https://api.openai.com/v1", Some("other-key"));
+        check(
+            "provider: openai, model: m, api_key: '${OTHER_KEY}'",
+            "https://api.openai.com/v1",
+            Some("other-key"),
+        );
         check("provider: openai, model: m, base_url: 'http://x/v1'", "http://x/v1", None);
-        check("provider: openai, model: m, base_url: 'http://x', api_key: '${OTHER_KEY}'", "http://x", Some("other-key"));
+        check(
+            "provider: openai, model: m, base_url: 'http://x', api_key: '${OTHER_KEY}'",
+            "http://x",
+            Some("other-key"),
+        );
         check("provider: ollama, model: m", "http://127.0.0.1:11434/v1", None);
         check("provider: gemini, model: m", "https://generativelanguage.googleapis.com", None);
     }
 
     #[test]
     fn what_is_said_of_it_is_kept() {
-        let own = own("provider: static, path: models/x, timeout_seconds: 0.5, min_similarity: 0.25, embed_classified: yes");
+        let own = own(
+            "provider: static, path: models/x, timeout_seconds: 0.5, min_similarity: 0.25, embed_classified: yes",
+        );
         let embeds = Embeds::read(&own, &Environment::default(), Path::new("/p"));
         assert!(embeds.asked().is_none());
         let expected = Rules { patience: Duration::from_millis(500), floor: 0.25, classified: true };

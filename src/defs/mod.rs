@@ -46,6 +46,7 @@ pub use discussion::{
     AdHoc, Background, Discussion, DiscussionMarks, ExecutionRole, Interaction, Mode, OutputFormat,
     Participant, ROUND_TEMPLATES, Role, Round, Rounds, parse_discussion, parse_discussion_marked,
 };
+pub use embedder::{EmbedderKind, OwnEmbedder};
 pub use emit::text as yaml_text;
 pub use employee::{
     Adaptor, AgentStatus, Arg, Authorship, Bump, Bumped, Employee, EmployeeFiles, EmployeeMarks, Foreign,
@@ -57,7 +58,6 @@ pub use employee::{
 };
 pub use kind::FileKind;
 pub use mcp_servers::{McpServer, McpServers, McpWay, parse_mcp_servers, with_variables};
-pub use embedder::{EmbedderKind, OwnEmbedder};
 pub use memory::{Classification, EmployeeMemory, OwnMemory};
 pub use organization::{
     Authority, ModelDefaults, Named, Organization, RouteCategory, RouteStep, RoutingTemplate, Team,

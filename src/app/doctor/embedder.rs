@@ -26,7 +26,8 @@ pub(super) async fn row(crew: &Crew, online: bool) -> Row {
             let found = format!("{}; {told}; answers with vectors of {length} dimensions", embedder.name());
             Row::new(id, Verdict::Pass, place, found)
         }
-        Err(error) => Row::new(id, Verdict::Fail, place, chain(&error))
-            .fix("see to it that it runs and has the model: until then memories are searched by their words alone"),
+        Err(error) => Row::new(id, Verdict::Fail, place, chain(&error)).fix(
+            "see to it that it runs and has the model: until then memories are searched by their words alone",
+        ),
     }
 }

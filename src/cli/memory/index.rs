@@ -1,5 +1,7 @@
 //! `memory index`: makes the search index anew, or tells how it stands.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::{Asked, args::IndexArgs};
@@ -43,12 +45,13 @@ async fn make(asked: &Asked<'_>, rebuild: bool) -> Result<Outcome, Error> {
         Form::Text => {
             let mut text = format!("indexed: {entries} memories of {files} files");
             if let Some(Filled { embedded, withheld, refused, .. }) = &filled {
-                text += &format!("\nvectors: {embedded} made anew");
+                let _ = write!(text, "\nvectors: {embedded} made anew");
                 if *withheld > 0 {
-                    text += &format!(", {withheld} memories not sent (restricted, confidential or private)");
+                    let _ =
+                        write!(text, ", {withheld} memories not sent (restricted, confidential or private)");
                 }
                 if *refused > 0 {
-                    text += &format!(", {refused} refused by the embedder");
+                    let _ = write!(text, ", {refused} refused by the embedder");
                 }
             }
             render::answer(&text)?;
@@ -79,21 +82,25 @@ async fn check(asked: &Asked<'_>) -> Result<Outcome, Error> {
             "dimensions": coverage.dimensions, "vectors": coverage.vectors, "waiting": waiting, "stale": is_stale,
         }))?,
         Form::Text => {
-            let mut text = format!("{} memories are in the index; {behind} files are behind", coverage.entries);
-            match (&wanted, &coverage.model) {
-                (None, None) => text += "\nno embedder is set: memories are searched by their words alone",
+            let of_vectors = match (&wanted, &coverage.model) {
+                (None, None) => "no embedder is set: memories are searched by their words alone".to_owned(),
                 (None, Some(model)) => {
-                    text += &format!("\n{} vectors by {model}, which are not used: no embedder is set", coverage.vectors);
+                    format!("{} vectors by {model}, which are not used: no embedder is set", coverage.vectors)
                 }
-                (Some(wanted), _) if is_other => text += &format!("\nno vector by {wanted} yet"),
-                (Some(wanted), _) => {
-                    let (vectors, length) = (coverage.vectors, coverage.dimensions);
-                    text += &format!("\n{vectors} vectors of {length} dimensions by {wanted}; {waiting} memories wait for theirs");
-                }
-            }
+                (Some(wanted), _) if is_other => format!("no vector by {wanted} yet"),
+                (Some(wanted), _) => format!(
+                    "{} vectors of {} dimensions by {wanted}; {waiting} memories wait for theirs",
+                    coverage.vectors, coverage.dimensions
+                ),
+            };
+            let entries = coverage.entries;
+            let text =
+                format!("{entries} memories are in the index; {behind} files are behind\n{of_vectors}");
             render::answer(&text)?;
             if is_stale {
-                render::note("the index is behind; `memory index` brings it up to date, and so does the next search");
+                render::note(
+                    "the index is behind; `memory index` brings it up to date, and so does the next search",
+                );
             }
         }
     }

@@ -182,7 +182,8 @@ impl Hit {
                 let mut content = truncate(&visible(content), SHOWN);
                 if explain {
                     let parts = hit.parts.iter().map(|part| format!("{} {:.3}", part.name, part.score));
-                    content += &format!("\n= {:.3}: {}", hit.score, parts.collect::<Vec<_>>().join(", "));
+                    let parts = parts.collect::<Vec<_>>().join(", ");
+                    content = format!("{content}\n= {:.3}: {parts}", hit.score);
                 }
                 [visible(id), visible(employee), category.as_str().to_owned(), content]
             }

@@ -99,8 +99,7 @@ impl Client {
             let (prices, usage) = (&self.0.settings.prices, embedded.usage);
             // Without a count of tokens there is no price.
             let told = usage != Usage::default();
-            embedded.cost_usd =
-                prices.cost(&embedder.model, embedder.is_own, usage).filter(|_| told);
+            embedded.cost_usd = prices.cost(&embedder.model, embedder.is_own, usage).filter(|_| told);
         }
         self.0.meter.record(&Call {
             account: ACCOUNT,

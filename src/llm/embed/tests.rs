@@ -26,29 +26,27 @@ fn asked(wire: EmbedWire, dimensions: Option<u32>, purpose: Purpose) -> (HttpPar
 fn decode(wire: EmbedWire, dimensions: Option<u32>, status: u16, body: &str) -> Result<Embedded, Error> {
     let (provider, headers) = ("embedder".into(), HeaderMap::new());
     let received = Timestamp::UNIX_EPOCH;
-    let answer =
-        Answer { provider: &provider, status, headers: &headers, body: body.as_bytes(), received };
+    let answer = Answer { provider: &provider, status, headers: &headers, body: body.as_bytes(), received };
     embedder(wire, dimensions).decode(2, &answer)
 }
 
 #[test]
 fn each_dialect_asks_in_its_own_words() {
     let (parts, body) = asked(EmbedWire::OpenAi, Some(2), Purpose::Query);
-    assert_eq!((parts.path.as_str(), &parts.headers["authorization"]), ("/embeddings", &"Bearer k-123456".parse().unwrap()));
+    assert_eq!(
+        (parts.path.as_str(), &parts.headers["authorization"]),
+        ("/embeddings", &"Bearer k-123456".parse().unwrap())
+    );
     assert_eq!(body, json!({"model": "models/m-1", "input": ["one", "二"], "dimensions": 2}));
     assert!(!format!("{parts:?}").contains("k-123456"));
     let (parts, body) = asked(EmbedWire::Ollama, None, Purpose::Document);
     assert_eq!(parts.path, "/api/embed");
     assert_eq!(body, json!({"model": "models/m-1", "input": ["one", "二"], "truncate": true}));
-    for (purpose, kind) in
-        [(Purpose::Query, "RETRIEVAL_QUERY"), (Purpose::Document, "RETRIEVAL_DOCUMENT")]
-    {
+    for (purpose, kind) in [(Purpose::Query, "RETRIEVAL_QUERY"), (Purpose::Document, "RETRIEVAL_DOCUMENT")] {
         let (parts, body) = asked(EmbedWire::Gemini, Some(3), purpose);
         assert_eq!(parts.path, "/v1beta/models/m-1:batchEmbedContents");
         assert_eq!(parts.headers["x-goog-api-key"], "k-123456");
-        let one = |text: &str| {
-            json!({"model": "models/m-1", "content": {"parts": [{"text": text}]}, "taskType": kind, "outputDimensionality": 3})
-        };
+        let one = |text: &str| json!({"model": "models/m-1", "content": {"parts": [{"text": text}]}, "taskType": kind, "outputDimensionality": 3});
         assert_eq!(body, json!({"requests": [one("one"), one("二")]}));
     }
 }

@@ -46,7 +46,11 @@ impl Embedding {
     }
 
     /// Gives entries their vectors as they come, until `stopping` says so.
-    pub(in crate::engine) async fn keep_up(self: Arc<Self>, memory: Arc<Memory>, stopping: CancellationToken) {
+    pub(in crate::engine) async fn keep_up(
+        self: Arc<Self>,
+        memory: Arc<Memory>,
+        stopping: CancellationToken,
+    ) {
         let work = async {
             // Other processes may have added some meanwhile, or another model was set.
             let mut filled = self.fill(&memory, usize::MAX, Scope::Files, &mut |_| {}).await;
@@ -91,7 +95,7 @@ impl Embedding {
     ) -> Result<(), Fault> {
         let mut switches = 0;
         if scope == Scope::Files {
-            blocking(memory, |memory| memory.catch_up()).await?;
+            blocking(memory, Memory::catch_up).await?;
         }
         loop {
             let left = most.saturating_sub(filled.embedded).min(MOST_TEXTS * SIDE_BY_SIDE);
@@ -114,7 +118,9 @@ impl Embedding {
             match kept.await? {
                 Kept::Here => {}
                 Kept::Alone if switches < SWITCHES => switches += 1,
-                Kept::Alone => return Err("the embedder gives vectors of one length and then of another".into()),
+                Kept::Alone => {
+                    return Err("the embedder gives vectors of one length and then of another".into());
+                }
                 Kept::Foreign => {
                     return Err("another process of this project makes vectors with another model".into());
                 }

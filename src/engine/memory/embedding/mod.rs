@@ -29,8 +29,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 pub(in crate::engine) use self::fill::Scope;
-pub use self::{error::Error, fill::Filled};
 use self::maker::Maker;
+pub use self::{error::Error, fill::Filled};
 use super::{
     Classification, Entry, Visibility,
     index::{Meaning, Model},

@@ -75,8 +75,8 @@ fn write_model(folder: &Path) {
 #[tokio::test]
 #[cfg(feature = "static-embeddings")]
 async fn a_static_model_finds_what_no_word_does() {
-    use crate::{
-        engine::memory::{Category, Clearance, Holder, Memory, New, Query, Question, Settings, Traits},
+    use crate::engine::memory::{
+        Category, Clearance, Holder, Memory, New, Query, Question, Settings, Traits,
     };
     let folder = tempfile::tempdir().unwrap();
     let embedding = Embedding::of_folder(folder.path(), None, Rules::default());

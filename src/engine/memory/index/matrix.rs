@@ -55,11 +55,9 @@ impl Matrix {
         meaning: &Meaning,
         employees: &HashSet<i64>,
     ) -> Result<Likeness, Error> {
-        let mut row =
-            connection.prepare_cached("select model, dimensions, epoch, gone from embedding")?;
-        let known: Option<(String, u32, i64, i64)> = row
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .optional()?;
+        let mut row = connection.prepare_cached("select model, dimensions, epoch, gone from embedding")?;
+        let known: Option<(String, u32, i64, i64)> =
+            row.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
         let Some((model, dimensions, epoch, gone)) = known else { return Ok(Likeness::default()) };
         let dimensions = usize::try_from(dimensions).map_err(|_| Error::Torn)?;
         let Some(vector) = Vector::of(&meaning.vector)
@@ -67,9 +65,8 @@ impl Matrix {
         else {
             return Ok(Likeness::default());
         };
-        let newest: Option<i64> = connection
-            .prepare_cached("select max(number) from vector")?
-            .query_row([], |row| row.get(0))?;
+        let newest: Option<i64> =
+            connection.prepare_cached("select max(number) from vector")?.query_row([], |row| row.get(0))?;
         let rows = self.0.read();
         if rows.is_up_to_date(epoch, gone, newest) {
             return Ok(rows.likeness(&vector, meaning.floor, employees));

@@ -318,12 +318,7 @@ impl Index {
     ///
     /// # Errors
     /// [`Error`] when the index cannot be written; nothing was.
-    pub fn keep(
-        &self,
-        model: Model<'_>,
-        bare: &Bare,
-        vectors: &[Option<Vec<f32>>],
-    ) -> Result<Kept, Error> {
+    pub fn keep(&self, model: Model<'_>, bare: &Bare, vectors: &[Option<Vec<f32>>]) -> Result<Kept, Error> {
         self.with(Torn::Leave, |connection| vectors::keep(connection, model, bare, vectors))
     }
 

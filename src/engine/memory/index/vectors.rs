@@ -104,15 +104,30 @@ impl Vector {
     /// [`Error::Torn`] when it is none.
     pub(super) fn unpack(packed: &[u8]) -> Result<(f32, impl Iterator<Item = i8>), Error> {
         let (step, bytes) = packed.split_first_chunk::<4>().ok_or(Error::Torn)?;
-        Ok((f32::from_le_bytes(*step), bytes.iter().map(|byte| byte.cast_signed())))
+        Ok((f32::from_le_bytes(*step), bytes.iter().map(|byte| byte.cast_signed().max(-127))))
     }
 }
 
-/// What two vectors have in common, in steps of both.
+/// Bytes that are multiplied at a time.
+const LANES: usize = 16;
+
+/// What two vectors have in common, in steps of both. Written so that processors do many bytes at once.
 #[inline]
 #[expect(clippy::cast_precision_loss, reason = "more precise than the bytes")]
 pub(super) fn dot(a: &[i8], b: &[i8]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>() as f32
+    let (a_parts, a_rest) = a.as_chunks::<{ 2 * LANES }>();
+    let (b_parts, b_rest) = b.as_chunks::<{ 2 * LANES }>();
+    let mut sums = [0_i32; LANES];
+    for (a, b) in a_parts.iter().zip(b_parts) {
+        let ((a, a_more), (b, b_more)) = (a.split_at(LANES), b.split_at(LANES));
+        for ((((sum, a), b), a_more), b_more) in sums.iter_mut().zip(a).zip(b).zip(a_more).zip(b_more) {
+            // No byte is below -127, so that the sum of two products fits into 16 bits.
+            let both = i16::from(*a) * i16::from(*b) + i16::from(*a_more) * i16::from(*b_more);
+            *sum += i32::from(both);
+        }
+    }
+    let rest: i32 = a_rest.iter().zip(b_rest).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
+    (sums.iter().sum::<i32>() + rest) as f32
 }
 
 /// Entries without a vector of `model`, at most `most`, of one employee; `None` when all have one, or are to have none.
@@ -138,9 +153,8 @@ pub(super) fn bare(
         let mut row = writing.prepare_cached(
             "select key, name, embedded, next from employee where embedded < next order by key limit 1",
         )?;
-        let behind: Option<(i64, String, i64, i64)> = row
-            .query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .optional()?;
+        let behind: Option<(i64, String, i64, i64)> =
+            row.query_row([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).optional()?;
         let Some((key, employee, since, next)) = behind else { break };
         let mut rows = writing.prepare_cached(
             "select entry.place, entry.id, entry.source from entry
@@ -148,9 +162,10 @@ pub(super) fn bare(
              where entry.place >= ? and entry.place < ? and vector.number is null order by entry.place limit ?",
         )?;
         let range = [block::place(key, since), block::place(key, next)];
-        let rows = rows.query_map(params![range[0], range[1], i64::try_from(most).unwrap_or(i64::MAX)], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
-        })?;
+        let rows = rows
+            .query_map(params![range[0], range[1], i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?))
+            })?;
         let rows = rows.collect::<Result<Vec<(i64, String, i64)>, _>>()?;
         if rows.is_empty() {
             writing.execute("update employee set embedded = next where key = ?", [key])?;
@@ -239,9 +254,7 @@ fn empty(writing: &Transaction<'_>, model: Model<'_>) -> Result<(), Error> {
 /// Takes all vectors out, so that they are made anew.
 pub(super) fn discard(connection: &mut Connection) -> Result<(), Error> {
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    writing.execute_batch(
-        "delete from vector; delete from embedding; update employee set embedded = 0;",
-    )?;
+    writing.execute_batch("delete from vector; delete from embedding; update employee set embedded = 0;")?;
     Ok(writing.commit()?)
 }
 

@@ -104,7 +104,8 @@ pub(super) fn ids(connection: &Connection, employee: &str) -> Result<Vec<String>
 
 fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
     let source = source(document);
-    let mut row = writing.prepare_cached("select place, source, classification, private from entry where id = ?")?;
+    let mut row =
+        writing.prepare_cached("select place, source, classification, private from entry where id = ?")?;
     let there: Option<(i64, i64, String, bool)> = row
         .query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
@@ -234,10 +235,7 @@ fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
     for (number, place) in (0_i64..).zip(&places) {
         renumber.execute([*place, block::place(employee, number)])?;
     }
-    writing.execute(
-        "update employee set next = live, folded = 0, embedded = 0 where key = ?",
-        [employee],
-    )?;
+    writing.execute("update employee set next = live, folded = 0, embedded = 0 where key = ?", [employee])?;
     block::fold(writing, employee, 0)
 }
 

@@ -169,9 +169,9 @@ fn vectors_are_those_of_whom_is_asked_about_and_of_what_may_be_told() {
     fill(&index.index, MODEL, |_| Some(vec![1.0, 0.0, 0.0]));
     let east = meaning(&[1.0, 0.0, 0.0]);
     let of = |employees: &[String]| {
-        let hits = index.index.search_meaning(&Query { employees, ..ask("x") }, Some(&east), &|facts| {
-            facts.id != "hidden"
-        });
+        let hits = index
+            .index
+            .search_meaning(&Query { employees, ..ask("x") }, Some(&east), &|facts| facts.id != "hidden");
         hits.unwrap().into_iter().map(|hit| hit.id).collect::<Vec<_>>()
     };
     assert_eq!(of(&["bob".to_owned()]), ["van"]);
