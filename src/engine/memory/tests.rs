@@ -84,7 +84,7 @@ fn section(memory: &Memory, tokens: u32) -> Option<String> {
             holder: &holder,
             clearance: &clearance,
             interests: &interests,
-            about: "review the api",
+            about: "review the api".into(),
             language: Language::English,
             tokens,
         })

@@ -79,7 +79,7 @@ pub enum Purpose {
 /// Texts as vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Embedded {
-    /// One for each text, in their order, all of one length and of numbers that are some.
+    /// One for each text, in their order, all of one length.
     pub vectors: Vec<Vec<f32>>,
     /// The tokens that were read; 0 where nobody says.
     pub usage: Usage,
@@ -154,9 +154,6 @@ impl Embedder {
         }
         if vectors.iter().any(|vector| vector.len() != length) {
             return Err("its vectors are not all of one length".to_owned());
-        }
-        if vectors.iter().flatten().any(|number| !number.is_finite()) {
-            return Err("a vector holds what is no number".to_owned());
         }
         Ok(())
     }

@@ -77,7 +77,7 @@ fn vectors_that_cannot_be_used_are_no_answer() {
         (r#"{"embeddings":[[1]]}"#, "1 vectors for 2 texts"),
         (r#"{"embeddings":[[],[]]}"#, "0 dimensions"),
         (r#"{"embeddings":[[1,2],[1]]}"#, "not all of one length"),
-        (r#"{"embeddings":[[1,1e39],[1,2]]}"#, "no number"),
+        (r#"{"embeddings":[[1,1e39],[1,2]]}"#, "out of range"),
         (r#"{"embeddings":[[1,null],[1,2]]}"#, "null"),
     ] {
         let error = decode(EmbedWire::Ollama, None, 200, body).unwrap_err();

@@ -15,8 +15,8 @@ use super::{
 
 /// Most bytes of vectors; those that came later are not looked at.
 const MOST_BYTES: usize = 1 << 29;
-/// Vectors that may be gone before all are read anew, beside as many as there are.
-const GONE: i64 = 1024;
+/// Which part of the vectors may be gone before all are read anew: they still count for what is usual.
+const GONE: i64 = 8;
 /// From so many vectors on, what is usual among them is known.
 const MANY: usize = 32;
 /// How far above what is usual something is that is about the same, in standard deviations.
@@ -85,7 +85,7 @@ impl Rows {
     /// Whether what is known can be added to.
     fn is_same(&self, epoch: i64, gone: i64) -> bool {
         let count = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX);
-        self.epoch == epoch && (self.gone..=self.gone + count + GONE).contains(&gone)
+        self.epoch == epoch && (self.gone..=self.gone + count / GONE).contains(&gone)
     }
 
     fn is_up_to_date(&self, epoch: i64, gone: i64, newest: Option<i64>) -> bool {

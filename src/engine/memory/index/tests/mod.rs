@@ -366,7 +366,7 @@ fn many_write_and_read_one_index() {
 /// Entries and questions in Chinese, and in Chinese and English mixed; see the file.
 #[test]
 fn chinese_is_found_by_its_words_names_numbers_and_tags() {
-    let lines = include_str!("../../../../tests/fixtures/memory/zh.tsv").lines();
+    let lines = include_str!("../../../../../tests/fixtures/memory/zh.tsv").lines();
     let lines: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
     let index = Fixture::new();
     let mut documents = Vec::new();
