@@ -279,7 +279,7 @@ fn memories_come_from_and_go_to_other_programs() {
     let import =
         |form: &str| project.run(["memory", "import", "writer", file.to_str().unwrap(), "--format", form]);
     assert_eq!(import("mem0").success().trim(), "added 1, known already 0, refused 0");
-    let said = import("letta").status(1);
+    let said = import("letta").status(2);
     assert!(said.contains("write a list of passages"), "{said}");
     let given = json_of(project.run(["memory", "export", "writer", "--format", "mem0"]));
     assert_eq!(
