@@ -30,7 +30,7 @@ async fn a6_01_all_that_is_brought_is_told_when_work_is_handed_on() {
         ".crew/employees/bob.md",
         "---\nname: bob\ndescription: Works\nmodel: claude-test\ntools: [delegate]\n---\n\nWork.\n",
     );
-    project.run_with(["run", "bob", "-x", "--no-stream"], &model.env()).success();
+    project.run_in(&model.env(), ["run", "bob", "-x", "--no-stream"]).success();
     let prompts = model.prompts();
     is_brought(prompts.iter().find(|prompt| prompt.contains("Review ")).unwrap());
 }

@@ -1,7 +1,5 @@
 //! What of the memories is to be turned into vectors, and where those are kept.
 
-use std::sync::Arc;
-
 use super::super::{
     Entry, Error, Memory,
     index::{Bare, Coverage, Index, Kept, Model},
@@ -46,9 +44,12 @@ impl Memory {
         let Some(bare) = bare.flatten() else { return Ok(None) };
         let path = self.folder.join(format!("{}{}", bare.employee, super::super::ENDING));
         let texts = self.look(&path, |view| {
-            let entry = |id: &String| view.get(indexed::id_of(id)).map(|(_, entry)| Arc::clone(entry));
-            let text = |entry: Arc<Entry>| admits(&entry).then(|| text_of(&entry));
-            bare.ids.iter().map(|id| entry(id).and_then(text)).collect()
+            let text = |id: &String| {
+                let Some(card) = view.get(indexed::id_of(id)) else { return Ok(None) };
+                let entry = view.entry(card)?;
+                Ok(admits(&entry).then(|| text_of(&entry)))
+            };
+            bare.ids.iter().map(text).collect::<Result<Vec<_>, Error>>()
         })?;
         Ok(Some(Wanting { bare, texts }))
     }

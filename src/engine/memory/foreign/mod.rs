@@ -3,8 +3,6 @@
 //! What only we know of an entry goes with it as `crew` of its metadata, so that it comes back as it was; what only they
 //! know is kept beside the entry, and goes back the same way. Nothing is left out in silence.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -60,13 +58,13 @@ const LETTA: Program =
     Program { name: "letta", content: "text", words: "tags", source: "source_id", derived: &LETTA_DERIVED };
 
 /// `{"results": [{"id", "memory", "categories", "metadata", "created_at", …}]}`.
-pub(super) fn mem0(entries: &[Arc<Entry>]) -> Result<String, Error> {
+pub(super) fn mem0(entries: &[Entry]) -> Result<String, Error> {
     let results = entries.iter().map(|entry| MEM0.put(entry)).collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string_pretty(&json!({ "results": results }))? + "\n")
 }
 
 /// `[{"id", "text", "tags", "metadata", "created_at", …}]`.
-pub(super) fn letta(entries: &[Arc<Entry>]) -> Result<String, Error> {
+pub(super) fn letta(entries: &[Entry]) -> Result<String, Error> {
     let passages = entries.iter().map(|entry| LETTA.put(entry)).collect::<Result<Vec<_>, _>>()?;
     Ok(serde_json::to_string_pretty(&passages)? + "\n")
 }

@@ -257,14 +257,6 @@ impl Index {
         self.with(Torn::Again, |connection| write::stamp(connection, employee))
     }
 
-    /// The ids of the documents of an employee.
-    ///
-    /// # Errors
-    /// [`Error`] when the index cannot be read.
-    pub fn ids(&self, employee: &str) -> Result<Vec<String>, Error> {
-        self.with(Torn::Again, |connection| write::ids(connection, employee))
-    }
-
     /// How many documents of an employee can be found.
     ///
     /// # Errors

@@ -72,18 +72,6 @@ pub(super) fn stamp(connection: &Connection, employee: &str) -> Result<Option<St
     Ok(row.query_row([employee], |row| row.get(0)).optional()?.flatten())
 }
 
-/// The ids of the documents of an employee.
-pub(super) fn ids(connection: &Connection, employee: &str) -> Result<Vec<String>, Error> {
-    let mut row = connection.prepare_cached("select key from employee where name = ?")?;
-    let Some(employee) = row.query_row([employee], |row| row.get::<_, i64>(0)).optional()? else {
-        return Ok(Vec::new());
-    };
-    let mut rows = connection.prepare_cached("select id from entry where place >= ? and place < ?")?;
-    let rows =
-        rows.query_map([block::place(employee, 0), block::place(employee + 1, 0)], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
 /// How many documents of an employee there are.
 pub(super) fn count(connection: &Connection, employee: &str) -> Result<u64, Error> {
     let mut row = connection.prepare_cached("select live from employee where name = ?")?;
