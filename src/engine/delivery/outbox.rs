@@ -137,7 +137,9 @@ impl Outbox {
             if resume {
                 driving.derive(&earlier).await;
             } else {
-                earlier.iter().for_each(|id| driving.let_go(id));
+                for id in &earlier {
+                    driving.let_go(id);
+                }
             }
             driving.drive(endings).await;
         });
@@ -248,7 +250,9 @@ impl Shared {
                 return;
             }
             self.work.notify_one();
-            tasks.iter().for_each(|task| self.let_go(&task.task_id));
+            for task in &tasks {
+                self.let_go(&task.task_id);
+            }
         }
         let forgotten = self.table.lock().sweep(|task| self.tasks.summary(task).is_some());
         if !forgotten.is_empty() {
