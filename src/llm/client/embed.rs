@@ -42,16 +42,18 @@ impl Asking for Question<'_> {
     }
 }
 
-impl Client {
-    /// Whether `embedder` could be asked: its key and address are set and usable. Sends nothing. Gives whether it is on
-    /// this machine.
+impl Embedder {
+    /// Whether it could be asked: its key and address are set and usable. Sends nothing. Gives whether it is on this
+    /// machine.
     ///
     /// # Errors
     /// The error [`Client::embed`] would fail with before sending anything.
-    pub fn check_embedder(&self, embedder: &Embedder) -> Result<bool, Error> {
-        Ok(place(embedder)?.is_local())
+    pub fn check(&self) -> Result<bool, Error> {
+        Ok(place(self)?.is_local())
     }
+}
 
+impl Client {
     /// Turns `texts`, at most [`MOST_TEXTS`](crate::llm::MOST_TEXTS), into vectors, within `time`. Transient failures are
     /// tried again as in [`Client::complete`], as far as time goes. The call is counted once, under `memory`.
     ///

@@ -129,7 +129,7 @@ impl Embedder {
             EmbedWire::Ollama => ollama::decode(answer.body),
         };
         let checked = read.and_then(|answered| {
-            self.check(texts, &answered.vectors)?;
+            self.fit(texts, &answered.vectors)?;
             let usage = Usage { input_tokens: answered.input_tokens, ..Usage::default() };
             Ok(Embedded { vectors: answered.vectors, usage, cost_usd: None })
         });
@@ -139,7 +139,11 @@ impl Embedder {
         })
     }
 
-    fn check(&self, texts: usize, vectors: &[Vec<f32>]) -> Result<(), String> {
+    /// Whether vectors can be used.
+    ///
+    /// # Errors
+    /// Why not.
+    fn fit(&self, texts: usize, vectors: &[Vec<f32>]) -> Result<(), String> {
         if vectors.len() != texts {
             return Err(format!("it holds {} vectors for {texts} texts", vectors.len()));
         }

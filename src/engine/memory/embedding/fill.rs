@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long the vectors of some entries may take; nobody waits for them.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// Questions to the embedder at a time.
 const SIDE_BY_SIDE: usize = 4;
 /// How long what failed is left alone.

@@ -25,10 +25,10 @@ impl Memory {
         }
         let index = self.opened()?;
         for stem in stems {
-            let shelf = self.shelf(&self.folder.join(format!("{stem}{}", super::super::ENDING)));
-            let mut shelf = shelf.lock();
-            shelf.read()?;
-            Indexed::catch_up(index, &stem, &shelf.state(), shelf.view(), usize::MAX)?;
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::super::ENDING)));
+            let mut book = book.lock();
+            book.read()?;
+            Indexed::catch_up(index, &stem, &book.state(), book.view(), usize::MAX)?;
         }
         Ok(())
     }
@@ -94,10 +94,10 @@ impl Memory {
         let Some(index) = index else { return Ok(stems.len()) };
         let mut behind = 0;
         for stem in &stems {
-            let shelf = self.shelf(&self.folder.join(format!("{stem}{}", super::super::ENDING)));
-            let mut shelf = shelf.lock();
-            shelf.read()?;
-            behind += usize::from(!Indexed::is_up_to_date(index, stem, &shelf.state())?);
+            let book = self.shelf(&self.folder.join(format!("{stem}{}", super::super::ENDING)));
+            let mut book = book.lock();
+            book.read()?;
+            behind += usize::from(!Indexed::is_up_to_date(index, stem, &book.state())?);
         }
         Ok(behind)
     }

@@ -57,7 +57,7 @@ impl Maker {
 
     pub(super) fn check(&self) -> Result<(), Error> {
         match self {
-            Self::Asked { client, embedder } => Ok(client.check_embedder(embedder).map(drop)?),
+            Self::Asked { embedder, .. } => Ok(embedder.check().map(drop)?),
             Self::Folder(_) if !cfg!(feature = "static-embeddings") => Err(Error::NotBuilt),
             Self::Folder(folder) => folder.check(),
         }

@@ -107,7 +107,7 @@ impl Embedding {
         let dimensions = embedder.dimensions.map(|length| format!(" {length}")).unwrap_or_default();
         let address = embedder.base_url.trim_end_matches('/');
         let name = format!("{} {address} {}{dimensions}", embedder.wire.as_str(), embedder.model);
-        let is_here = client.check_embedder(&embedder).unwrap_or_default();
+        let is_here = embedder.check().unwrap_or_default();
         Self::new(Maker::Asked { client, embedder }, &name, rules, is_here)
     }
 
