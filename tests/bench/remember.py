@@ -64,14 +64,14 @@ def fill(folder, texts, count):
 
 
 class Server(processes.Stdio):
-    def tool(self, name, **arguments):
-        answer = self.call("tools/call", {"name": name, "arguments": arguments})
+    def tool(self, tool, **arguments):
+        answer = self.call("tools/call", {"name": tool, "arguments": arguments})
         if answer.get("isError"):
-            raise SystemExit(f"{name}: {answer}")
+            raise SystemExit(f"{tool}: {answer}")
         return answer["structuredContent"]
 
-    def remembers(self, name, **arguments):
-        return self.tool(name, employee="employee-0", **arguments)
+    def remembers(self, tool, **arguments):
+        return self.tool(tool, employee="employee-0", **arguments)
 
 
 def took(work, times):

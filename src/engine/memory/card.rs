@@ -16,6 +16,9 @@ use serde::Deserialize;
 use super::{Category, Classification, Entry, Visibility, entry, outcome};
 use crate::store::log::{Line, Span};
 
+/// The most that [`Card::weight`] gives.
+pub(super) const MOST_WEIGHT: i64 = 20;
+
 /// An entry, but for what it says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Card {
@@ -193,25 +196,30 @@ impl Card {
         self.confidence * (-age / half_life_days).exp2()
     }
 
-    /// A number that is in the order of confidences at any moment: all fade alike, so that of two the same is always surer.
+    /// How sure it is, see [`sureness`].
     pub(super) fn sureness(&self, half_life_days: f64) -> f64 {
-        if half_life_days <= 0.0 {
-            return self.confidence;
-        }
-        // What nobody dated does not fade.
-        let fades_from = if self.is_dated() { days(Timestamp::UNIX_EPOCH, self.created) } else { 1e9 };
-        self.confidence.max(0.0).log2() + fades_from / half_life_days
+        sureness(self.confidence, self.is_dated().then_some(self.created), half_life_days)
     }
 
     /// What an entry is worth keeping, before it counts how sure it is: what was said to be important and was found to be
     /// so again stays, however old it is.
     pub(super) fn weight(&self) -> i64 {
-        self.importance.clamp(0, 5) * 2 + self.verified_count.clamp(0, 10)
+        self.importance.clamp(0, 5) * 2 + self.verified_count.clamp(0, MOST_WEIGHT - 10)
     }
 
     fn is_dated(&self) -> bool {
         self.created > Timestamp::UNIX_EPOCH
     }
+}
+
+/// A number for a confidence that something had at a moment. These are in the order of confidences at any moment: all fade
+/// alike, so that of two the same is always surer. What nobody dated does not fade.
+pub(super) fn sureness(confidence: f64, at: Option<Timestamp>, half_life_days: f64) -> f64 {
+    if half_life_days <= 0.0 {
+        return confidence;
+    }
+    let fades_from = at.map_or(1e9, |at| days(Timestamp::UNIX_EPOCH, at));
+    confidence.max(0.0).log2() + fades_from / half_life_days
 }
 
 /// A text that says something.

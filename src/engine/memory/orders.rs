@@ -5,7 +5,9 @@
 
 use std::{cell::OnceCell, collections::BTreeSet};
 
-use super::card::Card;
+use jiff::Timestamp;
+
+use super::card::{Card, MOST_WEIGHT, sureness};
 
 /// An order of cards, the first of which comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,13 +70,30 @@ impl Orders {
 
     /// The numbers of `cards`, the first of this order first.
     pub(super) fn get(&self, by: By, cards: &[Card]) -> impl DoubleEndedIterator<Item = usize> + use<'_> {
-        let made = self.made.get(by as usize).map(|made| {
-            made.get_or_init(|| {
-                let keys = cards.iter().enumerate();
-                keys.filter_map(|(at, card)| by.place(card, self.half_life_days, at)).collect()
-            })
-        });
-        made.into_iter().flatten().rev().map(|(.., at)| *at)
+        self.made(by, cards).into_iter().flatten().rev().map(|(.., at)| *at)
+    }
+
+    /// The numbers of those `cards` that are worth most, which are at least so sure at a moment: what has faded is stepped over, however
+    /// much of it there is.
+    pub(super) fn worth(
+        &self,
+        (least, at): (f64, Timestamp),
+        cards: &[Card],
+    ) -> impl Iterator<Item = usize> + use<'_> {
+        let made = self.made(By::Worth, cards);
+        let least = in_order(sureness(least, Some(at), self.half_life_days));
+        (0..=MOST_WEIGHT).rev().flat_map(move |weight| {
+            let sure = made.map(|made| made.range((weight, least, 0)..(weight + 1, i64::MIN, 0)));
+            sure.into_iter().flatten().rev().map(|(.., at)| *at)
+        })
+    }
+
+    fn made(&self, by: By, cards: &[Card]) -> Option<&BTreeSet<Key>> {
+        let made = self.made.get(by as usize)?;
+        Some(made.get_or_init(|| {
+            let keys = cards.iter().enumerate();
+            keys.filter_map(|(at, card)| by.place(card, self.half_life_days, at)).collect()
+        }))
     }
 
     /// A card of this number takes the place of the one before, if there was one.

@@ -9,6 +9,7 @@ use super::{
     Card, Category, Clearance, Entry, Error, Holder, Memory, Query, Question, alike, indexed,
     orders::By,
     outcome,
+    query::First,
     search::{Wish, owner},
 };
 use crate::{
@@ -93,7 +94,12 @@ impl Memory {
                 && card.is_outcome() == (by == By::Outcomes)
                 && card.confidence_at(now, half_life) >= LEAST
         };
-        Ok(self.first(&self.folder, reader.holder, (by, most), reader.clearance, &fits)?.entries)
+        let first = First { by, limit: most, fits: &fits };
+        let found = self.first(&self.folder, reader.holder, reader.clearance, &first, |view| match by {
+            By::Worth => Box::new(view.worth(LEAST, now)),
+            _ => Box::new(view.by(by)),
+        });
+        Ok(found?.entries)
     }
 
     /// What is about the same as the prompt, the best first: of the reader's own, and of what others share. Without an

@@ -70,6 +70,16 @@ impl Default for Query {
     }
 }
 
+/// Which cards of an order are wanted.
+pub(super) struct First<'f> {
+    /// The order.
+    pub(super) by: By,
+    /// At most so many.
+    pub(super) limit: usize,
+    /// Those that fit.
+    pub(super) fits: &'f dyn Fn(&Card) -> bool,
+}
+
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
@@ -116,19 +126,21 @@ impl Memory {
         clearance: &Clearance,
     ) -> Result<Found, Error> {
         let now = clock::now();
-        let fits = |card: &Card| self.fits(card, query, now);
-        self.first(folder, holder, (query.order.into(), query.limit), clearance, &fits)
+        let by = By::from(query.order);
+        let first = First { by, limit: query.limit, fits: &|card| self.fits(card, query, now) };
+        self.first(folder, holder, clearance, &first, |view| Box::new(view.by(by)))
     }
 
-    /// The first so many of `holder`, in an order, that fit. No more are looked at than it takes.
+    /// The first of `holder` that fit, of `cards` that are in order. No more are looked at than it takes.
     pub(super) fn first(
         &self,
         folder: &Path,
         holder: &Holder,
-        (by, limit): (By, usize),
         clearance: &Clearance,
-        fits: &dyn Fn(&Card) -> bool,
+        First { by, limit, fits }: &First<'_>,
+        cards: impl for<'v> Fn(&'v View) -> Box<dyn Iterator<Item = &'v Card> + 'v>,
     ) -> Result<Found, Error> {
+        let limit = *limit;
         let mut found = Found::default();
         let mut entries = Vec::new();
         if limit == 0 {
@@ -138,7 +150,7 @@ impl Memory {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             self.look(&path, |view| {
                 let mut left = limit;
-                for card in view.by(by).filter(|card| holder.is(&card.employee) && fits(card)) {
+                for card in cards(view).filter(|card| holder.is(&card.employee) && fits(card)) {
                     if !clearance.admits(card, holder.name()) {
                         found.held_back += 1;
                         continue;

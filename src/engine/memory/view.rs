@@ -91,6 +91,11 @@ impl View {
         self.orders.get(order, &self.cards).filter_map(|at| self.cards.get(at))
     }
 
+    /// The cards that are worth most, of those that are at least so sure at a moment.
+    pub(super) fn worth(&self, least: f64, now: Timestamp) -> impl Iterator<Item = &Card> {
+        self.orders.worth((least, now), &self.cards).filter_map(|at| self.cards.get(at))
+    }
+
     /// How many entries no other one took the place of.
     pub(super) fn live(&self) -> usize {
         self.live
@@ -209,6 +214,26 @@ mod tests {
         let (broken, count) = view.broken();
         assert_eq!((broken[0].line, broken[1].line, count), (3, 7, 2));
         assert!(broken[1].reason.contains("observation"), "{broken:?}");
+    }
+
+    #[test]
+    fn what_has_faded_is_stepped_over() {
+        let line = |id: u32, day: u32, importance: u32| {
+            format!(
+                r#"{{"id":"{id}","created_at":"2026-01-{day:02}T00:00:00Z","category":"finding","content":"x","importance":{importance}}}"#
+            )
+        };
+        let lines =
+            [line(1, 2, 3), line(2, 30, 3), line(3, 31, 1), line(4, 1, 5), line(5, 29, 5), line(6, 28, 3)];
+        let mut view = View::new(Path::new("x"), 7.0);
+        for (number, text) in (1..).zip(&lines) {
+            view.line(Line { number, at: 0, bytes: text.as_bytes() });
+        }
+        let now = "2026-02-01T00:00:00Z".parse().unwrap();
+        let worth = |least| view.worth(least, now).map(|card| &*card.id).collect::<Vec<_>>();
+        assert_eq!(worth(0.0), view.by(By::Worth).map(|card| &*card.id).collect::<Vec<_>>());
+        assert_eq!(worth(0.0), ["5", "4", "2", "6", "1", "3"]);
+        assert_eq!(worth(0.5), ["5", "2", "6", "3"]);
     }
 
     #[test]
