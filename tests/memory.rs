@@ -382,7 +382,7 @@ async fn what_was_useful_comes_sooner_and_is_kept_in_the_entry() {
     assert!(!rated.to_string().contains("blog"), "what may not be told is not told: {rated}");
     let again = server.post(path, &feedback).await.status(200);
     assert_eq!((&again["updated"], &again["known"]), (&json!(0), &json!(2)), "{again}");
-    server.post(path, &json!({"employee": "reviewer"})).await.status(400);
+    server.post(path, &json!({"employee": "reviewer"})).await.status(422);
     server.post(path, &json!({"employee": "nobody", "useful_memory_ids": ["a"]})).await.status(404);
     let lines = project.read(".crew/memory/reviewer.jsonl");
     assert!(lines.contains("\"verified_count\":2,\"q_value\":0.595,\"recall_count\":2"), "{lines}");

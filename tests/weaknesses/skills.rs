@@ -45,8 +45,6 @@ fn a6_02_nothing_leads_out() {
     let outside = project.path().join("secret");
     std::os::unix::fs::symlink(&outside, project.path().join("docs/link")).unwrap();
     std::os::unix::fs::symlink(&outside, project.path().join(".crew/wiki/link")).unwrap();
-    std::os::unix::fs::symlink(outside.join("key.md"), project.path().join(".crew/skills/林锐/key.md"))
-        .unwrap();
     let actions = [
         "{type: read_file, params: {path: docs/link/key.md}}",
         "{type: read_wiki, params: {doc: link/key}}",
@@ -58,6 +56,8 @@ fn a6_02_nothing_leads_out() {
         );
         skill(&project, &format!("reviewer/{number}.yaml"), &text);
     }
+    std::os::unix::fs::symlink(outside.join("key.md"), project.path().join(".crew/skills/reviewer/key.md"))
+        .unwrap();
     let tried = skills(&project, &["test", "reviewer", "x"]);
     assert!(!tried.to_string().contains("TOP-SECRET"), "{tried}");
     for number in 0..3 {

@@ -98,10 +98,13 @@ pub enum SkillAction {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MemoryLookup {
     /// What they are about; the task itself, unless given. `{task}` in it stands for the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
     /// Only memories of this kind, as it is written in them.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     /// Only memories with one of these tags.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// At most this many.
     pub limit: u32,
