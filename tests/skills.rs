@@ -87,7 +87,8 @@ fn what_a_task_calls_for_is_in_every_prompt_and_looking_leaves_nothing_behind() 
     is_brought(&project.run(["run", "审查", "接口限流"]).success());
     is_brought(&project.run(["run", "reviewer", "--raw", "--arg", "target=a Rate  Limit"]).success());
     is_brought(&project.run(["pipeline", "run", "check", "--arg", "what=限流"]).success());
-    let told = project.run(["discuss", "run", "talk"]).success();
+    // As its memories, it is for each participant alone.
+    let told = project.run(["discuss", "run", "talk", "--orchestrated"]).success();
     assert!(told.contains("- [ ] count per client"), "{told}");
     let other = project.run(["run", "reviewer", "the login page"]).success();
     assert!(!other.contains("What your skills bring"), "{other}");
