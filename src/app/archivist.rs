@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How often.
-const EVERY: Duration = Duration::from_secs(3600);
+const EVERY: Duration = Duration::from_hours(1);
 /// How many records are removed at a time, so that nobody waits long for the disk.
 const AT_A_TIME: usize = 200;
 

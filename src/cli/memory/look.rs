@@ -115,7 +115,9 @@ pub(super) async fn search(asked: &Asked<'_>, args: &SearchArgs) -> Result<Outco
         let search = move |memory: &Memory, question: Question<'_>| {
             memory.search(holder.as_ref(), question, &query, &clearance)
         };
-        found.extend(crew.recall(&args.query, search).await?.into_iter().map(Hit::Memory));
+        found.extend(
+            crew.recall(&args.query, search).await?.into_iter().map(|hit| Hit::Memory(Box::new(hit))),
+        );
     }
     if args.kind != SearchKind::Memory {
         found.extend(sessions(asked, args).await?.into_iter().map(Hit::Session));
@@ -147,7 +149,7 @@ async fn sessions(asked: &Asked<'_>, args: &SearchArgs) -> Result<Vec<SessionHit
 
 /// What was found.
 enum Hit {
-    Memory(Searched),
+    Memory(Box<Searched>),
     Session(SessionHit),
 }
 

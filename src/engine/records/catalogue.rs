@@ -246,7 +246,7 @@ impl<B: Brief> Catalogue<B> {
             Ok((known, lines)) => (state.known, state.lines) = (known, lines),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                tracing::warn!(path = %self.kept.display(), %error, "an index of records is passed over")
+                tracing::warn!(path = %self.kept.display(), %error, "an index of records is passed over");
             }
         }
     }
@@ -281,12 +281,12 @@ impl<B: Brief> Catalogue<B> {
     pub(in crate::engine) fn keep(&self) {
         let mut state = self.state.lock();
         self.update(&mut state);
-        let stale = state.lines.saturating_sub(state.known.len() - state.fresh.len());
+        let outdated = state.lines.saturating_sub(state.known.len() - state.fresh.len());
         let is_whole = self.kept.is_file() && state.lines > 0;
-        if is_whole && state.fresh.is_empty() && stale <= STALE.max(state.known.len()) {
+        if is_whole && state.fresh.is_empty() && outdated <= STALE.max(state.known.len()) {
             return;
         }
-        let anew = !is_whole || stale > STALE.max(state.known.len());
+        let anew = !is_whole || outdated > STALE.max(state.known.len());
         let done = if anew {
             self.rewrite(&state.shelf.entries)
         } else {

@@ -104,8 +104,8 @@ impl Sessions {
     /// Those that fit, the newest first; files of the predecessor are among them. Waits for the disk.
     pub fn list(&self, filter: &SessionFilter) -> Vec<SessionRow> {
         let fits = |wanted: &Option<String>, is: &str| wanted.as_ref().is_none_or(|wanted| wanted == is);
-        let shelf = self.look();
-        let found = shelf.entries.iter().filter(|entry| {
+        let all = self.look();
+        let found = all.entries.iter().filter(|entry| {
             fits(&filter.session_type, &entry.brief.session_type)
                 && fits(&filter.subject, &entry.brief.subject)
         });
@@ -125,8 +125,8 @@ impl Sessions {
     /// The runs among them that ended since then and are none of the tasks in `known`: they were over with their process,
     /// or have been forgotten. Waits for the disk.
     pub(super) fn unkept(&self, known: &HashSet<String>, since: Timestamp) -> Vec<Ended> {
-        let shelf = self.look();
-        let unknown = shelf.entries.iter().filter(|entry| !known.contains(&entry.id));
+        let all = self.look();
+        let unknown = all.entries.iter().filter(|entry| !known.contains(&entry.id));
         let ended = unknown.filter_map(|entry| entry.brief.ended.clone());
         ended.filter(|ended| ended.at >= since).collect()
     }

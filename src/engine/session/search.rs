@@ -115,17 +115,17 @@ impl Sessions {
         if !wish.text.contains(char::is_alphanumeric) {
             return Err(memory::Error::Unfit("`query` holds no word to look for".to_owned()));
         }
-        let shelf = self.look();
-        if shelf.entries.is_empty() {
+        let all = self.look();
+        if all.entries.is_empty() {
             return Ok(Vec::new());
         }
         let found = self.index.open().and_then(|index| {
-            catch_up(index, self, &shelf)?;
+            catch_up(index, self, &all)?;
             self.by_index(index, wish)
         });
         Ok(found.unwrap_or_else(|error| {
             complain(&error);
-            self.by_words(&shelf, wish)
+            self.by_words(&all, wish)
         }))
     }
 
@@ -148,10 +148,10 @@ impl Sessions {
     }
 
     /// Looks through the newest: where there can be no index.
-    fn by_words(&self, shelf: &Shelf<SessionBrief>, wish: &SessionWish) -> Vec<SessionHit> {
+    fn by_words(&self, all: &Shelf<SessionBrief>, wish: &SessionWish) -> Vec<SessionHit> {
         let lower = wish.text.to_lowercase();
         let words: HashSet<&str> = lower.split_whitespace().collect();
-        let newest = shelf.entries.iter().take(LOOKED_THROUGH);
+        let newest = all.entries.iter().take(LOOKED_THROUGH);
         let mut found: Vec<_> = newest
             .filter_map(|entry| self.hit(&entry.id, 0.0))
             .filter(|hit| wish.names.is_empty() || hit.employees.iter().any(|name| wish.names.contains(name)))
@@ -189,13 +189,13 @@ impl Sessions {
     }
 }
 
-/// Gives the index what it does not have of `shelf`, and takes out what is gone.
-fn catch_up(index: &Index, sessions: &Sessions, shelf: &Shelf<SessionBrief>) -> Result<(), index::Error> {
-    if index.stamp(PART)?.as_deref() == Some(shelf.digest()) {
+/// Gives the index what it does not have of `all`, and takes out what is gone.
+fn catch_up(index: &Index, sessions: &Sessions, all: &Shelf<SessionBrief>) -> Result<(), index::Error> {
+    if index.stamp(PART)?.as_deref() == Some(all.digest()) {
         return Ok(());
     }
     let mut there: HashSet<String> = index.ids(PART)?.into_iter().collect();
-    let wanted = shelf.entries.iter().take(MOST);
+    let wanted = all.entries.iter().take(MOST);
     let new: Vec<&Arc<Entry<SessionBrief>>> = wanted.filter(|entry| !there.remove(&key(entry))).collect();
     let gone: Vec<String> = there.into_iter().collect();
     let change = Change { employee: PART, ..Change::default() };
@@ -204,7 +204,7 @@ fn catch_up(index: &Index, sessions: &Sessions, shelf: &Shelf<SessionBrief>) -> 
         let put: Vec<Document> = batch.iter().map(|entry| sessions.document(entry)).collect();
         index.apply(&Change { put: &put, ..change.clone() })?;
     }
-    index.apply(&Change { stamp: Some(shelf.digest()), ..change })
+    index.apply(&Change { stamp: Some(all.digest()), ..change })
 }
 
 /// What a session is called in the index: another one when it is written anew.

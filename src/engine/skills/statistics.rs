@@ -158,14 +158,12 @@ impl Skills {
             let listed = fs::read_dir(folder).into_iter().flatten().flatten();
             listed.take(MOST_FILES).map(|entry| entry.path())
         };
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_log = |path: &Path| path.extension().is_some_and(|extension| extension == "jsonl");
         let own = list(self.root.join(FOLDER)).filter(|path| {
-            name(path).is_some_and(|name| {
-                name.starts_with(STEM) && (name.ends_with(".jsonl") || name.ends_with(".jsonl.1"))
-            })
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.starts_with(STEM) && (is_log(path) || name.ends_with(".jsonl.1"))
         });
-        let earlier = list(self.root.join(SKILLS).join(HISTORY))
-            .filter(|path| name(path).is_some_and(|name| name.ends_with(".jsonl")));
+        let earlier = list(self.root.join(SKILLS).join(HISTORY)).filter(|path| is_log(path));
         let is_fit = |path: &PathBuf| {
             fs::symlink_metadata(path).is_ok_and(|seen| seen.is_file() && seen.len() <= LARGEST)
         };

@@ -204,9 +204,8 @@ impl Program {
     /// A memory of theirs as an entry.
     fn take(&self, item: Value, left: &mut Left) -> Result<Entry, String> {
         let Value::Object(mut theirs) = item else { return Err("it is no object".to_owned()) };
-        let content = match theirs.remove(self.content) {
-            Some(Value::String(content)) => content,
-            _ => return Err(format!("it has no text as `{}`", self.content)),
+        let Some(Value::String(content)) = theirs.remove(self.content) else {
+            return Err(format!("it has no text as `{}`", self.content));
         };
         let before = theirs.len();
         theirs.retain(|name, _| !self.derived.contains(&name.as_str()));

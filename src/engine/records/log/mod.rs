@@ -225,7 +225,9 @@ impl Records {
         let session = self.sessions.read(id, usize::MAX).ok()?;
         let log = session::of(&session)?;
         let mut done = Done::default();
-        log.iter().for_each(|entry| done.count(entry));
+        for entry in &log {
+            done.count(entry);
+        }
         let notes =
             if session.is_cut { vec!["the session is long; this is its end".to_owned()] } else { Vec::new() };
         let row = LogRow::new(id, session::whose(&session.row), &session.row.started_at, &done);
