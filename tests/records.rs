@@ -226,7 +226,7 @@ fn nothing_is_removed_unless_the_project_says_so() {
     assert_eq!((left.as_array().unwrap().len(), &left[0]["subject"]), (1, &json!("writer")));
     let left = json_of(project.run(["meetings", "list", "--json"]));
     assert_eq!((left.as_array().unwrap().len(), &left[0]["meeting_id"]), (1, &json!("20250102_101010")));
-    assert!(!project.path().join(".crew/meetings/20250101_101010.md").exists());
+    assert!(!project.path().join(".crew/meetings/20250101_101010.md").is_file());
     let settled = project.run(["config", "show"]).success();
     assert!(
         settled.lines().any(|line| line.contains("records.sessions_days") && line.contains("30")),
@@ -242,7 +242,7 @@ async fn a_server_removes_what_is_kept_no_longer() {
     project.write(".crew/config.yaml", KEPT);
     let server = Server::start(&project, &[], &[]);
     let gone = project.path().join(".crew/sessions/20250102-030405-abcdef12.jsonl");
-    patiently(async || (!gone.exists()).then_some(())).await;
+    patiently(async || (!gone.is_file()).then_some(())).await;
     let listed = server.get("/api/sessions").await.status(200);
     assert_eq!(listed["total"], 1);
 }

@@ -26,8 +26,8 @@ async fn tools_that_start_work_take_destinations_by_their_names() {
     let receiver = Receiver::with_statuses(&[]).await;
     let project = hooked(&receiver);
     let server = Server::start(&project, &[], &[]);
-    let mut expected = 0;
-    for (tool, name) in [("run_employee", "worker"), ("run_pipeline", "report"), ("run_discussion", "talk")] {
+    let kinds = [("run_employee", "worker"), ("run_pipeline", "report"), ("run_discussion", "talk")];
+    for (expected, (tool, name)) in (1..).zip(kinds) {
         let path = format!("/api/tools/{tool}");
         let mut order = json!({"name": name, "execute": true, "background": true, "deliver": ["hook"]});
         if tool == "run_pipeline" {
@@ -36,7 +36,6 @@ async fn tools_that_start_work_take_destinations_by_their_names() {
         let told = server.post(&path, &order).await.status(200);
         let task = told["task_id"].as_str().unwrap().to_owned();
         server.ended(&task).await;
-        expected += 1;
         // The pipeline names it too, and it is told once.
         let all = server.until("/deliveries?status=delivered", |all| {
             all["deliveries"].as_array().unwrap().len() == expected

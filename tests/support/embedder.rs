@@ -103,7 +103,8 @@ impl Shared {
         if let Mood::Fails(status) = mood {
             return Err(refusal(status));
         }
-        texts.iter().map(|text| (self.answer)(text).map_err(refusal)).collect()
+        let vectors: Result<_, u16> = texts.iter().map(|text| (self.answer)(text)).collect();
+        vectors.map_err(refusal)
     }
 }
 

@@ -30,7 +30,7 @@ fn c5_06_no_option_is_smuggled_in() {
     ] {
         project.run(&words).status(2);
     }
-    assert!(!project.path().join("x").exists());
+    assert!(!project.path().join("x").is_file());
 }
 
 /// C5.7: where there is nothing, JSON is an empty list, and every list is on stdout; nothing in a text is markup.
