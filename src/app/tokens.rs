@@ -126,8 +126,9 @@ impl TokenSources {
         match tokens {
             Ok(tokens) if is_first => access.exchange(tokens),
             Ok(tokens) => {
-                tracing::info!(tokens = tokens.len(), "the tokens were read again");
+                let count = tokens.len();
                 access.exchange(tokens);
+                tracing::info!(tokens = count, "the tokens were read again");
                 let _ = acts.begin(Deed::ExchangeTokens, "", "").end(Ok::<(), ()>(())).await;
             }
             Err(error) => tracing::error!(error, "the tokens stay as they were"),
