@@ -93,10 +93,14 @@ class Stdio(Pipe):
     """An MCP server on stdio."""
 
     def call(self, method, params):
-        answer = self.ask(message(1, method, params))
-        if b'"result"' not in answer:
-            raise SystemExit(f"{method}: not a result: {answer!r}")
-        return json.loads(answer)["result"]
+        lines = self.ask(message(1, method, params)).splitlines()
+        # What it tells unasked comes in between.
+        while not (answers := [line for line in lines if b'"id":1' in line]):
+            lines = self.ask(b"").splitlines()
+        answer = json.loads(answers[0])
+        if "result" not in answer:
+            raise SystemExit(f"{method}: not a result: {answer}")
+        return answer["result"]
 
     def greet(self):
         self.call(*INITIALIZE)

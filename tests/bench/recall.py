@@ -4,7 +4,9 @@
     cargo build --release --example bench-recall
     pip install rank_bm25
     tests/bench/recall.py FOLDER
+    tests/bench/recall.py FOLDER --whole target/release/knowlyr-crew
 
+With `--whole`, each entry is added by `add_memory` and each question asked by `search_memory`, of that program over stdio.
 FOLDER holds what was fetched of these, each in the form it is given away in; what is not there is left out:
 
     scifact/    corpus.jsonl, queries.jsonl and qrels/test.tsv of BEIR
@@ -18,10 +20,14 @@ Plain BM25 is `BM25Okapi` of rank_bm25 over lower-cased words. Exits with 1 when
 least a tenth above it, or when less than 0.60 of what talks hold is found.
 """
 
-import csv, json, pathlib, re, subprocess, sys, tempfile
+import argparse, csv, json, pathlib, re, subprocess, sys, tempfile, time
 from collections import defaultdict
 
 from rank_bm25 import BM25Okapi
+
+sys.dont_write_bytecode = True
+
+import processes
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "target/release/examples/bench-recall"
 csv.field_size_limit(10**9)
@@ -118,18 +124,56 @@ def plain(entries, questions):
     return total / len(questions)
 
 
-def main():
-    root = pathlib.Path(sys.argv[1])
-    program = sys.argv[2] if len(sys.argv) > 2 else PROGRAM
-    readers = [scifact, cranfield, cisi, npl, locomo]
-    collections = [c for read in readers if (root / read.__name__).is_dir() for c in read(root / read.__name__)]
+def indexed(collections, program):
+    """What the index finds."""
     with tempfile.TemporaryDirectory() as folder:
         lines = "".join(json.dumps(c) + "\n" for c in collections)
         done = subprocess.run([program, folder], input=lines, capture_output=True, text=True, check=True)
+    return map(json.loads, done.stdout.splitlines())
+
+
+def told(collections, program):
+    """What the whole program tells an editor."""
+    for c in collections:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [program, "mcp", "-d", processes.project(pathlib.Path(folder), 1)]
+            with processes.Stdio(command) as server:
+                server.greet()
+                yield {"questions": len(c["questions"]), **asked(server, c)}
+
+
+def asked(server, collection):
+    def tool(tool, **arguments):
+        answer = server.call("tools/call", {"name": tool, "arguments": {"employee": "employee-0", **arguments}})
+        if answer.get("isError"):
+            raise SystemExit(f"{tool}: {answer}")
+        return answer["structuredContent"]
+
+    entries = {}
+    for entry, text in collection["entries"]:
+        if text.strip():
+            entries[tool("add_memory", category="finding", content=text)["id"]] = entry
+    total, begin = 0, time.perf_counter()
+    for text, wanted in collection["questions"]:
+        found = {entries[hit["id"]] for hit in tool("search_memory", query=text)["memories"]}
+        total += len(found & set(wanted)) / len(set(wanted))
+    count = len(collection["questions"])
+    return {"recall": total / count, "search_ms": (time.perf_counter() - begin) * 1e3 / count}
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("folder", type=pathlib.Path)
+    words.add_argument("program", nargs="?", default=PROGRAM)
+    words.add_argument("--whole", metavar="PROGRAM")
+    words = words.parse_args()
+    root = words.folder
+    readers = [scifact, cranfield, cisi, npl, locomo]
+    collections = [c for read in readers if (root / read.__name__).is_dir() for c in read(root / read.__name__)]
+    answers = told(collections, words.whole) if words.whole else indexed(collections, words.program)
     sums = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
-    for c, line in zip(collections, done.stdout.splitlines()):
-        answer, name = json.loads(line), c["name"].partition("-")[0]
-        count = answer["questions"]
+    for c, answer in zip(collections, answers):
+        count, name = answer["questions"], c["name"].partition("-")[0]
         more = (count, count * answer["recall"], count * plain(c["entries"], c["questions"]), count * answer["search_ms"])
         sums[name] = [a + b for a, b in zip(sums[name], more)]
     print(f"{'':12}{'questions':>10}{'plain BM25':>12}{'index':>8}{'':>3}{'times':>6}{'ms/search':>11}")
