@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     memory::json,
+    skills::skills,
     support::{FakeEmbedder, Finished, Mood, Project, Server, patiently},
 };
 
@@ -379,4 +380,53 @@ async fn without_a_word_about_it_nothing_is_sent() {
     assert_eq!(contents(&found), ["The automobile needs petrol"]);
     assert_eq!(json(project.run_in(&env, ["memory", "index", "--json"]))["vectors"], Value::Null);
     assert!(fake.asked().is_empty());
+}
+
+#[tokio::test]
+async fn skills_are_called_for_by_what_a_task_means_and_bring_memories_by_it() {
+    let fake = embedder().await;
+    let project = project(&ollama(fake.url()));
+    add(&project, "reviewer", "The automobile needs petrol", &[]);
+    add(&project, "reviewer", "Invoices are due in March", &[]);
+    json(run(&project, &["index", "--json"]));
+    let skill = |name: &str, about: &str, threshold: &str| {
+        let text = format!(
+            "description: {about}\ntrigger: {{type: semantic{threshold}}}\nactions: [{{type: query_memory, params: {{}}}}]\n"
+        );
+        project.write(&format!(".crew/skills/reviewer/{name}.yaml"), &text);
+    };
+    skill("cars", "Care of an automobile", "");
+    skill("cats", "Care of a kitten", "");
+    let task = "what about the fuel of that vehicle?";
+    let tried = skills(&project, &["test", "reviewer", task]);
+    let told = |name: &str| {
+        let tried = tried["skills"].as_array().unwrap();
+        let skill = tried.iter().find(|skill| skill["name"] == name).unwrap();
+        (skill["fires"].as_bool().unwrap(), skill["because"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(told("cars"), (true, "its meaning is 1.00 near (from 0.30 on it fits)".to_owned()));
+    let (fires, because) = told("cats");
+    assert!(!fires && because.ends_with("and its meaning is 0.00 near (from 0.30 on it fits)"), "{because}");
+    let section = tried["section"].as_str().unwrap();
+    assert!(section.contains("needs petrol") && !section.contains("Invoices"), "{section}");
+    // All that is compared goes in one question, and what was asked before is not asked again.
+    let server = Server::start(&project, &[], &[]);
+    let asked = fake.asked().len();
+    for _ in 0..2 {
+        let args = json!({"name": "reviewer", "args": {"target": task}});
+        let rendered = server.post("/api/tools/render_prompt", &args).await.status(200);
+        let prompt = rendered["prompt"].as_str().unwrap();
+        assert_eq!(prompt.matches("needs petrol").count(), 1, "{prompt}");
+    }
+    let asked: Vec<_> = fake.asked().split_off(asked).into_iter().map(|one| one.texts).collect();
+    let skill_texts = asked.iter().filter(|texts| texts.iter().any(|text| text.contains("kitten"))).count();
+    assert_eq!(skill_texts, 1, "{asked:?}");
+    // Who wants more than the project says so; and without an embedder there are the words.
+    skill("cars", "Care of an automobile", ", embedding_threshold: 1");
+    skill("cats", "Care of a kitten or a vehicle", "");
+    fake.be(Mood::Fails(401));
+    let tried = skills(&project, &["test", "reviewer", task]);
+    for skill in tried["skills"].as_array().unwrap() {
+        assert_eq!(skill["fires"], skill["name"] == "cats", "{tried}");
+    }
 }

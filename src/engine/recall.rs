@@ -19,12 +19,15 @@ impl Crew {
         text: &str,
         work: impl FnOnce(&Memory, Question<'_>) -> Result<T, memory::Error> + Send + 'static,
     ) -> Result<T, memory::Error> {
-        let meaning = match &self.embedding {
-            Some(embedding) if self.has_vectors(embedding).await => embedding.meaning_of(text).await,
-            _ => None,
-        };
+        let meaning = self.meaning(text).await;
         let text = text.to_owned();
         self.remember(move |memory| work(memory, Question { text: &text, meaning: meaning.as_ref() })).await
+    }
+
+    /// What `text` means to memories; `None` where nothing says so in time, and where there is nothing to compare with.
+    pub(super) async fn meaning(&self, text: &str) -> Option<memory::index::Meaning> {
+        let embedding = self.embedding.as_ref()?;
+        if self.has_vectors(embedding).await { embedding.meaning_of(text).await } else { None }
     }
 
     /// What turns memories into vectors, if anything does.

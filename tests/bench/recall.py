@@ -6,7 +6,8 @@
     tests/bench/recall.py FOLDER
     tests/bench/recall.py FOLDER --whole target/release/knowlyr-crew
 
-With `--whole`, each entry is added by `add_memory` and each question asked by `search_memory`, of that program over stdio.
+With `--whole`, each entry is added by `add_memory` and each question asked by `search_memory`, of that program over stdio;
+with `--embedder URL`, memories are also found by what they mean to that server, which speaks as OpenAI's does.
 FOLDER holds what was fetched of these, each in the form it is given away in; what is not there is left out:
 
     scifact/    corpus.jsonl, queries.jsonl and qrels/test.tsv of BEIR
@@ -132,17 +133,21 @@ def indexed(collections, program):
     return map(json.loads, done.stdout.splitlines())
 
 
-def told(collections, program):
+def told(collections, program, embedder):
     """What the whole program tells an editor."""
     for c in collections:
         with tempfile.TemporaryDirectory() as folder:
-            command = [program, "mcp", "-d", processes.project(pathlib.Path(folder), 1)]
-            with processes.Stdio(command) as server:
+            project = processes.project(pathlib.Path(folder), 1)
+            if embedder:
+                named = {"provider": "openai", "model": "embedder", "base_url": embedder, "timeout_seconds": 10}
+                (pathlib.Path(folder) / ".crew/config.yaml").write_text(json.dumps({"memory": {"embedder": named}}))
+            index = lambda: subprocess.run([program, "memory", "index", "-d", project], check=True, capture_output=True)
+            with processes.Stdio([program, "mcp", "-d", project]) as server:
                 server.greet()
-                yield {"questions": len(c["questions"]), **asked(server, c)}
+                yield {"questions": len(c["questions"]), **asked(server, c, index)}
 
 
-def asked(server, collection):
+def asked(server, collection, index):
     def tool(tool, **arguments):
         answer = server.call("tools/call", {"name": tool, "arguments": {"employee": "employee-0", **arguments}})
         if answer.get("isError"):
@@ -153,6 +158,7 @@ def asked(server, collection):
     for entry, text in collection["entries"]:
         if text.strip():
             entries[tool("add_memory", category="finding", content=text)["id"]] = entry
+    index()
     total, begin = 0, time.perf_counter()
     for text, wanted in collection["questions"]:
         found = {entries[hit["id"]] for hit in tool("search_memory", query=text)["memories"]}
@@ -166,11 +172,12 @@ def main():
     words.add_argument("folder", type=pathlib.Path)
     words.add_argument("program", nargs="?", default=PROGRAM)
     words.add_argument("--whole", metavar="PROGRAM")
+    words.add_argument("--embedder", metavar="URL")
     words = words.parse_args()
     root = words.folder
     readers = [scifact, cranfield, cisi, npl, locomo]
     collections = [c for read in readers if (root / read.__name__).is_dir() for c in read(root / read.__name__)]
-    answers = told(collections, words.whole) if words.whole else indexed(collections, words.program)
+    answers = told(collections, words.whole, words.embedder) if words.whole else indexed(collections, words.program)
     sums = defaultdict(lambda: [0, 0.0, 0.0, 0.0])
     for c, answer in zip(collections, answers):
         count, name = answer["questions"], c["name"].partition("-")[0]

@@ -58,8 +58,10 @@ pub enum SkillTrigger {
         examples: Vec<String>,
         /// How much of the description, or of an example, has to be in the task, from 0 to 1.
         threshold: f64,
-        /// How near the task has to be where nearness is told by an embedding; words do not look at it.
-        embedding_threshold: f64,
+        /// How near the task has to be to the description or an example, as an embedder tells it: a cosine from 0 to 1.
+        /// That of the project, `memory.embedder.min_similarity`, unless given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        embedding_threshold: Option<f64>,
     },
 }
 

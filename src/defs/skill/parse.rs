@@ -23,8 +23,6 @@ const MOST_ACTIONS: usize = 8;
 /// Memories that are looked up when nobody says how many, and most of them.
 const MEMORIES: u32 = 5;
 const MOST_MEMORIES: u32 = 20;
-/// What earlier versions took for near enough.
-const EMBEDDING_THRESHOLD: f64 = 0.75;
 
 const FOUND: [(&str, KeywordMatch); 2] = [("any", KeywordMatch::Any), ("all", KeywordMatch::All)];
 const PRIORITIES: [(&str, SkillPriority); 4] = [
@@ -144,7 +142,7 @@ fn trigger(node: &Node, description: &str, report: &mut Report<'_>) -> Option<Sk
                 keywords,
                 examples,
                 threshold: threshold.unwrap_or(THRESHOLD),
-                embedding_threshold: embedding_threshold.unwrap_or(EMBEDDING_THRESHOLD),
+                embedding_threshold,
             }
         }
     })

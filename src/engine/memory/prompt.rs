@@ -134,19 +134,19 @@ impl Memory {
     pub(crate) fn lines_about(
         &self,
         holder: &Holder,
-        about: &str,
+        about: Question<'_>,
         query: &Query,
         clearance: &Clearance,
         language: Language,
     ) -> Result<Vec<String>, Error> {
-        if !about.contains(char::is_alphanumeric) {
+        if !about.text.contains(char::is_alphanumeric) {
             return Ok(Vec::new());
         }
         let now = clock::now();
         let is_wanted = |card: &Card, _: &str| {
             holder.is(&card.employee) && self.fits(card, query, now) && clearance.admits(card, holder.name())
         };
-        let wish = Wish { question: about.into(), limit: query.limit, least: 0.0, most: indexed::SMALL };
+        let wish = Wish { question: about, limit: query.limit, least: 0.0, most: indexed::SMALL };
         let found = self.find(Some(holder), &wish, &is_wanted)?;
         Ok(found.iter().map(|found| line(&found.entry, holder, language)).collect())
     }

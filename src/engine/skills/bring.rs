@@ -31,6 +31,15 @@ pub(super) struct Reader<'o> {
     pub(super) folder: &'o str,
 }
 
+/// What a look into memories is about.
+pub(super) fn about(lookup: &MemoryLookup, task: &str) -> String {
+    match &lookup.query {
+        // What is filled in is not looked at again.
+        Some(query) => query.split("{task}").collect::<Vec<_>>().join(task),
+        None => task.to_owned(),
+    }
+}
+
 impl Reader<'_> {
     /// What each action of `skill` brings, or why it cannot; nothing for one that has nothing to tell.
     pub(super) fn bring(&self, skill: &EmployeeSkill) -> Vec<Result<Piece, String>> {
@@ -54,16 +63,18 @@ impl Reader<'_> {
         let order = self.order;
         let label = "memory".to_owned();
         let Some(memory) = &order.memory else { return Ok(Piece { label, lines: Vec::new() }) };
-        let about = match &lookup.query {
-            // What is filled in is not looked at again.
-            Some(query) => query.split("{task}").collect::<Vec<_>>().join(&order.task),
-            None => order.task.clone(),
-        };
+        let about = about(lookup, &order.task);
         let category = lookup.category.as_deref();
         let category = category.and_then(|word| Category::ALL.into_iter().find(|kind| kind.as_str() == word));
         let limit = usize::try_from(lookup.limit).unwrap_or(usize::MAX);
         let query = Query { category, tags: lookup.tags.clone(), limit, ..Query::default() };
-        let lines = memory.lines_about(&order.holder, &about, &query, &order.clearance, order.language);
+        let lines = memory.lines_about(
+            &order.holder,
+            order.asked.question(&about),
+            &query,
+            &order.clearance,
+            order.language,
+        );
         let mut lines = lines.map_err(|error| error.to_string())?;
         lines.retain(|line| !order.remembered.contains(line.as_str()));
         Ok(Piece { label, lines: cut(lines) })

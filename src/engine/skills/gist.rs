@@ -1,7 +1,6 @@
 //! How much of what one text is about is in another.
 //!
-//! This is told by words alone: without their endings, and without those that say nothing. Whoever has something better to
-//! compare the meaning of texts with puts it in the place of [`share`]; all that is asked of it is a number from 0 to 1.
+//! This is told by words alone: without their endings, and without those that say nothing.
 
 use std::collections::HashSet;
 

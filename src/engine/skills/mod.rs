@@ -7,6 +7,7 @@ mod bring;
 mod checklist;
 mod gist;
 mod keyword;
+mod meaning;
 mod section;
 mod statistics;
 mod trial;
@@ -15,7 +16,11 @@ mod verdict;
 use std::sync::Arc;
 
 pub(super) use self::section::is_in;
-use self::{bring::Reader, verdict::Verdict};
+use self::{
+    bring::Reader,
+    meaning::{Asked, Nearness},
+    verdict::Verdict,
+};
 pub use self::{
     statistics::{SkillCount, Skills},
     trial::{SkillAnswer, SkillTrial, TriedSkill},
@@ -64,12 +69,28 @@ impl Crew {
         if skills.is_empty() {
             return Brought::default();
         }
-        let (skills, order) = (skills.to_vec(), self.skill_order(employee, task, remembered));
+        let mut called = self.judged(skills, task).await;
+        called.retain(|(_, verdict)| verdict.fires);
+        called.truncate(MOST_SKILLS);
+        let asked = self.asked(called.iter().map(|(entry, _)| &*entry.skill), task).await;
+        let order = Order { asked, ..self.skill_order(employee, task, remembered) };
         let name = employee.name.clone();
-        let work = tokio::task::spawn_blocking(move || order.fill(&called_for(&skills, &order.task)));
+        let work = tokio::task::spawn_blocking(move || order.fill(&called));
         work.await.unwrap_or_else(|error| {
             tracing::error!(employee = name, %error, "a prompt goes without what skills bring");
             Brought::default()
+        })
+    }
+
+    /// All of `skills` with what is said of each: by priority, then by how well they fit, then by name.
+    async fn judged(&self, skills: &[SkillEntry], task: &str) -> Vec<(SkillEntry, Verdict)> {
+        let nearness = self.nearness(skills, task).await;
+        let (skills, task) = (skills.to_vec(), task.to_owned());
+        // Words are told apart with a dictionary, which may have to be read.
+        let judging = tokio::task::spawn_blocking(move || judged(&skills, &task, &nearness));
+        judging.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "skills could not be judged");
+            Vec::new()
         })
     }
 
@@ -83,6 +104,7 @@ impl Crew {
             instructions: employee.body.clone(),
             language: prompt::language(employee),
             task: task.to_owned(),
+            asked: Asked::default(),
             remembered: remembered.unwrap_or_default().to_owned(),
         }
     }
@@ -109,6 +131,7 @@ struct Order {
     instructions: String,
     language: Language,
     task: String,
+    asked: Asked,
     remembered: String,
 }
 
@@ -137,19 +160,10 @@ impl Order {
     }
 }
 
-/// The skills that `task` calls for, those first that go before others; no more than a prompt holds.
-fn called_for(skills: &[SkillEntry], task: &str) -> Vec<(SkillEntry, Verdict)> {
-    let mut called = judged(skills, task);
-    called.retain(|(_, verdict)| verdict.fires);
-    called.truncate(MOST_SKILLS);
-    called
-}
-
-/// All skills with what is said of each: by priority, then by how well they fit, then by name.
-fn judged(skills: &[SkillEntry], task: &str) -> Vec<(SkillEntry, Verdict)> {
+fn judged(skills: &[SkillEntry], task: &str, nearness: &Nearness) -> Vec<(SkillEntry, Verdict)> {
     let task = verdict::Task::of(task);
     let mut judged: Vec<_> =
-        skills.iter().map(|entry| (entry.clone(), Verdict::of(&entry.skill, &task))).collect();
+        skills.iter().map(|entry| (entry.clone(), Verdict::of(&entry.skill, &task, nearness))).collect();
     judged.sort_by(|(a, of_a), (b, of_b)| {
         let priority = b.skill.metadata.priority.cmp(&a.skill.metadata.priority);
         let score = of_b.score.total_cmp(&of_a.score);

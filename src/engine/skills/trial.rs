@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{MOST_SKILLS, SkillCount, bring::Reader, folder_of, judged, section::Section};
+use super::{MOST_SKILLS, Order, SkillCount, bring::Reader, folder_of, section::Section};
 use crate::{
     catalog::{SkillEntry, Snapshot},
     defs::{Employee, EmployeeSkill},
@@ -103,13 +103,15 @@ impl Crew {
     /// Tells what the skills of `employee` make of `task`, without using or counting any.
     pub async fn try_skills(&self, employee: &Employee, task: &str) -> SkillTrial {
         let definitions = self.definitions().await;
-        let skills = definitions.skills_of(&employee.name).to_vec();
-        let order = self.skill_order(employee, task, None);
+        let judged = self.judged(definitions.skills_of(&employee.name), task).await;
+        let firing = judged.iter().filter(|(_, verdict)| verdict.fires).take(MOST_SKILLS);
+        let asked = self.asked(firing.map(|(entry, _)| &*entry.skill), task).await;
+        let order = Order { asked, ..self.skill_order(employee, task, None) };
         let name = employee.name.clone();
         let work = tokio::task::spawn_blocking(move || {
             let mut section = Section::new(order.language);
             let mut used = 0;
-            let tried = judged(&skills, &order.task).into_iter().map(|(entry, verdict)| {
+            let tried = judged.into_iter().map(|(entry, verdict)| {
                 let skill = &entry.skill;
                 let is_used = verdict.fires && used < MOST_SKILLS;
                 let (mut bytes, mut problems) = (0, Vec::new());

@@ -3,6 +3,7 @@
 use super::{
     gist::{self, Gist},
     keyword,
+    meaning::{Nearness, told},
 };
 use crate::defs::{EmployeeSkill, KeywordMatch, SkillTrigger};
 
@@ -45,7 +46,7 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    pub(super) fn of(skill: &EmployeeSkill, task: &Task) -> Self {
+    pub(super) fn of(skill: &EmployeeSkill, task: &Task, nearness: &Nearness) -> Self {
         if !skill.enabled {
             return Self::no(0.0, "it is not enabled");
         }
@@ -63,12 +64,16 @@ impl Verdict {
                 found if found.is_empty() => Self::no(0.0, "none of its keywords is in the task"),
                 found => Self::words(&found),
             },
-            SkillTrigger::Semantic { keywords, examples, threshold, .. } => {
+            SkillTrigger::Semantic { keywords, threshold, .. } => {
                 let found = task.found(keywords);
                 if !found.is_empty() {
                     return Self::words(&found);
                 }
-                Self::by_gist(&skill.description, examples, *threshold, task)
+                let by_words = Self::by_gist(skill, *threshold, task);
+                match nearness.of(skill) {
+                    Some((near, floor)) if !by_words.fires => Self::by_meaning(near, floor, &by_words),
+                    _ => by_words,
+                }
             }
         }
     }
@@ -80,9 +85,17 @@ impl Verdict {
         Self { fires: true, score: 1.0 - 0.5_f64.powi(count), because }
     }
 
-    fn by_gist(description: &str, examples: &[String], threshold: f64, task: &Task) -> Self {
-        let texts = std::iter::once(description).chain(examples.iter().map(String::as_str));
-        let shares = texts.map(|text| gist::share(&gist::of(text), task.gist()));
+    fn by_meaning(near: f64, floor: f64, by_words: &Self) -> Self {
+        let because = format!("its meaning is {near:.2} near (from {floor:.2} on it fits)");
+        if near >= floor {
+            return Self { fires: true, score: near.min(1.0), because };
+        }
+        let score = by_words.score.max(near.clamp(0.0, 1.0));
+        Self::no(score, &format!("{}, and {because}", by_words.because))
+    }
+
+    fn by_gist(skill: &EmployeeSkill, threshold: f64, task: &Task) -> Self {
+        let shares = told(skill).map(|text| gist::share(&gist::of(text), task.gist()));
         let best = shares.max_by(|(a, _), (b, _)| a.total_cmp(b));
         let (score, common) = best.unwrap_or_default();
         let share = format!("the task shares {score:.2} with it (from {threshold:.2} on it fits)");

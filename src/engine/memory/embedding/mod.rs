@@ -14,6 +14,7 @@ mod model;
 mod tests;
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
     path::Path,
     sync::{
@@ -160,33 +161,44 @@ impl Embedding {
 
     /// What `text` means; `None` when the embedder does not say so in time.
     pub(in crate::engine) async fn meaning_of(&self, text: &str) -> Option<Meaning> {
-        let text = shortened(text);
-        let counted = |outcome: &'static str| {
-            counter!(metric::MEMORY_TEXTS, "kind" => "query", "outcome" => outcome).increment(1);
-        };
-        if let Some(vector) = self.asked.lock().get(&text).cloned() {
-            counted("known");
-            return Some(self.meaning(vector));
+        self.meanings_of(&[text]).await?.pop()
+    }
+
+    /// What each of `texts` means, which are few; `None` when the embedder does not say so of all in time.
+    pub(in crate::engine) async fn meanings_of(&self, texts: &[&str]) -> Option<Vec<Meaning>> {
+        let texts: Vec<_> = texts.iter().map(|text| shortened(text)).collect();
+        let mut known = self.known(&texts);
+        let mut unknown: Vec<_> = texts.iter().filter(|text| !known.contains_key(*text)).cloned().collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        counted("known", known.len());
+        if !unknown.is_empty() {
+            let made = self.question(unknown.clone()).await;
+            counted(if made.is_some() { "success" } else { "failed" }, unknown.len());
+            let vectors = made?.into_iter().map(Arc::<[f32]>::from);
+            let mut asked = self.asked.lock();
+            for (text, vector) in unknown.into_iter().zip(vectors) {
+                asked.put(text.clone(), Arc::clone(&vector));
+                known.insert(text, vector);
+            }
         }
-        let Ok(pass) = self.breaker.admit(self.start.elapsed()) else {
-            counted("failed");
-            return None;
-        };
-        let asked = self.maker.vectors(Purpose::Query, vec![text.clone()], self.rules.patience);
+        texts.iter().map(|text| Some(self.meaning(Arc::clone(known.get(text)?)))).collect()
+    }
+
+    /// The vectors of those of `texts` that were asked for before.
+    fn known(&self, texts: &[String]) -> HashMap<String, Arc<[f32]>> {
+        let mut asked = self.asked.lock();
+        texts.iter().filter_map(|text| Some((text.clone(), Arc::clone(asked.get(text)?)))).collect()
+    }
+
+    /// A vector for each of `texts`, if the embedder is at work and quick enough.
+    async fn question(&self, texts: Vec<String>) -> Option<Vec<Vec<f32>>> {
+        let pass = self.breaker.admit(self.start.elapsed()).ok()?;
+        let count = texts.len();
+        let asked = self.maker.vectors(Purpose::Query, texts, self.rules.patience);
         let outcome = tokio::time::timeout(self.rules.patience, asked).await.unwrap_or(Err(Error::Late));
         self.note(pass, outcome.as_ref().err());
-        match outcome.map(|mut vectors| vectors.pop()) {
-            Ok(Some(vector)) => {
-                counted("success");
-                let vector: Arc<[f32]> = vector.into();
-                self.asked.lock().put(text, Arc::clone(&vector));
-                Some(self.meaning(vector))
-            }
-            _ => {
-                counted("failed");
-                None
-            }
-        }
+        outcome.ok().filter(|vectors| vectors.len() == count)
     }
 
     fn meaning(&self, vector: Arc<[f32]>) -> Meaning {
@@ -214,6 +226,11 @@ impl Embedding {
             }
         }
     }
+}
+
+/// Counts texts that were to be compared with others.
+fn counted(outcome: &'static str, texts: usize) {
+    counter!(metric::MEMORY_TEXTS, "kind" => "query", "outcome" => outcome).increment(texts as u64);
 }
 
 /// A text as far as a model reads it: of a long one, how it begins and how it ends.

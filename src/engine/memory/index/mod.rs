@@ -170,6 +170,15 @@ pub struct Meaning {
     pub floor: f32,
 }
 
+impl Meaning {
+    /// How near two texts are, as the same model sees them: the cosine of their vectors; 0 when one has no direction.
+    pub(in crate::engine) fn nearness(&self, other: &Self) -> f32 {
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+        let lengths = product(&self.vector, &self.vector) * product(&other.vector, &other.vector);
+        if lengths > 0.0 { product(&self.vector, &other.vector) / lengths.sqrt() } else { 0.0 }
+    }
+}
+
 /// An entry that fits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
