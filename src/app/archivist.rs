@@ -1,9 +1,13 @@
-//! Sees to records while a server runs: what is kept beside them is brought up to date, and what is kept no longer goes.
+//! Sees to records while a server runs: what is kept beside them is brought up to date, what is kept no longer goes, and
+//! what nobody asks for is not held.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    base::{Tracker, clock},
+    base::{
+        Tracker,
+        clock::{self, Stopwatch},
+    },
     engine::{
         Crew, past,
         records::{Pruned, Retention},
@@ -11,8 +15,12 @@ use crate::{
     tasks::Engine,
 };
 
-/// How often.
+/// How often records are seen to.
 const EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked whether anybody still asks for them.
+const LOOK: Duration = Duration::from_mins(1);
+/// For how long they are held that nobody asks for.
+const IDLE: Duration = Duration::from_mins(5);
 /// How many records are removed at a time, so that nobody waits long for the disk.
 const AT_A_TIME: usize = 200;
 
@@ -27,8 +35,13 @@ pub(super) fn start(retention: Retention, crew: Arc<Crew>, tasks: Engine, tracke
             let records = Arc::clone(crew.records());
             // It fails only when the program ends.
             let _ = tokio::task::spawn_blocking(move || records.sessions.tend()).await;
-            if stopping.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
-                return;
+            let since = Stopwatch::start();
+            while since.elapsed() < EVERY {
+                if stopping.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none() {
+                    return;
+                }
+                let records = Arc::clone(crew.records());
+                let _ = tokio::task::spawn_blocking(move || records.rest(IDLE)).await;
             }
         }
     });

@@ -7,7 +7,7 @@ pub mod log;
 pub mod meeting;
 mod retention;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 pub use folder::{Folder, Tail};
 pub use retention::{Kept, Needed, Pruned, Retention};
@@ -34,5 +34,11 @@ impl Records {
             meetings: Meetings::of(root),
             logs: Catalogue::of(root, log::FOLDER, log::ENDING, is_id),
         }
+    }
+
+    /// Lets go of what was read of them, if nobody has asked for it for `idle`; who asks next waits for the disk again.
+    pub fn rest(&self, idle: Duration) {
+        self.sessions.rest(idle);
+        self.logs.rest(idle);
     }
 }

@@ -63,28 +63,11 @@ impl Brief for SessionBrief {
     const FORMAT: u32 = 1;
 
     fn read(folder: &Folder, name: &str) -> Self {
-        let mut brief = Self::default();
-        let mut trigger = None;
-        let mut number = 0;
-        let read = folder.lines(name, MOST_BYTES, |line| {
-            number += 1;
-            let Ok(event) = serde_json::from_slice::<Head>(line).map(Value::from) else { return };
-            if number == 1 {
-                brief.begin(&event);
-                trigger = text(event.get("metadata"), "trigger").map(str::to_owned);
-            }
-            if let (Some(_), Some(entry)) = (&trigger, told(&event, &brief.session_type, &brief.subject)) {
-                brief.done.count(&entry);
-            }
-            brief.ended = trigger.as_deref().and_then(|trigger| ended(trigger, &event));
-            if let Some(status) = text(Some(&event), "status") {
-                status.clone_into(&mut brief.status);
-            }
-        });
-        if let Err(error) = read {
+        let mut reading = Reading::default();
+        if let Err(error) = folder.lines(name, MOST_BYTES, |line| reading.take(line)) {
             tracing::debug!(file = name, %error, "a session cannot be read");
         }
-        brief
+        reading.brief
     }
 
     fn began(&self) -> &str {
@@ -93,6 +76,13 @@ impl Brief for SessionBrief {
 }
 
 impl SessionBrief {
+    /// Of a session with these lines.
+    pub(super) fn of(text: &str) -> Self {
+        let mut reading = Reading::default();
+        text.lines().for_each(|line| reading.take(line.as_bytes()));
+        reading.brief
+    }
+
     /// The session of this id as it is listed.
     pub(in crate::engine) fn row(&self, id: &str) -> SessionRow {
         SessionRow {
@@ -107,6 +97,34 @@ impl SessionBrief {
         let field = |name: &str| text(Some(start), name).unwrap_or_default().to_owned();
         (self.session_type, self.subject) = (field("session_type"), field("subject"));
         self.started_at = field("timestamp");
+    }
+}
+
+/// What the lines of a session have told so far.
+#[derive(Default)]
+struct Reading {
+    brief: SessionBrief,
+    trigger: Option<String>,
+    has_begun: bool,
+}
+
+impl Reading {
+    /// The next line.
+    fn take(&mut self, line: &[u8]) {
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        let Ok(event) = serde_json::from_slice::<Head>(line).map(Value::from) else { return };
+        let brief = &mut self.brief;
+        if is_first {
+            brief.begin(&event);
+            self.trigger = text(event.get("metadata"), "trigger").map(str::to_owned);
+        }
+        if let (Some(_), Some(entry)) = (&self.trigger, told(&event, &brief.session_type, &brief.subject)) {
+            brief.done.count(&entry);
+        }
+        brief.ended = self.trigger.as_deref().and_then(|trigger| ended(trigger, &event));
+        if let Some(status) = text(Some(&event), "status") {
+            status.clone_into(&mut brief.status);
+        }
     }
 }
 

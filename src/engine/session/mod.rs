@@ -13,7 +13,7 @@ mod brief;
 mod search;
 mod told;
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -131,9 +131,14 @@ impl Sessions {
         ended.filter(|ended| ended.at >= since).collect()
     }
 
-    /// Keeps what is known of the session of `id`, which was written just now. Waits for the disk.
-    fn note(&self, id: &str) {
-        self.catalogue.note(id);
+    /// Keeps what is known of the session of `id`, which was written just now with these lines. Waits for the disk.
+    fn note(&self, id: &str, text: &str) {
+        self.catalogue.note(id, SessionBrief::of(text));
+    }
+
+    /// Lets go of what was read of them, if nobody has asked for it for `idle`.
+    pub(super) fn rest(&self, idle: Duration) {
+        self.catalogue.rest(idle);
     }
 
     /// Brings up to date what is kept beside the sessions: what is known of them, and the search index once there is one.

@@ -26,7 +26,7 @@ pub(in crate::engine) async fn record(crew: &Crew, task: &Task) {
     let written = tokio::task::spawn_blocking(move || {
         // The task holds all of this too, and its end is what the disk has to keep.
         document::put_down(&path, text.as_bytes())?;
-        records.sessions.note(&id);
+        records.sessions.note(&id, &text);
         Ok(())
     })
     .await;
