@@ -35,6 +35,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("hyper", &["app/http"]),
     ("hyper_util", &["app/http"]),
     ("governor", &["web"]),
+    ("redis", &["web/shared.rs"]),
     ("tower_http", &["web"]),
     ("clap", &["cli"]),
     ("similar", &["llm/tape.rs", "cli/test.rs"]),

@@ -36,6 +36,7 @@ mod money;
 mod pipelines;
 mod recordings;
 mod records;
+mod replicas;
 mod rest;
 mod retries;
 mod schemas;

@@ -141,15 +141,66 @@ async fn readiness_tells_what_is_broken_and_who_cannot_work() {
     })
     .await;
     assert!(degraded["findings"].to_string().contains("broken.md"), "{degraded}");
-    fs::remove_file(project.path().join(".crew/tasks.jsonl")).unwrap();
-    let broken = ready().await.status(503);
-    assert_eq!(broken["status"], "unavailable");
     drop(server);
 
     let server = Server::start(&project, &["--token", "t"], &[]);
     let told = server.get("/readyz").await.status(200);
     assert_eq!((&told["status"], &told["findings"]), (&json!("degraded"), &Value::Null));
     assert!(!told.to_string().contains("broken.md"), "{told}");
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_into_a_file_that_was_taken_away() {
+    let (project, server) = small();
+    let order = json!({"args": {"topic": "tea"}, "sync": true});
+    let run = async || server.post("/run/employee/writer", &order).await;
+    let ready = async || server.get("/readyz").await;
+    let kept = run().await.status(200)["task_id"].as_str().unwrap().to_owned();
+    let (path, elsewhere) =
+        (project.path().join(".crew/tasks.jsonl"), project.path().join(".crew/tasks.bak"));
+    fs::rename(&path, &elsewhere).unwrap();
+    assert_eq!(ready().await.status(503)["status"], "unavailable");
+    let refused = run().await;
+    assert!(refused.header("retry-after").is_some());
+    refused.problem(503, "unavailable");
+    // Neither into another one in its place.
+    fs::write(&path, "").unwrap();
+    run().await.problem(503, "unavailable");
+    ready().await.status(503);
+    // Back where it was, it goes on.
+    fs::rename(&elsewhere, &path).unwrap();
+    ready().await.status(200);
+    let later = run().await.status(200)["task_id"].as_str().unwrap().to_owned();
+    server.kill();
+    let server = Server::start(&project, &[], &[]);
+    for id in [kept, later] {
+        assert_eq!(server.get(&format!("/tasks/{id}")).await.status(200)["status"], "completed");
+    }
+    assert_eq!(server.tasks().await.len(), 2, "what was refused is not there");
+}
+
+/// What is open can be written, and is on the disk: that is what counts, for work and for who asks whether there is any.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_becomes_read_only_keeps_what_is_accepted() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (project, server) = small();
+    let order = json!({"args": {"topic": "tea"}, "sync": true});
+    server.post("/run/employee/writer", &order).await.status(200);
+    let folder = project.path().join(".crew");
+    let allow = |folder_mode, file_mode| {
+        fs::set_permissions(folder.join("tasks.jsonl"), fs::Permissions::from_mode(file_mode)).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(folder_mode)).unwrap();
+    };
+    allow(0o555, 0o444);
+    let ready = server.get("/readyz").await;
+    let ran = server.post("/run/employee/writer", &order).await;
+    server.kill();
+    allow(0o755, 0o600);
+    assert_eq!(ready.status(200)["status"], "ready");
+    let id = ran.status(200)["task_id"].as_str().unwrap().to_owned();
+    let server = Server::start(&project, &[], &[]);
+    assert_eq!(server.get(&format!("/tasks/{id}")).await.status(200)["status"], "completed");
 }
 
 #[tokio::test]

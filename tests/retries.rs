@@ -153,6 +153,37 @@ async fn a_journal_that_has_grown_is_indexed_and_made_smaller_while_it_is_used()
     assert_eq!(shown["result"], newest["result"], "the command line reads the same beside the server");
 }
 
+#[tokio::test]
+async fn a_schedule_that_is_added_has_tries_of_its_own() {
+    let project = project("{retry: {attempts: 1, backoff_seconds: 1}}");
+    let server = Server::start(&project, &[], &[]);
+    let add = async |name: &str, retry: Value| {
+        let schedule = json!({"name": name, "cron": "@daily", "target_type": "pipeline", "target_name": "two",
+            "model": "echo", "retry": retry});
+        server.post("/api/tools/add_schedule", &schedule).await
+    };
+    add("daily", json!({"attempts": 3, "backoff_seconds": 1})).await.status(200);
+    for wrong in [json!({"attempts": 0}), json!({"attempts": 101}), json!({"tries": 2}), json!(3)] {
+        add("other", wrong).await.problem(422, "invalid-arguments");
+    }
+    server.kill();
+    let kept: Value = serde_json::from_str(&project.read(".crew/schedules.json")).unwrap();
+    let own = &kept["schedules"][0];
+    assert_eq!(own["retry"], json!({"attempts": 3, "backoff_seconds": 1}), "{kept}");
+    assert_eq!(kept["schedules"].as_array().unwrap().len(), 1, "{kept}");
+
+    // The file is what counts: the same, but more often, and for the model that is busy.
+    let often = project.read(".crew/schedules.json").replace("@daily", "* * * * * *");
+    project.write(".crew/schedules.json", &often.replace("\"model\": \"echo\",", ""));
+    let fake = busy(usize::MAX).await;
+    let server = Server::start(&project, &[], &fake.env());
+    let dead = server
+        .until("/tasks?trigger=cron&status=dead", |all| !all["tasks"].as_array().unwrap().is_empty())
+        .await;
+    let task = dead["tasks"].as_array().unwrap().last().unwrap()["task_id"].as_str().unwrap().to_owned();
+    assert_eq!(server.ended(&task).await["attempts"], 3);
+}
+
 /// A route and a schedule say how often what they start is tried, in place of what holds for all, key by key.
 #[tokio::test]
 async fn a_route_and_a_schedule_have_tries_of_their_own() {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     memory::{add, json as parsed},
-    support::{FakeModel, Project, Server},
+    support::{FakeModel, Project, Server, github_signature},
 };
 
 /// A project of `reviewer` (named 林锐, trigger `审查`, argument `target`) with a skill that looks for `限流` and brings
@@ -158,6 +158,50 @@ async fn what_goes_to_a_model_is_counted_and_told_on_every_surface() {
     );
     let stats = skills(&project, &["stats", "审查"]);
     assert_eq!((&stats[0]["skill"], &stats[0]["triggered"]), (&json!("limits"), &json!(3)), "{stats}");
+}
+
+#[tokio::test]
+async fn deliveries_and_the_clock_lay_the_same_before_employees_as_people_do() {
+    let model = FakeModel::answering(|_| Ok("done".to_owned())).await;
+    let project = project("claude-test");
+    let remembered = "Bob wants limits per client";
+    add(&project, "reviewer", remembered, &[]);
+    let target = "{type: employee, name: reviewer, args: {target: '{{head}}'}}";
+    project.write(
+        ".crew/webhook.yaml",
+        &format!("github_secret: ${{SECRET}}\nroutes: [{{event: push, target: {target}}}]\n"),
+    );
+    let env = [&model.env()[..], &[("SECRET", "s")]].concat();
+    let server = Server::start(&project, &[], &env);
+    let is_told = |prompt: &str| {
+        is_brought(prompt);
+        assert!(prompt.contains(remembered), "{prompt}");
+    };
+
+    let body = json!({"head": "接口限流"}).to_string();
+    let push = server
+        .request(reqwest::Method::POST, "/webhook/github")
+        .header("x-github-event", "push")
+        .header("x-github-delivery", "1")
+        .header("x-hub-signature-256", github_signature("s", body.as_bytes()))
+        .body(body);
+    let id = server.send(push).await.status(202)["task_id"].as_str().unwrap().to_owned();
+    assert_eq!(server.ended(&id).await["trigger"], "github");
+    is_told(&model.prompts()[0]);
+
+    let order = json!({"target_type": "employee", "target_name": "reviewer", "args": {"target": "限流"}});
+    let id = server.accepted("/webhook", &order).await;
+    server.ended(&id).await;
+    is_told(&model.prompts()[1]);
+
+    project.write(
+        ".crew/cron.yaml",
+        "schedules: [{name: often, cron: '* * * * * *', target_type: employee, target_name: reviewer, args: {target: 限流}}]\n",
+    );
+    server
+        .until("/tasks?trigger=cron&status=completed", |all| !all["tasks"].as_array().unwrap().is_empty())
+        .await;
+    is_told(&model.prompts()[2]);
 }
 
 #[test]

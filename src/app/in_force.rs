@@ -148,7 +148,7 @@ fn embedder(own: Option<&OwnEmbedder>, embeds: Option<&Embeds>, settling: &mut S
 }
 
 /// An address without what may be a password in it.
-fn without_user(url: &str) -> String {
+pub(super) fn without_user(url: &str) -> String {
     match url.split_once("://").map(|(scheme, rest)| (scheme, rest, rest.find(['/', '?']))) {
         Some((scheme, rest, end)) => {
             let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));

@@ -4,6 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     http::Bounds,
+    redis,
     settling::{Place, SettingError, Settling},
 };
 use crate::{
@@ -103,6 +104,7 @@ impl Limiting {
             place: "trusted proxies".to_owned(),
             reason: error.to_string(),
         })?;
+        let shared = redis::settle(settling)?;
         let limits = Limits {
             requests_per_minute: NonZeroU32::new(rate),
             deliveries_per_minute: NonZeroU32::new(deliveries),
@@ -111,6 +113,7 @@ impl Limiting {
             request_time: Duration::from_secs(seconds.into()),
             requests: size(requests),
             cors_origins,
+            shared,
             ..known
         };
         let bounds =

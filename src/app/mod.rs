@@ -17,6 +17,7 @@ mod pipes;
 mod post;
 mod project;
 mod recording;
+mod redis;
 mod runs;
 mod sample;
 mod serve;

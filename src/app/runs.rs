@@ -108,15 +108,8 @@ impl web::Runs for Runs {
             let broken =
                 definitions.findings.iter().filter(|found| found.diagnostic.severity == Severity::Error);
             let definitions = broken.map(|found| found.diagnostic.to_string()).collect();
-            let journal = super::office::journal(self.crew.root());
-            let tried = tokio::task::spawn_blocking(move || {
-                std::fs::OpenOptions::new().append(true).open(journal).err().map(|error| error.to_string())
-            });
-            let tried = tried.await.unwrap_or_else(|error| Some(error.to_string()));
-            let tasks = match self.tasks.check().await {
-                Ok(()) => tried,
-                Err(error) => Some(format!("{:#}", anyhow::Error::from(error))),
-            };
+            let checked = self.tasks.check().await;
+            let tasks = checked.err().map(|error| format!("{:#}", anyhow::Error::from(error)));
             Readiness { tasks, definitions }
         })
     }

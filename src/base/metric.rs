@@ -57,6 +57,7 @@ metrics! {
     DELIVERIES: Counter "crew_deliveries_total", "Attempts to deliver, by type and outcome (sent, retry or dead).";
     SKILLS: Counter "crew_skill_triggers_total", "Skills of employees that were part of what went to a model, by type of trigger (always, keyword or semantic).";
     SKILL_BYTES: Counter "crew_skill_bytes_total", "Bytes that skills of employees brought into what went to a model, by type of trigger.";
+    SHARED_LIMITS: Counter "crew_shared_limit_checks_total", "Requests counted against limits that replicas share, by who could count them (redis, or replica while that is away).";
     BUILD: Gauge "crew_build_info", "1, with the version as a label.";
 }
 

@@ -322,9 +322,14 @@ impl Shared {
     }
 
     async fn check(&self) -> Result<(), store::Error> {
-        let refused = self.journal.as_ref().is_some_and(|journal| journal.refused.load(Ordering::Relaxed));
-        // A blank line means nothing, and one this long needs the room of a task.
-        if refused { self.append_line(None, vec![b' '; TRIAL]).await } else { Ok(()) }
+        let Some(journal) = &self.journal else { return Ok(()) };
+        if journal.refused.load(Ordering::Relaxed) {
+            // A blank line means nothing, and one this long needs the room of a task.
+            return self.append_line(None, vec![b' '; TRIAL]).await;
+        }
+        let records = journal.records.clone();
+        let checking = tokio::task::spawn_blocking(move || records.check());
+        checking.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,

@@ -4,12 +4,14 @@ use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{Access, Denials, Problem, Resource, brake::Brake, denials::Why, rate, resource, trace, webhook};
+use super::{
+    Access, Denials, Problem, Resource, Shared, brake::Brake, denials::Why, rate, resource, trace, webhook,
+};
 use crate::{defs::Scope, tools::Caller};
 
 /// Paths that are served without a token, compared whole: a probe has none, and GitHub signs instead.
@@ -26,41 +28,50 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Lets pass whom `access` knows, and counts the others.
-    pub(super) fn new(access: Access, resource: Option<&Resource>, denials: Arc<Denials>) -> Self {
+    pub(super) fn new(
+        access: Access,
+        resource: Option<&Resource>,
+        denials: Arc<Denials>,
+        shared: Option<Arc<Shared>>,
+    ) -> Self {
         let challenge = resource.and_then(Resource::challenge);
         let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer realm=\"crew\""));
-        Self { access, challenge, brake: Arc::new(Brake::new()), denials }
+        Self { access, challenge, brake: Arc::new(Brake::new(shared)), denials }
     }
 
-    /// Who sends `request`.
+    /// Who sends a request with this head.
     ///
     /// # Errors
     /// 401 without a token that is known, 403 with one that does not allow it, and 429 to an address that has brought
     /// too many wrong ones: its tokens are not looked at for a while.
-    fn caller(&self, request: &Request) -> Result<Caller, Problem> {
-        let path = request.uri().path();
+    async fn caller(&self, head: &Parts) -> Result<Caller, Problem> {
+        let path = head.uri.path();
         if !self.access.is_guarded() {
             return Ok(Caller::new("anonymous"));
         }
         // Of a signed delivery its handler verifies the signature.
-        if is_open(path) || webhook::is_signed(path, request.headers()) {
+        if is_open(path) || webhook::is_signed(path, &head.headers) {
             return Ok(Caller::new("anonymous").with_scope(Scope::Read));
         }
-        let client = client(request);
-        let Some(offered) = token(request.headers()) else {
+        let client = client(&head.extensions);
+        let Some(offered) = token(&head.headers) else {
             self.denials.count(Why::NoToken, client);
             return Err(self.unauthorized());
         };
-        if let Some(wait) = client.and_then(|client| self.brake.blocks(client)) {
-            self.denials.count(Why::Blocked, client);
+        if let Some(client) = client
+            && let Some(wait) = self.brake.blocks(client).await
+        {
+            self.denials.count(Why::Blocked, Some(client));
             return Err(rate::too_many("rate limit exceeded: too many wrong tokens from this address", wait));
         }
         let Some(caller) = self.access.holder(offered) else {
-            client.inspect(|client| self.brake.failed(*client));
+            if let Some(client) = client {
+                self.brake.failed(client).await;
+            }
             self.denials.count(Why::WrongToken, client);
             return Err(self.unauthorized());
         };
-        let scope = needed(request.method(), path);
+        let scope = needed(&head.method, path);
         caller.require(scope).map_err(|denied| {
             self.denials.count(Why::Scope, client);
             let challenge =
@@ -78,13 +89,14 @@ impl Guard {
 }
 
 /// Refuses a request without the token; else tells the handlers who calls, as a [`Caller`] extension.
-pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
-    match guard.caller(&request) {
+pub(super) async fn layer(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let (mut head, body) = request.into_parts();
+    match guard.caller(&head).await {
         Ok(caller) => {
             trace::note_caller(caller.name());
-            request.extensions_mut().insert(caller);
-            let client = client(&request);
-            let response = next.run(request).await;
+            let client = client(&head.extensions);
+            head.extensions.insert(caller);
+            let response = next.run(Request::from_parts(head, body)).await;
             // Past the token there are only signatures to be wrong.
             if response.status() == StatusCode::UNAUTHORIZED {
                 guard.denials.count(Why::Signature, client);
@@ -95,9 +107,9 @@ pub(super) async fn layer(State(guard): State<Guard>, mut request: Request, next
     }
 }
 
-/// The address that `request` comes from.
-fn client(request: &Request) -> Option<IpAddr> {
-    request.extensions().get().map(|rate::Client(address)| *address)
+/// The address that a request with these extensions comes from.
+fn client(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get().map(|rate::Client(address)| *address)
 }
 
 /// What a request needs before its handler has looked at it. Which tool is called, and what that needs, stands in the

@@ -1,8 +1,8 @@
 //! Slows down whoever tries tokens.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::ledger::Ledger;
+use super::{Shared, ledger::Ledger};
 use crate::base::clock::Stopwatch;
 
 /// Wrong tokens in a [`WINDOW`] after which an address is not listened to until the window has passed.
@@ -11,7 +11,10 @@ const WINDOW: Duration = Duration::from_mins(1);
 
 /// The wrong tokens of each address.
 #[derive(Debug)]
-pub(super) struct Brake(Ledger<Failures>);
+pub(super) struct Brake {
+    here: Ledger<Failures>,
+    shared: Option<Arc<Shared>>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -20,20 +23,36 @@ struct Failures {
 }
 
 impl Brake {
-    pub(super) fn new() -> Self {
-        Self(Ledger::new())
+    /// With those that replicas have seen, where they are `shared`.
+    pub(super) fn new(shared: Option<Arc<Shared>>) -> Self {
+        Self { here: Ledger::new(), shared }
     }
 
     /// How long no token from `address` is looked at, if it has brought too many wrong ones.
-    pub(super) fn blocks(&self, address: IpAddr) -> Option<Duration> {
-        let left = |failures: &Failures| {
-            (failures.count >= FAILURES).then(|| WINDOW.checked_sub(failures.since.elapsed())).flatten()
-        };
-        self.0.get(address, left).flatten()
+    pub(super) async fn blocks(&self, address: IpAddr) -> Option<Duration> {
+        let here = self.blocks_here(address);
+        match &self.shared {
+            Some(shared) if here.is_none() => shared.blocked(address, FAILURES).await,
+            _ => here,
+        }
     }
 
     /// `address` has brought a wrong token.
-    pub(super) fn failed(&self, address: IpAddr) {
+    pub(super) async fn failed(&self, address: IpAddr) {
+        self.failed_here(address);
+        if let Some(shared) = &self.shared {
+            shared.fail(address, WINDOW).await;
+        }
+    }
+
+    fn blocks_here(&self, address: IpAddr) -> Option<Duration> {
+        let left = |failures: &Failures| {
+            (failures.count >= FAILURES).then(|| WINDOW.checked_sub(failures.since.elapsed())).flatten()
+        };
+        self.here.get(address, left).flatten()
+    }
+
+    fn failed_here(&self, address: IpAddr) {
         let count = |known: Option<&Failures>| {
             let now = match known.filter(|known| known.since.elapsed() < WINDOW) {
                 Some(known) => Failures { count: known.count.saturating_add(1), ..*known },
@@ -41,7 +60,7 @@ impl Brake {
             };
             Ok::<_, std::convert::Infallible>(((), now))
         };
-        let Ok(()) = self.0.change(address, count);
+        let Ok(()) = self.here.change(address, count);
     }
 }
 
@@ -51,13 +70,13 @@ mod tests {
 
     #[test]
     fn ten_wrong_tokens_are_enough() {
-        let (brake, address) = (Brake::new(), IpAddr::from([192, 0, 2, 1]));
+        let (brake, address) = (Brake::new(None), IpAddr::from([192, 0, 2, 1]));
         for _ in 0..FAILURES {
-            assert_eq!(brake.blocks(address), None);
-            brake.failed(address);
+            assert_eq!(brake.blocks_here(address), None);
+            brake.failed_here(address);
         }
-        let wait = brake.blocks(address).unwrap();
+        let wait = brake.blocks_here(address).unwrap();
         assert!(wait > Duration::ZERO && wait <= WINDOW, "{wait:?}");
-        assert_eq!(brake.blocks(IpAddr::from([192, 0, 2, 2])), None);
+        assert_eq!(brake.blocks_here(IpAddr::from([192, 0, 2, 2])), None);
     }
 }

@@ -1,8 +1,8 @@
 //! What the bridge takes on.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
-use super::Proxies;
+use super::{Proxies, Shared};
 
 /// How much is accepted of whom. The defaults suit a team behind one proxy.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub struct Limits {
     pub streams: usize,
     /// The pages of other origins that may call, as browsers write them: `https://app.example.com`; `*` for all.
     pub cors_origins: Vec<String>,
+    /// Where requests, deliveries and wrong tokens are counted for all replicas; `None` where there is but one.
+    pub shared: Option<Arc<Shared>>,
 }
 
 impl Default for Limits {
@@ -39,6 +41,7 @@ impl Default for Limits {
             requests: 512,
             streams: 512,
             cors_origins: Vec::new(),
+            shared: None,
         }
     }
 }

@@ -15,7 +15,7 @@ use governor::{
 };
 
 use super::{
-    Limits, Problem,
+    Limits, Problem, Shared,
     address::{self, Peer},
     auth,
     ledger::Ledger,
@@ -25,22 +25,32 @@ use super::{
 /// So many requests at once, and then one whenever a minute's share has passed.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// What it is called where replicas share it.
+    name: &'static str,
+    per_minute: NonZeroU32,
     limiter: RateLimiter<IpAddr, Ledger<Nanos>, MonotonicClock>,
     clock: MonotonicClock,
+    shared: Option<Arc<Shared>>,
 }
 
 impl Budget {
-    /// `per_minute` for each address.
-    pub(super) fn new(per_minute: NonZeroU32) -> Self {
+    /// `per_minute` for each address, with all replicas where it is `shared`.
+    fn new(name: &'static str, per_minute: NonZeroU32, shared: Option<&Arc<Shared>>) -> Self {
         let limiter = RateLimiter::new(Quota::per_minute(per_minute), Ledger::new(), MonotonicClock);
-        Self { limiter, clock: MonotonicClock }
+        Self { name, per_minute, limiter, clock: MonotonicClock, shared: shared.map(Arc::clone) }
     }
 
-    /// Counts one request.
+    /// Counts one request. Who is over the limit here already is over that of all replicas.
     ///
     /// # Errors
     /// How long it takes until there may be one more.
-    pub(super) fn take(&self, address: IpAddr) -> Result<(), Duration> {
+    async fn take(&self, address: IpAddr) -> Result<(), Duration> {
+        self.take_here(address)?;
+        let Some(shared) = &self.shared else { return Ok(()) };
+        shared.take(self.name, address, self.per_minute).await.unwrap_or(Ok(()))
+    }
+
+    fn take_here(&self, address: IpAddr) -> Result<(), Duration> {
         self.limiter.check_key(&address).map_err(|until| until.wait_time_from(self.clock.now()))
     }
 }
@@ -56,8 +66,9 @@ pub(super) struct Budgets {
 impl Budgets {
     /// Those of `limits`. Requests are counted where callers need a token; deliveries, which anybody can make, always.
     pub(super) fn new(limits: &Arc<Limits>, guarded: bool) -> Self {
-        let requests = limits.requests_per_minute.filter(|_| guarded).map(Budget::new);
-        let deliveries = limits.deliveries_per_minute.map(Budget::new);
+        let budget = |name| move |per_minute| Budget::new(name, per_minute, limits.shared.as_ref());
+        let requests = limits.requests_per_minute.filter(|_| guarded).map(budget("requests"));
+        let deliveries = limits.deliveries_per_minute.map(budget("deliveries"));
         Self { requests, deliveries, limits: Arc::clone(limits) }
     }
 
@@ -81,8 +92,9 @@ pub(super) async fn layer(State(budgets): State<Arc<Budgets>>, mut request: Requ
         trace::note_client(address);
         let client = Client(address::counted(address));
         request.extensions_mut().insert(client);
-        let budget = budgets.of(request.uri().path());
-        if let Some(Err(wait)) = budget.map(|budget| budget.take(client.0)) {
+        if let Some(budget) = budgets.of(request.uri().path())
+            && let Err(wait) = budget.take(client.0).await
+        {
             return too_many("rate limit exceeded: too many requests from this address", wait)
                 .into_response();
         }
@@ -103,18 +115,18 @@ mod tests {
     use super::{super::ledger, *};
 
     fn sixty() -> Budget {
-        Budget::new(NonZeroU32::new(60).unwrap())
+        Budget::new("requests", NonZeroU32::new(60).unwrap(), None)
     }
 
     #[test]
     fn sixty_at_once_and_then_one_a_second() {
         let (budget, address) = (sixty(), IpAddr::from([192, 0, 2, 1]));
         for _ in 0..60 {
-            budget.take(address).unwrap();
+            budget.take_here(address).unwrap();
         }
-        let wait = budget.take(address).unwrap_err();
+        let wait = budget.take_here(address).unwrap_err();
         assert!(wait <= Duration::from_secs(1), "{wait:?}");
-        budget.take(IpAddr::from([192, 0, 2, 2])).unwrap();
+        budget.take_here(IpAddr::from([192, 0, 2, 2])).unwrap();
     }
 
     #[test]
@@ -132,10 +144,10 @@ mod tests {
                     Ipv6Addr::new(0x2001, 0xdb8, high, (number >> 16) as u16, low, 0, 0, 1).into(),
                 )
             };
-            let _ = budget.take(crowd);
+            let _ = budget.take_here(crowd);
             if number % 5_000 == 0 {
                 // Somebody who comes again and again is not forgotten in the crowd.
-                refused |= budget.take(regular).is_err();
+                refused |= budget.take_here(regular).is_err();
             }
         }
         assert!(refused, "the crowd made the limiter forget a regular");

@@ -33,7 +33,8 @@ pub fn router(state: State, mounted: Router) -> Router {
     let limits = Arc::clone(&state.limits);
     let guarded = state.access.is_guarded();
     let names = (!guarded).then(|| Arc::clone(&state.hosts));
-    let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref(), Arc::clone(&state.denials));
+    let (denials, shared) = (Arc::clone(&state.denials), limits.shared.clone());
+    let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref(), denials, shared);
     let (budgets, load) = (Arc::new(Budgets::new(&limits, guarded)), Arc::new(Load::new(&limits)));
     let cors = cors::layer(&limits.cors_origins);
     let layers = ServiceBuilder::new()

@@ -71,18 +71,9 @@ impl MailServer {
         tls: Tls,
         refuse: impl Fn(usize, &str) -> Option<&'static str> + Send + Sync + 'static,
     ) -> Self {
-        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let ring = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(ring)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
+        let (certificate, acceptor) = super::certificate();
         let heard = Arc::<Mutex<Heard>>::default();
-        let desk =
-            Desk { tls, acceptor: Arc::new(config).into(), refuse: Arc::new(refuse), heard: heard.clone() };
+        let desk = Desk { tls, acceptor, refuse: Arc::new(refuse), heard: heard.clone() };
         let (address, bound) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         // On a thread of its own it answers even while the test waits for the program.
@@ -104,8 +95,6 @@ impl MailServer {
                 }
             });
         });
-        let der = STANDARD.encode(made.cert.der());
-        let certificate = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
         Self { port: bound.await.unwrap().port(), certificate, heard, _stop: stop }
     }
 

@@ -6,6 +6,7 @@ mod mail;
 mod model;
 pub mod project;
 mod receiver;
+mod relay;
 mod served;
 mod server;
 
@@ -17,6 +18,7 @@ pub use mail::{MailServer, Tls};
 pub use model::{FakeModel, work};
 pub use project::{Finished, Project};
 pub use receiver::{Received, Receiver};
+pub use relay::{Relay, certificate};
 pub use server::Server;
 
 /// The longest anything may take on a busy machine; a test that waits longer has failed.

@@ -141,9 +141,20 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let pages = limits.cors_origins.iter().filter_map(|origin| origin.split_once("://"));
     serve.allowed_hosts.extend(pages.map(|(_, name)| host_of(name).to_owned()));
     let limits = Arc::new(limits);
+    let shared = limits.shared.clone();
     let listener = listen(&serve.bind, access.is_guarded()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
+    if let Some(shared) = shared {
+        tracker.spawn(async move {
+            match shared.greet().await {
+                Ok(()) => tracing::info!("replicas share their limits"),
+                Err(error) => {
+                    tracing::warn!(error, "Redis is away: each replica keeps to the limits by itself")
+                }
+            }
+        });
+    }
     let office = office::open(&serve.root, settings, serve.journal, &tracker);
     office.crew.keep_embedded(&tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;

@@ -9,7 +9,7 @@ use crate::{
     defs::{self, Budget, Misfire, Overlap, Schedule, Severity, Source, TargetKind},
     engine::{Args, Crew, Error, delivery::Wish},
     store::{self, OwnerLock, document},
-    tasks::Trigger,
+    tasks::{OwnRetry, Trigger},
 };
 
 /// The file, in the form of `cron.yaml`.
@@ -53,6 +53,9 @@ pub struct NewSchedule {
     /// How long a run may take.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u32>,
+    /// How often a run is tried that fails with something that may pass.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<OwnRetry>,
     /// How much a run may take.
     #[serde(skip_serializing_if = "Budget::is_empty")]
     pub budget: Budget,

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -72,5 +73,9 @@ impl Medium for Disk {
 
     fn exchange(&mut self, file: File) {
         self.file = file;
+    }
+
+    fn stands_at(&self, path: &Path) -> io::Result<()> {
+        self.file.stands_at(path)
     }
 }

@@ -36,7 +36,7 @@ pub use self::places::{Span, Subject, Subjects};
 pub use self::records::{Records, Standing, read_span, read_spans};
 pub use self::shared::{Change, Place, Reader, Shared};
 pub use self::tail::whole_lines;
-use self::writer::{Addition, Medium, QUEUE, Request, Writer, Written};
+use self::writer::{Addition, Medium, QUEUE, Request, Writer, Written, stands_at};
 use super::{Error, OwnerLock, document, folder};
 
 /// A log that is owned and whole, but not yet written to: the time to read it.
@@ -170,7 +170,7 @@ impl Log {
         lock: OwnerLock,
     ) -> Result<Self, Error> {
         let (requests, queue) = mpsc::channel(QUEUE);
-        let writer = Writer::new(medium, good, places);
+        let writer = Writer::new(path.clone(), medium, good, places);
         let thread = std::thread::Builder::new()
             .name("log-writer".to_owned())
             .spawn(move || {
@@ -204,8 +204,8 @@ impl Log {
     /// A caller that stops waiting does not know whether its line was kept.
     ///
     /// # Errors
-    /// [`Error::Append`] when the disk refused (full, for instance): nothing of this line was kept, and later
-    /// lines work again once the disk does. [`Error::LineBreak`] when the line is more than one.
+    /// [`Error::Append`] when the disk refused (full, for instance), or somebody has taken the file away: nothing of this
+    /// line was kept, and later lines work again once the disk does, or the file is back. [`Error::LineBreak`] when the line is more than one.
     pub async fn append_line(&self, line: Vec<u8>) -> Result<(), Error> {
         self.add(None, line).await
     }

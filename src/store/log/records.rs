@@ -5,7 +5,7 @@ use std::{fs::File, path::Path, sync::Arc};
 use super::{
     Log, Mark,
     places::{Places, Span, Subject, read_at},
-    rewrite,
+    rewrite, stands_at,
 };
 use crate::store::Error;
 
@@ -39,6 +39,15 @@ impl Records {
     /// Where the log is.
     pub fn path(&self) -> &Path {
         self.log.path()
+    }
+
+    /// Whether the log is where it was.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it was taken away, or another file is in its place.
+    pub fn check(&self) -> Result<(), Error> {
+        let file = Arc::clone(&self.places.lock().file);
+        stands_at(&file, self.path()).map_err(Error::file("find", self.path()))
     }
 
     /// Adds a line about `subject`, as [`Log::append_line`]. A line about nothing is gone when the log is next rewritten.

@@ -1,6 +1,12 @@
 //! The one thread that writes a log: many records, one write, one sync.
 
-use std::{fs::File, io, io::Write as _, sync::Arc};
+use std::{
+    fs::{self, File},
+    io,
+    io::Write as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -26,6 +32,26 @@ pub(super) trait Medium: Send + 'static {
     fn truncate(&mut self, length: u64) -> io::Result<()>;
     /// Writes to `file` from now on.
     fn exchange(&mut self, file: File);
+    /// See [`stands_at`].
+    fn stands_at(&self, path: &Path) -> io::Result<()>;
+}
+
+/// Fails when what is at `path` is not `file`: what is written to that is read by nobody who comes later.
+pub(super) fn stands_at(file: &File, path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (there, own) = (fs::metadata(path)?, file.metadata()?);
+        if (there.dev(), there.ino()) != (own.dev(), own.ino()) {
+            return Err(io::Error::other("another file is in its place"));
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        // Where a file that is open cannot be taken away, it is enough that there is one.
+        let _ = (fs::metadata(path)?, file);
+    }
+    Ok(())
 }
 
 impl Medium for File {
@@ -43,6 +69,10 @@ impl Medium for File {
 
     fn exchange(&mut self, file: File) {
         *self = file;
+    }
+
+    fn stands_at(&self, path: &Path) -> io::Result<()> {
+        stands_at(self, path)
     }
 }
 
@@ -68,6 +98,7 @@ pub(super) type Written = Result<(), Arc<io::Error>>;
 
 /// What the thread owns.
 pub(super) struct Writer<M> {
+    path: PathBuf,
     medium: M,
     /// Bytes that are on the disk for certain; always the end of a line.
     good: u64,
@@ -78,8 +109,8 @@ pub(super) struct Writer<M> {
 }
 
 impl<M: Medium> Writer<M> {
-    pub(super) fn new(medium: M, good: u64, places: Option<Arc<Places>>) -> Self {
-        Self { medium, good, clean: true, places }
+    pub(super) fn new(path: PathBuf, medium: M, good: u64, places: Option<Arc<Places>>) -> Self {
+        Self { path, medium, good, clean: true, places }
     }
 
     /// Writes until every sender is gone. While one batch is synced, the next gathers in the queue.
@@ -146,6 +177,7 @@ impl<M: Medium> Writer<M> {
 
     /// Writes and syncs one batch, or leaves the file as it was.
     fn commit(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.medium.stands_at(&self.path)?;
         if !self.clean {
             self.rewind()?;
         }

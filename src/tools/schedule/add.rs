@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     defs::{Budget, Misfire, Overlap, TargetKind},
     engine::{self, NewSchedule, shown},
+    tasks::OwnRetry,
     tools::{Annotations, Ctx, Deed, Error, Tool, office::Office},
 };
 
@@ -43,6 +44,10 @@ pub(in crate::tools) struct Args {
     /// How many seconds a run may take, at most 86400; it fails then.
     #[serde(default)]
     timeout_seconds: Option<u32>,
+    /// How often a run is tried that fails with something that may pass, such as a model that is busy; in place of what the
+    /// project says.
+    #[serde(default)]
+    retry: Option<Retry>,
     /// Most US dollars that a run may cost.
     #[serde(default)]
     #[schemars(range(min = 0))]
@@ -55,6 +60,30 @@ pub(in crate::tools) struct Args {
     #[serde(default)]
     #[schemars(length(max = 20))]
     deliver: Vec<String>,
+}
+
+/// How often a run is tried.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Retry {
+    /// How often in all; 5, or what the project says, unless given.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 100))]
+    attempts: Option<u32>,
+    /// How many seconds it waits before it is tried for the second time; the wait doubles each time.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 86_400))]
+    backoff_seconds: Option<u32>,
+    /// The most seconds it waits.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 604_800))]
+    max_backoff_seconds: Option<u32>,
+}
+
+impl From<Retry> for OwnRetry {
+    fn from(Retry { attempts, backoff_seconds, max_backoff_seconds }: Retry) -> Self {
+        Self { attempts, backoff_seconds, max_backoff_seconds }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -96,6 +125,7 @@ impl Tool for AddSchedule {
             overlap: args.overlap,
             jitter_seconds: args.jitter_seconds,
             timeout_seconds: args.timeout_seconds,
+            retry: args.retry.map(Into::into),
             budget: Budget { max_cost: args.max_cost_usd, max_tokens: args.max_tokens },
             delivery: args.deliver,
         };

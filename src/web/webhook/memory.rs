@@ -6,12 +6,12 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 
 use crate::{
@@ -45,37 +45,90 @@ struct Writer {
 }
 
 /// One delivery, as it is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    key: Arc<str>,
+    key: Box<str>,
     task_id: TaskId,
     at: Timestamp,
 }
 
+/// All side by side in one piece: a text of its own for each would lie for weeks among what requests take and give back at
+/// once, and keep three times its own memory from being given back.
 #[derive(Debug, Default)]
 struct Memory {
-    known: HashMap<Arc<str>, TaskId>,
+    /// How manieth each is since this was made.
+    known: HashMap<Digest, u64>,
     /// The oldest first.
-    order: VecDeque<(Arc<str>, Timestamp)>,
+    order: VecDeque<Remembered>,
+    /// How many are not in `order` any more.
+    forgotten: u64,
+}
+
+/// What is left of a key.
+type Digest = [u8; 16];
+
+#[derive(Debug)]
+struct Remembered {
+    key: Digest,
+    id: [u8; 64],
+    id_length: usize,
+    at: Timestamp,
+}
+
+impl Remembered {
+    fn new(key: Digest, id: &TaskId, at: Timestamp) -> Self {
+        let mut remembered = Self { key, id: [0; 64], id_length: id.as_str().len(), at };
+        remembered.id.iter_mut().zip(id.as_str().bytes()).for_each(|(to, from)| *to = from);
+        remembered
+    }
+
+    fn task_id(&self) -> Option<TaskId> {
+        std::str::from_utf8(self.id.get(..self.id_length)?).ok()?.parse().ok()
+    }
 }
 
 impl Memory {
-    fn add(&mut self, entry: Entry) {
-        if self.known.insert(Arc::clone(&entry.key), entry.task_id).is_none() {
-            self.order.push_back((entry.key, entry.at));
+    fn add(&mut self, key: &str, id: &TaskId, at: Timestamp) {
+        let remembered = Remembered::new(digest(key), id, at);
+        let number = self.forgotten + self.order.len() as u64;
+        match self.place(&remembered.key).and_then(|place| self.order.get_mut(place)) {
+            Some(known) => *known = Remembered { at: known.at, ..remembered },
+            None => {
+                self.known.insert(remembered.key, number);
+                self.order.push_back(remembered);
+            }
         }
-        self.forget(entry.at);
+        self.forget(at);
+    }
+
+    fn place(&self, key: &Digest) -> Option<usize> {
+        usize::try_from(self.known.get(key)?.checked_sub(self.forgotten)?).ok()
+    }
+
+    fn get(&self, key: &str) -> Option<TaskId> {
+        self.order.get(self.place(&digest(key))?)?.task_id()
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.known.contains_key(&digest(key))
     }
 
     fn forget(&mut self, now: Timestamp) {
-        while let Some((key, at)) = self.order.front() {
-            if self.order.len() <= MOST && now.duration_since(*at) <= LONGEST {
+        while let Some(oldest) = self.order.front() {
+            if self.order.len() <= MOST && now.duration_since(oldest.at) <= LONGEST {
                 return;
             }
-            self.known.remove(key);
+            self.known.remove(&oldest.key);
             self.order.pop_front();
+            self.forgotten += 1;
         }
     }
+}
+
+fn digest(key: &str) -> Digest {
+    let mut digest = Digest::default();
+    digest.iter_mut().zip(Sha256::digest(key)).for_each(|(to, from)| *to = from);
+    digest
 }
 
 impl Deliveries {
@@ -104,14 +157,14 @@ impl Deliveries {
         }
         let mut memory = self.memory.lock();
         memory.forget(clock::now());
-        memory.known.get(key).cloned()
+        memory.get(key)
     }
 
     /// The delivery `key` has started the task `id`. Nobody waits for the disk: the task is there with its key, and what
     /// is not here when this is opened is taken from the tasks.
     pub(super) async fn note(&self, key: &str, id: &TaskId) {
         let entry = Entry { key: key.into(), task_id: id.clone(), at: clock::now() };
-        self.memory.lock().add(entry.clone());
+        self.memory.lock().add(key, id, entry.at);
         let Some(writer) = self.writer.get() else { return };
         let mut writer = writer.lock().await;
         let Some(open) = writer.as_mut() else { return };
@@ -139,12 +192,8 @@ impl Deliveries {
         for task in tasks.list(&Filter::default()).iter().rev() {
             let Some(key) = &task.idempotency_key else { continue };
             let mut memory = self.memory.lock();
-            if KINDS.iter().any(|kind| key.starts_with(kind)) && !memory.known.contains_key(key.as_str()) {
-                memory.add(Entry {
-                    key: key.as_str().into(),
-                    task_id: task.task_id.clone(),
-                    at: task.created_at,
-                });
+            if KINDS.iter().any(|kind| key.starts_with(kind)) && !memory.has(key) {
+                memory.add(key, &task.task_id, task.created_at);
             }
         }
         Ok(AsyncMutex::new(Some(writer)))
@@ -176,7 +225,7 @@ fn open(path: &Path) -> Result<(Memory, Writer), store::Error> {
     let (mut memory, mut lines) = (Memory::default(), 0);
     claim.read(|line| {
         lines += 1;
-        serde_json::from_slice(line.bytes).map(|entry| memory.add(entry))
+        serde_json::from_slice(line.bytes).map(|Entry { key, task_id, at }| memory.add(&key, &task_id, at))
     })?;
     memory.forget(clock::now());
     if lines > 2 * memory.known.len().max(1000) {
@@ -186,15 +235,15 @@ fn open(path: &Path) -> Result<(Memory, Writer), store::Error> {
     Ok((memory, Writer { log: claim.start()?, lines }))
 }
 
-fn shortened(path: &Path, known: &HashMap<Arc<str>, TaskId>) -> Result<Writer, store::Error> {
+fn shortened(path: &Path, known: &HashMap<Digest, u64>) -> Result<Writer, store::Error> {
     let claim = Claim::take(path)?;
     keep(&claim, known)?;
     Ok(Writer { log: claim.start()?, lines: known.len() })
 }
 
-fn keep(claim: &Claim, known: &HashMap<Arc<str>, TaskId>) -> Result<(), store::Error> {
+fn keep(claim: &Claim, known: &HashMap<Digest, u64>) -> Result<(), store::Error> {
     claim.retain(|line| {
-        serde_json::from_slice::<Entry>(line.bytes).is_ok_and(|entry| known.contains_key(&entry.key))
+        serde_json::from_slice::<Entry>(line.bytes).is_ok_and(|entry| known.contains_key(&digest(&entry.key)))
     })
 }
 
@@ -212,10 +261,12 @@ mod tests {
         let mut memory = Memory::default();
         let start: Timestamp = "2026-11-01T00:00:00Z".parse().unwrap();
         for number in 0..MOST + 5 {
-            memory.add(Entry { key: format!("github:{number}").into(), task_id: id(number), at: start });
+            memory.add(&format!("github:{number}"), &id(number), start);
         }
         assert_eq!((memory.known.len(), memory.order.len()), (MOST, MOST));
-        assert!(!memory.known.contains_key("github:4") && memory.known.contains_key("github:5"));
+        assert_eq!((memory.get("github:4"), memory.get("github:5")), (None, Some(id(5))));
+        memory.add("github:5", &id(7), start);
+        assert_eq!((memory.get("github:5"), memory.get("github:6")), (Some(id(7)), Some(id(6))));
         memory.forget(start + LONGEST + SignedDuration::from_secs(1));
         assert_eq!((memory.known.len(), memory.order.len()), (0, 0));
     }
@@ -233,12 +284,12 @@ mod tests {
         assert_eq!(deliveries.known("github:1", &tasks).await, Some(id(1)));
         assert_eq!(deliveries.known("webhook:1", &tasks).await, Some(id(2)));
         deliveries.writer.get().unwrap().lock().await.as_mut().unwrap().lines = 2 * MOST;
-        deliveries.memory.lock().known.remove("webhook:1");
+        deliveries.memory.lock().known.remove(&digest("webhook:1"));
         deliveries.note("github:3", &id(3)).await;
         let text = std::fs::read_to_string(folder.path().join(".crew/deliveries.jsonl")).unwrap();
         let keys: Vec<_> =
             text.lines().map(|line| serde_json::from_str::<Entry>(line).unwrap().key).collect();
-        assert_eq!(keys, ["github:1".into(), "github:3".into()] as [Arc<str>; 2]);
+        assert_eq!(keys, ["github:1".into(), "github:3".into()] as [Box<str>; 2]);
         deliveries.note("github:4", &id(4)).await;
         assert_eq!(deliveries.known("github:4", &tasks).await, Some(id(4)));
     }
