@@ -40,6 +40,42 @@ async fn a_project_moves_while_it_is_served() {
     assert!(refused.contains("a server works on this project"), "{refused}");
 }
 
+/// All that the checklist names, and what was written down of it.
+#[tokio::test]
+async fn what_outlives_a_server_is_in_a_backup() {
+    let project = Project::small("echo");
+    project.write(
+        ".crew/pipelines/one.yaml",
+        "name: one\ndescription: One\nsteps: [{employee: writer, args: {topic: x}}]\n",
+    );
+    project.write(
+        ".crew/cron.yaml",
+        "schedules: [{name: yearly, cron: '@yearly', target_type: pipeline, target_name: one}]\n",
+    );
+    project.run(["memory", "add", "writer", "-c", "finding", "-m", "Tides come twice"]).success();
+    let server = Server::start(&project, &[], &[]);
+    let run = json!({"args": {"topic": "tides"}, "sync": true});
+    let id =
+        server.post("/run/employee/writer", &run).await.status(200)["task_id"].as_str().unwrap().to_owned();
+    let made: Value =
+        serde_json::from_str(&project.run(["backup", "-o", "b.tar.gz", "--json"]).success()).unwrap();
+    let files = made["manifest"]["files"].as_array().unwrap();
+    let has = |begin: &str| files.iter().any(|file| file["path"].as_str().unwrap().starts_with(begin));
+    let session = format!(".crew/sessions/{id}.jsonl");
+    for path in
+        [".crew/tasks.jsonl", ".crew/memory/", &session, ".crew/pipelines/one.yaml", ".crew/cron.yaml"]
+    {
+        assert!(has(path), "{path}: {made}");
+    }
+    let archive = project.path().join("b.tar.gz");
+    let other = Project::empty();
+    other.run(["restore", archive.to_str().unwrap()]).success();
+    let told = other.run(["memory", "show", "writer"]).success();
+    assert!(told.contains("Tides come twice"), "{told}");
+    let listed = other.run(["session", "list"]).success();
+    assert!(listed.contains(&id), "{listed}");
+}
+
 #[test]
 fn a_damaged_backup_is_told() {
     let project = Project::small("echo");

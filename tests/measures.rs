@@ -66,6 +66,39 @@ async fn what_happened_is_counted_in_both_forms() {
     server.send(asked("application/json, text/plain, */*")).await.status(200);
 }
 
+/// The names that dashboards of the predecessor ask for, in its order; a run that is told as it goes on counts as others do.
+#[tokio::test]
+async fn measures_have_the_names_they_always_had() {
+    let model =
+        FakeModel::answering(|prompt| if prompt.contains("rain") { Err(400) } else { Ok("done".to_owned()) })
+            .await;
+    let project = Project::small("claude-test");
+    let server = Server::start(&project, &[], &model.env());
+    let run = |topic: &str, how: &str| json!({"args": {"topic": topic}, how: true});
+    let told = server.post("/run/employee/writer", &run("tides", "stream")).await.text;
+    assert!(told.contains("event: done"), "{told}");
+    server.post("/run/employee/writer", &run("tides", "sync")).await.status(200);
+    server.post("/run/employee/writer", &run("rain", "sync")).await.status(502);
+    let told = server.get("/metrics").await.status(200);
+    let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let known =
+        ["uptime_seconds", "calls", "tokens", "by_employee", "by_provider", "latency", "latency_by_provider"];
+    assert_eq!(names(&told)[..known.len()], known);
+    assert_eq!(names(&told["calls"]), ["total", "success", "failed"]);
+    assert_eq!(names(&told["tokens"]), ["input", "output"]);
+    assert_eq!(names(&told["by_employee"]["writer"]), ["calls", "tokens"]);
+    assert_eq!(names(&told["by_provider"]["anthropic"]), ["calls", "success", "failed", "errors"]);
+    assert_eq!(told["by_provider"]["anthropic"]["errors"], json!({"HTTP_400": 1}));
+    assert_eq!(told["by_provider"]["anthropic"]["success"], 2, "the stream is one of them");
+    for spread in [&told["latency"], &told["latency_by_provider"]["anthropic"]] {
+        assert_eq!(names(spread), ["count", "mean_ms", "p50_ms", "p95_ms", "max_ms"]);
+        let number = |name: &str| spread[name].as_f64().unwrap();
+        assert_eq!(spread["count"], 3);
+        assert!(number("p50_ms") > 0.0 && number("p95_ms") >= number("p50_ms"), "{spread}");
+        assert!(number("max_ms") >= number("p95_ms"), "{spread}");
+    }
+}
+
 /// Paths and methods that strangers make up are no series of their own.
 #[tokio::test]
 async fn labels_are_from_closed_sets() {

@@ -118,7 +118,7 @@ async fn without_redis_each_replica_keeps_to_the_limit() {
     let env = [("CREW_REDIS_URL", url)];
     let told = project.run_in(&env, ["doctor", "--online", "--url", &server.url]);
     assert!(told.stdout.contains("limits are not shared") && !told.stdout.contains("s3cret"), "{told:?}");
-    let told = project.run_in(&env, ["config"]).success();
+    let told = project.run_in(&env, ["config", "show"]).success();
     assert!(told.contains("redis://127.0.0.1:1") && !told.contains("s3cret"), "{told}");
 }
 

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     base::{Secret, reach::Allowed},
     defs::{Config, OwnServing},
-    engine::{self, Models, Still, memory, records::Retention},
+    engine::{self, Identities, Models, Still, memory, records::Retention},
     llm::{self, Provider, Providers},
     tasks,
 };
@@ -90,6 +90,8 @@ pub struct Settings {
     pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
+    /// Who tells a server who agents are, if anybody does.
+    pub identities: Option<Arc<Identities>>,
 }
 
 impl Settings {
@@ -148,6 +150,7 @@ impl Settings {
             serving: config.serve,
             still: None,
             user_employees: user_employees(env),
+            identities: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     Environment, Limiting, Settings,
     config::{self, TokenError},
     embedder::Embeds,
+    identity,
     post::Post,
     project::{self, ConfigError},
     settling::{Origin, Place, SettingError, Settled, Settling},
@@ -22,7 +23,7 @@ pub enum Unsettled {
     /// Of the project.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Of the limits.
+    /// Of the limits, or of the identity service.
     #[error(transparent)]
     Limit(#[from] SettingError),
     /// Of the bearer token.
@@ -57,6 +58,7 @@ pub fn in_force(
     records(&settings.records, &mut settling);
     embedder(own_embedder.as_ref(), settings.embedder.as_ref(), &mut settling);
     limiting.settle(&settings.serving, &mut settling)?;
+    identity::settle(&mut settling)?;
     bearer(token, &mut settling)?;
     let of_variable = |name: &str| match env.get(name) {
         Some(_) => Origin::Variable(name.to_owned()),

@@ -4,8 +4,8 @@ use std::{num::NonZeroU32, time::Duration};
 
 use super::{
     http::Bounds,
-    redis,
     settling::{Place, SettingError, Settling},
+    sharing,
 };
 use crate::{
     defs::OwnServing,
@@ -104,7 +104,7 @@ impl Limiting {
             place: "trusted proxies".to_owned(),
             reason: error.to_string(),
         })?;
-        let shared = redis::settle(settling)?;
+        let shared = sharing::settle(settling)?;
         let limits = Limits {
             requests_per_minute: NonZeroU32::new(rate),
             deliveries_per_minute: NonZeroU32::new(deliveries),

@@ -53,6 +53,7 @@ pub fn open(root: &Path, settings: Settings, journal: Journal, tracker: &Tracker
             .with_outbound(Outbound::new(settings.outbound))
             .remembering(settings.memory)
             .embedding(embedding)
+            .identified_by(settings.identities)
             .standing(settings.still),
     );
     let opener = Opener {

@@ -10,7 +10,7 @@ use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Map, Value};
 
 use super::{
-    Args, EMPLOYEE_RUN, Error, Live, Models, Order, PIPELINE_RUN, Toolbox,
+    Args, EMPLOYEE_RUN, Error, Identities, Live, Models, Order, PIPELINE_RUN, Toolbox,
     budget::ceilings,
     delivery::{self, Wish},
     evaluation::Evaluations,
@@ -44,6 +44,7 @@ pub struct Crew {
     records: Arc<Records>,
     skills: Arc<Skills>,
     toolbox: OnceLock<Arc<dyn Toolbox>>,
+    identities: Option<Arc<Identities>>,
 }
 
 impl fmt::Debug for Crew {
@@ -63,7 +64,7 @@ impl Crew {
         let evaluations = Arc::new(Evaluations::open(catalog.root()));
         let records = Arc::new(Records::of(catalog.root()));
         let skills = Arc::new(Skills::open(catalog.root()));
-        let (still, toolbox, embedding) = (None, OnceLock::new(), None);
+        let (still, toolbox, embedding, identities) = (None, OnceLock::new(), None, None);
         Self {
             catalog,
             llm,
@@ -77,6 +78,7 @@ impl Crew {
             records,
             skills,
             toolbox,
+            identities,
         }
     }
 
@@ -96,6 +98,16 @@ impl Crew {
     #[must_use]
     pub fn with_outbound(self, outbound: Outbound) -> Self {
         Self { outbound, ..self }
+    }
+
+    /// The same with a service that tells who agents are, if there is one.
+    #[must_use]
+    pub fn identified_by(self, identities: Option<Arc<Identities>>) -> Self {
+        Self { identities, ..self }
+    }
+
+    pub(super) fn identities(&self) -> Option<&Identities> {
+        self.identities.as_deref()
     }
 
     /// The same at a time that does not go on, if one is given.
@@ -194,23 +206,24 @@ impl Crew {
     /// # Errors
     /// [`Error::MissingArguments`] when a required value is absent or blank, [`Error::TooManyPositionals`].
     pub async fn render(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
-        Ok(self.render_for(employee, given, None).await?.0)
+        Ok(self.render_for(employee, given, None, None).await?.0)
     }
 
-    /// The same for work that is begun with what was `said`; also tells what skills brought.
+    /// The same for work that is begun with what was `said`, by who is `identified` so; also tells what skills brought.
     pub(super) async fn render_for(
         &self,
         employee: &Employee,
         given: &Given,
         said: Option<&str>,
+        identified: Option<&str>,
     ) -> Result<(String, Brought), Error> {
         let around = self.surroundings(employee).await;
         let body = prompt::body(employee, given, &around)?;
         let remembered = self.experience(employee, &body).await;
         let task = prompt::task(employee, given, said, &body)?;
         let brought = self.brought(employee, &task, remembered.as_deref()).await;
-        let told = [&remembered, &brought.section].into_iter().flatten();
-        let prompt = prompt::framed(employee, &body, told.map(String::as_str), &around);
+        let told = [identified, remembered.as_deref(), brought.section.as_deref()].into_iter().flatten();
+        let prompt = prompt::framed(employee, &body, told, &around);
         Ok((prompt, brought))
     }
 

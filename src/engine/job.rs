@@ -46,6 +46,8 @@ pub struct Job<'j> {
     pub task: Option<&'j str>,
     /// What its model is told to begin with, in place of the prompt of the employee.
     pub system: Option<&'j str>,
+    /// What it is told of who it is, see [`Crew::identified`].
+    pub identified: Option<&'j str>,
     /// What was said before `task`, the oldest first.
     pub before: &'j [Message],
     /// How many employees have handed it on so far.
@@ -60,7 +62,18 @@ impl<'j> Job<'j> {
     /// The work of `employee` with these values, recorded nowhere.
     pub fn new(employee: &'j Employee, given: &'j Given) -> Self {
         let (steps, name) = (Steps::ephemeral(), Cow::Borrowed("answer"));
-        Self { employee, given, model: None, task: None, system: None, before: &[], depth: 0, steps, name }
+        Self {
+            employee,
+            given,
+            model: None,
+            task: None,
+            system: None,
+            identified: None,
+            before: &[],
+            depth: 0,
+            steps,
+            name,
+        }
     }
 
     /// The same on the model that is asked for, if one is.
@@ -311,7 +324,7 @@ impl Crew {
         let employee = job.employee;
         let (system, brought) = match job.system {
             Some(system) => (system.to_owned(), Brought::default()),
-            None => self.render_for(employee, job.given, job.task).await?,
+            None => self.render_for(employee, job.given, job.task, job.identified).await?,
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));
         let limited = job.steps.limits().is_limited();

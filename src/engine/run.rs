@@ -66,7 +66,9 @@ pub(crate) async fn employee(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> 
             let given = Given::named(task.args.clone());
             let job = Job::new(&employee, &given).on(option(&task, "model")).recorded(&steps, "answer");
             let depth = task.options.get(DEPTH).and_then(Value::as_u64).unwrap_or_default();
-            let job = Job { depth: u8::try_from(depth).unwrap_or(u8::MAX), ..job };
+            let identified = crew.identified(&task, &employee).await;
+            let depth = u8::try_from(depth).unwrap_or(u8::MAX);
+            let job = Job { depth, identified: identified.as_deref(), ..job };
             if task.options.get(STREAM) != Some(&Value::Bool(true)) {
                 return Ok(crew.answer(&job).await?);
             }

@@ -417,7 +417,7 @@ fn run_request() -> Value {
         "max_cost_usd": {"type": ["number", "null"], "exclusiveMinimum": 0, "description": "What its models may cost, in US dollars."},
         "max_tokens": {"type": ["integer", "null"], "minimum": 1, "description": "Tokens its models may read and write."},
         "priority": {"type": ["string", "null"], "enum": ["high", "normal", "low", null], "description": "How soon it is begun when more work waits than is worked on; `normal`, unless given."},
-        "agent_id": {"type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[0-9]{1,20}$", "description": "Taken for compatibility; digits."},
+        "agent_id": {"type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[0-9]{1,20}$", "description": "Which agent of the identity service an employee is, where one is set; digits."},
     }})
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::{Problem, body::a_kind};
 use crate::{
     base::{Priority, text},
-    tasks::Budget,
+    engine::{AGENT, EMPLOYEE_RUN},
+    tasks::{Budget, NewTask},
 };
 
 /// What a run request may have; `/openapi.json` describes each.
@@ -45,13 +46,12 @@ pub(super) struct RunRequest {
     pub(super) budget: Budget,
     /// How soon it is begun.
     pub(super) priority: Priority,
+    /// Which agent of the identity service an employee is.
+    pub(super) agent: Option<u64>,
 }
 
 impl RunRequest {
     /// Reads a body. `null` stands for a key that is not given.
-    ///
-    /// `agent_id` names an identity of the predecessor's identity service. It is checked and otherwise unused, so that
-    /// its clients need not change.
     ///
     /// # Errors
     /// 422 naming the key.
@@ -74,11 +74,21 @@ impl RunRequest {
                 ("priority", Value::String(name)) if name.parse::<Priority>().is_ok() => {
                     request.priority = name.parse().unwrap_or_default();
                 }
-                ("agent_id", value) if is_agent_id(&value) => {}
+                ("agent_id", value) if agent(&value).is_some() => request.agent = agent(&value),
                 (key, value) => return Err(unfit(key, &value)),
             }
         }
         Ok(request)
+    }
+
+    /// Puts down with `new` what is not part of the plan of a run.
+    pub(super) fn put(&self, new: &mut NewTask) {
+        new.timeout_seconds = self.timeout_seconds;
+        new.priority = self.priority;
+        self.budget.put(&mut new.options);
+        if let Some(agent) = self.agent.filter(|_| new.kind == EMPLOYEE_RUN) {
+            new.options.insert(AGENT.to_owned(), agent.into());
+        }
     }
 }
 
@@ -119,13 +129,11 @@ pub(super) fn grant(budget: &mut Budget, key: &str, value: &Value) -> bool {
 }
 
 /// Digits only: the id becomes part of an address elsewhere.
-fn is_agent_id(value: &Value) -> bool {
+fn agent(value: &Value) -> Option<u64> {
     match value {
-        Value::Number(number) => number.is_u64(),
-        Value::String(text) => {
-            (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        _ => false,
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
     }
 }
 

@@ -82,8 +82,8 @@ async fn start(
     let order = Order {
         kind,
         target: name,
-        args: request.args,
-        model: request.model,
+        args: request.args.clone(),
+        model: request.model.clone(),
         trigger: Trigger::DIRECT,
         caller: Some(caller.name().to_owned()),
         idempotency_key: key,
@@ -91,9 +91,7 @@ async fn start(
     let wishes = state.runs.wishes(&request.deliver)?;
     let mut new = state.runs.plan(order).await?;
     Wish::add(wishes, &mut new);
-    new.timeout_seconds = request.timeout_seconds;
-    new.priority = request.priority;
-    request.budget.put(&mut new.options);
+    request.put(&mut new);
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

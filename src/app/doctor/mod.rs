@@ -3,13 +3,14 @@
 mod embedder;
 mod files;
 mod online;
+mod services;
 mod settings;
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Environment, Settings, redis, settling::Settling};
+use super::{Environment, Settings};
 use crate::{engine::Crew, tools::Office};
 
 /// How a row stands.
@@ -88,36 +89,18 @@ pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec
     rows.push(settings::models(&patient).await);
     rows.push(embedder::row(crew, doctor.online.is_some()).await);
     rows.extend(settings::access(&patient));
-    rows.extend([settings::identity(&patient), settings::mail(&patient)]);
+    let online = doctor.online.is_some();
+    rows.extend([services::identity(&patient, online).await, settings::mail(&patient)]);
     rows.push(settings::github(&patient).await);
     rows.push(settings::definitions(&patient).await);
     rows.push(settings::cron(&patient).await);
     rows.push(settings::database(&patient));
-    rows.push(redis(&patient, doctor.online.is_some()).await);
+    rows.push(services::redis(&patient, online).await);
     let root = doctor.root.clone();
     let of_files = tokio::task::spawn_blocking(move || files::rows(&root)).await;
     rows.extend(of_files.unwrap_or_default());
     rows.extend(online::rows(doctor.online.as_deref(), env).await);
     rows
-}
-
-/// Whether replicas can share their limits.
-async fn redis(patient: &Patient<'_>, online: bool) -> Row {
-    let row = |verdict, found: String| Row::new("redis", verdict, redis::URL, found);
-    match redis::settle(&mut Settling::new(patient.env)) {
-        Ok(None) => row(Verdict::Skip, "each server keeps to its limits by itself".to_owned()),
-        Err(error) => {
-            row(Verdict::Fail, error.to_string()).fix("mend the variable: no server starts with it")
-        }
-        Ok(Some(_)) if !online => {
-            row(Verdict::Skip, "limits are shared there; not asked, --online does".to_owned())
-        }
-        Ok(Some(shared)) => match shared.greet().await {
-            Ok(()) => row(Verdict::Pass, "limits are shared there".to_owned()),
-            Err(error) => row(Verdict::Fail, format!("limits are not shared: {error}"))
-                .fix("start it, or mend the variable; until then each server keeps to its limits by itself"),
-        },
-    }
 }
 
 fn config(patient: &Patient<'_>) -> Row {

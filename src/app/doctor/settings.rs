@@ -113,21 +113,6 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
     std::iter::once(token).chain(limits).collect()
 }
 
-pub(super) fn identity(patient: &Patient<'_>) -> Row {
-    let place = "KNOWLYR_ID_URL, KNOWLYR_ID_TOKEN";
-    let set = ["KNOWLYR_ID_TOKEN", "AGENT_API_TOKEN"].iter().any(|name| patient.env.get(name).is_some());
-    if set {
-        Row::new(
-            "identity",
-            Verdict::Warn,
-            place,
-            "a token of the identity service is set, and nothing here asks that service",
-        )
-    } else {
-        Row::new("identity", Verdict::Skip, place, "the identity service is not in use")
-    }
-}
-
 pub(super) fn mail(patient: &Patient<'_>) -> Row {
     let place = "SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASS, SMTP_FROM";
     let env = patient.env;

@@ -86,15 +86,14 @@ async fn start(
     let order = Order {
         kind,
         target,
-        args: request.args,
-        model: request.model,
+        args: request.args.clone(),
+        model: request.model.clone(),
         trigger,
         caller: Some(if signed.is_some() { "webhook".to_owned() } else { caller.name().to_owned() }),
         idempotency_key: key.clone(),
     };
     let mut new = state.runs.plan(order).await?;
-    new.priority = request.priority;
-    request.budget.put(&mut new.options);
+    request.put(&mut new);
     let submitted = tools::accept(&state.tasks, new).await?;
     if let (Some(key), true) = (&key, signed.is_some()) {
         state.deliveries.note(key, &submitted.id).await;
