@@ -303,6 +303,7 @@ async fn schedules_can_be_added_and_removed_while_a_server_runs() {
         overlap: None,
         jitter_seconds: Some(10),
         timeout_seconds: None,
+        retry: None,
         budget: defs::Budget::default(),
         delivery: Vec::new(),
     };

@@ -162,6 +162,25 @@ impl Medium for Gated {
         Ok(())
     }
     fn exchange(&mut self, _: fs::File) {}
+    fn stands_at(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nothing_is_written_to_a_file_that_was_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("log.jsonl"), folder.path().join("aside"));
+    let log = Log::open(&path, ignore).unwrap();
+    log.append(&1).await.unwrap();
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(log.append(&2).await, Err(Error::Append { .. })));
+    fs::write(&path, "").unwrap();
+    assert!(matches!(log.append(&3).await, Err(Error::Append { .. })), "another file is in its place");
+    fs::rename(&aside, &path).unwrap();
+    log.append(&4).await.unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "1\n4\n");
 }
 
 #[tokio::test]
