@@ -67,7 +67,8 @@ mod tests {
         let mut settling = Settling::new(&env);
         assert!(settle(&mut settling).unwrap().is_some());
         let rows = settling.into_rows();
-        assert_eq!(rows.get(1).unwrap().value.as_deref(), Some("redis://127.0.0.1:6379/1"));
+        let url = rows.iter().find(|row| row.key == "serve.redis_url").unwrap();
+        assert_eq!(url.value.as_deref(), Some("redis://127.0.0.1:6379/1"));
         for (name, value) in
             [(URL, "redis://me:s3cret@127.0.0.1:x"), (PREFIX, "s3cret a"), (AUTHORITY, "/none/s3cret")]
         {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use crew::base::Tracker;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -39,9 +40,10 @@ impl Relay {
         let port = listener.local_addr().unwrap().port();
         let (is_open, opened) = watch::channel(true);
         let address = address.to_owned();
-        tokio::spawn(async move {
+        let (tracker, passing) = (Tracker::new(), Tracker::new());
+        tracker.spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(pass(near, address.clone(), acceptor.clone(), opened.clone()));
+                passing.spawn(pass(near, address.clone(), acceptor.clone(), opened.clone()));
             }
         });
         Self { port, is_open }

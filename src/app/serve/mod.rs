@@ -152,7 +152,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
             match shared.greet().await {
                 Ok(()) => tracing::info!("replicas share their limits"),
                 Err(error) => {
-                    tracing::warn!(error, "Redis is away: each replica keeps to the limits by itself")
+                    tracing::warn!(error, "Redis is away: each replica keeps to the limits by itself");
                 }
             }
         });

@@ -152,7 +152,7 @@ impl<B: Brief> Catalogue<B> {
             return Shelf::of(Vec::new());
         };
         let (missed, look) = (self.missed.swap(false, Ordering::Relaxed), Look::at(&folder));
-        let shelf = match held.as_mut() {
+        let before = match held.as_mut() {
             Some(held) if !missed && held.holds(&look) => {
                 held.asked = look.since;
                 return held.shelf();
@@ -160,10 +160,10 @@ impl<B: Brief> Catalogue<B> {
             Some(held) => Some(held.shelf()),
             None => None,
         };
-        let shelf = self.look_through(&folder, shelf);
+        let found = self.look_through(&folder, before);
         *held =
-            Some(Held { shelf: Arc::clone(&shelf), noted: Vec::new(), look, wrote: None, asked: look.since });
-        shelf
+            Some(Held { shelf: Arc::clone(&found), noted: Vec::new(), look, wrote: None, asked: look.since });
+        found
     }
 
     /// The files that are there, of which those that look as they did `before` (or else as it is kept) are not read.
@@ -185,7 +185,7 @@ impl<B: Brief> Catalogue<B> {
             })
             .collect();
         match before {
-            Some(shelf) if is_same && shelf.entries.len() == entries.len() => shelf,
+            Some(before) if is_same && before.entries.len() == entries.len() => before,
             _ => Shelf::of(entries),
         }
     }
