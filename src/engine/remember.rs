@@ -24,6 +24,11 @@ impl Crew {
     ) -> Result<T, memory::Error> {
         let memory = std::sync::Arc::clone(self.memory());
         let done = tokio::task::spawn_blocking(move || work(&memory)).await;
+        if self.memory().is_unsettled() {
+            let memory = std::sync::Arc::clone(self.memory());
+            // It is bounded, so that whoever shuts down can wait for it.
+            drop(tokio::task::spawn_blocking(move || memory.settle()));
+        }
         if let Some(embedding) = &self.embedding {
             embedding.wake();
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, TryLockError},
-    io::{Read as _, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -47,9 +47,7 @@ impl OwnerLock {
                 return Err(Error::File { action: "lock", path: lock_path, source });
             }
         }
-        file.set_len(0)
-            .and_then(|()| file.write_all(std::process::id().to_string().as_bytes()))
-            .map_err(Error::file("write", &lock_path))?;
+        sign(&mut file).map_err(Error::file("write", &lock_path))?;
         Ok(Self { file })
     }
 }
@@ -87,6 +85,20 @@ fn lock_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()
+}
+
+/// Writes the number of this process, unless it is there: who empties a file again and again waits for the journal of the
+/// file system, and so does the line that is then written under the lock.
+fn sign(file: &mut File) -> io::Result<()> {
+    let own = std::process::id().to_string();
+    let mut there = Vec::new();
+    (&mut *file).take(32).read_to_end(&mut there)?;
+    if there == own.as_bytes() {
+        return Ok(());
+    }
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(own.as_bytes())
 }
 
 /// The number another owner wrote; it may not have got round to it yet.

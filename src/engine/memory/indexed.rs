@@ -18,6 +18,15 @@ use super::{
 /// More entries are not indexed by the way; whoever searches does that.
 pub(super) const SMALL: usize = 500;
 
+/// Whether a change of the index waits for others who write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It does, for what is in the index is about to be looked for.
+    Awaited,
+    /// It is left to whoever changes or searches next.
+    IfFree,
+}
+
 /// The index, opened when it is first needed.
 #[derive(Debug)]
 pub(super) struct Indexed {
@@ -48,6 +57,11 @@ impl State {
 impl Indexed {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, index: OnceLock::new() }
+    }
+
+    /// The index if it was needed yet.
+    pub(super) fn opened(&self) -> Option<&Index> {
+        self.index.get()
     }
 
     /// The index if there is one: who only looks makes none.
@@ -90,7 +104,7 @@ impl Indexed {
         view: &View,
     ) -> Result<(), Error> {
         if index.stamp(stem)?.as_deref() != Some(&before.written()) {
-            return Self::catch_up(index, stem, after, view, SMALL);
+            return Self::catch_up(index, stem, after, view, SMALL, Turn::IfFree);
         }
         let mut changed = Batch::of(stem);
         for id in ids {
@@ -99,7 +113,8 @@ impl Indexed {
                 None => changed.remove.push(key(stem, id)),
             }
         }
-        changed.apply(index, after)
+        changed.apply(index, after, Turn::IfFree)?;
+        Ok(())
     }
 
     /// Brings the index of the file `stem` to its present state, unless more than `most` entries are missing.
@@ -112,6 +127,7 @@ impl Indexed {
         now: &State,
         view: &View,
         most: usize,
+        turn: Turn,
     ) -> Result<(), Error> {
         let mut batch = Batch::of(stem);
         let since = match index.stamp(stem)?.as_deref().and_then(State::parse) {
@@ -137,7 +153,10 @@ impl Indexed {
         new.sort_unstable_by_key(|card| card.line);
         for card in new {
             if batch.put.len() >= BATCH {
-                batch.apply(index, &State { file: now.file.clone(), lines: card.line - 1 })?;
+                let upto = State { file: now.file.clone(), lines: card.line - 1 };
+                if !batch.apply(index, &upto, turn)? {
+                    return Ok(());
+                }
                 batch = Batch::of(stem);
             }
             if card.is_live() {
@@ -146,7 +165,8 @@ impl Indexed {
                 batch.remove.push(key(stem, &card.id));
             }
         }
-        batch.apply(index, now)
+        batch.apply(index, now, turn)?;
+        Ok(())
     }
 
     /// Whether the index of the file `stem` is in its present state.
@@ -178,12 +198,16 @@ impl<'s> Batch<'s> {
         Self { stem, remove: Vec::new(), put: Vec::new() }
     }
 
-    /// Makes the change, after which the index is up to date with `state`.
-    fn apply(&self, index: &Index, state: &State) -> Result<(), Error> {
+    /// Makes the change, after which the index is up to date with `state`. Gives whether it was made.
+    fn apply(&self, index: &Index, state: &State, turn: Turn) -> Result<bool, Error> {
         let stamp = Some(state.written());
         let (remove, put) = (&self.remove, &self.put);
         let change = Change { employee: self.stem, anew: false, remove, put, stamp: stamp.as_deref() };
-        Ok(index.apply(&change)?)
+        if turn == Turn::IfFree {
+            return Ok(index.apply_if_free(&change)?);
+        }
+        index.apply(&change)?;
+        Ok(true)
     }
 }
 

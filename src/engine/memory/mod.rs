@@ -67,6 +67,7 @@ pub use crate::defs::Classification;
 
 use self::{
     card::Card,
+    index::Index,
     indexed::{Indexed, SharedIndex},
     shelf::Shelf,
     view::View,
@@ -150,6 +151,19 @@ impl Memory {
         let index = (path.parent() == Some(&self.folder)).then(|| Arc::clone(&self.index));
         let new = || Arc::new(Mutex::new(Shelf::new(path, self.settings.half_life_days, index)));
         Arc::clone(shelves.get_or_insert(path.to_owned(), new))
+    }
+
+    /// Whether changes left something to be done by [`Memory::settle`].
+    pub fn is_unsettled(&self) -> bool {
+        self.index.opened().is_some_and(Index::is_unsettled)
+    }
+
+    /// Does what changes of memories left to be done in the search index, which takes some hundredths of a second. Nobody
+    /// needs to wait for it.
+    pub fn settle(&self) {
+        if let Some(Err(error)) = self.index.opened().map(Index::settle) {
+            indexed::complain(&error);
+        }
     }
 
     /// Looks at a file as it is now.

@@ -120,8 +120,13 @@ impl Memory {
                 && reader.clearance.admits(card, owner)
         };
         // A prompt does not wait until a large memory is indexed.
-        let wish =
-            Wish { question: reader.about, limit: most + SHARED, least: RELEVANT, most: indexed::SMALL };
+        let wish = Wish {
+            question: reader.about,
+            limit: most + SHARED,
+            least: RELEVANT,
+            most: indexed::SMALL,
+            sure: Some((LEAST, now)),
+        };
         let found = self.find(None, &wish, &is_wanted)?;
         Ok(found.into_iter().map(|found| found.entry).collect())
     }
@@ -146,7 +151,13 @@ impl Memory {
         let is_wanted = |card: &Card, _: &str| {
             holder.is(&card.employee) && self.fits(card, query, now) && clearance.admits(card, holder.name())
         };
-        let wish = Wish { question: about, limit: query.limit, least: 0.0, most: indexed::SMALL };
+        let wish = Wish {
+            question: about,
+            limit: query.limit,
+            least: 0.0,
+            most: indexed::SMALL,
+            sure: None,
+        };
         let found = self.find(Some(holder), &wish, &is_wanted)?;
         Ok(found.iter().map(|found| line(&found.entry, holder, language)).collect())
     }

@@ -1,15 +1,21 @@
 //! Finding memories by what they say.
 
-use std::{cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
+use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::{
     Card, Clearance, Entry, Error, Holder, Memory, Query, alike,
-    index::{self, Index, Meaning, Part},
-    indexed::{self, Indexed},
+    index::{self, Index, Meaning, Part, Wanted},
+    indexed::{self, Indexed, Turn},
     orders::By,
     shelf::Shelf,
+    view::View,
 };
 use crate::base::clock;
 
@@ -50,6 +56,20 @@ pub(super) struct Wish<'w> {
     pub(super) least: f64,
     /// Most entries of a file that are indexed for it first; what is not in the index is not found.
     pub(super) most: usize,
+    /// How sure at least everything is at a moment that is wanted and holds, where that is known. What is less sure is not
+    /// looked at, however much of it there is.
+    pub(super) sure: Option<(f64, Timestamp)>,
+}
+
+impl Wish<'_> {
+    /// The cards of a file that may be wanted.
+    fn candidates<'v>(&self, view: &'v View) -> Box<dyn Iterator<Item = &'v Card> + 'v> {
+        match self.sure {
+            // Somewhat less sure, for numbers are rounded.
+            Some((least, at)) => Box::new(view.worth(least * 0.999, at)),
+            None => Box::new(view.cards()),
+        }
+    }
 }
 
 /// The files that are searched, by their stems.
@@ -78,7 +98,7 @@ impl Memory {
                 && self.fits(card, query, now)
                 && clearance.admits(card, owner)
         };
-        let wish = Wish { question, limit: query.limit, least: 0.0, most: usize::MAX };
+        let wish = Wish { question, limit: query.limit, least: 0.0, most: usize::MAX, sure: None };
         self.find(holder, &wish, &is_wanted)
     }
 
@@ -102,6 +122,9 @@ impl Memory {
             book.lock().read()?;
             shelves.insert(stem, book);
         }
+        if shelves.values().all(|book| wish.candidates(book.lock().view()).next().is_none()) {
+            return Ok(Vec::new());
+        }
         if let Some(index) = self.index.there() {
             match self.by_index(index, &shelves, wish, is_wanted) {
                 Ok(found) => return Ok(found),
@@ -120,7 +143,7 @@ impl Memory {
     ) -> Result<Vec<Searched>, Error> {
         for (stem, book) in shelves {
             let book = book.lock();
-            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most, Turn::Awaited)?;
         }
         let employees: Vec<String> = shelves.keys().cloned().collect();
         if employees.is_empty() {
@@ -144,8 +167,18 @@ impl Memory {
                     .is_some_and(|card| is_wanted(card, &facts.employee))
             })
         };
+        let all = || {
+            let mut names = HashSet::new();
+            for (stem, book) in shelves {
+                let book = book.lock();
+                let wanted = wish.candidates(book.view()).filter(|card| is_wanted(card, stem));
+                names.extend(wanted.map(|card| index::name(&indexed::key(stem, &card.id))));
+            }
+            names
+        };
+        let wanted = Wanted { keep: &keep, all: Some(&all) };
         let mut found = Vec::new();
-        for hit in index.search_meaning(&query, wish.question.meaning, &keep)? {
+        for hit in index.search_among(&query, wish.question.meaning, &wanted)? {
             let Some(book) = shelves.get(&hit.employee).map(|book| book.lock()) else { continue };
             if let Some(card) = book.view().get(indexed::id_of(&hit.id)) {
                 let entry = book.view().entry(card)?;
@@ -168,9 +201,10 @@ impl Memory {
             let mut book = book.lock();
             book.tidy()?;
             Indexed::clear(index, stem)?;
-            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX, Turn::Awaited)?;
             entries += index.count(stem)?;
         }
+        index.settle()?;
         Ok((entries, stems.len()))
     }
 }

@@ -3,8 +3,11 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
+    num::NonZeroUsize,
+    panic::resume_unwind,
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
 };
 
 use jiff::Timestamp;
@@ -18,6 +21,9 @@ use crate::store::log::{Line, Reader, read_span};
 
 /// Most lines without meaning that are told one by one.
 const TOLD: usize = 20;
+/// Lines from which on several threads read them, and most threads that do.
+const MANY: usize = 1024;
+const THREADS: usize = 4;
 
 /// The entries of one file.
 #[derive(Debug)]
@@ -29,7 +35,8 @@ pub(super) struct View {
     by_id: HashMap<Arc<str>, usize>,
     by_sense: HashMap<u64, usize>,
     orders: Orders,
-    words: Words,
+    /// Of each thread that reads lines.
+    words: [Words; THREADS],
     live: usize,
     outdated: Outdated,
     broken: Vec<Broken>,
@@ -68,7 +75,7 @@ impl View {
             by_id: HashMap::new(),
             by_sense: HashMap::new(),
             orders,
-            words: Words::default(),
+            words: Default::default(),
             live: 0,
             outdated: Outdated::default(),
             broken: Vec::new(),
@@ -152,12 +159,44 @@ impl Reader for View {
     }
 
     fn line(&mut self, line: Line<'_>) {
-        let (card, sense) = match Card::read(line, &mut self.words) {
+        let [words, ..] = &mut self.words;
+        let read = Card::read(line, words);
+        self.take(line.number, read);
+    }
+
+    fn lines(&mut self, lines: &[Line<'_>]) {
+        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
+        if lines.len() < MANY || threads < 2 {
+            lines.iter().for_each(|line| self.line(*line));
+            return;
+        }
+        // Each thread keeps words of its own, so that they need not wait for each other.
+        let read: Vec<Vec<_>> = thread::scope(|scope| {
+            let parts = lines.chunks(lines.len().div_ceil(threads)).zip(&mut self.words);
+            let parts: Vec<_> = parts
+                .map(|(part, words)| {
+                    scope.spawn(move || part.iter().map(|line| Card::read(*line, words)).collect())
+                })
+                .collect();
+            let read = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            read.collect()
+        });
+        self.cards.reserve(lines.len());
+        for (line, read) in lines.iter().zip(read.into_iter().flatten()) {
+            self.take(line.number, read);
+        }
+    }
+}
+
+impl View {
+    /// Takes what was read of a line.
+    fn take(&mut self, number: u64, read: Result<(Card, u64), serde_json::Error>) {
+        let (card, sense) = match read {
             Ok(read) => read,
             Err(error) => {
                 self.broken_count += 1;
                 if self.broken.len() < TOLD {
-                    self.broken.push(Broken { line: line.number, reason: error.to_string() });
+                    self.broken.push(Broken { line: number, reason: error.to_string() });
                 }
                 return;
             }

@@ -4,7 +4,6 @@
 //! holds the lock, reads on to the end first, and then adds lines, or puts a changed log in place of the old one.
 
 use std::{
-    convert::Infallible,
     fs::{self, File, Metadata},
     io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
@@ -12,13 +11,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Error, Line, Mark, document, folder, lines::scan, open};
+use super::{Error, Line, Mark, document, folder, open};
 use crate::store::OwnerLock;
 
 /// How long a writer waits for the others.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How many bytes before a place are compared, to notice a file that somebody else wrote anew where it lies.
 const COMPARED: u64 = 96;
+/// How many bytes are read at a time.
+const PIECE: u64 = 1 << 22;
 
 /// Whoever reads a log along.
 pub trait Reader {
@@ -28,6 +29,10 @@ pub trait Reader {
     fn opened(&mut self, _file: &Arc<File>) {}
     /// The next line that is not blank.
     fn line(&mut self, line: Line<'_>);
+    /// The next lines that are not blank, for who reads many at once faster than one by one.
+    fn lines(&mut self, lines: &[Line<'_>]) {
+        lines.iter().for_each(|line| self.line(*line));
+    }
 }
 
 /// How far a log was read.
@@ -152,12 +157,20 @@ impl Place {
     fn take(&mut self, path: &Path, reader: &mut impl Reader) -> Result<(), Error> {
         let Some(mut file) = self.file.as_deref() else { return Ok(()) };
         file.seek(SeekFrom::Start(self.mark.at)).map_err(Error::file("read", path))?;
-        let source = BufReader::with_capacity(1 << 16, file);
-        let told = |line: Line<'_>| {
-            reader.line(line);
-            Ok::<(), Infallible>(())
-        };
-        (_, self.mark) = scan(path, source, self.mark, told)?;
+        let mut bytes = Vec::new();
+        loop {
+            let before = bytes.len();
+            let read = file.take(PIECE).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
+            let new = bytes.get(before..).unwrap_or_default();
+            if let Some(last) = new.iter().rposition(|byte| *byte == b'\n') {
+                let whole = before + last + 1;
+                tell(bytes.get(..whole).unwrap_or_default(), &mut self.mark, reader);
+                bytes.drain(..whole);
+            }
+            if (read as u64) < PIECE {
+                break;
+            }
+        }
         let compared = self.mark.at.min(COMPARED);
         self.before.clear();
         file.seek(SeekFrom::Start(self.mark.at - compared))
@@ -165,6 +178,23 @@ impl Place {
             .map_err(Error::file("read", path))?;
         Ok(())
     }
+}
+
+/// Tells whole lines from `mark` on, which is behind them then.
+fn tell(mut bytes: &[u8], mark: &mut Mark, reader: &mut impl Reader) {
+    let mut lines = Vec::new();
+    loop {
+        let rest = bytes;
+        // Bytes in memory can always be read.
+        let length = bytes.skip_until(b'\n').unwrap_or(0);
+        let Some(line) = rest.get(..length).and_then(|line| line.strip_suffix(b"\n")) else { break };
+        let (number, at) = (mark.lines + 1, mark.at);
+        *mark = Mark { at: at + length as u64, lines: number };
+        if !line.trim_ascii().is_empty() {
+            lines.push(Line { number, at, bytes: line });
+        }
+    }
+    reader.lines(&lines);
 }
 
 impl Shared {

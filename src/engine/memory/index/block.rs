@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::{
     Error,
-    forward::{Forward, Term, number, take},
+    forward::{Forward, Term, number, take, term},
 };
 
 /// Entries of a block.
@@ -31,8 +31,32 @@ pub(super) fn at(place: i64) -> (i64, i64) {
     (place >> NUMBER_BITS, place & ((1 << NUMBER_BITS) - 1))
 }
 
-/// Packs what is ready to be packed. `before` is what was the number of the next entry before the change.
-pub(super) fn fold(connection: &Connection, employee: i64, before: i64) -> Result<(), Error> {
+/// An entry and its words.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) number: i64,
+    /// What stands for its id.
+    pub(super) name: Term,
+    pub(super) forward: Forward,
+}
+
+/// Which blocks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pack {
+    /// Large ones alone: whoever adds one entry at a time leaves the others to `upkeep`.
+    Large,
+    /// All that are full.
+    All,
+}
+
+/// Packs what is ready to be packed. `before` is what was the number of the next entry before the change. Gives how many
+/// entries are in no block then.
+pub(super) fn fold(
+    connection: &Connection,
+    employee: i64,
+    before: i64,
+    which: Pack,
+) -> Result<i64, Error> {
     let (next, mut folded, mut coherence): (i64, i64, f64) = connection
         .prepare_cached("select next, folded, coherence from employee where key = ?")?
         .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -41,7 +65,9 @@ pub(super) fn fold(connection: &Connection, employee: i64, before: i64) -> Resul
     if folded == 0 && (YOUNG..BLOCK).contains(&next) && has_doubled {
         coherence = measure(&read(connection, employee, 0, next)?);
     }
-    while next - folded >= BLOCK {
+    let least = if which == Pack::Large { BLOCK * LARGE } else { BLOCK };
+    let was = (folded, coherence);
+    while next - folded >= least {
         let size = if next - folded >= BLOCK * LARGE { BLOCK * LARGE } else { BLOCK };
         let entries = read(connection, employee, folded, folded + size)?;
         #[expect(clippy::cast_precision_loss, reason = "counts of entries")]
@@ -50,26 +76,24 @@ pub(super) fn fold(connection: &Connection, employee: i64, before: i64) -> Resul
         pack(connection, employee, folded, size, &entries)?;
         folded += size;
     }
-    connection
-        .prepare_cached("update employee set folded = ?, coherence = ? where key = ?")?
-        .execute(params![folded, coherence, employee])?;
-    Ok(())
+    if was != (folded, coherence) {
+        connection
+            .prepare_cached("update employee set folded = ?, coherence = ? where key = ?")?
+            .execute(params![folded, coherence, employee])?;
+    }
+    Ok(next - folded)
 }
 
 /// The entries of an employee from a number to before another one.
-pub(super) fn read(
-    connection: &Connection,
-    employee: i64,
-    from: i64,
-    to: i64,
-) -> Result<Vec<(i64, Forward)>, Error> {
+pub(super) fn read(connection: &Connection, employee: i64, from: i64, to: i64) -> Result<Vec<Row>, Error> {
     let mut rows = connection
-        .prepare_cached("select place, words from entry where place >= ? and place < ? order by place")?;
+        .prepare_cached("select place, id, words from entry where place >= ? and place < ? order by place")?;
     let mut rows = rows.query(params![place(employee, from), place(employee, to)])?;
     let mut entries = Vec::new();
     while let Some(row) = rows.next()? {
-        let words = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?;
-        entries.push((at(row.get(0)?).1, Forward::unpack(words)?));
+        let (number, name) = (at(row.get(0)?).1, term(row.get_ref(1)?.as_str().map_err(|_| Error::Torn)?));
+        let words = row.get_ref(2)?.as_blob().map_err(|_| Error::Torn)?;
+        entries.push(Row { number, name, forward: Forward::unpack(words)? });
     }
     Ok(entries)
 }
@@ -79,13 +103,16 @@ fn pack(
     employee: i64,
     first: i64,
     size: i64,
-    entries: &[(i64, Forward)],
+    entries: &[Row],
 ) -> Result<(), Error> {
-    let mut lengths = vec![0_u8; usize::try_from(size * 2).unwrap_or(0)];
+    let size = usize::try_from(size).map_err(|_| Error::Torn)?;
+    let (mut lengths, mut names) = (vec![0_u8; size * 2], vec![0_u8; size * 8]);
     let mut words: BTreeMap<Term, (i64, i64, Vec<u8>)> = BTreeMap::new();
-    for (place, forward) in entries {
-        let at = usize::try_from((place - first) * 2).map_err(|_| Error::Torn)?;
-        lengths.get_mut(at..at + 2).ok_or(Error::Torn)?.copy_from_slice(&forward.length().to_le_bytes());
+    for Row { number: place, name, forward } in entries {
+        let at = usize::try_from(place - first).map_err(|_| Error::Torn)?;
+        let (length, name) = (forward.length().to_le_bytes(), name.to_le_bytes());
+        lengths.get_mut(at * 2..at * 2 + 2).ok_or(Error::Torn)?.copy_from_slice(&length);
+        names.get_mut(at * 8..at * 8 + 8).ok_or(Error::Torn)?.copy_from_slice(&name);
         for (term, weight) in &forward.terms {
             let (last, count, bytes) = words.entry(*term).or_insert((first, 0, Vec::new()));
             number(u64::try_from(place - *last).map_err(|_| Error::Torn)?, bytes);
@@ -96,6 +123,9 @@ fn pack(
     connection
         .prepare_cached("insert into block (employee, first, lengths) values (?, ?, ?)")?
         .execute(params![employee, first, lengths])?;
+    connection
+        .prepare_cached("insert into name (employee, first, names) values (?, ?, ?)")?
+        .execute(params![employee, first, names])?;
     let mut posting = connection
         .prepare_cached("insert into posting (employee, term, first, entries) values (?, ?, ?, ?)")?;
     let mut counted = connection.prepare_cached(
@@ -139,19 +169,19 @@ pub(super) fn occurrences(
 /// How much more alike neighbours are than any two entries: the difference of their mean cosines. About 0.1 for a
 /// conversation that is kept turn by turn, 0 for entries that have nothing to do with each other.
 #[expect(clippy::cast_precision_loss, reason = "counts of entries")]
-fn measure(entries: &[(i64, Forward)]) -> f64 {
+fn measure(entries: &[Row]) -> f64 {
     let mut counts: HashMap<Term, f64> = HashMap::new();
-    for (term, _) in entries.iter().flat_map(|(_, forward)| &forward.terms) {
+    for (term, _) in entries.iter().flat_map(|row| &row.forward.terms) {
         *counts.entry(*term).or_default() += 1.0;
     }
     let count = entries.len() as f64;
     let weight = |term: &Term| (1.0 + (count / counts.get(term).copied().unwrap_or(1.0))).ln().powi(2);
     let norms: Vec<f64> = entries
         .iter()
-        .map(|(_, forward)| forward.terms.iter().map(|(term, _)| weight(term)).sum::<f64>().sqrt().max(1e-9))
+        .map(|row| row.forward.terms.iter().map(|(term, _)| weight(term)).sum::<f64>().sqrt().max(1e-9))
         .collect();
     let cosine = |a: usize, b: usize| -> Option<f64> {
-        let ((_, one), (_, other)) = (entries.get(a)?, entries.get(b)?);
+        let (one, other) = (&entries.get(a)?.forward, &entries.get(b)?.forward);
         let common = one.terms.iter().filter(|(term, _)| other.weight(*term) > 0);
         Some(common.map(|(term, _)| weight(term)).sum::<f64>() / (norms.get(a)? * norms.get(b)?))
     };

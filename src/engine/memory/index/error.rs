@@ -23,6 +23,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether somebody else was writing for longer than there was time to wait.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Self::Database(rusqlite::Error::SqliteFailure(failure, _))
+            if failure.code == rusqlite::ErrorCode::DatabaseBusy)
+    }
+
     /// Whether what is there has to be thrown away.
     pub(super) fn is_torn(&self) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};

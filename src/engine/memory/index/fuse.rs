@@ -11,10 +11,11 @@ use std::{
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
-    Error, Facts, Meaning, Query, block,
+    Error, Meaning, Query, block,
     matrix::Matrix,
     partition::Partition,
-    rank::{Found, Part, take_best, wanted},
+    rank::{Found, Part, wanted},
+    take::{Among, Take},
     vectors,
 };
 
@@ -34,14 +35,15 @@ pub(super) fn with_meaning(
     query: &Query<'_>,
     meaning: &Meaning,
     by_words: Vec<Found>,
-    keep: &dyn Fn(&Facts) -> bool,
+    among: &Among<'_>,
 ) -> Result<Vec<Found>, Error> {
     let employees: HashSet<i64> = partitions.iter().map(|partition| partition.key()).collect();
     let near = matrix.likeness(connection, meaning, &employees)?;
-    let by_meaning = take_best(&near.cosines, wanted(query), &mut |row, _| {
+    let take = Take { most: wanted(query), floor: 0.0, among };
+    let by_meaning = take.best(&near.cosines, &near.names, &mut |row| {
         let Some(number) = near.numbers.get(row) else { return Ok(None) };
         let found = entry(connection, partitions, *number)?;
-        Ok(found.filter(|found| keep(&found.facts)))
+        Ok(found.filter(|found| among.keeps(&found.facts)))
     })?;
     let mut fused: Vec<Found> = Vec::new();
     for (place, mut found) in by_words.into_iter().enumerate() {

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{
     Error, Meaning,
+    forward::{Term, term},
     vectors::{Vector, dot},
 };
 
@@ -32,6 +33,7 @@ struct Rows {
     gone: i64,
     dimensions: usize,
     numbers: Vec<i64>,
+    names: Vec<Term>,
     employees: Vec<i64>,
     steps: Vec<f32>,
     bytes: Vec<i8>,
@@ -42,6 +44,8 @@ struct Rows {
 pub(super) struct Likeness {
     /// What the vectors are called in the database.
     pub(super) numbers: Vec<i64>,
+    /// What stands for the ids of their entries.
+    pub(super) names: Vec<Term>,
     /// The cosine of each; 0 where it is too small to mean anything.
     pub(super) cosines: Vec<f32>,
 }
@@ -95,7 +99,7 @@ impl Rows {
 
     fn read_on(&mut self, connection: &Connection) -> Result<(), Error> {
         let mut rows = connection
-            .prepare_cached("select number, employee, bits from vector where number > ? order by number")?;
+            .prepare_cached("select number, employee, bits, id from vector where number > ? order by number")?;
         let mut rows = rows.query([self.numbers.last().copied().unwrap_or(0)])?;
         while let Some(row) = rows.next()? {
             if self.bytes.len() + self.dimensions > MOST_BYTES {
@@ -114,6 +118,7 @@ impl Rows {
                 return Err(Error::Torn);
             }
             self.numbers.push(row.get(0)?);
+            self.names.push(term(row.get_ref(3)?.as_str().map_err(|_| Error::Torn)?));
             self.employees.push(row.get(1)?);
             self.steps.push(step);
         }
@@ -146,7 +151,7 @@ impl Rows {
                 *cosine = 0.0;
             }
         }
-        Likeness { numbers: self.numbers.clone(), cosines }
+        Likeness { numbers: self.numbers.clone(), names: self.names.clone(), cosines }
     }
 }
 

@@ -21,6 +21,8 @@ mod query;
 mod rank;
 mod schema;
 mod stop;
+mod take;
+mod upkeep;
 mod vectors;
 mod words;
 mod write;
@@ -32,6 +34,7 @@ use std::{
     collections::HashSet,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -47,11 +50,18 @@ pub(in crate::engine) use words::is_wide;
 pub const BATCH: usize = 4096;
 /// Connections that are kept for the next search.
 const KEPT: usize = 4;
+/// How long a change waits that can be made later as well.
+const MOMENT: Duration = Duration::from_millis(2);
 
 /// The words that `text` consists of, without their endings; those that say nothing are left out unless there are no others.
 pub(in crate::engine) fn gist(text: &str) -> HashSet<String> {
     let plain = words::words(text).into_iter().filter(|word| word.role.is_in_order());
     plain.map(|word| word.term).collect()
+}
+
+/// What stands for the id of a document where many are gone through.
+pub(super) fn name(id: &str) -> i64 {
+    forward::term(id)
 }
 
 /// The search index of a project's memories.
@@ -61,6 +71,7 @@ pub struct Index {
     idle: Mutex<Vec<Connection>>,
     ready: partition::Ready,
     matrix: matrix::Matrix,
+    upkeep: upkeep::Upkeep,
 }
 
 /// An entry, as far as it is searched for.
@@ -159,6 +170,14 @@ pub struct Query<'q> {
     pub half_life_days: f64,
 }
 
+/// Which documents are wanted of those that fit.
+pub(super) struct Wanted<'w> {
+    /// Whether this one is.
+    pub(super) keep: &'w dyn Fn(&Facts) -> bool,
+    /// All that are, as [`name`] calls them, and perhaps some others. Asked once, when many of the best are not wanted.
+    pub(super) all: Option<&'w dyn Fn() -> HashSet<i64>>,
+}
+
 /// What a question means, as a model says it in a vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meaning {
@@ -219,6 +238,7 @@ impl Index {
             idle: Mutex::new(vec![connection]),
             ready: partition::Ready::default(),
             matrix: matrix::Matrix::default(),
+            upkeep: upkeep::Upkeep::default(),
         })
     }
 
@@ -248,13 +268,48 @@ impl Index {
     /// [`Error`] when the index cannot be written; nothing was. [`Error::Torn`] and the like leave an empty index without
     /// stamps, which is to be filled anew.
     pub fn apply(&self, change: &Change<'_>) -> Result<(), Error> {
-        match self.with(Torn::Leave, |connection| write::apply(connection, change)) {
+        let apply = |connection: &mut Connection| write::apply(connection, change);
+        let done = match self.with(Torn::Leave, apply) {
             // All that there is comes with the change, so that nothing is lost.
-            Err(error) if error.is_torn() && change.anew => {
-                self.with(Torn::Leave, |connection| write::apply(connection, change))
-            }
+            Err(error) if error.is_torn() && change.anew => self.with(Torn::Leave, apply),
             done => done,
-        }
+        };
+        self.upkeep.note(change.put.len() + change.remove.len(), done?);
+        Ok(())
+    }
+
+    /// Makes a change unless somebody else is writing. Gives whether it was made.
+    ///
+    /// # Errors
+    /// As [`Index::apply`].
+    pub fn apply_if_free(&self, change: &Change<'_>) -> Result<bool, Error> {
+        let applied = self.with(Torn::Leave, |connection| {
+            connection.busy_timeout(MOMENT)?;
+            let done = write::apply(connection, change);
+            connection.busy_timeout(schema::PATIENCE)?;
+            match done {
+                Err(error) if error.is_busy() => Ok(None),
+                done => done.map(Some),
+            }
+        });
+        let Some(unpacked) = applied? else { return Ok(false) };
+        self.upkeep.note(change.put.len() + change.remove.len(), unpacked);
+        Ok(true)
+    }
+
+    /// Whether changes left something to be done by [`Index::settle`].
+    pub fn is_unsettled(&self) -> bool {
+        self.upkeep.is_due()
+    }
+
+    /// Does what changes left to be done, so that searches stay quick and the files small. It takes some hundredths of a
+    /// second, and nobody needs to wait for it; while somebody else does it there is nothing to do.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be written; it is as good as before.
+    pub fn settle(&self) -> Result<(), Error> {
+        let Some(turn) = self.upkeep.begin() else { return Ok(()) };
+        self.with(Torn::Leave, |connection| turn.run(connection))
     }
 
     /// What the index of an employee is up to date with: what the last [`Change::stamp`] said. `None` when the index has
@@ -302,8 +357,21 @@ impl Index {
         meaning: Option<&Meaning>,
         keep: &dyn Fn(&Facts) -> bool,
     ) -> Result<Vec<Hit>, Error> {
+        self.search_among(query, meaning, &Wanted { keep, all: None })
+    }
+
+    /// The same, for whoever can say which documents `keep` would say yes to.
+    ///
+    /// # Errors
+    /// [`Error`] when the index cannot be read.
+    pub(super) fn search_among(
+        &self,
+        query: &Query<'_>,
+        meaning: Option<&Meaning>,
+        wanted: &Wanted<'_>,
+    ) -> Result<Vec<Hit>, Error> {
         let caches = (&self.ready, &self.matrix);
-        self.with(Torn::Again, |connection| rank::search(connection, caches, query, meaning, keep))
+        self.with(Torn::Again, |connection| rank::search(connection, caches, query, meaning, wanted))
     }
 
     /// Documents without a vector of `model`, at most `most`, of one employee; `None` when there is nothing left to do.

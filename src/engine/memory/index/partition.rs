@@ -29,8 +29,10 @@ pub(super) struct Partition {
     pub(super) coherence: f64,
     /// Words of each entry, by number; 0 for one that is gone.
     pub(super) lengths: Vec<u16>,
-    /// Where each word is in the entries that are in no block yet.
-    tail: HashMap<Term, Vec<(i64, u8)>>,
+    /// What stands for the id of each entry, by number.
+    pub(super) names: Vec<Term>,
+    /// Each word in the entries that are in no block yet, the number of its entry and what it weighs there; in order.
+    tail: Vec<(Term, i64, u8)>,
 }
 
 /// Memories that were searched lately, each with the number of its last change.
@@ -111,11 +113,13 @@ impl Partition {
                 length: row.get(2)?,
                 coherence: row.get(3)?,
                 lengths: Vec::new(),
-                tail: HashMap::new(),
+                names: Vec::new(),
+                tail: Vec::new(),
             };
             Ok((partition, row.get::<_, i64>(4)?, row.get::<_, i64>(5)?))
         })?;
-        partition.lengths = vec![0; usize::try_from(next).map_err(|_| Error::Torn)?];
+        let count = usize::try_from(next).map_err(|_| Error::Torn)?;
+        (partition.lengths, partition.names) = (vec![0; count], vec![0; count]);
         let mut rows = connection.prepare_cached("select first, lengths from block where employee = ?")?;
         let mut rows = rows.query([key])?;
         while let Some(row) = rows.next()? {
@@ -126,15 +130,34 @@ impl Partition {
                 *place = u16::from_le_bytes(*pair);
             }
         }
-        for (number, forward) in block::read(connection, key, folded, next)? {
-            if let Some(place) = usize::try_from(number).ok().and_then(|at| partition.lengths.get_mut(at)) {
-                *place = forward.length();
-            }
-            for (term, weight) in forward.terms {
-                partition.tail.entry(term).or_default().push((number, weight));
+        let mut rows = connection.prepare_cached("select first, names from name where employee = ?")?;
+        let mut rows = rows.query([key])?;
+        while let Some(row) = rows.next()? {
+            let first = usize::try_from(row.get::<_, i64>(0)?).map_err(|_| Error::Torn)?;
+            let (names, _) = row.get_ref(1)?.as_blob().map_err(|_| Error::Torn)?.as_chunks::<8>();
+            for (place, name) in partition.names.iter_mut().skip(first).zip(names) {
+                *place = Term::from_le_bytes(*name);
             }
         }
+        for block::Row { number, name, forward } in block::read(connection, key, folded, next)? {
+            let at = usize::try_from(number).map_err(|_| Error::Torn)?;
+            if let Some(place) = partition.lengths.get_mut(at) {
+                *place = forward.length();
+            }
+            if let Some(place) = partition.names.get_mut(at) {
+                *place = name;
+            }
+            partition.tail.extend(forward.terms.iter().map(|(term, weight)| (*term, number, *weight)));
+        }
+        partition.tail.sort_unstable();
         Ok(partition)
+    }
+
+    /// Where a word is in the entries that are in no block yet.
+    fn in_tail(&self, term: Term) -> &[(Term, i64, u8)] {
+        let begin = self.tail.partition_point(|(other, ..)| *other < term);
+        let rest = self.tail.get(begin..).unwrap_or_default();
+        rest.get(..rest.partition_point(|(other, ..)| *other == term)).unwrap_or_default()
     }
 
     /// In how many entries a word is.
@@ -142,8 +165,8 @@ impl Partition {
         let mut row =
             connection.prepare_cached("select entries from term where employee = ? and term = ?")?;
         let packed: Option<i64> = row.query_row(params![self.employee, term], |row| row.get(0)).optional()?;
-        let tail = self.tail.get(&term).map_or(0, Vec::len);
-        Ok(packed.unwrap_or(0).max(0) + i64::try_from(tail).unwrap_or(0))
+        let tail = i64::try_from(self.in_tail(term).len()).unwrap_or(0);
+        Ok(packed.unwrap_or(0).max(0) + tail)
     }
 
     /// Adds up BM25 over `words` for every entry, which is held back by its length as [`Partition::brakes`] says.
@@ -165,7 +188,7 @@ impl Partition {
                 }
             };
             block::occurrences(connection, self.employee, word.term, &mut add)?;
-            for (number, weight) in self.tail.get(&word.term).into_iter().flatten() {
+            for (_, number, weight) in self.in_tail(word.term) {
                 add(*number, *weight);
             }
         }
@@ -237,7 +260,7 @@ impl Partition {
     /// The words of an entry.
     pub(super) fn words(&self, connection: &Connection, number: usize) -> Result<Option<Forward>, Error> {
         let number = i64::try_from(number).map_err(|_| Error::Torn)?;
-        Ok(block::read(connection, self.employee, number, number + 1)?.pop().map(|(_, forward)| forward))
+        Ok(block::read(connection, self.employee, number, number + 1)?.pop().map(|row| row.forward))
     }
 }
 

@@ -14,13 +14,14 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::{
-    Error, Facts, Hit, Meaning, Query,
+    Error, Facts, Hit, Meaning, Query, Wanted,
     forward::{Forward, Term},
     fuse,
     matrix::Matrix,
     near,
     partition::{self, Partition, Ready, Weighed, narrow, ordered},
     query::Question,
+    take::{Among, Take},
     vectors::Vector,
 };
 
@@ -56,6 +57,17 @@ const SAME_MEANING: f32 = 0.97;
 const COMPARED: usize = 64;
 /// What a word that is spelled otherwise counts.
 const RESPELLED: f64 = 0.6;
+
+/// What is known of an entry besides, as shares of how well it fits: how new it is, each degree of its importance, how
+/// sure it is, and of how much use it was.
+const AGE: f64 = 0.06;
+const IMPORTANCE: f64 = 0.02;
+const CONFIDENCE: f64 = 0.08;
+const USEFULNESS: f64 = 0.08;
+/// The most that all of these add.
+const BESIDES: f64 = AGE * 0.5 + IMPORTANCE * 2.0 + USEFULNESS * 0.5;
+/// More than all that rounding adds to a score.
+const ROUNDED: f64 = 1e-4;
 
 /// The most that a word can come to, of what it weighs.
 const MOST: f64 = partition::MOST as f64;
@@ -105,14 +117,15 @@ pub(super) fn search(
     (ready, matrix): (&Ready, &Matrix),
     query: &Query<'_>,
     meaning: Option<&Meaning>,
-    keep: &dyn Fn(&Facts) -> bool,
+    wanted: &Wanted<'_>,
 ) -> Result<Vec<Hit>, Error> {
     // One moment of the index, whatever others write meanwhile.
     let connection = connection.transaction()?;
     let partitions = ready.get(&connection, query.employees)?;
-    let mut found = by_words(&connection, &partitions, query, keep)?;
+    let among = Among::of(wanted);
+    let mut found = by_words(&connection, &partitions, query, &among)?;
     if let Some(meaning) = meaning {
-        found = fuse::with_meaning(&connection, matrix, &partitions, query, meaning, found, keep)?;
+        found = fuse::with_meaning(&connection, matrix, &partitions, query, meaning, found, &among)?;
     }
     let mut scored: Vec<(Hit, Found)> = found.into_iter().map(|found| (hit(&found, query), found)).collect();
     scored.sort_by(|(a, _), (b, _)| b.score.total_cmp(&a.score));
@@ -124,7 +137,7 @@ fn by_words(
     connection: &Connection,
     partitions: &[Arc<Partition>],
     query: &Query<'_>,
-    keep: &dyn Fn(&Facts) -> bool,
+    among: &Among<'_>,
 ) -> Result<Vec<Found>, Error> {
     let Some(weighing) = weigh(connection, partitions, query.text)? else { return Ok(Vec::new()) };
     let mut scores = Vec::new();
@@ -135,7 +148,7 @@ fn by_words(
     for (partition, scores) in partitions.iter().zip(&mut scores) {
         scores.total = with_neighbours(partition, &scores.total);
     }
-    choose(connection, partitions, &scores, query, keep)
+    choose(connection, partitions, &scores, query, among)
 }
 
 /// Finds out how much each word of a question says. `None` when there is nothing to look for, or nowhere to look.
@@ -344,15 +357,15 @@ fn choose(
     partitions: &[Arc<Partition>],
     scores: &[Scores],
     query: &Query<'_>,
-    keep: &dyn Fn(&Facts) -> bool,
+    among: &Among<'_>,
 ) -> Result<Vec<Found>, Error> {
-    let wanted = wanted(query);
+    let take = Take { most: wanted(query), floor: floor(query.least), among };
     let mut found: Vec<Found> = Vec::new();
     for (partition, scores) in partitions.iter().zip(scores) {
-        let of_partition = take_best(&scores.total, wanted, &mut |number, _| {
+        let of_partition = take.best(&scores.total, &partition.names, &mut |number| {
             let Some((facts, forward)) = partition.entry(connection, number)? else { return Ok(None) };
             let found = Found { facts, forward, reasons: scores.reasons(number), vector: None };
-            Ok(Some(found).filter(|found| keep(&found.facts)))
+            Ok(Some(found).filter(|found| among.keeps(&found.facts)))
         });
         found.extend(of_partition?);
     }
@@ -361,33 +374,14 @@ fn choose(
     Ok(found)
 }
 
+/// What an entry has to fit at least for its score to come to `least`, whatever else is known of it.
+fn floor(least: f64) -> f32 {
+    narrow(((least - ROUNDED) / (1.0 + BESIDES)).max(0.0))
+}
+
 /// How many entries are looked at: what is known besides can move an entry a little, so that it is some more than asked for.
 pub(super) fn wanted(query: &Query<'_>) -> usize {
     query.limit.saturating_mul(2).saturating_add(16)
-}
-
-/// What `look` makes of the best entries, the best first, until it has made `wanted` of them.
-pub(super) fn take_best<T>(
-    scores: &[f32],
-    wanted: usize,
-    look: &mut dyn FnMut(usize, f32) -> Result<Option<T>, Error>,
-) -> Result<Vec<T>, Error> {
-    let (mut seen, mut taken) = (0, Vec::new());
-    let mut batch = wanted.saturating_mul(2);
-    loop {
-        let before = seen;
-        for (number, score) in best(scores, batch).into_iter().skip(before) {
-            seen += 1;
-            taken.extend(look(number, score)?);
-            if taken.len() >= wanted {
-                return Ok(taken);
-            }
-        }
-        if seen < batch {
-            return Ok(taken);
-        }
-        batch = batch.saturating_mul(4);
-    }
 }
 
 impl Scores {
@@ -422,10 +416,10 @@ fn hit(found: &Found, query: &Query<'_>) -> Hit {
     #[expect(clippy::cast_precision_loss, reason = "from 1 to 5")]
     let importance = (facts.importance.clamp(1, 5) - 3) as f64;
     let besides = [
-        ("age", base * 0.06 * (fresh - 0.5)),
-        ("importance", base * 0.02 * importance),
-        ("confidence", base * 0.08 * (facts.confidence.clamp(0.0, 1.0) - 1.0)),
-        ("usefulness", base * 0.08 * (facts.usefulness.clamp(0.0, 1.0) - 0.5)),
+        ("age", base * AGE * (fresh - 0.5)),
+        ("importance", base * IMPORTANCE * importance),
+        ("confidence", base * CONFIDENCE * (facts.confidence.clamp(0.0, 1.0) - 1.0)),
+        ("usefulness", base * USEFULNESS * (facts.usefulness.clamp(0.0, 1.0) - 0.5)),
     ];
     let besides = besides.map(|(name, score)| Part { name, score });
     let mut parts: Vec<Part> = found.reasons.iter().cloned().chain(besides).collect();

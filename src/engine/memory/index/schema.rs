@@ -7,9 +7,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::Error;
 
 /// Of the tables and of how texts are cut; an index of another one is thrown away.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// How long to wait for another process that writes.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before asking again.
 const MOMENT: Duration = Duration::from_millis(5);
 
@@ -52,6 +52,11 @@ const TABLES: &str = "
     -- Of each block of entries: their lengths, two bytes each; 0 for one that is gone.
     create table block (
         employee integer not null, first integer not null, lengths blob not null,
+        primary key (employee, first)
+    ) without rowid;
+    -- Of each block of entries: what stands for their ids, eight bytes each. It never changes.
+    create table name (
+        employee integer not null, first integer not null, names blob not null,
         primary key (employee, first)
     ) without rowid;
     -- Of each word in a block: in which entries, and how much it weighs there.
@@ -127,9 +132,10 @@ fn try_open(path: &Path) -> Result<Connection, Error> {
     connection.busy_timeout(PATIENCE)?;
     begin_wal(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Derived: losing the last moments to a power cut costs reading them from the files again.
+    // Derived: losing the last moments to a power cut costs reading them from the files again. Whoever writes moves what
+    // was written to its place only when nobody did so behind it for long, see `upkeep`.
     connection.execute_batch(
-        "pragma synchronous = normal; pragma wal_autocheckpoint = 4000;
+        "pragma synchronous = normal; pragma wal_autocheckpoint = 16000;
          pragma journal_size_limit = 33554432; pragma cache_size = -16000; pragma temp_store = memory;",
     )?;
     let version =

@@ -60,7 +60,11 @@ impl Role {
 
 /// The words of `text`, in their order; those that say nothing are left out unless there are no others.
 pub(super) fn words(text: &str) -> Vec<Word> {
-    let text: String = text.nfkc().take(MOST_LETTERS).collect();
+    let text: String = if text.is_ascii() {
+        text.chars().take(MOST_LETTERS).collect()
+    } else {
+        text.nfkc().take(MOST_LETTERS).collect()
+    };
     let mut words = cut(&text, Stops::Without);
     if words.is_empty() {
         words = cut(&text, Stops::With);
@@ -88,6 +92,7 @@ enum Kind {
 
 fn kind(letter: char) -> Kind {
     match letter {
+        'a'..='z' | 'A'..='Z' | '0'..='9' => Kind::Letter,
         _ if is_wide(letter) => Kind::Wide,
         _ if letter.is_alphanumeric() || is_combining_mark(letter) => Kind::Letter,
         '_' | '-' | '.' | '/' | '\\' | ':' | '@' | '\'' | '’' | '+' | '#' => Kind::Joint,

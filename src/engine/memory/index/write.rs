@@ -1,18 +1,30 @@
 //! Changes of the index.
 
+use std::{
+    collections::{HashMap, HashSet},
+    num::NonZeroUsize,
+    panic::resume_unwind,
+    thread,
+};
+
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    Change, Document, Error, block,
+    Change, Document, Error,
+    block::{self, Pack},
     forward::{Forward, Term, term},
     vectors,
 };
 
 /// Entries that are gone, beyond which those that are left are packed anew when they are fewer.
 const GONE: i64 = 1024;
+/// Documents from which on several threads look for their words.
+const MANY: usize = 256;
+/// Most threads that do.
+const THREADS: usize = 4;
 
-/// Makes a change, whole.
-pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<(), Error> {
+/// Makes a change, whole. Gives how many entries of the employee are in no block then.
+pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<i64, Error> {
     let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     writing
         .prepare_cached("insert into employee (name) values (?) on conflict do nothing")?
@@ -35,18 +47,41 @@ pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<
     for id in change.remove {
         take_out(&writing, id)?;
     }
+    let mut new = Vec::new();
     for document in change.put {
-        put(&writing, employee, document)?;
+        // Of two with one id the later counts.
+        if !is_known(&writing, employee, document)? {
+            new.push(document);
+        }
     }
+    put(&writing, employee, &new)?;
     if change.anew {
         vectors::forget_orphans(&writing, employee)?;
     }
     if let Some(stamp) = change.stamp {
-        writing.execute("update employee set stamp = ? where key = ?", params![stamp, employee])?;
+        writing
+            .prepare_cached("update employee set stamp = ? where key = ?")?
+            .execute(params![stamp, employee])?;
     }
-    block::fold(&writing, employee, before)?;
+    let left = block::fold(&writing, employee, before, Pack::Large)?;
     tidy(&writing, employee)?;
     writing.commit()?;
+    Ok(left)
+}
+
+/// Packs what is ready to be packed, of one employee after the other: in between others can write.
+pub(super) fn pack(connection: &mut Connection) -> Result<(), Error> {
+    let mut rows = connection.prepare_cached("select key from employee where next - folded >= ?")?;
+    let keys = rows.query_map([block::BLOCK], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    drop(rows);
+    for key in keys {
+        let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        block::fold(&writing, key, 0, Pack::All)?;
+        writing
+            .prepare_cached("update employee set changed = random() where key = ?")?
+            .execute([key])?;
+        writing.commit()?;
+    }
     Ok(())
 }
 
@@ -90,16 +125,15 @@ pub(super) fn ids(connection: &Connection, employee: &str) -> Result<Vec<String>
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<(), Error> {
+/// Whether a document is there with the same words; what else is said of it is brought up to date then. Otherwise one of
+/// its id is there no more.
+fn is_known(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<bool, Error> {
     let source = source(document);
     let mut row =
         writing.prepare_cached("select place, source, classification, private from entry where id = ?")?;
     let there: Option<(i64, i64, String, bool)> = row
         .query_row([&document.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let tags = joined(&document.tags);
-    let domains = joined(&document.domains);
-    let created_at = document.created_at.as_second();
     if let Some((place, before, classification, private)) = there {
         if block::at(place).0 == employee && before == source {
             if classification != document.classification || private != document.is_private {
@@ -116,20 +150,67 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
                 .execute(params![
                     place,
                     document.category,
-                    tags,
+                    joined(&document.tags),
                     document.is_private,
                     document.classification,
-                    domains,
-                    created_at,
+                    joined(&document.domains),
+                    document.created_at.as_second(),
                     document.importance,
                     document.confidence,
                     document.usefulness,
                 ])?;
-            return Ok(());
+            return Ok(true);
         }
         take_out(writing, &document.id)?;
     }
-    let (forward, spelled) = Forward::of(document);
+    Ok(false)
+}
+
+/// Adds documents that are not there, the last of each id.
+fn put(writing: &Transaction<'_>, employee: i64, documents: &[&Document]) -> Result<(), Error> {
+    let last: HashMap<&str, usize> =
+        documents.iter().enumerate().map(|(at, document)| (document.id.as_str(), at)).collect();
+    let mut spellings = HashSet::new();
+    for (at, (document, (forward, spelled))) in documents.iter().zip(words_of(documents)).enumerate() {
+        if last.get(document.id.as_str()) == Some(&at) {
+            insert(writing, employee, document, &forward)?;
+            spellings.extend(spelled);
+        }
+    }
+    let mut known =
+        writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
+    let mut spellings: Vec<String> = spellings.into_iter().filter(|word| word.len() > 2).collect();
+    // In their order, so that many are soon put where they belong.
+    spellings.sort_unstable();
+    for word in spellings {
+        known.execute([word])?;
+    }
+    Ok(())
+}
+
+/// The words of documents, in their order, and how they are spelled.
+fn words_of(documents: &[&Document]) -> Vec<(Forward, Vec<String>)> {
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
+    if documents.len() < MANY || threads < 2 {
+        return documents.iter().map(|document| Forward::of(document)).collect();
+    }
+    let each = |part: &[&Document]| part.iter().map(|document| Forward::of(document)).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let parts: Vec<_> = documents
+            .chunks(documents.len().div_ceil(threads))
+            .map(|part| scope.spawn(move || each(part)))
+            .collect();
+        let words = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        words.flatten().collect()
+    })
+}
+
+fn insert(
+    writing: &Transaction<'_>,
+    employee: i64,
+    document: &Document,
+    forward: &Forward,
+) -> Result<(), Error> {
     let number: i64 = writing
         .prepare_cached(
             "update employee set next = next + 1, live = live + 1, length = length + ?2 where key = ?1 returning next - 1",
@@ -145,23 +226,18 @@ fn put(writing: &Transaction<'_>, employee: i64, document: &Document) -> Result<
             block::place(employee, number),
             document.id,
             document.category,
-            tags,
+            joined(&document.tags),
             document.is_private,
             document.classification,
-            domains,
-            created_at,
+            joined(&document.domains),
+            document.created_at.as_second(),
             document.importance,
             document.confidence,
             document.usefulness,
             forward.length(),
-            source,
+            source(document),
             forward.pack(),
         ])?;
-    let mut known =
-        writing.prepare_cached("insert into spelling (word) values (?) on conflict do nothing")?;
-    for word in spelled.iter().filter(|word| word.len() > 2) {
-        known.execute([word])?;
-    }
     Ok(())
 }
 
@@ -224,12 +300,13 @@ fn tidy(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
         renumber.execute([*place, block::place(employee, number)])?;
     }
     writing.execute("update employee set next = live, folded = 0, embedded = 0 where key = ?", [employee])?;
-    block::fold(writing, employee, 0)
+    block::fold(writing, employee, 0, Pack::All)?;
+    Ok(())
 }
 
 /// Takes apart the blocks of an employee.
 fn empty(writing: &Transaction<'_>, employee: i64) -> Result<(), Error> {
-    for table in ["block", "posting", "term"] {
+    for table in ["block", "name", "posting", "term"] {
         writing.execute(&format!("delete from {table} where employee = ?"), [employee])?;
     }
     Ok(())

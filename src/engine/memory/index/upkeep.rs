@@ -1,0 +1,72 @@
+//! What is done to the index behind whoever writes: entries are packed into blocks, and what was written is moved to its
+//! place in the file. Both take as long as hundreds of additions do, and nobody is kept waiting for them.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+
+use rusqlite::Connection;
+
+use super::{Error, block, write};
+
+/// Changed documents after which there is something to do.
+const MANY: usize = 512;
+/// How often what was written meanwhile is moved, too.
+const TURNS: usize = 3;
+
+/// Whether there is something to do, and whether somebody does it.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep {
+    changed: AtomicUsize,
+    is_ripe: AtomicBool,
+    is_under_way: AtomicBool,
+}
+
+/// The one who does it.
+#[derive(Debug)]
+pub(super) struct Turn<'u>(&'u Upkeep);
+
+impl Upkeep {
+    /// So many documents changed, and so many entries of their employee are in no block.
+    pub(super) fn note(&self, documents: usize, unpacked: i64) {
+        self.changed.fetch_add(documents.max(1), Relaxed);
+        if unpacked >= block::BLOCK {
+            self.is_ripe.store(true, Relaxed);
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        let is_due = self.is_ripe.load(Relaxed) || self.changed.load(Relaxed) >= MANY;
+        is_due && !self.is_under_way.load(Relaxed)
+    }
+
+    /// `None` while somebody else does it.
+    pub(super) fn begin(&self) -> Option<Turn<'_>> {
+        if self.is_under_way.swap(true, Relaxed) {
+            return None;
+        }
+        self.is_ripe.store(false, Relaxed);
+        self.changed.store(0, Relaxed);
+        Some(Turn(self))
+    }
+}
+
+impl Turn<'_> {
+    /// Does what there is to do.
+    pub(super) fn run(&self, connection: &mut Connection) -> Result<(), Error> {
+        write::pack(connection)?;
+        for _ in 0..TURNS {
+            let moved = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
+            let (written, moved): (i64, i64) =
+                connection.query_row("pragma wal_checkpoint(passive)", [], moved)?;
+            if written == moved {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.is_under_way.store(false, Relaxed);
+    }
+}
