@@ -15,6 +15,7 @@ pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyho
     let tracker = Tracker::new();
     let office = office::open(root, Settings::read(env, root)?, Journal::IfFree, &tracker);
     office.crew.keep_embedded(&tracker);
+    office.crew.keep_settled(&tracker);
     let host = served::host(&office, toolsets, mcp::Scopes::default(), &tracker)?;
     let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;
     tracker.stop();

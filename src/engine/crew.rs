@@ -8,6 +8,7 @@ use std::{
 
 use jiff::{Zoned, tz::TimeZone};
 use serde_json::{Map, Value};
+use tokio::sync::Notify;
 
 use super::{
     Args, EMPLOYEE_RUN, Error, Identities, Live, Models, Order, PIPELINE_RUN, Toolbox,
@@ -40,6 +41,8 @@ pub struct Crew {
     still: Option<Still>,
     memory: Arc<Memory>,
     pub(super) embedding: Option<Arc<memory::Embedding>>,
+    /// Told when the index of memories needs some care.
+    pub(super) unsettled: Arc<Notify>,
     evaluations: Arc<Evaluations>,
     records: Arc<Records>,
     skills: Arc<Skills>,
@@ -74,6 +77,7 @@ impl Crew {
             still,
             memory,
             embedding,
+            unsettled: Arc::default(),
             evaluations,
             records,
             skills,

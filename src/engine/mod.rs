@@ -35,6 +35,7 @@ mod remember;
 mod run;
 mod schedule;
 mod session;
+mod settling;
 mod skills;
 mod structured;
 mod surroundings;

@@ -25,9 +25,7 @@ impl Crew {
         let memory = std::sync::Arc::clone(self.memory());
         let done = tokio::task::spawn_blocking(move || work(&memory)).await;
         if self.memory().is_unsettled() {
-            let memory = std::sync::Arc::clone(self.memory());
-            // It is bounded, so that whoever shuts down can wait for it.
-            drop(tokio::task::spawn_blocking(move || memory.settle()));
+            self.unsettled.notify_one();
         }
         if let Some(embedding) = &self.embedding {
             embedding.wake();

@@ -159,6 +159,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     }
     let office = office::open(&serve.root, settings, serve.journal, &tracker);
     office.crew.keep_embedded(&tracker);
+    office.crew.keep_settled(&tracker);
     let tasks = office.tasks().await.context("the tasks of this project cannot be opened")?;
     let scheduler = if serve.cron {
         Some(Scheduler::start(Arc::clone(&office.crew), tasks.clone(), &tracker).await)

@@ -24,6 +24,7 @@ mod names;
 mod operations;
 mod orders;
 mod outcome;
+mod parts;
 pub(super) mod prompt;
 mod query;
 mod search;
@@ -158,8 +159,19 @@ impl Memory {
         self.index.opened().is_some_and(Index::is_unsettled)
     }
 
-    /// Does what changes of memories left to be done in the search index, which takes some hundredths of a second. Nobody
-    /// needs to wait for it.
+    /// How many changes of memories the search index took since [`Memory::settle`].
+    pub fn changes(&self) -> usize {
+        self.index.opened().map_or(0, Index::changes)
+    }
+
+    /// Packs what was added to the search index, so that it stays quick, which takes some hundredths of a second.
+    pub fn pack(&self) {
+        if let Some(Err(error)) = self.index.opened().map(Index::pack) {
+            indexed::complain(&error);
+        }
+    }
+
+    /// The same, and moves what was written to its place in the file, which is synced.
     pub fn settle(&self) {
         if let Some(Err(error)) = self.index.opened().map(Index::settle) {
             indexed::complain(&error);

@@ -151,13 +151,7 @@ impl Memory {
         let is_wanted = |card: &Card, _: &str| {
             holder.is(&card.employee) && self.fits(card, query, now) && clearance.admits(card, holder.name())
         };
-        let wish = Wish {
-            question: about,
-            limit: query.limit,
-            least: 0.0,
-            most: indexed::SMALL,
-            sure: None,
-        };
+        let wish = Wish { question: about, limit: query.limit, least: 0.0, most: indexed::SMALL, sure: None };
         let found = self.find(Some(holder), &wish, &is_wanted)?;
         Ok(found.iter().map(|found| line(&found.entry, holder, language)).collect())
     }

@@ -3,11 +3,8 @@
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
-    num::NonZeroUsize,
-    panic::resume_unwind,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
 };
 
 use jiff::Timestamp;
@@ -16,14 +13,12 @@ use super::{
     Entry, Error,
     card::{self, Card, Words},
     orders::{By, Orders},
+    parts::{self, THREADS},
 };
 use crate::store::log::{Line, Reader, read_span};
 
 /// Most lines without meaning that are told one by one.
 const TOLD: usize = 20;
-/// Lines from which on several threads read them, and most threads that do.
-const MANY: usize = 1024;
-const THREADS: usize = 4;
 
 /// The entries of one file.
 #[derive(Debug)]
@@ -35,7 +30,7 @@ pub(super) struct View {
     by_id: HashMap<Arc<str>, usize>,
     by_sense: HashMap<u64, usize>,
     orders: Orders,
-    /// Of each thread that reads lines.
+    /// Of each thread that reads lines, so that none waits for another.
     words: [Words; THREADS],
     live: usize,
     outdated: Outdated,
@@ -159,30 +154,12 @@ impl Reader for View {
     }
 
     fn line(&mut self, line: Line<'_>) {
-        let [words, ..] = &mut self.words;
-        let read = Card::read(line, words);
-        self.take(line.number, read);
+        self.lines(&[line]);
     }
 
     fn lines(&mut self, lines: &[Line<'_>]) {
-        let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
-        if lines.len() < MANY || threads < 2 {
-            lines.iter().for_each(|line| self.line(*line));
-            return;
-        }
-        // Each thread keeps words of its own, so that they need not wait for each other.
-        let read: Vec<Vec<_>> = thread::scope(|scope| {
-            let parts = lines.chunks(lines.len().div_ceil(threads)).zip(&mut self.words);
-            let parts: Vec<_> = parts
-                .map(|(part, words)| {
-                    scope.spawn(move || part.iter().map(|line| Card::read(*line, words)).collect())
-                })
-                .collect();
-            let read = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            read.collect()
-        });
-        self.cards.reserve(lines.len());
-        for (line, read) in lines.iter().zip(read.into_iter().flatten()) {
+        let read = parts::each(lines, &mut self.words, |line, words| Card::read(*line, words));
+        for (line, read) in lines.iter().zip(read) {
             self.take(line.number, read);
         }
     }

@@ -51,12 +51,7 @@ pub(super) enum Pack {
 
 /// Packs what is ready to be packed. `before` is what was the number of the next entry before the change. Gives how many
 /// entries are in no block then.
-pub(super) fn fold(
-    connection: &Connection,
-    employee: i64,
-    before: i64,
-    which: Pack,
-) -> Result<i64, Error> {
+pub(super) fn fold(connection: &Connection, employee: i64, before: i64, which: Pack) -> Result<i64, Error> {
     let (next, mut folded, mut coherence): (i64, i64, f64) = connection
         .prepare_cached("select next, folded, coherence from employee where key = ?")?
         .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
@@ -98,13 +93,7 @@ pub(super) fn read(connection: &Connection, employee: i64, from: i64, to: i64) -
     Ok(entries)
 }
 
-fn pack(
-    connection: &Connection,
-    employee: i64,
-    first: i64,
-    size: i64,
-    entries: &[Row],
-) -> Result<(), Error> {
+fn pack(connection: &Connection, employee: i64, first: i64, size: i64, entries: &[Row]) -> Result<(), Error> {
     let size = usize::try_from(size).map_err(|_| Error::Torn)?;
     let (mut lengths, mut names) = (vec![0_u8; size * 2], vec![0_u8; size * 8]);
     let mut words: BTreeMap<Term, (i64, i64, Vec<u8>)> = BTreeMap::new();

@@ -98,8 +98,9 @@ impl Rows {
     }
 
     fn read_on(&mut self, connection: &Connection) -> Result<(), Error> {
-        let mut rows = connection
-            .prepare_cached("select number, employee, bits, id from vector where number > ? order by number")?;
+        let mut rows = connection.prepare_cached(
+            "select number, employee, bits, id from vector where number > ? order by number",
+        )?;
         let mut rows = rows.query([self.numbers.last().copied().unwrap_or(0)])?;
         while let Some(row) = rows.next()? {
             if self.bytes.len() + self.dimensions > MOST_BYTES {

@@ -283,6 +283,9 @@ impl Index {
     /// # Errors
     /// As [`Index::apply`].
     pub fn apply_if_free(&self, change: &Change<'_>) -> Result<bool, Error> {
+        if self.upkeep.is_under_way() {
+            return Ok(false);
+        }
         let applied = self.with(Torn::Leave, |connection| {
             connection.busy_timeout(MOMENT)?;
             let done = write::apply(connection, change);
@@ -297,19 +300,36 @@ impl Index {
         Ok(true)
     }
 
-    /// Whether changes left something to be done by [`Index::settle`].
+    /// Whether changes left something to be done by [`Index::pack`] or [`Index::settle`].
     pub fn is_unsettled(&self) -> bool {
         self.upkeep.is_due()
     }
 
-    /// Does what changes left to be done, so that searches stay quick and the files small. It takes some hundredths of a
-    /// second, and nobody needs to wait for it; while somebody else does it there is nothing to do.
+    /// How many changes there were since [`Index::settle`].
+    pub fn changes(&self) -> usize {
+        self.upkeep.changes()
+    }
+
+    /// Packs what was added, so that searches stay quick. It takes some hundredths of a second, in which others who write
+    /// wait. While somebody else does it there is nothing to do.
     ///
     /// # Errors
     /// [`Error`] when the index cannot be written; it is as good as before.
+    pub fn pack(&self) -> Result<(), Error> {
+        let Some(turn) = self.upkeep.begin().filter(upkeep::Turn::is_ripe) else { return Ok(()) };
+        self.with(Torn::Leave, |connection| turn.pack(connection))
+    }
+
+    /// The same, and moves what was written to its place in the file, so that it stays small; nobody has to wait for that.
+    ///
+    /// # Errors
+    /// As [`Index::pack`].
     pub fn settle(&self) -> Result<(), Error> {
         let Some(turn) = self.upkeep.begin() else { return Ok(()) };
-        self.with(Torn::Leave, |connection| turn.run(connection))
+        self.with(Torn::Leave, |connection| {
+            turn.pack(connection)?;
+            turn.move_written(connection)
+        })
     }
 
     /// What the index of an employee is up to date with: what the last [`Change::stamp`] said. `None` when the index has

@@ -35,24 +35,40 @@ impl Upkeep {
 
     pub(super) fn is_due(&self) -> bool {
         let is_due = self.is_ripe.load(Relaxed) || self.changed.load(Relaxed) >= MANY;
-        is_due && !self.is_under_way.load(Relaxed)
+        is_due && !self.is_under_way()
     }
 
-    /// `None` while somebody else does it.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_under_way.load(Relaxed)
+    }
+
+    /// `None` while somebody else does something.
     pub(super) fn begin(&self) -> Option<Turn<'_>> {
         if self.is_under_way.swap(true, Relaxed) {
             return None;
         }
-        self.is_ripe.store(false, Relaxed);
-        self.changed.store(0, Relaxed);
         Some(Turn(self))
+    }
+
+    pub(super) fn changes(&self) -> usize {
+        self.changed.load(Relaxed)
     }
 }
 
 impl Turn<'_> {
-    /// Does what there is to do.
-    pub(super) fn run(&self, connection: &mut Connection) -> Result<(), Error> {
-        write::pack(connection)?;
+    /// Whether there is something to pack, as far as this process knows.
+    pub(super) fn is_ripe(&self) -> bool {
+        self.0.is_ripe.load(Relaxed)
+    }
+
+    pub(super) fn pack(&self, connection: &mut Connection) -> Result<(), Error> {
+        // Before it is done, so that what comes meanwhile is seen to the next time.
+        self.0.is_ripe.store(false, Relaxed);
+        write::pack(connection)
+    }
+
+    pub(super) fn move_written(&self, connection: &Connection) -> Result<(), Error> {
+        self.0.changed.store(0, Relaxed);
         for _ in 0..TURNS {
             let moved = |row: &rusqlite::Row<'_>| Ok((row.get(1)?, row.get(2)?));
             let (written, moved): (i64, i64) =

@@ -1,15 +1,11 @@
 //! Changes of the index.
 
-use std::{
-    collections::{HashMap, HashSet},
-    num::NonZeroUsize,
-    panic::resume_unwind,
-    thread,
-};
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
+    super::parts::{self, THREADS},
     Change, Document, Error,
     block::{self, Pack},
     forward::{Forward, Term, term},
@@ -18,10 +14,6 @@ use super::{
 
 /// Entries that are gone, beyond which those that are left are packed anew when they are fewer.
 const GONE: i64 = 1024;
-/// Documents from which on several threads look for their words.
-const MANY: usize = 256;
-/// Most threads that do.
-const THREADS: usize = 4;
 
 /// Makes a change, whole. Gives how many entries of the employee are in no block then.
 pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<i64, Error> {
@@ -77,9 +69,7 @@ pub(super) fn pack(connection: &mut Connection) -> Result<(), Error> {
     for key in keys {
         let writing = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         block::fold(&writing, key, 0, Pack::All)?;
-        writing
-            .prepare_cached("update employee set changed = random() where key = ?")?
-            .execute([key])?;
+        writing.prepare_cached("update employee set changed = random() where key = ?")?.execute([key])?;
         writing.commit()?;
     }
     Ok(())
@@ -171,7 +161,8 @@ fn put(writing: &Transaction<'_>, employee: i64, documents: &[&Document]) -> Res
     let last: HashMap<&str, usize> =
         documents.iter().enumerate().map(|(at, document)| (document.id.as_str(), at)).collect();
     let mut spellings = HashSet::new();
-    for (at, (document, (forward, spelled))) in documents.iter().zip(words_of(documents)).enumerate() {
+    let words = parts::each(documents, &mut [(); THREADS], |document, ()| Forward::of(document));
+    for (at, (document, (forward, spelled))) in documents.iter().zip(words).enumerate() {
         if last.get(document.id.as_str()) == Some(&at) {
             insert(writing, employee, document, &forward)?;
             spellings.extend(spelled);
@@ -186,23 +177,6 @@ fn put(writing: &Transaction<'_>, employee: i64, documents: &[&Document]) -> Res
         known.execute([word])?;
     }
     Ok(())
-}
-
-/// The words of documents, in their order, and how they are spelled.
-fn words_of(documents: &[&Document]) -> Vec<(Forward, Vec<String>)> {
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
-    if documents.len() < MANY || threads < 2 {
-        return documents.iter().map(|document| Forward::of(document)).collect();
-    }
-    let each = |part: &[&Document]| part.iter().map(|document| Forward::of(document)).collect::<Vec<_>>();
-    thread::scope(|scope| {
-        let parts: Vec<_> = documents
-            .chunks(documents.len().div_ceil(threads))
-            .map(|part| scope.spawn(move || each(part)))
-            .collect();
-        let words = parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        words.flatten().collect()
-    })
 }
 
 fn insert(
