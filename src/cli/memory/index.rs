@@ -43,7 +43,8 @@ async fn make(asked: &Asked<'_>, rebuild: bool) -> Result<Outcome, Error> {
     match asked.global.form() {
         Form::Json => render::json(&json!({"entries": entries, "files": files, "vectors": filled}))?,
         Form::Text => {
-            let mut text = format!("indexed: {entries} memories of {files} files");
+            let files = counted(u64::try_from(files).unwrap_or(u64::MAX), "file", "files");
+            let mut text = format!("indexed: {} of {files}", counted(entries, "memory", "memories"));
             if let Some(Filled { embedded, withheld, refused, .. }) = &filled {
                 let _ = write!(text, "\nvectors: {embedded} made anew");
                 if *withheld > 0 {
@@ -60,6 +61,11 @@ async fn make(asked: &Asked<'_>, rebuild: bool) -> Result<Outcome, Error> {
     let Some(error) = error else { return Ok(Outcome::Done) };
     render::note(&format!("some memories have no vector yet: {error}"));
     Ok(Outcome::Failed)
+}
+
+/// So many, with the word for one of them or that for more.
+fn counted(count: u64, one: &str, more: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { more })
 }
 
 async fn check(asked: &Asked<'_>) -> Result<Outcome, Error> {
@@ -89,13 +95,15 @@ async fn check(asked: &Asked<'_>) -> Result<Outcome, Error> {
                 }
                 (Some(wanted), _) if is_other => format!("no vector by {wanted} yet"),
                 (Some(wanted), _) => format!(
-                    "{} vectors of {} dimensions by {wanted}; {waiting} memories wait for theirs",
-                    coverage.vectors, coverage.dimensions
+                    "{} of {} dimensions by {wanted}; {} for theirs",
+                    counted(coverage.vectors, "vector", "vectors"),
+                    coverage.dimensions,
+                    counted(waiting, "memory waits", "memories wait")
                 ),
             };
-            let entries = coverage.entries;
-            let text =
-                format!("{entries} memories are in the index; {behind} files are behind\n{of_vectors}");
+            let entries = counted(coverage.entries, "memory is", "memories are");
+            let files = counted(u64::try_from(behind).unwrap_or(u64::MAX), "file is", "files are");
+            let text = format!("{entries} in the index; {files} behind\n{of_vectors}");
             render::answer(&text)?;
             if is_stale {
                 render::note(

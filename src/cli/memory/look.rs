@@ -83,7 +83,9 @@ pub(super) async fn show(asked: &Asked<'_>, args: &ShowArgs) -> Result<Outcome, 
     }
     if found.held_back > 0 && !archived {
         let count = found.held_back;
-        render::note(&format!("{count} more are not shown; --clearance and --private show them"));
+        render::note(&format!(
+            "{count} that would be among these are not shown; --clearance and --private show them"
+        ));
     }
     match asked.global.form() {
         Form::Json => render::json(&found.entries)?,

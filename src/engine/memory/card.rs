@@ -42,8 +42,8 @@ pub(super) struct Card {
     pub(super) shared: bool,
     pub(super) visibility: Visibility,
     pub(super) classification: Classification,
-    /// Whether it corrects another one.
-    corrects: bool,
+    /// What it corrects.
+    pub(super) supersedes: Option<Arc<str>>,
     /// The number of its line.
     pub(super) line: u64,
     /// Where that is.
@@ -155,11 +155,16 @@ impl Card {
             shared: written.shared.unwrap_or(false),
             visibility,
             classification,
-            corrects: said(written.supersedes).is_some(),
+            supersedes: said(written.supersedes).map(|id| (&*id).into()),
             line: line.number,
             span: Span { at: line.at, length: line.bytes.len() as u64 },
         };
         Ok((card, sense))
+    }
+
+    /// Another entry took its place.
+    pub(super) fn give_way(&mut self, to: &Arc<str>) {
+        (self.superseded_by, self.confidence) = (Some(Arc::clone(to)), 0.0);
     }
 
     /// Whether no other entry took its place.
@@ -179,7 +184,7 @@ impl Card {
 
     /// Whether it belongs to `category`; what corrects something is a correction too, whatever it is about.
     pub(super) fn is_of(&self, category: Category) -> bool {
-        self.category == category || category == Category::Correction && self.corrects
+        self.category == category || category == Category::Correction && self.supersedes.is_some()
     }
 
     /// Whether it is what came of a run.
@@ -273,7 +278,11 @@ mod tests {
         }
         assert_eq!(card.tags.iter().map(|tag| &**tag).collect::<Vec<_>>(), entry.tags);
         assert_eq!((card.importance, card.confidence), (entry.importance, entry.confidence), "{text}");
-        assert_eq!((card.category, card.corrects), (entry.category, !entry.supersedes.is_empty()), "{text}");
+        assert_eq!(
+            (card.category, card.supersedes.is_some()),
+            (entry.category, !entry.supersedes.is_empty()),
+            "{text}"
+        );
     }
 
     #[test]

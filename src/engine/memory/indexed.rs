@@ -159,6 +159,10 @@ impl Indexed {
                 }
                 batch = Batch::of(stem);
             }
+            if since > 0 {
+                // Its own line may never have been written.
+                batch.remove.extend(card.supersedes.iter().map(|old| key(stem, old)));
+            }
             if card.is_live() {
                 batch.put.push(document(stem, &view.entry(card)?));
             } else if since > 0 {

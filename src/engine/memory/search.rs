@@ -19,6 +19,9 @@ use super::{
 };
 use crate::base::clock;
 
+/// Most entries of a file that are read for words that are in no index.
+const MOST_READ: usize = 1000;
+
 /// An entry that was found, and how well it fits; that counts within one search only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Searched {
@@ -127,11 +130,17 @@ impl Memory {
         }
         if let Some(index) = self.index.there() {
             match self.by_index(index, &shelves, wish, is_wanted) {
+                // Words like `more` are in no index.
+                Ok(found)
+                    if found.is_empty() && wish.least <= 0.0 && index::is_left_out(wish.question.text) =>
+                {
+                    return by_words(&shelves, wish, is_wanted, MOST_READ);
+                }
                 Ok(found) => return Ok(found),
                 Err(error) => indexed::complain(&error),
             }
         }
-        by_words(&shelves, wish, is_wanted)
+        by_words(&shelves, wish, is_wanted, usize::MAX)
     }
 
     fn by_index(
@@ -214,17 +223,18 @@ pub(super) fn owner<'c>(card: &'c Card, stem: &'c str) -> &'c str {
     if card.employee.is_empty() { stem } else { &card.employee }
 }
 
-/// Looks through the files: where there is no index yet, or none that can be used.
+/// Looks through the files, the newest `most` entries of each: where there is no index yet, or none that can be used.
 fn by_words(
     shelves: &Shelves,
     wish: &Wish<'_>,
     is_wanted: &dyn Fn(&Card, &str) -> bool,
+    most: usize,
 ) -> Result<Vec<Searched>, Error> {
     let wanted = alike::words(wish.question.text);
     let mut found = Vec::new();
     for (stem, book) in shelves {
         let book = book.lock();
-        for card in book.view().by(By::Time).filter(|card| is_wanted(card, stem)) {
+        for card in book.view().by(By::Time).filter(|card| is_wanted(card, stem)).take(most) {
             let entry = book.view().entry(card)?;
             let mut words = alike::words(&entry.content);
             for word in entry.tags.iter().chain(&entry.keywords) {

@@ -279,7 +279,7 @@ mod tests {
         let mut one = shelf(&path);
         let correct = |_: &View, edit: &mut Edit| {
             edit.put(Entry { superseded_by: "right".to_owned(), ..entry(5, "wrong") });
-            edit.add(Entry { id: "right".to_owned(), ..entry(0, "right") });
+            edit.add(Entry { id: "right".to_owned(), supersedes: "5".to_owned(), ..entry(0, "right") });
             Ok(())
         };
         let before = fs::metadata(&path).unwrap().len();
@@ -292,7 +292,10 @@ mod tests {
             let mut other = shelf(&path);
             let view = other.read().unwrap();
             let holds = |id: &str| view.get(id).is_some_and(super::super::Card::is_live);
-            assert!(holds("5") || holds("right"), "{length}");
+            assert!(holds("5") != holds("right"), "{length}");
+            assert_eq!(view.live(), MANY, "{length}");
+            let told = view.entry(view.get("5").unwrap()).unwrap();
+            assert_eq!(told.is_live(), holds("5"), "{length}");
             drop(file);
             fs::write(&path, whole).unwrap();
         }

@@ -92,6 +92,20 @@ fn section(memory: &Memory, tokens: u32) -> Option<String> {
 }
 
 #[test]
+fn words_that_say_nothing_are_found_where_they_stand() {
+    let place = place();
+    place.finding("the pool holds fifty, and there is more");
+    place.finding("the pool holds twenty");
+    let found = |text: &str| {
+        let found = place.search(Some(&ann()), text, &Query::default(), &Clearance::open()).unwrap();
+        found.into_iter().map(|found| found.entry.content).collect::<Vec<_>>()
+    };
+    assert_eq!(found("more"), ["the pool holds fifty, and there is more"]);
+    assert_eq!(found("is there more?"), ["the pool holds fifty, and there is more"]);
+    assert_eq!(found("nor"), Vec::<String>::new());
+}
+
+#[test]
 fn a_correction_takes_the_place_of_the_end_of_the_chain() {
     let place = place();
     let traits = Traits { tags: Some(vec!["api".to_owned()]), importance: Some(5), ..Traits::default() };

@@ -29,6 +29,8 @@ pub(super) struct View {
     cards: Vec<Card>,
     by_id: HashMap<Arc<str>, usize>,
     by_sense: HashMap<u64, usize>,
+    /// The ids of entries that were corrected, and of what corrects each.
+    corrected: HashMap<Arc<str>, Arc<str>>,
     orders: Orders,
     /// Of each thread that reads lines, so that none waits for another.
     words: [Words; THREADS],
@@ -69,6 +71,7 @@ impl View {
             cards: Vec::new(),
             by_id: HashMap::new(),
             by_sense: HashMap::new(),
+            corrected: HashMap::new(),
             orders,
             words: Default::default(),
             live: 0,
@@ -110,8 +113,14 @@ impl View {
     pub(super) fn entry(&self, card: &Card) -> Result<Entry, Error> {
         let file = self.file.as_ref().ok_or_else(|| self.changed())?;
         let line = read_span(&self.path, file, card.span)?;
-        let entry: Entry = serde_json::from_slice(&line).map_err(|_| self.changed())?;
-        if entry.id == *card.id { Ok(entry) } else { Err(self.changed()) }
+        let mut entry: Entry = serde_json::from_slice(&line).map_err(|_| self.changed())?;
+        if entry.id != *card.id {
+            return Err(self.changed());
+        }
+        if let Some(by) = card.superseded_by.as_ref().filter(|_| entry.is_live()) {
+            (entry.superseded_by, entry.confidence) = (by.to_string(), 0.0);
+        }
+        Ok(entry)
     }
 
     fn changed(&self) -> Error {
@@ -166,9 +175,21 @@ impl Reader for View {
 }
 
 impl View {
+    /// Has an entry give way to its correction, if it did not.
+    fn give_way(&mut self, old: &str, to: &Arc<str>) {
+        let Some(at) = self.by_id.get(old) else { return };
+        let Some(card) = self.cards.get_mut(*at).filter(|card| card.is_live() && card.id != *to) else {
+            return;
+        };
+        let before = card.clone();
+        card.give_way(to);
+        self.live -= 1;
+        self.orders.put(*at, Some(&before), card);
+    }
+
     /// Takes what was read of a line.
     fn take(&mut self, number: u64, read: Result<(Card, u64), serde_json::Error>) {
-        let (card, sense) = match read {
+        let (mut card, sense) = match read {
             Ok(read) => read,
             Err(error) => {
                 self.broken_count += 1;
@@ -178,6 +199,15 @@ impl View {
                 return;
             }
         };
+        // A writer may have been killed between a correction and the line of what it corrects: the correction counts.
+        if let Some(old) = &card.supersedes {
+            self.corrected.insert(Arc::clone(old), Arc::clone(&card.id));
+            self.give_way(&Arc::clone(old), &card.id);
+        }
+        let by = self.corrected.get(&card.id).filter(|_| card.is_live());
+        if let Some(by) = by.filter(|by| card.supersedes.as_ref() != Some(by)) {
+            card.give_way(by);
+        }
         let at = *self.by_id.entry(Arc::clone(&card.id)).or_insert(self.cards.len());
         self.live += usize::from(card.is_live());
         if card.is_live() {
@@ -265,7 +295,7 @@ mod tests {
                 0 => r#","superseded_by":"x""#,
                 1 => r#","shared":true"#,
                 2 => r#","tags":["outcome"],"confidence":0.5"#,
-                _ => "",
+                _ => &format!(r#","supersedes":"{}""#, number * 3 % 20),
             };
             lines.push(format!(
                 r#"{{"id":"{id}","created_at":"2026-01-{day:02}T00:00:00Z","category":"finding","content":"{number}","importance":{importance}{more}}}"#

@@ -59,6 +59,11 @@ pub(in crate::engine) fn gist(text: &str) -> HashSet<String> {
     plain.map(|word| word.term).collect()
 }
 
+/// Whether all words of `text` are such as are left out of the index.
+pub(super) fn is_left_out(text: &str) -> bool {
+    words::are_only_stops(text)
+}
+
 /// What stands for the id of a document where many are gone through.
 pub(super) fn name(id: &str) -> i64 {
     forward::term(id)

@@ -77,7 +77,8 @@ impl Turn<'_> {
                 break;
             }
         }
-        Ok(())
+        // Whoever comes next reads what it needs again.
+        Ok(connection.execute_batch("pragma shrink_memory")?)
     }
 }
 

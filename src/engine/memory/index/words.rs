@@ -74,6 +74,12 @@ pub(super) fn words(text: &str) -> Vec<Word> {
     words
 }
 
+/// Whether `text` has words, and none of them says anything.
+pub(super) fn are_only_stops(text: &str) -> bool {
+    let text: String = text.nfkc().take(MOST_LETTERS).collect();
+    cut(&text, Stops::Without).is_empty() && !cut(&text, Stops::With).is_empty()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stops {
     With,
