@@ -26,6 +26,7 @@ pub mod memory;
 mod model;
 mod order;
 pub mod outbound;
+mod parts;
 pub mod past;
 mod pipeline;
 mod prompt;

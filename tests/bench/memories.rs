@@ -99,6 +99,7 @@ fn memories(bench: &mut Criterion) {
         for at in (0..count).step_by(1_000) {
             index.put(&documents(&mut chance, at, 1_000)).unwrap();
         }
+        index.settle().unwrap();
         eprintln!("{count} entries: filled in {:.1?}", filling.elapsed());
         let mut number = count;
         let mut times = Vec::new();
@@ -108,6 +109,10 @@ fn memories(bench: &mut Criterion) {
             let one = clock::Stopwatch::start();
             index.put(&document).unwrap();
             times.push(one.elapsed());
+            // As a server does behind whoever adds.
+            if index.is_unsettled() {
+                index.settle().unwrap();
+            }
         }
         eprintln!("{count} entries: add one: {}", spread(times));
         drop(index);
@@ -152,6 +157,7 @@ fn meaning(bench: &mut Criterion) {
     for at in (0..count).step_by(1_000) {
         index.put(&documents(&mut chance, at, 1_000)).unwrap();
     }
+    index.settle().unwrap();
     let model = Model { name: "bench", scope: "all" };
     let filling = clock::Stopwatch::start();
     while let Some(bare) = index.bare(model, 256).unwrap() {

@@ -46,6 +46,9 @@ fn measure(collection: &Collection, path: &Path) {
     // One after the other, as memories come.
     for document in &documents {
         index.put(std::slice::from_ref(document)).unwrap();
+        if index.is_unsettled() {
+            index.settle().unwrap();
+        }
     }
     let written = writing.elapsed();
     let searching = clock::Stopwatch::start();

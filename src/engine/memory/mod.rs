@@ -24,7 +24,6 @@ mod names;
 mod operations;
 mod orders;
 mod outcome;
-mod parts;
 pub(super) mod prompt;
 mod query;
 mod search;

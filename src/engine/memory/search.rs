@@ -254,3 +254,78 @@ fn by_words(
     });
     Ok(found.into_iter().take(wish.limit).map(|(found, _)| found).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::engine::memory::{Category, FOLDER, Settings, entry::written};
+
+    /// Entries of a file: most of them are looked through before one of the few that are wanted comes.
+    const MANY: u64 = 1500;
+
+    /// Words that look chosen by chance, the same each time (xorshift).
+    fn words(chance: &mut u64, count: usize) -> String {
+        let mut word = || {
+            *chance ^= *chance << 13;
+            *chance ^= *chance >> 7;
+            *chance ^= *chance << 17;
+            format!("word{}", *chance % 40)
+        };
+        (0..count).map(|_| word()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_is_found_is_what_going_through_all_finds() {
+        let root = tempfile::tempdir().unwrap();
+        let (now, mut chance) = (clock::now(), 7);
+        let mut lines = Vec::new();
+        for number in 0..MANY {
+            let new = Entry::new("ann", Category::Finding, &words(&mut chance, 8), now);
+            let hours = i64::try_from(number * 7919 % MANY).unwrap();
+            let created_at = written(now - SignedDuration::from_hours(hours));
+            let importance = i64::try_from(number % 5).unwrap() + 1;
+            let entry = Entry { id: format!("id{number}"), created_at, importance, ..new };
+            lines.extend(entry.line().unwrap());
+        }
+        fs::create_dir_all(root.path().join(FOLDER)).unwrap();
+        fs::write(root.path().join(FOLDER).join("ann.jsonl"), lines).unwrap();
+        let settings = Settings { half_life_days: 7.0, ..Settings::default() };
+        let memory = Memory::open(root.path(), settings);
+        memory.reindex().unwrap();
+        let index = memory.index.there().unwrap();
+        let shelf = memory.shelf(&root.path().join(FOLDER).join("ann.jsonl"));
+        let mut told = 0;
+        // All of them, many, few, one or two, none.
+        for sure in [0.0, 0.2, 0.9, 0.995, 1.0] {
+            for (turn, least) in (0..10).zip([0.0, 0.15].into_iter().cycle()) {
+                let text = words(&mut chance, 3 + turn);
+                let is_wanted =
+                    |card: &Card, _: &str| card.holds(now) && card.confidence_at(now, 7.0) >= sure;
+                let wish = Wish {
+                    question: text.as_str().into(),
+                    limit: 13,
+                    least,
+                    most: usize::MAX,
+                    sure: Some((sure, now)),
+                };
+                let found = memory.find(None, &wish, &is_wanted).unwrap();
+                let query =
+                    index::Query { text: &text, employees: &[], limit: 13, least, now, half_life_days: 7.0 };
+                let plainly = index.search(&query, &|facts| {
+                    let shelf = shelf.lock();
+                    shelf.view().get(indexed::id_of(&facts.id)).is_some_and(|card| is_wanted(card, "ann"))
+                });
+                let found: Vec<String> = found.into_iter().map(|found| found.entry.id).collect();
+                let plainly: Vec<String> =
+                    plainly.unwrap().iter().map(|hit| indexed::id_of(&hit.id).to_owned()).collect();
+                assert_eq!(found, plainly, "{text}, {sure}, {least}");
+                told += found.len();
+            }
+        }
+        assert!(told > 100, "{told}");
+    }
+}

@@ -13,12 +13,16 @@ use super::{
     Entry, Error,
     card::{self, Card, Words},
     orders::{By, Orders},
-    parts::{self, THREADS},
 };
-use crate::store::log::{Line, Reader, read_span};
+use crate::{
+    engine::parts::{self, THREADS},
+    store::log::{Line, Reader, read_span},
+};
 
 /// Most lines without meaning that are told one by one.
 const TOLD: usize = 20;
+/// Lines that several threads read.
+const MANY: usize = 512;
 
 /// The entries of one file.
 #[derive(Debug)]
@@ -167,7 +171,7 @@ impl Reader for View {
     }
 
     fn lines(&mut self, lines: &[Line<'_>]) {
-        let read = parts::each(lines, &mut self.words, |line, words| Card::read(*line, words));
+        let read = parts::each(lines, MANY, &mut self.words, |line, words| Card::read(*line, words));
         for (line, read) in lines.iter().zip(read) {
             self.take(line.number, read);
         }

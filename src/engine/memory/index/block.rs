@@ -57,7 +57,7 @@ pub(super) fn fold(connection: &Connection, employee: i64, before: i64, which: P
         .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     // While there is no block, it is found out anew each time when there are twice as many.
     let has_doubled = before.max(1).ilog2() < next.max(1).ilog2();
-    if folded == 0 && (YOUNG..BLOCK).contains(&next) && has_doubled {
+    if folded == 0 && (YOUNG..BLOCK * LARGE).contains(&next) && has_doubled {
         coherence = measure(&read(connection, employee, 0, next)?);
     }
     let least = if which == Pack::Large { BLOCK * LARGE } else { BLOCK };

@@ -132,7 +132,7 @@ impl Document {
 }
 
 /// What is known of an entry that fits, by which whoever searches decides whether it may be told.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
     /// Its id.
     pub id: String,

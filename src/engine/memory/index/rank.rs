@@ -459,3 +459,33 @@ impl Found {
         self.forward.likeness(&other.forward) >= SAME || means_the_same()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What is not even looked at would not have been told.
+        #[test]
+        fn nothing_below_the_floor_comes_to_the_least(
+            (base, least) in (0.0_f64..0.5, 0.0_f64..0.5),
+            (days, half_life_days) in (-10_i64..2000, 0.0_f64..400.0),
+            importance in -1_i64..8,
+            (confidence, usefulness) in (-0.1_f64..1.1, -0.1_f64..1.1),
+        ) {
+            let now: Timestamp = "2026-06-01T12:00:00Z".parse().unwrap();
+            let created_at = now - SignedDuration::from_hours(24 * days);
+            let facts = Facts { created_at, importance, confidence, usefulness, ..Facts::default() };
+            let reasons = vec![Part { name: "words", score: base }];
+            let found = Found { facts, forward: Forward::default(), reasons, vector: None };
+            let query = Query { text: "x", employees: &[], limit: 10, least, now, half_life_days };
+            if narrow(base) < floor(least) {
+                let score = hit(&found, &query).score;
+                prop_assert!(score < least, "{score} of {base}");
+            }
+        }
+    }
+}

@@ -5,15 +5,17 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{
-    super::parts::{self, THREADS},
     Change, Document, Error,
     block::{self, Pack},
     forward::{Forward, Term, term},
     vectors,
 };
+use crate::engine::parts::{self, THREADS};
 
 /// Entries that are gone, beyond which those that are left are packed anew when they are fewer.
 const GONE: i64 = 1024;
+/// Documents whose words several threads look for.
+const MANY: usize = 256;
 
 /// Makes a change, whole. Gives how many entries of the employee are in no block then.
 pub(super) fn apply(connection: &mut Connection, change: &Change<'_>) -> Result<i64, Error> {
@@ -161,7 +163,7 @@ fn put(writing: &Transaction<'_>, employee: i64, documents: &[&Document]) -> Res
     let last: HashMap<&str, usize> =
         documents.iter().enumerate().map(|(at, document)| (document.id.as_str(), at)).collect();
     let mut spellings = HashSet::new();
-    let words = parts::each(documents, &mut [(); THREADS], |document, ()| Forward::of(document));
+    let words = parts::each(documents, MANY, &mut [(); THREADS], |document, ()| Forward::of(document));
     for (at, (document, (forward, spelled))) in documents.iter().zip(words).enumerate() {
         if last.get(document.id.as_str()) == Some(&at) {
             insert(writing, employee, document, &forward)?;

@@ -148,7 +148,7 @@ impl Keeping<'_> {
     pub(super) fn bring_up<B: Brief>(
         &self,
         files: impl Iterator<Item = (String, Seen)>,
-        read: impl Fn(String, Seen) -> Entry<B>,
+        read: impl Fn(Vec<(String, Seen)>) -> Vec<Entry<B>>,
     ) {
         let mut files: Vec<_> = files.collect();
         files.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -160,7 +160,7 @@ impl Keeping<'_> {
     fn write<B: Brief>(
         &self,
         files: Vec<(String, Seen)>,
-        read: impl Fn(String, Seen) -> Entry<B>,
+        read: impl Fn(Vec<(String, Seen)>) -> Vec<Entry<B>>,
     ) -> io::Result<()> {
         if files.is_empty() && !self.kept.is_there() {
             return Ok(());
@@ -181,10 +181,9 @@ impl Keeping<'_> {
         if !is_whole || stale > STALE.max(files.len()) {
             anew = Some(self.begin_anew::<B>(&files, &mut told)?);
         }
-        let mut missing =
-            files.into_iter().zip(told).filter(|(_, told)| !told).map(|((id, seen), _)| read(id, seen));
+        let mut missing = files.into_iter().zip(told).filter(|(_, told)| !told).map(|(file, _)| file);
         loop {
-            let batch: Vec<_> = missing.by_ref().take(BATCH).collect();
+            let batch = read(missing.by_ref().take(BATCH).collect());
             if batch.is_empty() {
                 break;
             }

@@ -23,12 +23,17 @@ use sha2::{Digest as _, Sha256};
 
 use self::kept::Kept;
 use super::folder::{Folder, Seen};
-use crate::base::clock::{self, Stopwatch};
+use crate::{
+    base::clock::{self, Stopwatch},
+    engine::parts::{self, THREADS},
+};
 
 /// For how long it is believed of a folder that nobody changed that nobody wrote to its files either.
 const TRUST: Duration = Duration::from_secs(10);
 /// A folder that was changed this shortly before it was looked at may be changed again without looking different.
 const BLUR: u64 = 2_000_000_000;
+/// Files that several threads read.
+const MANY: usize = 64;
 /// How long who writes waits for who looks.
 const BRIEFLY: Duration = Duration::from_millis(20);
 
@@ -173,17 +178,15 @@ impl<B: Brief> Catalogue<B> {
         // Of one id the last counts.
         let known: HashMap<&str, &Arc<Entry<B>>> =
             known.iter().map(|entry| (entry.id.as_str(), entry)).collect();
-        let mut is_same = true;
-        let entries: Vec<_> = self
-            .files(folder)
-            .map(|(id, seen)| match known.get(id.as_str()) {
-                Some(entry) if entry.seen == seen => Arc::clone(entry),
-                _ => {
-                    is_same = false;
-                    Arc::new(self.read(folder, id, seen))
-                }
-            })
-            .collect();
+        let (mut entries, mut new) = (Vec::new(), Vec::new());
+        for (id, seen) in self.files(folder) {
+            match known.get(id.as_str()) {
+                Some(entry) if entry.seen == seen => entries.push(Arc::clone(entry)),
+                _ => new.push((id, seen)),
+            }
+        }
+        let is_same = new.is_empty();
+        entries.extend(self.read_all(folder, new).into_iter().map(Arc::new));
         match before {
             Some(before) if is_same && before.entries.len() == entries.len() => before,
             _ => Shelf::of(entries),
@@ -195,8 +198,10 @@ impl<B: Brief> Catalogue<B> {
         folder.files(self.ending).into_iter().filter(|(id, _)| (self.is_id)(id))
     }
 
-    fn read(&self, folder: &Folder, id: String, seen: Seen) -> Entry<B> {
-        Entry { brief: B::read(folder, &format!("{id}{}", self.ending)), id, seen }
+    fn read_all(&self, folder: &Folder, files: Vec<(String, Seen)>) -> Vec<Entry<B>> {
+        let read = |(id, _): &(String, Seen), (): &mut ()| B::read(folder, &format!("{id}{}", self.ending));
+        let briefs = parts::each(&files, MANY, &mut [(); THREADS], read);
+        files.into_iter().zip(briefs).map(|((id, seen), brief)| Entry { id, seen, brief }).collect()
     }
 
     /// The file of `id` was written just now, and tells `brief`: that is kept for those who look next. Waits for the disk.
@@ -221,14 +226,14 @@ impl<B: Brief> Catalogue<B> {
             keeping.add([&*entry]);
         } else if let Some(folder) = self.folder() {
             // The first line makes the rest of the file: whoever had records before has them read once.
-            keeping.bring_up(self.files(&folder), |id, seen| self.read(&folder, id, seen));
+            keeping.bring_up(self.files(&folder), |new| self.read_all(&folder, new));
         }
     }
 
     /// Keeps what files tell that is not kept yet, and holds nothing of it. Waits for the disk.
     pub(in crate::engine) fn keep(&self) {
         let Some(folder) = self.folder() else { return };
-        self.kept.begin().bring_up(self.files(&folder), |id, seen| self.read(&folder, id, seen));
+        self.kept.begin().bring_up(self.files(&folder), |new| self.read_all(&folder, new));
     }
 
     /// Lets go of what was read, if nobody has asked for it for `idle`; who asks next reads what is kept.

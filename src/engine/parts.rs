@@ -2,21 +2,20 @@
 
 use std::{num::NonZeroUsize, panic::resume_unwind, thread};
 
-/// Things from which on more than one thread is worth it.
-const MANY: usize = 512;
 /// Most threads.
 pub(super) const THREADS: usize = 4;
 
-/// What `work` makes of each of `items`, in their order. Each thread has one of `own` for itself; where one thread does it
-/// all, it has the first.
+/// What `work` makes of each of `items`, in their order: by one thread while there are less than `many` of them, and by some
+/// more otherwise. Each thread has one of `own` for itself, the only one has the first.
 pub(super) fn each<T: Sync, S: Send, R: Send>(
     items: &[T],
+    many: usize,
     own: &mut [S; THREADS],
     work: impl Fn(&T, &mut S) -> R + Sync,
 ) -> Vec<R> {
     let [first, ..] = own;
     // It is asked for only when it matters: the answer is in files of the system.
-    if items.len() < MANY {
+    if items.is_empty() || items.len() < many {
         return items.iter().map(|item| work(item, first)).collect();
     }
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS);
@@ -39,10 +38,10 @@ mod tests {
 
     #[test]
     fn things_stay_in_their_order() {
-        for count in [0, 1, MANY - 1, MANY, MANY * 3 + 1] {
+        for count in [0, 1, 9, 10, 11, 31, 500] {
             let mut own = [0_usize; THREADS];
             let items: Vec<usize> = (0..count).collect();
-            let made = each(&items, &mut own, |item, seen| {
+            let made = each(&items, 10, &mut own, |item, seen| {
                 *seen += 1;
                 item * 2
             });
