@@ -471,3 +471,20 @@ fn c2_28_a_decision_counts_once() {
     memory(&project, &["restore", "reviewer", &draft]);
     assert_eq!(memory(&project, &all), before);
 }
+
+/// C2.9.29: all that is kept of memories is within the project, wherever that is.
+#[test]
+fn c2_29_everything_is_in_the_project() {
+    let project = project("");
+    let id = add(&project, "reviewer", "it is kept here", &[]);
+    let draft = add(&project, "reviewer", "it may be kept here", &["--draft"]);
+    memory(&project, &["feedback", "reviewer", &id, "--useful"]);
+    memory(&project, &["archive", "reviewer", &id]);
+    memory(&project, &["index"]);
+    let kept = |path: &str, what: &str| {
+        let text = project.read(&format!(".crew/memory/{path}"));
+        assert!(text.contains(what), "{path}: {text}");
+    };
+    kept("archive/reviewer.jsonl", &id);
+    kept("drafts/reviewer.jsonl", &draft);
+}

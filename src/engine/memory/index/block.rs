@@ -55,13 +55,13 @@ pub(super) fn fold(connection: &Connection, employee: i64, before: i64, which: P
     let (next, mut folded, mut coherence): (i64, i64, f64) = connection
         .prepare_cached("select next, folded, coherence from employee where key = ?")?
         .query_row([employee], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let was = (folded, coherence);
     // While there is no block, it is found out anew each time when there are twice as many.
     let has_doubled = before.max(1).ilog2() < next.max(1).ilog2();
     if folded == 0 && (YOUNG..BLOCK * LARGE).contains(&next) && has_doubled {
         coherence = measure(&read(connection, employee, 0, next)?);
     }
     let least = if which == Pack::Large { BLOCK * LARGE } else { BLOCK };
-    let was = (folded, coherence);
     while next - folded >= least {
         let size = if next - folded >= BLOCK * LARGE { BLOCK * LARGE } else { BLOCK };
         let entries = read(connection, employee, folded, folded + size)?;
