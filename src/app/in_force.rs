@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{
     Environment, Limiting, Settings,
     config::{self, TokenError},
+    database,
     embedder::Embeds,
     identity,
     post::Post,
@@ -55,6 +56,7 @@ pub fn in_force(
         self::provider(provider, &mut settling);
     }
     tasks(&settings, own_tasks, &mut settling);
+    database::tell(database::sharing(env)?.as_ref(), &mut settling);
     records(&settings.records, &mut settling);
     embedder(own_embedder.as_ref(), settings.embedder.as_ref(), &mut settling);
     limiting.settle(&settings.serving, &mut settling)?;
@@ -219,6 +221,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let env = Environment::from([
             ("CREW_API_TOKEN", "bearer-s3cret"),
+            ("CREW_DATABASE_URL", "postgres://crew:database-s3cret@db/crew"),
             ("SMTP_PASS", "mail-s3cret"),
             ("ANTHROPIC_API_KEY", "key-s3cret"),
         ]);

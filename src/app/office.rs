@@ -14,7 +14,7 @@ use crate::{
         delivery::{self, Outbox},
         outbound::Outbound,
     },
-    llm, tasks,
+    llm, store, tasks,
     tools::{self, Office, Opened},
 };
 
@@ -23,11 +23,6 @@ pub(super) const JOURNAL: &str = ".crew/tasks.jsonl";
 
 /// Where it is kept what became of deliveries, relative to the root of a project.
 pub const OUTBOX: &str = ".crew/outbox.jsonl";
-
-/// Where the tasks of the project at `root` are kept.
-pub fn journal(root: &Path) -> PathBuf {
-    root.join(JOURNAL)
-}
 
 /// What is to become of tasks when this process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +88,25 @@ impl Opener {
             resume: self.journal != Journal::Own,
             patience: self.post.patience,
         };
-        let courier = self.post.courier(self.crew.outbound().clone());
-        Ok(Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker).await?)
+        let open = |options| {
+            let courier = self.post.courier(self.crew.outbound().clone());
+            Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker)
+        };
+        match open(options.clone()).await {
+            // Another server of this folder writes the file; what is owed is among the tasks in any case.
+            Err(store::Error::Owned { .. }) if self.options.sharing.is_some() => {
+                Ok(open(delivery::Options { log: None, ..options }).await?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+
+    /// Whether what others left is begun. Where servers share tasks, whoever is there for one person leaves that to them.
+    fn resumes(&self) -> bool {
+        match self.options.sharing {
+            Some(_) => self.journal == Journal::Required,
+            None => self.journal != Journal::Own,
+        }
     }
 
     async fn tasks(&self) -> Result<tasks::Engine, tasks::Error> {
@@ -113,7 +125,8 @@ impl Opener {
     async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
         let options = tasks::Options {
             journal: kept.then(|| self.root.join(JOURNAL)),
-            resume: self.journal != Journal::Own,
+            sharing: self.options.sharing.clone().filter(|_| kept),
+            resume: self.resumes(),
             // Until the outbox has sent it.
             owed: Some(delivery::DELIVER),
             ..self.options.clone()

@@ -25,6 +25,14 @@ pub enum ConfigError {
     /// It says something that means nothing.
     #[error("{}", .0.iter().map(told).collect::<Vec<_>>().join("\n"))]
     Invalid(Vec<Diagnostic>),
+    /// The address of a database that cannot be used.
+    #[error("{variable}: {reason}")]
+    Database {
+        /// The variable that holds it, or names the file that does.
+        variable: &'static str,
+        /// What is wrong with it, without any password.
+        reason: String,
+    },
     /// A variable of the environment that cannot be meant.
     #[error("{name} is `{text}`; it must be {wanted}")]
     Variable {

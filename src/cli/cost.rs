@@ -39,12 +39,12 @@ enum By {
 }
 
 /// Tells it from the journal, also while a server works on that.
-pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> Result<Outcome, Error> {
+pub(super) async fn cost(global: &Global, args: &CostArgs, env: &Environment) -> Result<Outcome, Error> {
     let query = CostQuery { days: args.days, employee: args.employee.clone() };
     let query = query.checked().map_err(tools::Error::Arguments)?;
     let records = Records::of(&global.root());
     let summary: CostSummary =
-        history(global, move |history| past::cost_of(history, &records, &query)).await?;
+        history(global, env, move |history| past::cost_of(history, &records, &query)).await?;
     if global.form() == Form::Json {
         render::json(&summary)?;
         return Ok(Outcome::Done);
@@ -86,9 +86,10 @@ pub(super) async fn cost(global: &Global, args: &CostArgs, _: &Environment) -> R
 /// What the journal of the project tells, also while a server works on it.
 pub(super) async fn history<T: Send + 'static>(
     global: &Global,
+    env: &Environment,
     asked: impl FnOnce(&History) -> Result<T, tasks::Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let journal = app::journal(&global.root());
-    let told = tokio::task::spawn_blocking(move || asked(&History::read(&journal)?)).await;
+    let journal = app::journal(&global.root(), env).map_err(anyhow::Error::from)?;
+    let told = tokio::task::spawn_blocking(move || asked(&History::at(&journal)?)).await;
     Ok(told.map_err(anyhow::Error::from)??)
 }

@@ -29,7 +29,7 @@ pub(super) struct PlanArgs {
 pub(super) async fn plan(global: &Global, args: &PlanArgs, env: &Environment) -> Result<Outcome, Error> {
     let office = run::open(global, env, Journal::None)?;
     let values = args.named.iter().cloned().collect();
-    let past = history(global, past::recent_of).await?;
+    let past = history(global, env, past::recent_of).await?;
     let forecast = office.crew.forecast(None, &args.name, &values, &past).await?;
     match global.form() {
         Form::Json => render::json(&forecast)?,

@@ -44,7 +44,7 @@ pub(super) async fn records(
             "Everything is kept: there is nothing in `records` of .crew/config.yaml, such as `sessions_days: 90`.",
         );
     }
-    let needed = history(global, past::needed_of).await?;
+    let needed = history(global, env, past::needed_of).await?;
     let records = Records::of(&root);
     let pruned = records.prune(&retention, &needed, clock::now(), usize::MAX, dry_run)?;
     if !dry_run {

@@ -52,6 +52,35 @@ pub enum Error {
         /// The log.
         path: PathBuf,
     },
+    /// A database refused, or does not answer.
+    #[error("cannot {action} the database {place}: {source}")]
+    Database {
+        /// What was tried: a verb and perhaps its object.
+        action: &'static str,
+        /// Its host, port and name; never a password.
+        place: String,
+        /// Whether trying again is of no use.
+        lasts: bool,
+        /// What it said, or what became of the connection.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A newer program keeps its lines there in another form.
+    #[error("the tables in the database {place} are of form {found}, and this program knows {known}; use a newer one")]
+    Newer {
+        /// Its host, port and name.
+        place: String,
+        /// The form they have.
+        found: i32,
+        /// The newest form that is known here.
+        known: i32,
+    },
+    /// The database holds less than was read from it before: it was set back.
+    #[error("the database {place} was set back to an earlier state; restart to go on from there")]
+    SetBack {
+        /// Its host, port and name.
+        place: String,
+    },
     /// The thread that writes the log has ended.
     #[error("`{path}` is no longer being written")]
     Closed {
@@ -61,6 +90,23 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same, for another who has to be told.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Database { action, place, lasts, source } => Self::Database {
+                action,
+                place: place.clone(),
+                lasts: *lasts,
+                source: source.to_string().into(),
+            },
+            Self::Newer { place, found, known } => {
+                Self::Newer { place: place.clone(), found: *found, known: *known }
+            }
+            Self::SetBack { place } => Self::SetBack { place: place.clone() },
+            other => Self::Closed { path: other.to_string().into() },
+        }
+    }
+
     /// For `map_err`: `action` on `path` failed.
     pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -1,13 +1,14 @@
 //! How work is accepted, and what becomes of it when its caller goes away.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Engine, Error, NewTask, Submitted, Task, TaskId,
     engine::{Shared, joined},
-    journal::{Event, MAX_DEPTH, nests_deeper_than},
+    home::{Home, Unkept},
+    journal::{MAX_DEPTH, nests_deeper_than},
     table::Place,
 };
 
@@ -81,27 +82,33 @@ impl Shared {
         if new.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
-        if self.journal.is_none() && self.tracker.stopping().is_cancelled() {
+        if matches!(self.home, Home::Memory) && self.tracker.stopping().is_cancelled() {
             return Err(Error::Stopping);
         }
         let key = new.idempotency_key.clone();
-        let subject = loop {
-            let place = self.table.lock().reserve(key.as_deref());
-            match place {
-                Place::Yours(subject) => break subject,
-                Place::Taken(id) => return Ok(Submitted { id, fresh: false }),
-                Place::Arriving(written) => written.cancelled().await,
-                Place::Full => return Err(Error::Full { limit: self.queue }),
-            }
-        };
         let task = Task::accept(new);
         let id = task.task_id.clone();
-        let line = Event::Created { task: Cow::Borrowed(&task) }.line();
-        if let Err(error) = self.append_line(Some(subject), line).await {
-            self.table.lock().give_up(key.as_deref());
-            return Err(error.into());
+        loop {
+            let place = self.table.lock().reserve(key.as_deref());
+            let subject = match place {
+                Place::Yours(subject) => subject,
+                Place::Taken(id) => return Ok(Submitted { id, fresh: false }),
+                Place::Arriving(written) => {
+                    written.cancelled().await;
+                    continue;
+                }
+                Place::Full => return Err(Error::Full { limit: self.queue }),
+            };
+            match self.add(&task, subject).await {
+                Ok(()) => break,
+                // Another replica has accepted the key.
+                Err(Unkept::Refused) if key.is_some() => self.table.lock().give_up(key.as_deref()),
+                Err(error) => {
+                    self.table.lock().give_up(key.as_deref());
+                    return Err(error.into());
+                }
+            }
         }
-        self.table.lock().accept(task, subject);
         self.stir();
         self.tend();
         Ok(Submitted { id, fresh: true })

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Engine, Error, Status, StepRecord, Task, TaskId,
     engine::{Shared, joined},
+    home::Unkept,
     journal::Event,
 };
 use crate::base::clock;
@@ -131,23 +132,25 @@ impl Shared {
             duration_ms: u64::try_from(took).unwrap_or_default(),
         };
         let event = Event::Step { task_id: id.clone(), record: Cow::Borrowed(&record) };
-        let written = self.append(&event).await;
-        let mut table = self.table.lock();
-        match written {
-            Ok(()) => {
+        let kept = self.append(&event, None).await;
+        self.table.lock().drop_decision(id, &record.step);
+        match kept {
+            Ok(_) => {
                 tracing::info!(
                     task.id = id.as_str(),
                     approved = decision.approved,
                     "a task was decided about"
                 );
-                let task = table.end_decision(id, record, |kind| self.bodies.contains_key(kind))?;
-                drop(table);
                 self.stir();
-                Ok(task)
+                self.get(id).await
             }
-            Err(error) => {
-                table.drop_decision(id, &record.step);
-                Err(error.into())
+            Err(Unkept::Store(error)) => Err(error.into()),
+            // Another replica was first; what it did is known by now.
+            Err(Unkept::Refused) => {
+                let again = self.table.lock().begin_decision(id, step);
+                let waiting = again?;
+                self.table.lock().drop_decision(id, &waiting.step);
+                Err(Error::Decided { id: id.clone(), step: waiting.step })
             }
         }
     }

@@ -4,7 +4,7 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,15 +15,14 @@ use tokio::sync::watch;
 use super::{
     Body, Counts, Error, Filter, Kind, Lanes, Options, Retry, Status, Summary, Task, TaskId,
     feed::Feed,
+    home::{Home, Unkept},
     journal::{Ending, Event},
     recovery::{self, Recovered},
-    table::{Cancelling, Found, Retain, Table},
+    replica::{self, Replicas},
+    table::{Cancelling, Found, Heard, Retain, Table},
     upkeep::Journal,
 };
-use crate::{
-    base::Tracker,
-    store::{self, log::Subject},
-};
+use crate::base::Tracker;
 
 /// The tasks that have ended since somebody last asked.
 #[derive(Debug)]
@@ -59,10 +58,10 @@ pub struct Engine {
 
 pub(super) struct Shared {
     pub(super) bodies: HashMap<Kind, Arc<dyn Body>>,
-    pub(super) journal: Option<Journal>,
+    pub(super) home: Home,
     pub(super) table: Mutex<Table>,
     /// The most workers.
-    workers: usize,
+    pub(super) workers: usize,
     pub(super) tracker: Tracker,
     pub(super) queue: usize,
     pub(super) parked: usize,
@@ -71,13 +70,6 @@ pub(super) struct Shared {
     /// Woken when a task is to be tried again later.
     pub(super) later: Arc<tokio::sync::Notify>,
 }
-
-/// How much is written to see whether a disk has room again.
-const TRIAL: usize = 16 << 10;
-
-/// The program has to end and the journal still refuses.
-#[derive(Debug)]
-pub(super) struct Unrecorded;
 
 impl Engine {
     /// Reads the journal, queues what an earlier process left unfinished if it is asked to, and starts the workers in `tracker`.
@@ -90,6 +82,9 @@ impl Engine {
         tracker: Tracker,
     ) -> Result<Self, Error> {
         let bodies: HashMap<_, _> = bodies.into_iter().collect();
+        if let Some(sharing) = options.sharing.clone() {
+            return replica::open(&options, sharing, bodies, tracker).await;
+        }
         let recovered = match options.journal.clone() {
             Some(path) => {
                 let kinds = bodies.keys().cloned().collect();
@@ -110,19 +105,20 @@ impl Engine {
         tracker: Tracker,
     ) -> Self {
         let mut table = Table::new(options.queue, options.into());
-        let journal = match recovered {
-            Some(recovered) => Some(settle(recovered, &mut table, options.resume).await),
-            None => None,
+        let home = match recovered {
+            Some(recovered) => Home::File(settle(recovered, &mut table, options.resume).await),
+            None => Home::Memory,
         };
-        let table = Mutex::new(table);
-        let Options { queue, parked, workers, retry, .. } = *options;
-        let (lanes, later) = (options.lanes.clone(), Arc::default());
-        let shared = Shared { bodies, journal, table, workers, tracker, queue, parked, retry, lanes, later };
-        let shared = Arc::new(shared);
-        shared.tend();
-        shared.keep_time();
-        shared.stir_all();
-        Self { shared }
+        let engine = Self { shared: Shared::new(options, home, table, bodies, tracker) };
+        engine.begin();
+        engine
+    }
+
+    /// Begins to work.
+    pub(super) fn begin(&self) {
+        self.shared.tend();
+        self.shared.keep_time();
+        self.shared.stir_all();
     }
 
     /// A task as it stands, with all there is of it. One that is over is read from the journal.
@@ -224,7 +220,26 @@ impl Engine {
     /// Whoever had to see to a task has done so, as it ended after `resumed` resumptions: from now on it is remembered as
     /// others are. Of an earlier end than its last nothing comes.
     pub fn release(&self, id: &TaskId, resumed: u32) {
-        self.shared.table.lock().release(id, resumed);
+        if !self.shared.table.lock().has_to_settle(id, resumed) {
+            return self.shared.table.lock().release(id, resumed);
+        }
+        let (shared, task_id) = (Arc::clone(&self.shared), id.clone());
+        self.shared.tracker.spawn(async move {
+            let event = Event::Settled { task_id, resumed };
+            if shared.record(&event, None).await.is_err() {
+                tracing::debug!(task.id = event.task_id().as_str(), "that its result was seen to is not on record");
+            }
+        });
+    }
+
+    /// Whether this process is the one that sees to the result of a task that is over.
+    pub fn sees_to(&self, id: &TaskId) -> bool {
+        self.shared.table.lock().sees_to(id)
+    }
+
+    /// How the replicas stand that share the tasks; `None` where there is but this process.
+    pub fn replicas(&self) -> Option<Replicas> {
+        self.shared.home.replicas()
     }
 
     /// Whether tasks can be recorded now. Where the disk refused the last time, it is tried again.
@@ -237,11 +252,24 @@ impl Engine {
 
     /// Whether tasks survive the process.
     pub fn is_durable(&self) -> bool {
-        self.shared.journal.is_some()
+        !matches!(self.shared.home, Home::Memory)
     }
 }
 
 impl Shared {
+    pub(super) fn new(
+        options: &Options,
+        home: Home,
+        mut table: Table,
+        bodies: HashMap<Kind, Arc<dyn Body>>,
+        tracker: Tracker,
+    ) -> Arc<Self> {
+        table.can_do(bodies.keys().cloned());
+        let Options { queue, parked, workers, retry, .. } = *options;
+        let (table, lanes, later) = (Mutex::new(table), options.lanes.clone(), Arc::default());
+        Arc::new(Self { bodies, home, table, workers, tracker, queue, parked, retry, lanes, later })
+    }
+
     pub(super) async fn get(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
         let found = self.table.lock().find(id);
         match found {
@@ -251,44 +279,47 @@ impl Shared {
         }
     }
 
-    /// Reads a task from the journal.
-    pub(super) async fn read(&self, id: &TaskId, subject: Subject) -> Result<Arc<Task>, Error> {
-        let Some(journal) = &self.journal else { return Err(Error::NotFound { id: id.clone() }) };
-        let (records, id) = (journal.records.clone(), id.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            let lines = records.read(subject)?;
-            if lines.is_empty() {
-                // It was forgotten just now.
-                return Err(Error::NotFound { id });
-            }
-            recovery::task_in(records.path(), &id, &lines).map(Arc::new)
-        });
-        joined(reading.await)
-    }
-
     /// Ends a waiting task, or tells the worker that has it. The answer is where its end will show.
     pub(super) async fn cancel(self: &Arc<Self>, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
-        let (cancelling, watch) = {
-            let mut table = self.table.lock();
-            (table.cancel(id), table.watch(id))
-        };
-        match cancelling {
-            Cancelling::Told => {}
-            Cancelling::NotFound => return Err(Error::NotFound { id: id.clone() }),
-            Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
-            Cancelling::Yours => {
-                let ending = Ending::cancelled();
-                self.tell_body(id, &ending).await;
-                let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
-                if let Err(error) = self.append(&event).await {
-                    self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
-                    self.stir();
-                    return Err(error.into());
+        loop {
+            let (cancelling, watch) = {
+                let mut table = self.table.lock();
+                (table.cancel(id), table.watch(id))
+            };
+            let kept = match cancelling {
+                Cancelling::Told => Ok(Heard::default()),
+                Cancelling::NotFound => return Err(Error::NotFound { id: id.clone() }),
+                Cancelling::Final(status) => return Err(Error::Final { id: id.clone(), status }),
+                Cancelling::There => match self.append(&Event::Stop { task_id: id.clone() }, None).await {
+                    // It was told before.
+                    Err(Unkept::Refused) if self.table.lock().live(id).is_some() => Ok(Heard::default()),
+                    kept => kept,
+                },
+                Cancelling::Yours => {
+                    let kept = self.end_waiting(id).await;
+                    if kept.is_err() {
+                        self.table.lock().put_back(id, |kind| self.bodies.contains_key(kind));
+                        self.stir();
+                    }
+                    kept
                 }
-                self.table.lock().update(id, |task| task.end(ending));
+            };
+            match kept {
+                Ok(_) => return watch.ok_or_else(|| Error::NotFound { id: id.clone() }),
+                // Another replica was first; what it did is known by now.
+                Err(Unkept::Refused) => {}
+                Err(error) => return Err(error.into()),
             }
         }
-        watch.ok_or_else(|| Error::NotFound { id: id.clone() })
+    }
+
+    /// Ends a task that waits, as somebody wants it cancelled.
+    async fn end_waiting(&self, id: &TaskId) -> Result<Heard, Unkept> {
+        let ending = Ending::cancelled();
+        self.tell_body(id, &ending).await;
+        let by = self.home.replica();
+        let event = Event::Finished { task_id: id.clone(), by, ending: Cow::Borrowed(&ending) };
+        self.append(&event, None).await
     }
 
     /// Has as many workers begin as are needed.
@@ -304,52 +335,6 @@ impl Shared {
             self.tracker.spawn(Arc::clone(self).work());
         }
     }
-
-    pub(super) async fn append(&self, event: &Event<'_>) -> Result<(), store::Error> {
-        let subject = self.table.lock().subject(event.task_id());
-        self.append_line(subject, event.line()).await
-    }
-
-    pub(super) async fn append_line(
-        &self,
-        subject: Option<Subject>,
-        line: Vec<u8>,
-    ) -> Result<(), store::Error> {
-        let Some(journal) = &self.journal else { return Ok(()) };
-        let written = journal.records.append(subject, line).await;
-        journal.refused.store(written.is_err(), Ordering::Relaxed);
-        written
-    }
-
-    async fn check(&self) -> Result<(), store::Error> {
-        let Some(journal) = &self.journal else { return Ok(()) };
-        if journal.refused.load(Ordering::Relaxed) {
-            // A blank line means nothing, and one this long needs the room of a task.
-            return self.append_line(None, vec![b' '; TRIAL]).await;
-        }
-        let records = journal.records.clone();
-        let checking = tokio::task::spawn_blocking(move || records.check());
-        checking.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
-    }
-
-    /// Records what has happened already, so that there is nobody to refuse: while the journal cannot be written,
-    /// waits and tries again (after 0.1 s, growing to 5 s), until the program has to end.
-    pub(super) async fn record(&self, event: &Event<'_>) -> Result<(), Unrecorded> {
-        let mut pause = Duration::from_millis(100);
-        while let Err(error) = self.append(event).await {
-            tracing::error!(
-                task.id = event.task_id().as_str(),
-                error = &error as &dyn std::error::Error,
-                "the journal of tasks cannot be written; work waits until it can"
-            );
-            tokio::select! {
-                biased;
-                () = self.tracker.stopping().cancelled() => return Err(Unrecorded),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(5)),
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Fills the table with what an earlier process left, and records what was decided about it.
@@ -364,7 +349,7 @@ async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journa
         table.insert(task, subject);
     }
     for (id, ending) in ended {
-        let event = Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) };
+        let event = Event::Finished { task_id: id.clone(), by: None, ending: Cow::Borrowed(&ending) };
         if let Err(error) = log.append(table.subject(&id), event.line()).await {
             // The next start decides the same again.
             tracing::warn!(
@@ -399,7 +384,7 @@ impl fmt::Debug for Shared {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("journal", &self.shared.journal.as_ref().map(|journal| journal.records.path()))
+            .field("home", &self.shared.home)
             .field("counts", &self.counts())
             .finish_non_exhaustive()
     }

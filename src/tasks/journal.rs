@@ -12,9 +12,18 @@
 //! {"event":"resumed","task_id":"…","steps":["0:build"],"options":{…},"by":"…","at":"…"}
 //! ```
 //!
+//! Where replicas share a journal, it also tells which of them does what: `by` in `created`, `started` and `finished`, and
+//!
+//! ```json
+//! {"event":"stop","task_id":"…"}
+//! {"event":"left","task_id":"…","by":"…"}
+//! {"event":"adopted","task_id":"…","by":"…"}
+//! {"event":"settled","task_id":"…","resumed":0}
+//! ```
+//!
 //! What a person decided is the output of a step, `approval-2:deploy` here. Every output is written once. A `created` task may carry any state: it is the task as of that line.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -33,9 +42,21 @@ pub(super) const MAX_DEPTH: usize = 100;
 #[expect(clippy::large_enum_variant, reason = "only one exists at a time, on its way to or from a line")]
 pub(super) enum Event<'a> {
     /// A task was accepted.
-    Created { task: Cow<'a, Task> },
+    Created {
+        task: Cow<'a, Task>,
+        /// The replica that is to do it, where one of them is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
     /// Work on it began, for the `attempt`th time.
-    Started { task_id: TaskId, attempt: u32, at: Timestamp },
+    Started {
+        task_id: TaskId,
+        attempt: u32,
+        at: Timestamp,
+        /// The replica that does it, where there are several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
+    },
     /// One step of it finished.
     Step {
         task_id: TaskId,
@@ -65,6 +86,9 @@ pub(super) enum Event<'a> {
     /// It ended.
     Finished {
         task_id: TaskId,
+        /// The replica that sees to its result, where there are several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Arc<str>>,
         #[serde(flatten)]
         ending: Cow<'a, Ending>,
     },
@@ -74,6 +98,14 @@ pub(super) enum Event<'a> {
         #[serde(flatten)]
         again: Cow<'a, Again>,
     },
+    /// Somebody wants it stopped, and the replica that has it is to do so.
+    Stop { task_id: TaskId },
+    /// The replica that had it is gone: it waits again.
+    Left { task_id: TaskId, by: Arc<str> },
+    /// Another replica sees to its result.
+    Adopted { task_id: TaskId, by: Arc<str> },
+    /// Its result, as it ended after so many resumptions, was seen to.
+    Settled { task_id: TaskId, resumed: u32 },
 }
 
 /// When a task is tried again.
@@ -127,7 +159,7 @@ impl Event<'_> {
 
     pub(super) fn task_id(&self) -> &TaskId {
         match self {
-            Self::Created { task } => &task.task_id,
+            Self::Created { task, .. } => &task.task_id,
             Self::Started { task_id, .. }
             | Self::Step { task_id, .. }
             | Self::Spent { task_id, .. }
@@ -135,7 +167,11 @@ impl Event<'_> {
             | Self::Parked { task_id, .. }
             | Self::Retrying { task_id, .. }
             | Self::Finished { task_id, .. }
-            | Self::Resumed { task_id, .. } => task_id,
+            | Self::Resumed { task_id, .. }
+            | Self::Stop { task_id }
+            | Self::Left { task_id, .. }
+            | Self::Adopted { task_id, .. }
+            | Self::Settled { task_id, .. } => task_id,
         }
     }
 }
@@ -160,6 +196,12 @@ impl Ending {
         }
     }
 
+    /// That of work that began so often without getting anywhere.
+    pub(super) fn given_up(fruitless: u32) -> Self {
+        let message = format!("interrupted {fruitless} times without finishing a step; it was given up");
+        Self::of(Err(Failure::coded(Code::INTERRUPTED, message)))
+    }
+
     pub(super) fn cancelled() -> Self {
         Self::with(Status::Cancelled)
     }
@@ -176,6 +218,13 @@ impl Task {
         self.attempts = attempt;
         self.started_at = Some(at);
         self.retry_at = None;
+    }
+
+    /// Whoever worked on it is gone.
+    pub(super) fn leave(&mut self) {
+        if self.status == Status::Running {
+            self.status = Status::Pending;
+        }
     }
 
     /// It waits to be tried again.

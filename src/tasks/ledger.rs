@@ -295,10 +295,7 @@ impl Steps {
         drop(reserved);
         let Some((shared, task_id)) = self.recorder() else { return Ok(()) };
         let event = Event::Spent { task_id: task_id.clone(), spent: Cow::Borrowed(&spent) };
-        if shared.record(&event).await.is_err() {
-            return Err(self.interrupted());
-        }
-        shared.table.lock().spend(task_id, spent);
+        shared.record(&event, Some(self.attempt())).await.map_err(|_| self.interrupted())?;
         Ok(())
     }
 

@@ -2,13 +2,15 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::Lanes;
+use super::{Lanes, Sharing};
 
 /// How an engine is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The file that remembers tasks, usually `.crew/tasks.jsonl`; `None` keeps them in memory alone.
     pub journal: Option<PathBuf>,
+    /// The database in which replicas share tasks, in place of a file.
+    pub sharing: Option<Sharing>,
     /// How many tasks are worked on at the same time; a worker is there only while it has something to do. With 0, tasks
     /// are accepted and wait.
     pub workers: usize,
@@ -26,7 +28,8 @@ pub struct Options {
     /// How many tasks may ask somebody to decide, parked or still at work; one that comes to ask beyond that fails. With 0,
     /// nobody will be there to decide.
     pub parked: usize,
-    /// Whether what an earlier process left unfinished is done now; else it waits for an engine that does it.
+    /// Whether what an earlier process left unfinished is done now, and what other replicas have no hands for; else that
+    /// waits for an engine that does it.
     pub resume: bool,
     /// How often a task is tried that fails with something that may pass.
     pub retry: Retry,
@@ -56,6 +59,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             journal: None,
+            sharing: None,
             workers: 128,
             queue: 1000,
             retain: 5000,

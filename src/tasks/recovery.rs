@@ -9,13 +9,15 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::runtime::Handle;
 
 use super::{
-    Code, Error, Failure, Kind, Status, Summary, Task, TaskId,
+    Error, Kind, Status, Summary, Task, TaskId,
     index::Index,
     journal::Ending,
     legacy::Settled,
     replay::{self, Known, Read},
+    replica::{self, Glance},
     table::Retain,
 };
 use crate::{
@@ -23,11 +25,12 @@ use crate::{
     store::{
         self,
         log::{self, Claim, Records, Subject},
+        postgres::Target,
     },
 };
 
 /// A task whose work began this often without finishing a step is given up: it may be what ends the process.
-const MAX_FRUITLESS: u32 = 20;
+pub(super) const MAX_FRUITLESS: u32 = 20;
 
 /// A journal taken over.
 #[derive(Debug)]
@@ -87,7 +90,7 @@ enum Fate {
 }
 
 fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
-    let Known { task, old, fruitless } = known;
+    let Known { task, old, fruitless, .. } = known;
     if let Some(old) = old {
         let fate = match old.settle(&task, kinds, now) {
             Settled::Queue => Fate::Queue,
@@ -99,8 +102,7 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
         return (task, Fate::Stay);
     }
     if fruitless >= MAX_FRUITLESS {
-        let message = format!("interrupted {fruitless} times without finishing a step; it was given up");
-        return (task, Fate::End(Ending::of(Err(Failure::coded(Code::INTERRUPTED, message)))));
+        return (task, Fate::End(Ending::given_up(fruitless)));
     }
     if !kinds.contains(&task.kind) {
         tracing::warn!(
@@ -113,60 +115,112 @@ fn decide(known: Known, kinds: &HashSet<Kind>, now: Timestamp) -> (Task, Fate) {
     (task, Fate::Queue)
 }
 
-/// What a journal told at one moment, for a look while another process works on it.
+/// Where a journal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a file of one process.
+    File(PathBuf),
+    /// In a database, where replicas share it.
+    Shared(Target),
+}
+
+/// What a journal told at one moment, for a look while others work on it.
 #[derive(Debug)]
 pub struct History {
-    path: PathBuf,
-    /// The file as it was then, also when another one has its name by now.
-    file: Option<File>,
-    read: Read,
+    told: Told,
+}
+
+#[derive(Debug)]
+enum Told {
+    File {
+        path: PathBuf,
+        /// The file as it was then, also when another one has its name by now.
+        file: Option<File>,
+        read: Read,
+    },
+    Shared(Glance),
 }
 
 impl History {
-    /// Reads the journal at `path`; one that does not exist is empty. Nothing is written, and nobody disturbed. Blocks.
+    /// Reads the journal there; one that does not exist is empty. Nothing is written, and nobody disturbed. Blocks; for one
+    /// in a database, on a thread of a runtime that may.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn at(place: &Place) -> Result<Self, Error> {
+        match place {
+            Place::File(path) => Self::read(path),
+            Place::Shared(target) => {
+                let glance = Handle::current().block_on(replica::look(target.clone()))?;
+                Ok(Self { told: Told::Shared(glance) })
+            }
+        }
+    }
+
+    /// The same of the file at `path`.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = match File::open(path) {
+        let path = path.to_owned();
+        let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self { path: path.to_owned(), file: None, read: Read::nothing(path) });
+                let read = Read::nothing(&path);
+                return Ok(Self { told: Told::File { path, file: None, read } });
             }
             Err(source) => {
-                return Err(store::Error::File { action: "open", path: path.to_owned(), source }.into());
+                return Err(store::Error::File { action: "open", path, source }.into());
             }
         };
-        let read = replay::read(path, &file)?;
-        Ok(Self { path: path.to_owned(), file: Some(file), read })
+        let read = replay::read(&path, &file)?;
+        Ok(Self { told: Told::File { path, file: Some(file), read } })
     }
 
     /// All tasks, the newest first.
     pub fn summaries(&self) -> Vec<Arc<Summary>> {
-        let over = self.read.over.iter().map(|(_, summary, _)| Arc::clone(summary));
-        let live = self.read.live.iter().map(|(_, known)| Arc::new(Summary::from(&known.task)));
-        let mut all: Vec<_> = over.chain(live).collect();
+        let mut all: Vec<_> = match &self.told {
+            Told::File { read, .. } => {
+                let over = read.over.iter().map(|(_, summary, _)| Arc::clone(summary));
+                over.chain(read.live.iter().map(|(_, known)| Arc::new(Summary::from(&known.task)))).collect()
+            }
+            Told::Shared(glance) => {
+                let over = glance.over.iter().cloned();
+                over.chain(glance.live.iter().map(|task| Arc::new(Summary::from(task)))).collect()
+            }
+        };
         all.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
         all
     }
 
-    /// A task with all there is of it; `None` when it is not there. Blocks.
+    /// A task with all there is of it; `None` when it is not there. Blocks, as [`History::at`].
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn task(&self, id: &TaskId) -> Result<Option<Task>, Error> {
-        let mut live = self.read.live.iter();
+        let Told::File { path, file, read } = &self.told else { return self.shared_task(id) };
+        let mut live = read.live.iter();
         if let Some((_, known)) = live.find(|(_, known)| known.task.task_id == *id) {
             return Ok(Some(known.task.clone()));
         }
-        let Some((subject, ..)) = self.read.over.iter().find(|(_, summary, _)| summary.task_id == *id) else {
+        let Some((subject, ..)) = read.over.iter().find(|(_, summary, _)| summary.task_id == *id) else {
             return Ok(None);
         };
-        let (Some(file), Some(spans)) = (&self.file, self.read.subjects.sealed.get(subject)) else {
+        let (Some(file), Some(spans)) = (file, read.subjects.sealed.get(subject)) else {
             return Ok(None);
         };
-        let lines = log::read_spans(&self.path, file, spans)?;
-        task_in(&self.path, id, &lines).map(Some)
+        let lines = log::read_spans(path, file, spans)?;
+        task_in(path, id, &lines).map(Some)
+    }
+
+    fn shared_task(&self, id: &TaskId) -> Result<Option<Task>, Error> {
+        let Told::Shared(glance) = &self.told else { return Ok(None) };
+        if let Some(task) = glance.live.iter().find(|task| task.task_id == *id) {
+            return Ok(Some(task.clone()));
+        }
+        let lines = Handle::current().block_on(glance.readers.read(id.as_str()))?;
+        let known = replay::rebuild(lines.iter().map(|line| line.text.as_bytes()));
+        Ok(known.map(|known| known.task))
     }
 }
 

@@ -31,6 +31,18 @@ pub(super) struct Known {
     pub(super) old: Option<Old>,
     /// How often work on it began since a step last finished.
     pub(super) fruitless: u32,
+    /// The replica that has it; of one that is over, the one that sees to its result.
+    pub(super) owner: Option<Arc<str>>,
+    /// Whether somebody wants it stopped.
+    pub(super) is_stopped: bool,
+    /// Whether its result was seen to.
+    pub(super) is_settled: bool,
+}
+
+impl From<Task> for Known {
+    fn from(task: Task) -> Self {
+        Self { task, old: None, fruitless: 0, owner: None, is_stopped: false, is_settled: false }
+    }
 }
 
 /// The state of all tasks after the lines read so far.
@@ -122,8 +134,8 @@ enum Parsed<'l> {
 
 fn parse(line: &[u8]) -> Result<Parsed<'_>, serde_json::Error> {
     let error = match serde_json::from_slice::<Event<'_>>(line) {
-        Ok(Event::Created { task }) => {
-            return Ok(Parsed::Whole(Box::new(Known { task: task.into_owned(), old: None, fruitless: 0 })));
+        Ok(Event::Created { task, by }) => {
+            return Ok(Parsed::Whole(Box::new(Known { owner: by, ..task.into_owned().into() })));
         }
         Ok(event) => return Ok(Parsed::Event(Box::new(event))),
         Err(error) => error,
@@ -131,7 +143,7 @@ fn parse(line: &[u8]) -> Result<Parsed<'_>, serde_json::Error> {
     if serde_json::from_slice::<Tagged>(line).is_ok_and(|line| line.event.is_none()) {
         let (task, old) = serde_json::from_slice::<Record>(line)?.into_task();
         let old = Some(old).filter(|_| !task.status.is_final());
-        return Ok(Parsed::Whole(Box::new(Known { task, old, fruitless: 0 })));
+        return Ok(Parsed::Whole(Box::new(Known { old, ..task.into() })));
     }
     Err(error)
 }
@@ -140,8 +152,9 @@ impl Known {
     fn apply(&mut self, event: Event<'_>) {
         let was_final = self.task.status.is_final();
         match event {
-            Event::Started { attempt, at, .. } if !was_final => {
+            Event::Started { attempt, at, by, .. } if !was_final => {
                 self.task.start(attempt, at);
+                self.owner = by;
                 self.fruitless += 1;
                 self.old = None;
             }
@@ -156,20 +169,32 @@ impl Known {
                 self.fruitless = 0;
             }
             Event::Parked { steps, .. } if !was_final => {
-                self.task.park(&steps);
+                if !self.is_stopped && self.task.park(&steps) {
+                    self.owner = None;
+                }
             }
             Event::Retrying { again, .. } if !was_final => {
                 self.task.retry(again.into_owned());
+                self.owner = None;
                 self.fruitless = 0;
             }
-            Event::Finished { ending, .. } => {
+            Event::Finished { ending, by, .. } => {
                 self.task.end(ending.into_owned());
+                self.owner = by;
                 self.old = None;
             }
             Event::Resumed { again, .. } => {
                 self.task.resume(again.into_owned());
+                (self.owner, self.is_stopped, self.is_settled) = (None, false, false);
                 self.fruitless = 0;
             }
+            Event::Stop { .. } if !was_final => self.is_stopped = true,
+            Event::Left { .. } if !was_final => {
+                self.task.leave();
+                self.owner = None;
+            }
+            Event::Adopted { by, .. } => self.owner = Some(by),
+            Event::Settled { resumed, .. } => self.is_settled |= resumed == self.task.resumed,
             // A step or a start that lost a race against the end.
             _ => {}
         }

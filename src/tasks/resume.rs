@@ -3,8 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    Engine, Error, Resumption, Task, TaskId,
+    Engine, Error, Resumption, Status, Task, TaskId,
     engine::{Shared, joined},
+    home::Unkept,
     journal::{Again, Event, MAX_DEPTH, nests_deeper_than},
     table::Resuming,
 };
@@ -52,10 +53,20 @@ impl Shared {
         let steps = names.filter(|name| !again.contains(name)).cloned().collect();
         let again = Again { steps, options, by, at: clock::now() };
         let event = Event::Resumed { task_id: id.clone(), again: Cow::Borrowed(&again) };
-        self.append(&event).await?;
+        match self.append(&event, None).await {
+            Ok(_) => {}
+            Err(Unkept::Store(error)) => return Err(error.into()),
+            // Another replica was first.
+            Err(Unkept::Refused) => {
+                return Err(Error::NotResumable { id: id.clone(), status: Status::Pending });
+            }
+        }
         let task = self.table.lock().end_resume(id, Task::clone(&task), again);
         self.stir();
         tracing::info!(task.id = id.as_str(), "an ended task goes on");
-        task.ok_or_else(|| Error::NotFound { id: id.clone() })
+        match task {
+            Some(task) => Ok(task),
+            None => self.get(id).await,
+        }
     }
 }

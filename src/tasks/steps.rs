@@ -191,10 +191,7 @@ impl Steps {
         }
         let waiting = Waiting { step: step.to_owned(), question: question.to_owned(), since: clock::now() };
         let event = Event::Waiting { task_id: task_id.clone(), waiting: Cow::Borrowed(&waiting) };
-        if shared.record(&event).await.is_err() {
-            return Err(self.interrupted());
-        }
-        shared.table.lock().update(task_id, |task| task.ask(waiting));
+        shared.record(&event, Some(self.run.attempt)).await.map_err(|_| self.interrupted())?;
         Ok(())
     }
 
@@ -217,10 +214,7 @@ impl Steps {
         }
         if let Some((shared, task_id)) = &self.run.recorder {
             let event = Event::Step { task_id: task_id.clone(), record: Cow::Borrowed(&record) };
-            if shared.record(&event).await.is_err() {
-                return Err(self.interrupted());
-            }
-            shared.table.lock().update(task_id, |task| task.step(record.clone()));
+            shared.record(&event, Some(self.run.attempt)).await.map_err(|_| self.interrupted())?;
         }
         self.run.state.lock().finished.push(record);
         Ok(())
@@ -261,10 +255,10 @@ impl Steps {
         self.run.state.lock().finished.iter().any(|done| is_inner(&done.step))
     }
 
-    /// What a body is told when the program ends before something could be recorded.
+    /// What a body is told when the program ends before something could be recorded, or another replica has the task.
     pub(super) fn interrupted(&self) -> Failure {
         self.run.state.lock().interrupted = true;
-        Failure::coded(Code::INTERRUPTED, "the program ended before the step could be recorded")
+        Failure::coded(Code::INTERRUPTED, "the work was cut off before the step could be recorded")
     }
 
     /// When something is waited for and nothing is being done but the steps it is waited for in: what, and a number that

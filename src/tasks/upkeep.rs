@@ -7,7 +7,7 @@ use std::sync::{
 
 use parking_lot::Mutex;
 
-use super::{engine::Shared, index::Index};
+use super::{engine::Shared, home::Home, index::Index};
 use crate::store::log::Records;
 
 /// Smaller journals are never rewritten.
@@ -62,14 +62,14 @@ impl Journal {
 impl Shared {
     /// Sees to the journal in the background, if it needs that.
     pub(super) fn tend(self: &Arc<Self>) {
-        let Some(journal) = &self.journal else { return };
+        let Home::File(journal) = &self.home else { return };
         if journal.needs().is_none() || journal.busy.swap(true, Relaxed) {
             return;
         }
         let shared = Arc::clone(self);
         self.tracker.spawn(async move {
             let tending = tokio::task::spawn_blocking(move || {
-                let Some(journal) = &shared.journal else { return };
+                let Home::File(journal) = &shared.home else { return };
                 while let Some(need) = journal.needs() {
                     if shared.see_to(need).is_err() {
                         let (size, _) = journal.records.sizes();
@@ -86,7 +86,7 @@ impl Shared {
 
     /// Does it. Blocks.
     pub(super) fn see_to(&self, need: Need) -> Result<(), std::io::Error> {
-        let Some(journal) = &self.journal else { return Ok(()) };
+        let Home::File(journal) = &self.home else { return Ok(()) };
         let path = journal.records.path();
         let mut index = journal.index.lock();
         let all = need == Need::Rewrite || index.covers() == 0;

@@ -18,9 +18,11 @@ use tracing::Instrument as _;
 
 use super::{
     Code, Failure, Steps, Task, TaskId,
-    engine::{Shared, Unrecorded},
+    engine::Shared,
+    home::Unrecorded,
     journal::{Ending, Event},
     lanes::Entered,
+    recovery::MAX_FRUITLESS,
 };
 use crate::base::{
     TraceId,
@@ -51,8 +53,10 @@ impl Shared {
             kind = task.kind.as_str(),
             attempt = task.attempts + 1
         );
-        if trace.scope(self.run(task, cancel).instrument(span)).await.is_err() {
-            tracing::warn!("a task was interrupted; the next start continues it");
+        match trace.scope(self.run(task, cancel).instrument(span)).await {
+            Ok(()) => {}
+            Err(Unrecorded::Ending) => tracing::warn!("a task was interrupted; the next start continues it"),
+            Err(Unrecorded::Elsewhere) => tracing::debug!("another replica has a task"),
         }
     }
 
@@ -70,19 +74,20 @@ impl Shared {
     async fn run(self: &Arc<Self>, task: Arc<Task>, cancel: CancellationToken) -> Result<(), Unrecorded> {
         let id = task.task_id.clone();
         let (attempt, at) = (task.attempts + 1, clock::now());
-        self.record(&Event::Started { task_id: id.clone(), attempt, at }).await?;
-        let task = {
-            let mut table = self.table.lock();
-            table.update(&id, |task| task.start(attempt, at));
-            table.live(&id).unwrap_or(task)
-        };
+        if self.table.lock().fruitless(&id) >= MAX_FRUITLESS {
+            let ending = Ending::given_up(MAX_FRUITLESS);
+            return self.end(&id, None, ending, &Stopwatch::start()).await;
+        }
+        let event = Event::Started { task_id: id.clone(), attempt, at, by: self.home.replica() };
+        self.record(&event, None).await.inspect_err(|_| self.table.lock().let_be(&id))?;
+        let task = self.table.lock().live(&id).unwrap_or(task);
 
         let is_tried_again = self.retry.of(&task).attempts > 1;
         let watch = Stopwatch::start();
         let steps = Steps::of(Arc::clone(self), &task, attempt, cancel.clone());
         let outcome = self.attempt(task, steps.clone(), &cancel).await;
         if steps.is_interrupted() {
-            return Err(Unrecorded);
+            return Err(self.home.interrupted());
         }
         let ending = match outcome {
             Outcome::Parked => {
@@ -93,26 +98,40 @@ impl Shared {
             Outcome::Answered(Err(failure)) if failure.transient && is_tried_again => {
                 let Some(again) = self.try_again(&id, &failure) else {
                     let ending = Ending { dead: true, ..Ending::of(Err(failure)) };
-                    return self.end(&id, ending, &watch).await;
+                    return self.end(&id, Some(attempt), ending, &watch).await;
                 };
                 let event = Event::Retrying { task_id: id.clone(), again: Cow::Borrowed(&again) };
-                self.record(&event).await?;
+                self.record(&event, Some(attempt)).await?;
                 tracing::warn!(error = again.error, retry = again.retry, due = %again.due, "task failed and is tried again");
                 counter!(metric::TASK_RETRIES).increment(1);
-                self.table.lock().retry(&id, again);
                 self.later.notify_one();
                 return Ok(());
             }
             Outcome::Answered(answer) => Ending::of(answer),
         };
-        self.end(&id, ending, &watch).await
+        self.end(&id, Some(attempt), ending, &watch).await
     }
 
-    async fn end(self: &Arc<Self>, id: &TaskId, ending: Ending, watch: &Stopwatch) -> Result<(), Unrecorded> {
+    /// Ends a task, that came to its end in `attempt` or before one.
+    async fn end(
+        self: &Arc<Self>,
+        id: &TaskId,
+        attempt: Option<u32>,
+        ending: Ending,
+        watch: &Stopwatch,
+    ) -> Result<(), Unrecorded> {
+        let event = Event::Finished {
+            task_id: id.clone(),
+            by: self.home.replica(),
+            ending: Cow::Borrowed(&ending),
+        };
+        // One that another replica has does not end here.
+        if self.home.replica().is_some() && !self.table.lock().admits(&event, attempt) {
+            return Err(Unrecorded::Elsewhere);
+        }
         self.tell_body(id, &ending).await;
-        self.record(&Event::Finished { task_id: id.clone(), ending: Cow::Borrowed(&ending) }).await?;
+        self.record(&event, attempt).await?;
         tracing::info!(status = ending.status.as_str(), latency_ms = watch.elapsed_ms(), "task ended");
-        self.table.lock().update(id, |task| task.end(ending));
         self.tend();
         Ok(())
     }
@@ -185,12 +204,13 @@ impl Shared {
                 Ok(waiting) => waiting,
             };
             let event = Event::Parked { task_id: id.clone(), steps: Cow::Borrowed(&waiting) };
-            if self.record(&event).await.is_err() {
-                return Outcome::Answered(Err(steps.interrupted()));
-            }
-            if self.table.lock().park(id, &waiting) {
-                steps.park();
-                return Outcome::Parked;
+            match self.record(&event, Some(steps.attempt())).await {
+                Err(_) => return Outcome::Answered(Err(steps.interrupted())),
+                Ok(heard) if heard.is_parked => {
+                    steps.park();
+                    return Outcome::Parked;
+                }
+                Ok(_) => {}
             }
             // A decision came in between, or a request to stop; the body has been woken by it.
         }

@@ -211,17 +211,3 @@ pub(super) async fn cron(patient: &Patient<'_>) -> Row {
         ),
     }
 }
-
-pub(super) fn database(patient: &Patient<'_>) -> Row {
-    let place = "CREW_DATABASE_URL";
-    if patient.env.get(place).is_some() {
-        Row::new(
-            "database",
-            Verdict::Warn,
-            place,
-            "it is set, and tasks are kept in files all the same: one server per project",
-        )
-    } else {
-        Row::new("database", Verdict::Skip, place, "tasks are kept in .crew/tasks.jsonl, by one server")
-    }
-}

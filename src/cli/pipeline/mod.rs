@@ -47,7 +47,7 @@ pub(super) async fn pipeline(
         PipelineCommand::Graph { name } => graph(global, &office, name).await,
         PipelineCommand::Run(args) => run(global, &office, args, env).await,
         PipelineCommand::Checkpoint(args) => match &args.command {
-            CheckpointCommand::List => task::checkpoints(global),
+            CheckpointCommand::List => task::checkpoints(global, env).await,
             CheckpointCommand::Resume(args) => task::resume(global, args, env).await,
         },
     }

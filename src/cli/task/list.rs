@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::super::{
     args::{Form, Global},
+    cost::history,
     exit::{Error, Outcome},
     render,
 };
 use crate::{
-    app,
+    app::Environment,
     engine::PIPELINE_RUN,
-    tasks::{self, Filter, History, Status, Summary, Task},
+    tasks::{self, Filter, Status, Summary, Task},
 };
 
 #[derive(Debug, Args)]
@@ -32,25 +33,28 @@ pub(in crate::cli) struct ListArgs {
     limit: usize,
 }
 
-pub(super) fn list(global: &Global, args: &ListArgs) -> Result<Outcome, Error> {
+pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) -> Result<Outcome, Error> {
     let (status, target, dead) = (args.status, args.target.clone(), args.dead);
     let filter = Filter { status, target, dead, ..Filter::default() };
-    let summaries = journal(global)?.summaries();
+    let summaries = summaries(global, env).await?;
     let tasks: Vec<_> = summaries.into_iter().filter(|task| filter.fits(task)).take(args.limit).collect();
     told(global, &tasks)
 }
 
 /// The pipelines that did not come to their end, and have something to go on from.
-pub(in crate::cli) fn checkpoints(global: &Global) -> Result<Outcome, Error> {
+pub(in crate::cli) async fn checkpoints(global: &Global, env: &Environment) -> Result<Outcome, Error> {
     let unfinished =
         |task: &Arc<Summary>| task.kind == PIPELINE_RUN && task.status != Status::Completed && task.steps > 0;
-    let tasks: Vec<_> = journal(global)?.summaries().into_iter().filter(unfinished).collect();
+    let tasks: Vec<_> = summaries(global, env).await?.into_iter().filter(unfinished).collect();
     told(global, &tasks)
 }
 
-pub(super) fn show(global: &Global, id: &str) -> Result<Outcome, Error> {
+pub(super) async fn show(global: &Global, id: &str, env: &Environment) -> Result<Outcome, Error> {
     let id = super::id(id)?;
-    let task = journal(global)?.task(&id)?.ok_or(tasks::Error::NotFound { id })?;
+    let task = history(global, env, move |history| {
+        history.task(&id)?.ok_or(tasks::Error::NotFound { id })
+    });
+    let task = task.await?;
     match global.form() {
         Form::Json => render::json(&task)?,
         Form::Text => render::answer(&text(&task))?,
@@ -59,8 +63,8 @@ pub(super) fn show(global: &Global, id: &str) -> Result<Outcome, Error> {
 }
 
 /// All tasks of the project. Nothing is written, and no owner is disturbed.
-fn journal(global: &Global) -> Result<History, Error> {
-    Ok(History::read(&app::journal(&global.root()))?)
+async fn summaries(global: &Global, env: &Environment) -> Result<Vec<Arc<Summary>>, Error> {
+    history(global, env, |history| Ok(history.summaries())).await
 }
 
 fn told(global: &Global, tasks: &[Arc<Summary>]) -> Result<Outcome, Error> {

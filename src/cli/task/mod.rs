@@ -76,8 +76,8 @@ struct ApproveArgs {
 pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) -> Result<Outcome, Error> {
     match &args.command {
         TaskCommand::Approve(args) => approve(global, args, env).await,
-        TaskCommand::List(args) => list::list(global, args),
-        TaskCommand::Show { id } => list::show(global, id),
+        TaskCommand::List(args) => list::list(global, args, env).await,
+        TaskCommand::Show { id } => list::show(global, id, env).await,
         TaskCommand::Cancel { id } => again::cancel(global, id, env).await,
         TaskCommand::Resume(args) => resume(global, args, env).await,
         TaskCommand::Replay { id } => again::replay(global, id, env).await,

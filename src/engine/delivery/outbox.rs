@@ -117,7 +117,9 @@ impl Outbox {
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         // What ended before, and may not have been seen to.
-        let wants = |task: &&Arc<Summary>| task.status.is_final() && !Wish::of_summary(task).is_empty();
+        let wants = |task: &&Arc<Summary>| {
+            task.status.is_final() && tasks.sees_to(&task.task_id) && !Wish::of_summary(task).is_empty()
+        };
         let earlier: Vec<TaskId> = earlier.iter().filter(wants).map(|task| task.task_id.clone()).collect();
         let shared = Arc::new(Shared {
             crew,
@@ -243,7 +245,8 @@ impl Shared {
         let _one = self.deriving.lock().await;
         for ended in ended.chunks(BATCH) {
             let definitions = self.crew.definitions().await;
-            let tasks: Vec<_> = ended.iter().filter_map(|id| self.tasks.summary(id)).collect();
+            let ours = ended.iter().filter(|id| self.tasks.sees_to(id));
+            let tasks: Vec<_> = ours.filter_map(|id| self.tasks.summary(id)).collect();
             let wished = tasks.iter().flat_map(|task| self.wished(task));
             let begun = join_all(wished.map(|(id, wish)| self.begin(id, wish, &definitions))).await;
             if begun.contains(&false) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Table;
+use super::{Rest, Table};
 use crate::{
     store::log::Subject,
     tasks::{Error, Kind, Status, Task, TaskId, journal::Again},
@@ -28,7 +28,10 @@ impl Table {
         let flag = match (self.live.get_mut(id), self.over.get_mut(id)) {
             (Some(entry), _) => {
                 // What an earlier process left, and this one was not to begin.
-                let left = summary.status == Status::Pending && !entry.claimed && !self.queue.contains(id);
+                let left = summary.status == Status::Pending
+                    && !entry.claimed
+                    && entry.owner.is_none()
+                    && !self.queue.contains(id);
                 Some(&mut entry.resuming).filter(|_| left)
             }
             (None, over) => over.filter(|_| summary.can_resume()).map(|entry| &mut entry.resuming),
@@ -55,13 +58,13 @@ impl Table {
         if let Some(task) = &entry.held {
             return Ok(Resuming::Here(Arc::clone(task)));
         }
-        if let Some(records) = &self.records {
+        if let Rest::Records(records) = &self.rest {
             records.unseal(entry.subject);
         }
         Ok(Resuming::There(entry.subject))
     }
 
-    /// It is on record that `task` goes on: it waits for a worker.
+    /// It is on record that `task` goes on: it waits for a worker. Where replicas share tasks, it may have come further.
     pub(in crate::tasks) fn end_resume(
         &mut self,
         id: &TaskId,
@@ -69,6 +72,12 @@ impl Table {
         again: Again,
     ) -> Option<Arc<Task>> {
         self.arriving -= 1;
+        if self.me.is_some() {
+            if let Some(entry) = self.live.get_mut(id) {
+                entry.resuming = false;
+            }
+            return self.live(id);
+        }
         let subject = self.subject(id)?;
         if let Some(entry) = self.over.remove(id) {
             *self.counts.of(entry.summary.status) -= 1;
@@ -95,11 +104,11 @@ impl Table {
         }
         if let Some(entry) = self.over.get_mut(id) {
             entry.resuming = false;
-            if let Some(records) = &self.records {
+            if let Rest::Records(records) = &self.rest {
                 records.seal(entry.subject);
+                // The index may have been told that it goes on.
+                self.fresh.push(id.clone());
             }
-            // The index may have been told that it goes on.
-            self.fresh.push(id.clone());
             self.note_finished(id);
             self.forget();
         }

@@ -1,14 +1,12 @@
 //! Tasks that wait for a person.
 
-use std::sync::Arc;
-
 use super::Table;
-use crate::tasks::{Error, Kind, Status, StepRecord, Task, TaskId, Waiting};
+use crate::tasks::{Error, Status, TaskId, Waiting};
 
 impl Table {
     /// Takes a worker's task from it until one of `steps` is decided; tells whether that is so. It is not when one of them
     /// was decided meanwhile, or the task was told to stop.
-    pub(in crate::tasks) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
+    pub(super) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
         // One that was told to stop stays with its worker, which alone can end it.
         if self.live.get(id).is_none_or(|entry| entry.cancel.is_cancelled()) {
             return false;
@@ -17,11 +15,12 @@ impl Table {
         self.update(id, |task| parked = task.park(steps));
         if parked && let Some(entry) = self.live.get_mut(id) {
             entry.claimed = false;
+            entry.owner = None;
         }
         parked
     }
 
-    /// Reserves a decision: what it is about. It is yours until [`Table::end_decision`] or [`Table::drop_decision`].
+    /// Reserves a decision: what it is about. It is yours until [`Table::drop_decision`].
     pub(in crate::tasks) fn begin_decision(
         &mut self,
         id: &TaskId,
@@ -48,26 +47,7 @@ impl Table {
         }
     }
 
-    /// The decision is on the disk: the task goes on, if nobody has it and somebody here can do it.
-    pub(in crate::tasks) fn end_decision(
-        &mut self,
-        id: &TaskId,
-        record: StepRecord,
-        can_do: impl Fn(&Kind) -> bool,
-    ) -> Result<Arc<Task>, Error> {
-        self.drop_decision(id, &record.step);
-        let Some(task) = self.live(id) else { return Err(self.no_live(id)) };
-        self.update(id, |task| task.step(record));
-        // One that is claimed is being worked on or cancelled. One of an earlier run that had asked but was not parked
-        // yet may be in the queue or left to itself.
-        let idle = self.live.get(id).is_some_and(|entry| !entry.claimed) && !self.queue.contains(id);
-        if idle && can_do(&task.kind) {
-            self.queue.push(id.clone(), task.priority);
-        }
-        Ok(self.live(id).unwrap_or(task))
-    }
-
-    /// The decision is not on the disk, or no longer on its way there.
+    /// The decision is on its way no more: it was recorded, or could not be.
     pub(in crate::tasks) fn drop_decision(&mut self, id: &TaskId, step: &str) {
         if let Some(entry) = self.live.get_mut(id) {
             entry.deciding.retain(|other| other != step);

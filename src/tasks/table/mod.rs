@@ -2,13 +2,15 @@
 
 mod again;
 mod decisions;
+mod hear;
 mod look;
 mod queue;
+mod replicas;
 mod retain;
 mod waiting;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -20,8 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::look::Counts;
 use self::queue::Queue;
-pub(super) use self::{again::Resuming, look::Found, retain::Retain, waiting::Cancelling};
-use super::{Spent, Summary, Task, TaskId, feed::Feed};
+pub(super) use self::{
+    again::Resuming, hear::Heard, look::Found, replicas::Brief, retain::Retain, waiting::Cancelling,
+};
+use super::{Kind, Spent, Summary, Task, TaskId, feed::Feed};
 use crate::{
     base::metric,
     store::log::{Records, Subject},
@@ -55,9 +59,28 @@ pub(super) struct Table {
     retain: Retain,
     /// How many workers there are.
     working: usize,
-    /// Where tasks are that are over; `None` when they are kept here.
-    records: Option<Records>,
+    /// Where tasks are that are over.
+    rest: Rest,
     next: Subject,
+    /// The kinds that can be done here.
+    kinds: HashSet<Kind>,
+    /// The name of this replica, where several share the tasks.
+    me: Option<Arc<str>>,
+    /// Whether this replica takes what nobody has; else only what it was asked for itself.
+    takes: bool,
+    /// Tasks that other replicas may still know.
+    forgotten: Vec<TaskId>,
+}
+
+/// Where all there is of tasks is that are over.
+#[derive(Debug)]
+enum Rest {
+    /// Here.
+    Here,
+    /// In the journal.
+    Records(Records),
+    /// In a journal that replicas share.
+    Shared,
 }
 
 /// A task that is not over.
@@ -74,6 +97,10 @@ struct Live {
     in_lane: bool,
     /// Whether it is being written that it goes on although this process was not to begin it.
     resuming: bool,
+    /// The replica that has it, where there are several.
+    owner: Option<Arc<str>>,
+    /// How often work on it began since a step last finished; counted where replicas share tasks.
+    fruitless: u32,
 }
 
 /// A task that is over.
@@ -85,6 +112,10 @@ struct Over {
     held: Option<Arc<Task>>,
     /// Whether it is being written that it goes on although it had ended.
     resuming: bool,
+    /// The replica that sees to its result, where there are several.
+    owner: Option<Arc<str>>,
+    /// Whether its result was seen to, as all replicas know.
+    is_settled: bool,
 }
 
 #[derive(Debug)]
@@ -126,14 +157,23 @@ impl Table {
             limit,
             retain,
             working: 0,
-            records: None,
+            rest: Rest::Here,
             next: 0,
+            kinds: HashSet::new(),
+            me: None,
+            takes: true,
+            forgotten: Vec::new(),
         }
+    }
+
+    /// Tasks of these kinds can be done here.
+    pub(super) fn can_do(&mut self, kinds: impl IntoIterator<Item = Kind>) {
+        self.kinds.extend(kinds);
     }
 
     /// Tasks are on the disk too.
     pub(super) fn keep_in(&mut self, records: Records) {
-        self.records = Some(records);
+        self.rest = Rest::Records(records);
     }
 
     /// So many tasks that are over are about to be added.
@@ -163,9 +203,14 @@ impl Table {
         self.queue.len() + self.arriving >= self.limit
     }
 
+    /// The task is in the journal, and what was reserved for it is free again.
+    pub(super) fn arrived(&mut self) {
+        self.arriving -= 1;
+    }
+
     /// The task is in the journal: it takes the reserved place.
     pub(super) fn accept(&mut self, task: Task, subject: Subject) {
-        self.arriving -= 1;
+        self.arrived();
         let (id, priority) = (task.task_id.clone(), task.priority);
         self.insert(task, subject);
         self.feed.note(&id);
@@ -175,7 +220,8 @@ impl Table {
     /// The task is not in the journal: the reserved place and key are free again.
     pub(super) fn give_up(&mut self, key: Option<&str>) {
         self.arriving -= 1;
-        if let Some(Key::Arriving(written)) = key.and_then(|key| self.keys.remove(key)) {
+        let Some(key) = key.filter(|key| matches!(self.keys.get(*key), Some(Key::Arriving(_)))) else { return };
+        if let Some(Key::Arriving(written)) = self.keys.remove(key) {
             written.cancel();
         }
     }
@@ -192,6 +238,8 @@ impl Table {
             deciding: Vec::new(),
             resuming: false,
             in_lane: false,
+            owner: None,
+            fruitless: 0,
             subject,
             task: watch::Sender::new(Arc::new(task)),
         };
@@ -211,7 +259,8 @@ impl Table {
         if !told {
             self.fresh.push(id.clone());
         }
-        self.over.insert(id.clone(), Over { summary, subject, held: None, resuming: false });
+        let (held, owner) = (None, None);
+        self.over.insert(id.clone(), Over { summary, subject, held, resuming: false, owner, is_settled: false });
         self.note_finished(&id);
     }
 
@@ -237,10 +286,13 @@ impl Table {
         *self.counts.of(before) -= 1;
         *self.counts.of(after) += 1;
         if after.is_final() && !before.is_final() {
-            if let Some(endings) = &self.endings {
-                endings.note(id);
+            // Of those that end elsewhere others are told.
+            if entry.owner == self.me {
+                if let Some(endings) = &self.endings {
+                    endings.note(id);
+                }
+                measure(&entry.task.borrow());
             }
-            measure(&entry.task.borrow());
             self.bury(id);
         }
     }
@@ -251,15 +303,18 @@ impl Table {
         let task = entry.task.borrow().clone();
         self.counts.dead += usize::from(task.dead);
         let summary = Arc::new(Summary::from(&*task));
-        let held = match &self.records {
-            Some(records) => {
+        let held = match &self.rest {
+            Rest::Records(records) => {
                 records.seal(entry.subject);
                 self.fresh.push(id.clone());
                 None
             }
-            None => Some(task),
+            Rest::Here => Some(task),
+            Rest::Shared => None,
         };
-        self.over.insert(id.clone(), Over { summary, subject: entry.subject, held, resuming: false });
+        let Live { subject, owner, .. } = entry;
+        let over = Over { summary, subject, held, resuming: false, owner, is_settled: false };
+        self.over.insert(id.clone(), over);
         self.note_finished(id);
         self.forget();
     }
@@ -276,7 +331,9 @@ impl Table {
                 Spent::add(&mut Arc::make_mut(held).spent, spent.clone());
             }
             Spent::add(&mut Arc::make_mut(&mut entry.summary).spent, spent);
-            self.fresh.push(id.clone());
+            if let Rest::Records(_) = self.rest {
+                self.fresh.push(id.clone());
+            }
         }
     }
 }

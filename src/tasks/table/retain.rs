@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Key, Over, Table};
+use super::{Key, Over, Rest, Table};
 use crate::{
     base::clock,
     tasks::{Options, Summary, TaskId},
@@ -50,7 +50,8 @@ impl Table {
     pub(super) fn note_finished(&mut self, id: &TaskId) {
         let Some(entry) = self.over.get(id) else { return };
         let place = (entry.summary.ended_at(), id.clone());
-        let among = if self.retain.is_owed(&entry.summary) { &mut self.owed } else { &mut self.finished };
+        let is_owed = self.retain.is_owed(&entry.summary) && !entry.is_settled;
+        let among = if is_owed { &mut self.owed } else { &mut self.finished };
         among.insert(place);
     }
 
@@ -95,8 +96,10 @@ impl Table {
             }
             let Some((_, oldest)) = self.finished.pop_first() else { return };
             let Some(Over { summary, subject, .. }) = self.over.remove(&oldest) else { continue };
-            if let Some(records) = &self.records {
-                records.release(subject);
+            match &self.rest {
+                Rest::Here => {}
+                Rest::Records(records) => records.release(subject),
+                Rest::Shared => self.forgotten.push(oldest.clone()),
             }
             self.feed.forget(&oldest);
             if let Some(endings) = &self.endings {

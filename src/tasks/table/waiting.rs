@@ -17,6 +17,8 @@ pub(in crate::tasks) enum Cancelling {
     Yours,
     /// Somebody works on it and was told to stop.
     Told,
+    /// A replica has it, perhaps this one, and all of them have to be told.
+    There,
     /// It is over.
     Final(Status),
     NotFound,
@@ -65,13 +67,13 @@ impl Table {
         self.working -= 1;
     }
 
-    /// A worker's task is tried again later; tells whether that is so. It is not when it was told to stop.
-    pub(in crate::tasks) fn retry(&mut self, id: &TaskId, again: Retrying) {
-        let due = again.due;
+    /// A worker's task is tried again later.
+    pub(super) fn retry(&mut self, id: &TaskId, again: Retrying, ours: bool) {
         self.update(id, |task| task.retry(again));
         if let Some(entry) = self.live.get_mut(id) {
             entry.claimed = false;
-            self.queue.push_later(id.clone(), due);
+            entry.owner = None;
+            self.wait_for_worker(id, ours);
         }
     }
 
@@ -120,6 +122,9 @@ impl Table {
             let over = self.over.get(id).map(|entry| Cancelling::Final(entry.summary.status));
             return over.unwrap_or(Cancelling::NotFound);
         };
+        if self.me.is_some() && (entry.is_elsewhere(self.me.as_ref()) || entry.claimed) {
+            return Cancelling::There;
+        }
         if entry.claimed {
             entry.cancel.cancel();
             return Cancelling::Told;

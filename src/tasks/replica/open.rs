@@ -1,0 +1,164 @@
+//! A replica joins: reads how all tasks stand, and goes on from there.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, atomic::AtomicI64},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+
+use super::{
+    QUEUE, Replica, Sharing, State,
+    watch::Watch,
+    writer::Writer,
+};
+use crate::{
+    base::{Tracker, clock::Stopwatch},
+    store::{
+        self,
+        postgres::{Line, Readers, SharedLog, Snapshot, Target},
+    },
+    tasks::{
+        Body, Engine, Error, Kind, Options, Summary, Task,
+        engine::Shared,
+        home::Home,
+        replay::{self, Known},
+        table::{Brief, Table},
+    },
+};
+
+/// For how long a database is waited for that does not answer yet, as one that is started together with this program.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long it is left alone in between.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Joins the replicas that share the tasks.
+///
+/// # Errors
+/// [`Error::Store`] when the database cannot be used.
+pub(in crate::tasks) async fn open(
+    options: &Options,
+    sharing: Sharing,
+    bodies: HashMap<Kind, Arc<dyn Body>>,
+    tracker: Tracker,
+) -> Result<Engine, Error> {
+    let me: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
+    let takes = options.resume;
+    let log = patiently(|| SharedLog::connect(&sharing.target, &me, &tracker)).await?;
+    let readers = Arc::new(Readers::new(sharing.target.clone(), tracker.clone()));
+    readers.renew(&me, &sharing.name, sharing.lease).await?;
+    let snapshot = readers.snapshot().await?;
+    let heard = snapshot.head;
+    let mut table = Table::new(options.queue, options.into());
+    table.join(Arc::clone(&me), takes);
+    table.can_do(bodies.keys().cloned());
+    let told = tokio::task::spawn_blocking(move || tell(snapshot)).await;
+    let Told { over, live } = told.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    table.expect(over.len());
+    over.into_iter().for_each(|brief| table.insert_brief(brief));
+    live.into_iter().for_each(|known| table.insert_known(known, false));
+
+    let (requests, queue) = mpsc::channel(QUEUE);
+    let state = Arc::new(State::default());
+    let weak = requests.downgrade();
+    let replica = Replica {
+        me: Arc::clone(&me),
+        takes,
+        readers: Arc::clone(&readers),
+        requests,
+        state: Arc::clone(&state),
+        tickets: AtomicI64::new(1),
+    };
+    let shared = Shared::new(options, Home::Shared(replica), table, bodies, tracker.clone());
+    let writer = Writer {
+        me: Arc::clone(&me),
+        readers: Arc::clone(&readers),
+        shared: Arc::downgrade(&shared),
+        tracker: tracker.clone(),
+        requests: queue,
+        state: Arc::clone(&state),
+        log: Some(log),
+        heard,
+        waiting: VecDeque::new(),
+        missed: Vec::new(),
+        unsure: HashSet::new(),
+        known: HashSet::new(),
+        refused: None,
+    };
+    let watch =
+        Watch { me, sharing, readers, shared: Arc::downgrade(&shared), requests: weak, state, takes };
+    tracker.spawn(writer.run());
+    tracker.spawn(watch.run());
+    let engine = Engine { shared };
+    engine.begin();
+    Ok(engine)
+}
+
+/// Tries again while it is of use.
+async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> Result<T, store::Error>
+where
+    F: Future<Output = Result<T, store::Error>>,
+{
+    let since = Stopwatch::start();
+    loop {
+        match connect().await {
+            Err(error @ store::Error::Database { lasts: false, .. }) if since.elapsed() < PATIENCE => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the database is waited for");
+                tokio::time::sleep(PAUSE).await;
+            }
+            tried => return tried,
+        }
+    }
+}
+
+/// How all tasks stand.
+struct Told {
+    /// Those that are over, in the order they ended.
+    over: Vec<Brief>,
+    /// The others, in the order they were accepted.
+    live: Vec<Known>,
+}
+
+fn tell(snapshot: Snapshot) -> Told {
+    let Snapshot { briefs, lines, .. } = snapshot;
+    let read = |(subject, brief): (Arc<str>, String)| {
+        let read = serde_json::from_str::<Brief>(&brief);
+        read.inspect_err(|error| tracing::warn!(task.id = &*subject, %error, "what is kept of a task cannot be read")).ok()
+    };
+    let mut over: Vec<Brief> = briefs.into_iter().filter_map(read).collect();
+    over.sort_by_key(Brief::ended_at);
+    let mut of: HashMap<Arc<str>, Vec<Line>> = HashMap::new();
+    for line in lines {
+        of.entry(Arc::clone(&line.subject)).or_default().push(line);
+    }
+    let mut known: Vec<(i64, Known)> = of
+        .into_values()
+        .filter_map(|lines| {
+            let first = lines.first()?.n;
+            Some((first, replay::rebuild(lines.iter().map(|line| line.text.as_bytes()))?))
+        })
+        .collect();
+    known.sort_by_key(|(first, _)| *first);
+    Told { over, live: known.into_iter().map(|(_, known)| known).collect() }
+}
+
+/// What the journal at `target` tells at one moment, for a look without joining. Nothing is written.
+#[derive(Debug)]
+pub(in crate::tasks) struct Glance {
+    pub(in crate::tasks) readers: Readers,
+    pub(in crate::tasks) over: Vec<Arc<Summary>>,
+    pub(in crate::tasks) live: Vec<Task>,
+}
+
+/// Looks at the journal at `target`.
+///
+/// # Errors
+/// [`Error::Store`] when it cannot be read.
+pub(in crate::tasks) async fn look(target: Target) -> Result<Glance, Error> {
+    let readers = Readers::new(target, Tracker::new());
+    let Told { over, live } = tell(readers.snapshot().await?);
+    let over = over.into_iter().map(Brief::into_summary).collect();
+    Ok(Glance { readers, over, live: live.into_iter().map(|known| known.task).collect() })
+}
