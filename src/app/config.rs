@@ -47,7 +47,9 @@ impl Environment {
     pub fn secrets(&self) -> impl Iterator<Item = Secret> {
         let is_secret = |name: &str| {
             let name = name.to_ascii_uppercase();
-            ["_KEY", "_TOKEN", "_SECRET", "_PASS", "_PASSWORD", "_DATABASE_URL"].iter().any(|end| name.ends_with(end))
+            ["_KEY", "_TOKEN", "_SECRET", "_PASS", "_PASSWORD", "_DATABASE_URL"]
+                .iter()
+                .any(|end| name.ends_with(end))
         };
         self.0.iter().filter(move |(name, _)| is_secret(name)).filter_map(|(_, value)| Secret::new(value))
     }
@@ -102,7 +104,8 @@ impl Settings {
     /// # Errors
     /// When that file cannot be used.
     pub fn read(env: &Environment, root: &Path) -> Result<Self, ConfigError> {
-        let mut settings = Self::with(&mut Settling::new(env), root, project::config(root)?, Post::read(env)?);
+        let mut settings =
+            Self::with(&mut Settling::new(env), root, project::config(root)?, Post::read(env)?);
         settings.tasks.sharing = database::sharing(env)?;
         Ok(settings)
     }

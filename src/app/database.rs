@@ -94,7 +94,10 @@ mod tests {
     fn an_address_is_told_without_its_password() {
         let env = Environment::from([(URL, "postgres://crew:s3cret@db/crew?sslmode=none")]);
         let error = sharing(&env).unwrap_err().to_string();
-        assert!(error.starts_with("CREW_DATABASE_URL: `sslmode=none`") && !error.contains("s3cret"), "{error}");
+        assert!(
+            error.starts_with("CREW_DATABASE_URL: `sslmode=none`") && !error.contains("s3cret"),
+            "{error}"
+        );
         let env = Environment::from([(URL, "postgres://crew:s3cret@db/crew"), (LEASE, "1")]);
         let error = sharing(&env).unwrap_err().to_string();
         assert_eq!(error, "CREW_DATABASE_LEASE_SECONDS is `1`; it must be a number of seconds from 2 to 600");

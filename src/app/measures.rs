@@ -85,6 +85,10 @@ impl Measures {
         }
         let age = self.tasks.queue_age().unwrap_or_default();
         gauge!(metric::QUEUE_AGE).set(age.as_secs_f64());
+        if let Some(replicas) = self.tasks.replicas() {
+            gauge!(metric::REPLICAS).set(number(replicas.alive));
+            gauge!(metric::JOURNAL_WAITING).set(number(replicas.waiting));
+        }
         if let Some(scheduler) = &self.scheduler {
             let (lag, missed) = scheduler.lateness();
             gauge!(metric::CRON_LAG).set(lag.as_secs_f64());

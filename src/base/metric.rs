@@ -50,6 +50,8 @@ metrics! {
     TASK_SECONDS: Histogram "crew_task_duration_seconds", "Time from the acceptance of a task to its end, by kind.";
     TASK_RETRIES: Counter "crew_task_retries_total", "Tasks that failed with something that may pass and are tried again.";
     QUEUE_AGE: Gauge "crew_task_queue_age_seconds", "How long the oldest task has waited to be begun.";
+    REPLICAS: Gauge "crew_replicas", "Servers that share the tasks through a database, this one included; absent where they are kept in files.";
+    JOURNAL_WAITING: Gauge "crew_journal_waiting", "Events that wait to be written to the database.";
     CRON_LAG: Gauge "crew_cron_lag_seconds", "How late the schedule is that is the latest.";
     CRON_MISSED: Gauge "crew_cron_missed", "Runs of schedules that were missed, in all.";
     OUTBOX: Gauge "crew_outbox", "Deliveries that are known, by status.";

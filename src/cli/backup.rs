@@ -14,8 +14,12 @@ use super::{
     render,
 };
 use crate::{
-    app::backup::{self, BackedUp, LeftOut, Manifest},
+    app::{
+        self, Environment,
+        backup::{self, BackedUp, LeftOut, Manifest},
+    },
     base::clock,
+    tasks::Place,
 };
 
 #[derive(Debug, Args)]
@@ -43,18 +47,27 @@ pub(super) struct RestoreArgs {
     force: bool,
 }
 
-pub(super) async fn backup(global: &Global, args: &BackupArgs) -> Result<Outcome, Error> {
+pub(super) async fn backup(global: &Global, args: &BackupArgs, env: &Environment) -> Result<Outcome, Error> {
     if let Some(archive) = args.verify.clone() {
         let manifest = aside(move || backup::verify(&archive)).await?;
         return tell(global, &json!({"manifest": manifest}), &format!("whole: {}", summary(&manifest)), &[]);
     }
     let to = (!args.dry_run).then(|| args.output.clone().unwrap_or_else(default_name));
     let root = global.root();
-    let made = aside(move || backup::back_up(&root, to.as_deref())).await?;
+    let exported = backup::export(&root, env).await?;
+    let made = aside(move || {
+        let tasks = exported.as_ref().map(backup::Exported::path);
+        backup::back_up(&root, to.as_deref(), tasks)
+    });
+    let made = made.await?;
     tell(global, &made, &told(&made), &made.left_out)
 }
 
-pub(super) async fn restore(global: &Global, args: &RestoreArgs) -> Result<Outcome, Error> {
+pub(super) async fn restore(
+    global: &Global,
+    args: &RestoreArgs,
+    env: &Environment,
+) -> Result<Outcome, Error> {
     let (root, archive) = (global.root(), args.archive.clone());
     if args.dry_run {
         let found = aside(move || backup::rehearse(&archive, &root)).await?;
@@ -73,6 +86,13 @@ pub(super) async fn restore(global: &Global, args: &RestoreArgs) -> Result<Outco
     let mut text = format!("restored {}", summary(&restored.manifest));
     for path in &restored.kept {
         let _ = write!(text, "\n  what was there is now {}", path.display());
+    }
+    let place = app::journal(&global.root(), env).map_err(anyhow::Error::from)?;
+    if let Place::Shared(target) = place {
+        let _ = write!(
+            text,
+            "\n  its tasks are in .crew/tasks.jsonl; `knowlyr-crew task import` brings them into {target}"
+        );
     }
     tell(global, &restored, &text, &[])
 }

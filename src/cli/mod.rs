@@ -124,8 +124,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Sync(args) => export::sync(&cli.global, args, env).await,
             Command::Config(args) => config::config(&cli.global, args, env),
             Command::Doctor(args) => doctor::doctor(&cli.global, args, env).await,
-            Command::Backup(args) => backup::backup(&cli.global, args).await,
-            Command::Restore(args) => backup::restore(&cli.global, args).await,
+            Command::Backup(args) => backup::backup(&cli.global, args, env).await,
+            Command::Restore(args) => backup::restore(&cli.global, args, env).await,
             Command::Bump(args) => author::bump(&cli.global, args, env).await,
         }
     })

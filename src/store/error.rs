@@ -66,7 +66,9 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A newer program keeps its lines there in another form.
-    #[error("the tables in the database {place} are of form {found}, and this program knows {known}; use a newer one")]
+    #[error(
+        "the tables in the database {place} are of form {found}, and this program knows {known}; use a newer one"
+    )]
     Newer {
         /// Its host, port and name.
         place: String,

@@ -1,12 +1,6 @@
 //! The engine: accepts work durably, has it done, tells how it stands.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -227,7 +221,10 @@ impl Engine {
         self.shared.tracker.spawn(async move {
             let event = Event::Settled { task_id, resumed };
             if shared.record(&event, None).await.is_err() {
-                tracing::debug!(task.id = event.task_id().as_str(), "that its result was seen to is not on record");
+                tracing::debug!(
+                    task.id = event.task_id().as_str(),
+                    "that its result was seen to is not on record"
+                );
             }
         });
     }

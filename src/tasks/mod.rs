@@ -46,7 +46,7 @@ pub use ledger::{Estimate, Reached, Reservation, Spent, usd};
 pub use model::{Kind, NewTask, NotATaskId, Origin, Resumption, Status, StepRecord, Task, TaskId, Trigger};
 pub use options::{Options, Retry};
 pub use recovery::{History, Place};
-pub use replica::{Replicas, Sharing};
+pub use replica::{Brought, Replicas, Sharing, export, import};
 pub use retry::OwnRetry;
 pub use steps::Steps;
 pub use summary::Summary;

@@ -120,11 +120,8 @@ impl Shared {
         ending: Ending,
         watch: &Stopwatch,
     ) -> Result<(), Unrecorded> {
-        let event = Event::Finished {
-            task_id: id.clone(),
-            by: self.home.replica(),
-            ending: Cow::Borrowed(&ending),
-        };
+        let event =
+            Event::Finished { task_id: id.clone(), by: self.home.replica(), ending: Cow::Borrowed(&ending) };
         // One that another replica has does not end here.
         if self.home.replica().is_some() && !self.table.lock().admits(&event, attempt) {
             return Err(Unrecorded::Elsewhere);

@@ -15,18 +15,22 @@ use super::{
     BackedUp, Entry, FORMAT, MANIFEST, Manifest,
     source::{self, Source},
 };
-use crate::{base::clock, store};
+use crate::{app::office::JOURNAL, base::clock, store};
 
 /// Most bytes of a manifest: a million files.
 const LARGEST_MANIFEST: u64 = 256 << 20;
 
 /// Copies the project at `root` into an archive at `to`, which is there once this returns, and whole; or, without `to`,
-/// only reads all that would be copied.
+/// only reads all that would be copied. Where tasks are not kept in a file of the project, their lines are in `tasks`.
 ///
 /// # Errors
 /// When a file cannot be read or the archive cannot be written; nothing is left at `to` that was not there before.
-pub fn back_up(root: &Path, to: Option<&Path>) -> anyhow::Result<BackedUp> {
-    let (sources, left_out) = source::files(root)?;
+pub fn back_up(root: &Path, to: Option<&Path>, tasks: Option<&Path>) -> anyhow::Result<BackedUp> {
+    let (mut sources, left_out) = source::files(root)?;
+    if let Some(tasks) = tasks {
+        sources.retain(|source| source.name != JOURNAL);
+        sources.insert(0, Source { name: JOURNAL.to_owned(), path: tasks.to_owned() });
+    }
     ensure!(!sources.is_empty(), "there is nothing to back up in `{}`", root.display());
     let Some(to) = to else {
         let (manifest, _) = write(&sources, io::sink())?;

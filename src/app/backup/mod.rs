@@ -10,6 +10,7 @@
 mod archive;
 mod restore;
 mod source;
+mod tasks;
 
 use std::path::PathBuf;
 
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use archive::{back_up, verify};
 pub use restore::{Restored, rehearse, restore};
 pub use source::survey;
+pub use tasks::{Exported, export};
 
 /// The folders of a project that are copied.
 const FOLDERS: [&str; 2] = [".crew", "private"];

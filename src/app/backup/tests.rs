@@ -30,7 +30,7 @@ fn names(manifest: &Manifest) -> Vec<&str> {
 fn what_a_project_cannot_make_again_comes_back() {
     let (from, to) = (project(), tempfile::tempdir().unwrap());
     let archive = to.path().join("a.tar.gz");
-    let made = back_up(from.path(), Some(&archive)).unwrap();
+    let made = back_up(from.path(), Some(&archive), None).unwrap();
     let expected = [
         ".crew/tasks.jsonl",
         ".crew/cron.yaml",
@@ -54,7 +54,7 @@ fn what_a_project_cannot_make_again_comes_back() {
 fn what_is_there_is_refused_or_kept() {
     let (from, to) = (project(), project());
     let archive = from.path().join("a.tar.gz");
-    back_up(from.path(), Some(&archive)).unwrap();
+    back_up(from.path(), Some(&archive), None).unwrap();
     write(to.path(), ".crew/cron.yaml", "mine");
     assert_eq!(rehearse(&archive, to.path()).unwrap().in_the_way.len(), 2);
     let refused = restore(&archive, to.path(), false).unwrap_err().to_string();
@@ -68,7 +68,7 @@ fn what_is_there_is_refused_or_kept() {
 fn a_project_at_work_is_left_alone() {
     let (from, to) = (project(), project());
     let archive = from.path().join("a.tar.gz");
-    back_up(from.path(), Some(&archive)).unwrap();
+    back_up(from.path(), Some(&archive), None).unwrap();
     let _server = crate::store::OwnerLock::acquire(&to.path().join(".crew/tasks.jsonl")).unwrap();
     let refused = restore(&archive, to.path(), true).unwrap_err().to_string();
     assert_eq!(refused, "a server works on this project; end it first");
@@ -79,7 +79,7 @@ fn a_project_at_work_is_left_alone() {
 fn every_damage_is_found_and_changes_nothing() {
     let (from, to) = (project(), tempfile::tempdir().unwrap());
     let archive = from.path().join("a.tar.gz");
-    let made = back_up(from.path(), Some(&archive)).unwrap();
+    let made = back_up(from.path(), Some(&archive), None).unwrap();
     let whole = fs::read(&archive).unwrap();
     let refused = |bytes: &[u8]| {
         fs::write(&archive, bytes).unwrap();

@@ -13,9 +13,16 @@ pub(super) async fn row(env: &Environment) -> Row {
     let sharing = match database::sharing(env) {
         Ok(Some(sharing)) => sharing,
         Ok(None) => {
-            return Row::new("database", Verdict::Skip, PLACE, "tasks are kept in .crew/tasks.jsonl, by one server");
+            return Row::new(
+                "database",
+                Verdict::Skip,
+                PLACE,
+                "tasks are kept in .crew/tasks.jsonl, by one server",
+            );
         }
-        Err(error) => return Row::new("database", Verdict::Fail, PLACE, error.to_string()).fix("mend the variable"),
+        Err(error) => {
+            return Row::new("database", Verdict::Fail, PLACE, error.to_string()).fix("mend the variable");
+        }
     };
     match postgres::inspect(&sharing.target, &Tracker::new()).await {
         Ok(about) if !about.may_write => {

@@ -1,6 +1,6 @@
 //! `task list`, `task show` and `pipeline checkpoint list`: what the journal tells, also while a server works on it.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{fmt::Write as _, path::Path, sync::Arc};
 
 use clap::Args;
 use serde_json::json;
@@ -12,9 +12,10 @@ use super::super::{
     render,
 };
 use crate::{
-    app::Environment,
+    app::{self, Environment},
     engine::PIPELINE_RUN,
-    tasks::{self, Filter, Status, Summary, Task},
+    tasks::{self, Filter, Place, Status, Summary, Task},
+    tools,
 };
 
 #[derive(Debug, Args)]
@@ -51,13 +52,39 @@ pub(in crate::cli) async fn checkpoints(global: &Global, env: &Environment) -> R
 
 pub(super) async fn show(global: &Global, id: &str, env: &Environment) -> Result<Outcome, Error> {
     let id = super::id(id)?;
-    let task = history(global, env, move |history| {
-        history.task(&id)?.ok_or(tasks::Error::NotFound { id })
-    });
+    let task = history(global, env, move |history| history.task(&id)?.ok_or(tasks::Error::NotFound { id }));
     let task = task.await?;
     match global.form() {
         Form::Json => render::json(&task)?,
         Form::Text => render::answer(&text(&task))?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// Brings the tasks of a file into the database.
+pub(super) async fn import(
+    global: &Global,
+    file: Option<&Path>,
+    env: &Environment,
+) -> Result<Outcome, Error> {
+    let place = app::journal(&global.root(), env).map_err(anyhow::Error::from)?;
+    let Place::Shared(target) = place else {
+        let message = "CREW_DATABASE_URL is not set: tasks are kept in .crew/tasks.jsonl".to_owned();
+        return Err(tools::Error::Arguments(message).into());
+    };
+    let usual = global.root().join(".crew/tasks.jsonl");
+    let path = file.unwrap_or(&usual);
+    if !path.is_file() {
+        let message = format!("there is no file `{}`", path.display());
+        return Err(tools::Error::Arguments(message).into());
+    }
+    let brought = tasks::import(path, &target).await?;
+    match global.form() {
+        Form::Json => render::json(&brought)?,
+        Form::Text => render::answer(&format!(
+            "{} tasks are in {target} from now on; {} were there",
+            brought.tasks, brought.known
+        ))?,
     }
     Ok(Outcome::Done)
 }

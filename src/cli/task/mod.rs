@@ -3,7 +3,7 @@
 mod again;
 mod list;
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::PathBuf};
 
 pub(super) use again::{ResumeArgs, resume};
 use clap::{Args, Subcommand};
@@ -49,6 +49,11 @@ enum TaskCommand {
     /// Go on with a task that failed, was cancelled or was cut off, and see it through: finished steps are not done again
     #[command(visible_alias = "retry")]
     Resume(ResumeArgs),
+    /// Bring the tasks of a file into the database that servers share; those that are there stay as they are
+    Import {
+        /// The file; `.crew/tasks.jsonl` unless given
+        file: Option<PathBuf>,
+    },
     /// Do an ended task once more from its beginning, as a new task, and see it through
     Replay {
         /// Id of the task
@@ -79,6 +84,7 @@ pub(super) async fn task(global: &Global, args: &TaskArgs, env: &Environment) ->
         TaskCommand::List(args) => list::list(global, args, env).await,
         TaskCommand::Show { id } => list::show(global, id, env).await,
         TaskCommand::Cancel { id } => again::cancel(global, id, env).await,
+        TaskCommand::Import { file } => list::import(global, file.as_deref(), env).await,
         TaskCommand::Resume(args) => resume(global, args, env).await,
         TaskCommand::Replay { id } => again::replay(global, id, env).await,
         TaskCommand::Fork(args) => again::fork(global, args, env).await,

@@ -36,7 +36,8 @@ pub(super) async fn connect(
     let schema = target.schema.clone();
     tracker.spawn(async move {
         while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
-            let told = |message| matches!(message, AsyncMessage::Notification(told) if told.payload() == schema);
+            let told =
+                |message| matches!(message, AsyncMessage::Notification(told) if told.payload() == schema);
             if let Some(news) = news.as_ref().filter(|_| told(message)) {
                 news.notify_one();
             }

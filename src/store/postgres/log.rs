@@ -33,7 +33,13 @@ impl Line {
     /// From a row of n, subject, writer, ticket, line.
     pub(super) fn of(row: &Row) -> Self {
         let (subject, writer): (&str, &str) = (row.get(1), row.get(2));
-        Self { n: row.get(0), subject: subject.into(), writer: writer.into(), ticket: row.get(3), text: row.get(4) }
+        Self {
+            n: row.get(0),
+            subject: subject.into(),
+            writer: writer.into(),
+            ticket: row.get(3),
+            text: row.get(4),
+        }
     }
 }
 
@@ -133,11 +139,9 @@ impl SharedLog {
         const ACTION: &str = "take the turn in";
         // Sent together, done one after the other: the last one sees what was committed before the lock was had.
         let taken = async {
-            try_join!(
-                self.client.batch_execute("begin"),
-                self.client.query_one(&self.lock, &[]),
-                async { self.client.query(&self.after, &[&n, &PAGE]).await }
-            )
+            try_join!(self.client.batch_execute("begin"), self.client.query_one(&self.lock, &[]), async {
+                self.client.query(&self.after, &[&n, &PAGE]).await
+            })
         };
         let ((), head, rows) = in_time(&self.target, ACTION, taken).await?;
         let head: i64 = head.get(0);
@@ -185,9 +189,9 @@ impl Turn<'_> {
     pub async fn gone(&self, writers: &[Arc<str>]) -> Result<Vec<Arc<str>>, Error> {
         const ACTION: &str = "look after the writers of";
         let (log, names) = (&*self.log, writers.iter().map(|name| &**name).collect::<Vec<&str>>());
-        let over = log.target.sql(
-            "delete from {s}.writers where writer = any($1) and seen + lease < clock_timestamp()",
-        );
+        let over = log
+            .target
+            .sql("delete from {s}.writers where writer = any($1) and seen + lease < clock_timestamp()");
         in_time(&log.target, ACTION, log.client.execute(&over, &[&names])).await?;
         let left = log.target.sql("select writer from {s}.writers where writer = any($1)");
         let rows = in_time(&log.target, ACTION, log.client.query(&left, &[&names])).await?;

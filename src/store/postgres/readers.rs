@@ -2,17 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{TryStreamExt as _, pin_mut};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, pin_mut};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_postgres::Client;
 
-use super::{
-    Line, Target, in_time, link,
-    log::CHANNEL,
-    schema,
-};
+use super::{Line, Target, in_time, link, log::CHANNEL, schema};
 use crate::{base::Tracker, store::Error};
+
+/// An answer without rows.
+const NOTHING: &str = "select ''::text where false";
 
 /// Somebody who writes the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +48,13 @@ pub struct Readers {
 impl Readers {
     /// Of the log at `target`; connections are seen to in `tracker`.
     pub fn new(target: Target, tracker: Tracker) -> Self {
-        Self { target, tracker, news: Arc::default(), client: Mutex::default(), connecting: Default::default() }
+        Self {
+            target,
+            tracker,
+            news: Arc::default(),
+            client: Mutex::default(),
+            connecting: Default::default(),
+        }
     }
 
     /// Where the log is.
@@ -91,10 +96,12 @@ impl Readers {
             "insert into {s}.writers (writer, name, lease) values ($1, $2, make_interval(secs => $3)) \
              on conflict (writer) do update set seen = clock_timestamp(), lease = excluded.lease",
         );
-        in_time(&self.target, ACTION, client.execute(&renew, &[&writer, &name, &lease.as_secs_f64()])).await?;
+        in_time(&self.target, ACTION, client.execute(&renew, &[&writer, &name, &lease.as_secs_f64()]))
+            .await?;
         let asked = self.target.sql("select writer, seen + lease < clock_timestamp() from {s}.writers");
         let rows = in_time(&self.target, ACTION, client.query(&asked, &[])).await?;
-        let peer = |row: &tokio_postgres::Row| Peer { writer: row.get::<_, &str>(0).into(), is_over: row.get(1) };
+        let peer =
+            |row: &tokio_postgres::Row| Peer { writer: row.get::<_, &str>(0).into(), is_over: row.get(1) };
         Ok(rows.iter().map(peer).collect())
     }
 
@@ -104,11 +111,36 @@ impl Readers {
     /// [`Error::Database`].
     pub async fn read(&self, subject: &str) -> Result<Vec<Line>, Error> {
         let client = self.client().await?;
-        let asked = self.target.sql(
-            "select n, subject, writer, ticket, line from {s}.lines where subject = $1 order by n",
-        );
+        let asked = self
+            .target
+            .sql("select n, subject, writer, ticket, line from {s}.lines where subject = $1 order by n");
         let rows = in_time(&self.target, "read", client.query(&asked, &[&subject])).await?;
         Ok(rows.iter().map(Line::of).collect())
+    }
+
+    /// All lines, in order, at one moment.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Newer`].
+    pub async fn all(&self) -> Result<impl Stream<Item = Result<String, Error>>, Error> {
+        const ACTION: &str = "read";
+        let client = link::connect(&self.target, &self.tracker, None).await?;
+        let is_there = schema::is_there(&client, &self.target).await?;
+        in_time(&self.target, ACTION, client.batch_execute("set statement_timeout = 0")).await?;
+        let asked = if is_there {
+            self.target.sql("select line from {s}.lines order by n")
+        } else {
+            NOTHING.to_owned()
+        };
+        let failed = || Error::database(ACTION, &self.target);
+        let rows = client.query_raw(&asked, Vec::<i64>::new()).await.map_err(failed())?;
+        // The connection lasts as long as its answer is read.
+        let rows = rows.map(move |row| {
+            let _client = &client;
+            row.map(|row| row.get(0))
+        });
+        let target = self.target.clone();
+        Ok(rows.map_err(move |error| Error::database(ACTION, &target)(error)))
     }
 
     /// Everything, at one moment. Nothing is read if there are no tables.

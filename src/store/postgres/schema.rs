@@ -79,7 +79,9 @@ async fn format_of(client: &Client, target: &Target) -> Result<Option<i32>, Erro
 /// Whether the tables are there, and of a form that this program knows.
 pub(super) async fn is_there(client: &Client, target: &Target) -> Result<bool, Error> {
     match format_of(client, target).await? {
-        Some(found) if found > FORMAT => Err(Error::Newer { place: target.to_string(), found, known: FORMAT }),
+        Some(found) if found > FORMAT => {
+            Err(Error::Newer { place: target.to_string(), found, known: FORMAT })
+        }
         found => Ok(found.is_some()),
     }
 }
@@ -118,7 +120,8 @@ pub async fn inspect(target: &Target, tracker: &Tracker) -> Result<About, Error>
     let may_write = in_time(target, ACTION, client.query_one(&may, &[])).await?.get(0);
     let mut writers = Vec::new();
     if is_prepared {
-        let asked = target.sql("select name from {s}.writers where seen + lease > clock_timestamp() order by name");
+        let asked =
+            target.sql("select name from {s}.writers where seen + lease > clock_timestamp() order by name");
         let rows = in_time(target, ACTION, client.query(&asked, &[])).await?;
         writers = rows.iter().map(|row| row.get(0)).collect();
     }

@@ -6,6 +6,7 @@
 //! that: so a key is accepted once, a task begun by one, a decision counted once. A replica works under a lease; once that is
 //! over, another puts on record that it is gone, and from then on nothing it has to say about those tasks is admitted.
 
+mod bring;
 mod open;
 mod watch;
 mod writer;
@@ -22,6 +23,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::bring::{Brought, export, import};
 pub(super) use self::open::{Glance, look, open};
 use self::writer::{Proposal, Request};
 use super::{TaskId, home::Unkept, journal::Event, table::Heard};
@@ -135,6 +137,9 @@ impl Replica {
 
 impl fmt::Debug for Replica {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replica").field("me", &self.me).field("target", self.readers.target()).finish_non_exhaustive()
+        f.debug_struct("Replica")
+            .field("me", &self.me)
+            .field("target", self.readers.target())
+            .finish_non_exhaustive()
     }
 }

@@ -8,11 +8,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{
-    QUEUE, Replica, Sharing, State,
-    watch::Watch,
-    writer::Writer,
-};
+use super::{QUEUE, Replica, Sharing, State, watch::Watch, writer::Writer};
 use crate::{
     base::{Tracker, clock::Stopwatch},
     store::{
@@ -87,8 +83,7 @@ pub(in crate::tasks) async fn open(
         known: HashSet::new(),
         refused: None,
     };
-    let watch =
-        Watch { me, sharing, readers, shared: Arc::downgrade(&shared), requests: weak, state, takes };
+    let watch = Watch { me, sharing, readers, shared: Arc::downgrade(&shared), requests: weak, state, takes };
     tracker.spawn(writer.run());
     tracker.spawn(watch.run());
     let engine = Engine { shared };
@@ -97,7 +92,7 @@ pub(in crate::tasks) async fn open(
 }
 
 /// Tries again while it is of use.
-async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> Result<T, store::Error>
+pub(super) async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> Result<T, store::Error>
 where
     F: Future<Output = Result<T, store::Error>>,
 {
@@ -125,7 +120,10 @@ fn tell(snapshot: Snapshot) -> Told {
     let Snapshot { briefs, lines, .. } = snapshot;
     let read = |(subject, brief): (Arc<str>, String)| {
         let read = serde_json::from_str::<Brief>(&brief);
-        read.inspect_err(|error| tracing::warn!(task.id = &*subject, %error, "what is kept of a task cannot be read")).ok()
+        read.inspect_err(
+            |error| tracing::warn!(task.id = &*subject, %error, "what is kept of a task cannot be read"),
+        )
+        .ok()
     };
     let mut over: Vec<Brief> = briefs.into_iter().filter_map(read).collect();
     over.sort_by_key(Brief::ended_at);

@@ -9,7 +9,10 @@ use tokio::sync::mpsc;
 
 use super::{Sharing, State, writer::Request};
 use crate::{
-    store::{self, postgres::{Peer, Readers}},
+    store::{
+        self,
+        postgres::{Peer, Readers},
+    },
     tasks::engine::Shared,
 };
 

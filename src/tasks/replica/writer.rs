@@ -15,14 +15,7 @@ use crate::{
         self,
         postgres::{Addition, Brief, Line, Readers, SharedLog},
     },
-    tasks::{
-        Status, TaskId,
-        engine::Shared,
-        home::Unkept,
-        journal::Event,
-        replay,
-        table::Heard,
-    },
+    tasks::{Status, TaskId, engine::Shared, home::Unkept, journal::Event, replay, table::Heard},
 };
 
 /// A turn adds no further line once it has this many, or this many bytes.
@@ -200,7 +193,11 @@ impl Writer {
             let gone = turn.gone(&self.missed).await?;
             let events = shared.table.lock().after(&gone);
             if !gone.is_empty() {
-                tracing::warn!(replicas = gone.len(), tasks = events.len(), "replicas are gone; others go on with their tasks");
+                tracing::warn!(
+                    replicas = gone.len(),
+                    tasks = events.len(),
+                    "replicas are gone; others go on with their tasks"
+                );
             }
             for event in events.into_iter().take(MOST.0) {
                 batch.push(shared, &event, text(&event), 0, None);
@@ -217,7 +214,8 @@ impl Writer {
             let subjects: Vec<Arc<str>> = forgotten.iter().map(|id| id.as_str().into()).collect();
             turn.forget(&subjects).await?;
         }
-        self.unsure.extend(batch.additions.iter().map(|addition| addition.ticket).filter(|ticket| *ticket > 0));
+        self.unsure
+            .extend(batch.additions.iter().map(|addition| addition.ticket).filter(|ticket| *ticket > 0));
         let first = turn.head + 1;
         if let Err(error) = turn.commit(&batch.additions).await {
             for proposal in batch.proposals.into_iter().flatten() {
@@ -349,7 +347,10 @@ impl Writer {
         };
         if let Err(error) = left {
             // Its lease ends soon.
-            tracing::debug!(error = &error as &dyn std::error::Error, "a replica could not say that it leaves");
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "a replica could not say that it leaves"
+            );
         }
         self.readers.close();
     }

@@ -20,7 +20,9 @@ impl Table {
         let id = event.task_id();
         match event {
             Event::Created { .. } | Event::Resumed { .. } => {}
-            Event::Started { attempt, at, by, .. } => self.begin(id, by.clone(), |task| task.start(*attempt, *at)),
+            Event::Started { attempt, at, by, .. } => {
+                self.begin(id, by.clone(), |task| task.start(*attempt, *at))
+            }
             Event::Step { record, .. } => {
                 self.get_on(id);
                 self.update(id, |task| task.step(record.clone().into_owned()));

@@ -220,7 +220,9 @@ impl Table {
     /// The task is not in the journal: the reserved place and key are free again.
     pub(super) fn give_up(&mut self, key: Option<&str>) {
         self.arriving -= 1;
-        let Some(key) = key.filter(|key| matches!(self.keys.get(*key), Some(Key::Arriving(_)))) else { return };
+        let Some(key) = key.filter(|key| matches!(self.keys.get(*key), Some(Key::Arriving(_)))) else {
+            return;
+        };
         if let Some(Key::Arriving(written)) = self.keys.remove(key) {
             written.cancel();
         }
@@ -260,7 +262,8 @@ impl Table {
             self.fresh.push(id.clone());
         }
         let (held, owner) = (None, None);
-        self.over.insert(id.clone(), Over { summary, subject, held, resuming: false, owner, is_settled: false });
+        self.over
+            .insert(id.clone(), Over { summary, subject, held, resuming: false, owner, is_settled: false });
         self.note_finished(&id);
     }
 

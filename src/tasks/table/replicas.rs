@@ -39,6 +39,13 @@ impl Brief {
         self.summary.ended_at()
     }
 
+    /// What is kept of a task that is over, as a line; `None` for one that is not.
+    pub(in crate::tasks) fn of(known: Known) -> Option<String> {
+        let Known { task, owner: by, is_settled: settled, .. } = known;
+        let summary = task.status.is_final().then(|| Arc::new(Summary::from(&task)))?;
+        Some(Self { summary, by, settled }.line())
+    }
+
     pub(in crate::tasks) fn into_summary(self) -> Arc<Summary> {
         self.summary
     }
@@ -142,7 +149,10 @@ impl Table {
         let task = entry.task.borrow();
         let is_free = !entry.is_elsewhere(self.me.as_ref());
         if let Some(attempt) = attempt {
-            return is_free && entry.owner.is_some() && task.attempts == attempt && task.status == Status::Running;
+            return is_free
+                && entry.owner.is_some()
+                && task.attempts == attempt
+                && task.status == Status::Running;
         }
         match event {
             Event::Started { attempt, .. } => {
@@ -240,7 +250,8 @@ impl Table {
     pub(in crate::tasks) fn owners(&self) -> Vec<Arc<str>> {
         let live = self.live.values().filter_map(|entry| entry.owner.as_ref());
         let owed = self.owed.iter().filter_map(|(_, id)| self.over.get(id)?.owner.as_ref());
-        let mut owners: Vec<_> = live.chain(owed).filter(|owner| Some(*owner) != self.me.as_ref()).cloned().collect();
+        let mut owners: Vec<_> =
+            live.chain(owed).filter(|owner| Some(*owner) != self.me.as_ref()).cloned().collect();
         owners.sort_unstable();
         owners.dedup();
         owners
@@ -249,9 +260,10 @@ impl Table {
     /// What follows from these replicas being gone: what they had waits again, and this one sees to results instead.
     pub(in crate::tasks) fn after(&self, gone: &[Arc<str>]) -> Vec<Event<'static>> {
         let is_gone = |owner: &Option<Arc<str>>| owner.as_ref().filter(|owner| gone.contains(owner)).cloned();
-        let live = self.live.iter().filter_map(|(id, entry)| {
-            Some(Event::Left { task_id: id.clone(), by: is_gone(&entry.owner)? })
-        });
+        let live = self
+            .live
+            .iter()
+            .filter_map(|(id, entry)| Some(Event::Left { task_id: id.clone(), by: is_gone(&entry.owner)? }));
         let owed = self.owed.iter().filter_map(|(_, id)| {
             is_gone(&self.over.get(id)?.owner)?;
             Some(Event::Adopted { task_id: id.clone(), by: self.me.clone()? })
@@ -262,7 +274,8 @@ impl Table {
     /// What follows from this replica leaving: what it had waits for others.
     pub(in crate::tasks) fn held(&self) -> Vec<Event<'static>> {
         let mine = self.live.iter().filter(|(_, entry)| entry.owner.is_some() && entry.owner == self.me);
-        mine.filter_map(|(id, entry)| Some(Event::Left { task_id: id.clone(), by: entry.owner.clone()? })).collect()
+        mine.filter_map(|(id, entry)| Some(Event::Left { task_id: id.clone(), by: entry.owner.clone()? }))
+            .collect()
     }
 
     /// Whether this replica has the task and nobody works on it.

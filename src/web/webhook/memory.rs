@@ -185,8 +185,13 @@ impl Deliveries {
     async fn open(&self, tasks: &Engine) -> Result<AsyncMutex<Option<Writer>>, store::Error> {
         let Some(path) = self.path.clone() else { return Ok(AsyncMutex::new(None)) };
         let opening = tokio::task::spawn_blocking(move || open(&path));
-        let (memory, writer) =
-            opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let opened = opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let (memory, writer) = match opened {
+            Ok((memory, writer)) => (memory, Some(writer)),
+            // Another server of this folder, with which the tasks are shared, remembers them.
+            Err(store::Error::Owned { .. }) if tasks.replicas().is_some() => (Memory::default(), None),
+            Err(error) => return Err(error),
+        };
         *self.memory.lock() = memory;
         // A crash may have come between a task and its line; the oldest task comes first.
         for task in tasks.list(&Filter::default()).iter().rev() {
@@ -196,7 +201,7 @@ impl Deliveries {
                 memory.add(key, &task.task_id, task.created_at);
             }
         }
-        Ok(AsyncMutex::new(Some(writer)))
+        Ok(AsyncMutex::new(writer))
     }
 
     /// Writes the file anew with what is still remembered.
