@@ -123,6 +123,12 @@ impl Opener {
     }
 
     async fn engine(&self, kept: bool) -> Result<tasks::Engine, tasks::Error> {
+        let is_shared = kept && self.options.sharing.is_some();
+        if is_shared && std::fs::metadata(self.root.join(JOURNAL)).is_ok_and(|file| file.len() > 0) {
+            tracing::warn!(
+                "nobody sees to the tasks in {JOURNAL}; `task import` brings them into the database"
+            );
+        }
         let options = tasks::Options {
             journal: kept.then(|| self.root.join(JOURNAL)),
             sharing: self.options.sharing.clone().filter(|_| kept),

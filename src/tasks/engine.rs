@@ -234,6 +234,14 @@ impl Engine {
         self.shared.table.lock().sees_to(id)
     }
 
+    /// Leaves the replicas that share the tasks: what is at work here goes on with another. Nothing can be recorded after
+    /// that; without replicas, nothing comes of it.
+    pub async fn leave(&self) {
+        if let Home::Shared(replica) = &self.shared.home {
+            replica.leave().await;
+        }
+    }
+
     /// How the replicas stand that share the tasks; `None` where there is but this process.
     pub fn replicas(&self) -> Option<Replicas> {
         self.shared.home.replicas()
@@ -262,6 +270,7 @@ impl Shared {
         tracker: Tracker,
     ) -> Arc<Self> {
         table.can_do(bodies.keys().cloned());
+        table.keep_lanes(options.lanes.as_ref().map(Lanes::width));
         let Options { queue, parked, workers, retry, .. } = *options;
         let (table, lanes, later) = (Mutex::new(table), options.lanes.clone(), Arc::default());
         Arc::new(Self { bodies, home, table, workers, tracker, queue, parked, retry, lanes, later })

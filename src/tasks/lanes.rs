@@ -1,5 +1,6 @@
 //! Lanes: at most so many runs of one employee, pipeline or discussion go on at the same time, in all processes of a
-//! project. Each lane is a lock on a file in `.crew/lanes/`, which ends with its process however that dies.
+//! project. Each lane is a lock on a file in `.crew/lanes/`, which ends with its process however that dies. Replicas that
+//! share tasks count, besides, those of all of them.
 
 use std::{
     path::{Path, PathBuf},
@@ -44,6 +45,11 @@ impl Lanes {
     /// So many runs of each thing of the project at `root`.
     pub fn new(root: &Path, width: u32) -> Self {
         Self { folder: root.join(FOLDER), width }
+    }
+
+    /// How many runs of one thing.
+    pub(super) fn width(&self) -> usize {
+        usize::try_from(self.width).unwrap_or(usize::MAX)
     }
 
     /// A place for a run of the `noun` called `name`; `None` when there is none now. Blocks.
@@ -150,6 +156,12 @@ impl Shared {
             }
             Err(_) => Entered::Goes(None),
         }
+    }
+
+    /// A task that could not be begun is free for whoever can; one whose lane is full in another replica waits for it.
+    pub(super) fn let_be(&self, id: &TaskId) {
+        self.table.lock().let_be(id);
+        self.later.notify_one();
     }
 
     fn wait_in_lane(&self, id: &TaskId, lane: String) {

@@ -79,7 +79,7 @@ impl Shared {
             return self.end(&id, None, ending, &Stopwatch::start()).await;
         }
         let event = Event::Started { task_id: id.clone(), attempt, at, by: self.home.replica() };
-        self.record(&event, None).await.inspect_err(|_| self.table.lock().let_be(&id))?;
+        self.record(&event, None).await.inspect_err(|_| self.let_be(&id))?;
         let task = self.table.lock().live(&id).unwrap_or(task);
 
         let is_tried_again = self.retry.of(&task).attempts > 1;

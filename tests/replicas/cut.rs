@@ -131,3 +131,21 @@ async fn doctor_tells_who_shares_the_database() {
     let told = project.run_in(&database.env(), ["serve", "--port", "0"]).status(1);
     assert!(told.contains("of form 9, and this program knows 1"), "{told}");
 }
+
+#[tokio::test]
+async fn a_server_waits_for_a_database_that_is_only_starting() {
+    let Some(database) = database() else { return };
+    let wire = Wire::to(&database);
+    wire.cut();
+    let project = Project::small("echo");
+    let starting = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| database.server_by(&wire.url, &project, &[]));
+        scope.spawn(|| {
+            wire.wait_for_refusal();
+            wire.mend();
+        });
+        starting.join().unwrap()
+    });
+    let id = starting.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
+    assert_eq!(starting.ended(&id).await["status"], "completed");
+}

@@ -114,7 +114,10 @@ async fn what_one_asks_another_decides_once() {
         let request = server.request(Method::POST, &format!("{path}/approve"));
         request.json(&json!({"approved": true}))
     };
-    let (here, there) = tokio::join!(a.send(decide(&a)), b.send(decide(&b)));
+    // Whoever follows it hears of it, wherever it is done.
+    let followed = format!("{path}/events");
+    let (here, there, told) = tokio::join!(a.send(decide(&a)), b.send(decide(&b)), b.get(&followed));
+    assert!(told.text.contains("1:ship") && told.text.contains("completed"), "{}", told.text);
     let statuses = HashSet::from([here.status.as_u16(), there.status.as_u16()]);
     assert_eq!(statuses, HashSet::from([200, 409]), "{here:?} {there:?}");
     let task = a.ended(&id).await;
@@ -313,4 +316,76 @@ async fn what_ended_is_forgotten_by_all() {
         );
     }
     assert_eq!(a.get(&format!("/tasks/{}", ids[0])).await.status, 404);
+}
+
+#[tokio::test]
+async fn tasks_come_into_the_database_and_out_of_it() {
+    let Some(database) = database() else { return };
+    let mut fake = FakeModel::held(first_word).await;
+    let project = project();
+    // First on files: one that ended, one that waits for a person, one that is cut off.
+    let server = Server::start(&project, &[], &fake.env());
+    let gated = server.accepted("/run/pipeline/gated", &json!({})).await;
+    fake.asked().await;
+    fake.release(1);
+    server.until(&format!("/tasks/{gated}"), |task| task["status"] == "awaiting_approval").await;
+    let ended = server.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
+    fake.asked().await;
+    fake.release(1);
+    let before = server.ended(&ended).await;
+    let cut = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
+    fake.asked().await;
+    fake.release(1);
+    fake.asked().await;
+    server.until(&format!("/tasks/{cut}"), |task| names(task).len() == 1).await;
+    let env = [&database.env()[..], &fake.env()].concat();
+    let refused = project.run_in(&env, ["task", "import"]).status(1);
+    assert!(refused.contains("belong to process"), "{refused}");
+    server.kill();
+
+    let said = project.run_in(&env, ["task", "import"]).success();
+    assert!(said.starts_with("3 tasks") && said.contains("0 were there"), "{said}");
+    let again = project.run_in(&env, ["task", "import", ".crew/tasks.jsonl.imported"]).success();
+    assert!(again.starts_with("0 tasks") && again.contains("3 were there"), "{again}");
+    fake.release(100);
+    let server = database.server(&project, &fake.env());
+    assert_eq!(server.get(&format!("/tasks/{ended}")).await.status(200), before);
+    assert_eq!(server.ended(&cut).await["status"], "completed");
+    server.post(&format!("/tasks/{gated}/approve"), &json!({"approved": true})).await.status(200);
+    assert_eq!(server.ended(&gated).await["status"], "completed");
+    let works = fake.works();
+    assert_eq!(works.iter().filter(|work| work.starts_with("one")).count(), 1, "{works:?}");
+
+    // What a backup holds is a journal as any other.
+    project.run_in(&env, ["backup", "-o", "all.tar.gz"]).success();
+    let all: Value = server.tasks().await.into();
+    server.kill();
+    let other = crate::support::Project::empty();
+    let archive = project.path().join("all.tar.gz");
+    other.run(["restore", archive.to_str().unwrap()]).success();
+    let server = Server::start(&other, &[], &fake.env());
+    assert_eq!(Value::from(server.tasks().await), all);
+}
+
+#[tokio::test]
+async fn runs_of_one_lane_go_on_one_after_the_other_in_all_servers() {
+    let Some(database) = database() else { return };
+    let fake = FakeModel::answering(first_word).await;
+    let (one, other) = (project(), project());
+    one.write(".crew/config.yaml", "tasks: {lanes: 1}\n");
+    other.write(".crew/config.yaml", "tasks: {lanes: 1}\n");
+    let (a, b) = (database.server(&one, &fake.env()), database.server(&other, &fake.env()));
+    let mut ids = Vec::new();
+    for number in 0..6 {
+        let server = if number % 2 == 0 { &a } else { &b };
+        ids.push(server.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await);
+    }
+    for id in &ids {
+        assert_eq!(a.ended(id).await["status"], "completed");
+    }
+    let rows = database.ask(
+        "select line::json->>'event' from {s}.lines where line::json->>'event' in ('started', 'finished') order by n",
+    );
+    let order: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(order, ["started", "finished"].repeat(6));
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Mutex},
+    sync::{Arc, Condvar, Mutex},
     thread,
 };
 
@@ -92,11 +92,14 @@ impl Drop for Database {
 pub struct Wire {
     pub url: String,
     state: Arc<Mutex<State>>,
+    refusal: Arc<Condvar>,
 }
 
 #[derive(Default)]
 struct State {
     is_cut: bool,
+    /// How often somebody was turned away.
+    refused: usize,
     open: Vec<TcpStream>,
 }
 
@@ -111,12 +114,15 @@ impl Wire {
         let user = if user.is_empty() { String::new() } else { format!("{user}@") };
         let url = format!("{scheme}://{user}127.0.0.1:{port}/{path}");
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let refusal = Arc::new(Condvar::new());
+        let (shared, told) = (Arc::clone(&state), Arc::clone(&refusal));
         thread::spawn(move || {
             for incoming in listener.incoming() {
                 let Ok(incoming) = incoming else { return };
                 let mut state = shared.lock().unwrap();
                 if state.is_cut {
+                    state.refused += 1;
+                    told.notify_all();
                     continue;
                 }
                 let Ok(outgoing) = TcpStream::connect(&place) else { continue };
@@ -126,7 +132,7 @@ impl Wire {
                 carry(outgoing, incoming);
             }
         });
-        Self { url, state }
+        Self { url, state, refusal }
     }
 
     /// Nothing goes through any more.
@@ -136,6 +142,12 @@ impl Wire {
         for stream in state.open.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Waits until somebody was turned away.
+    pub fn wait_for_refusal(&self) {
+        let state = self.state.lock().unwrap();
+        drop(self.refusal.wait_while(state, |state| state.refused == 0).unwrap());
     }
 
     /// It can be used again.

@@ -1,15 +1,17 @@
 //! Whether the database can be used that servers share tasks in.
 
+use std::path::Path;
+
 use super::{Row, Verdict};
 use crate::{
-    app::{Environment, database},
+    app::{Environment, database, office::JOURNAL},
     base::Tracker,
     store::{self, postgres},
 };
 
 const PLACE: &str = database::URL;
 
-pub(super) async fn row(env: &Environment) -> Row {
+pub(super) async fn row(root: &Path, env: &Environment) -> Row {
     let sharing = match database::sharing(env) {
         Ok(Some(sharing)) => sharing,
         Ok(None) => {
@@ -39,6 +41,11 @@ pub(super) async fn row(env: &Environment) -> Row {
                 (true, writers) => format!("shared by {}: {}", writers.len(), writers.join(", ")),
             };
             let found = format!("{}, PostgreSQL {}; {tables}", sharing.target, about.server);
+            let aside = std::fs::metadata(root.join(JOURNAL)).is_ok_and(|file| file.len() > 0);
+            if aside {
+                let found = format!("{found}; nobody sees to the tasks in {JOURNAL}");
+                return Row::new("database", Verdict::Warn, PLACE, found).fix("knowlyr-crew task import");
+            }
             Row::new("database", Verdict::Pass, PLACE, found)
         }
         Err(error) => {

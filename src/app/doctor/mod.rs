@@ -95,7 +95,7 @@ pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec
     rows.push(settings::github(&patient).await);
     rows.push(settings::definitions(&patient).await);
     rows.push(settings::cron(&patient).await);
-    rows.push(database::row(env).await);
+    rows.push(database::row(&doctor.root, env).await);
     rows.push(services::redis(&patient, online).await);
     let root = doctor.root.clone();
     let of_files = tokio::task::spawn_blocking(move || files::rows(&root)).await;

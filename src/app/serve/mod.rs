@@ -31,6 +31,9 @@ use crate::{
 /// next start.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long it may take to say farewell to servers that share the tasks.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 /// What `serve` is asked to do.
 #[derive(Debug)]
 pub struct Serve {
@@ -206,7 +209,13 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let host = served::host(&office, &serve.toolsets, scopes, &tracker)?;
     let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
     let mcp = mcp(host, &options, tracker.clone());
-    run(listener, web::router(state, mcp), bounds, &tracker).await
+    let (router, tasks) = (web::router(state, mcp), tasks.clone());
+    let ended = run(listener, router, bounds, &tracker).await;
+    // What is still at work goes on elsewhere, at once.
+    if tokio::time::timeout(FAREWELL, tasks.leave()).await.is_err() {
+        tracing::warn!("others could not be told that this server ends; they find out soon");
+    }
+    ended
 }
 
 /// A host name without its port.

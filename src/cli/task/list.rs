@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, path::Path, sync::Arc};
 
+use anyhow::Context as _;
 use clap::Args;
 use serde_json::json;
 
@@ -79,12 +80,17 @@ pub(super) async fn import(
         return Err(tools::Error::Arguments(message).into());
     }
     let brought = tasks::import(path, &target).await?;
+    let mut said =
+        format!("{} tasks are in {target} from now on; {} were there", brought.tasks, brought.known);
+    if file.is_none() {
+        // A server that is started without the database must not do them as well.
+        let aside = usual.with_extension("jsonl.imported");
+        std::fs::rename(&usual, &aside).context("the file cannot be put aside")?;
+        let _ = write!(said, "; the file is {} now", aside.display());
+    }
     match global.form() {
         Form::Json => render::json(&brought)?,
-        Form::Text => render::answer(&format!(
-            "{} tasks are in {target} from now on; {} were there",
-            brought.tasks, brought.known
-        ))?,
+        Form::Text => render::answer(&said)?,
     }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,7 @@
 //! What the clock starts: the schedules of `cron.yaml`, each due moment submitted as one task.
 //!
-//! The process that owns the journal of tasks watches the clock. What it has seen to is kept in `.crew/cron-state.json`, so
+//! The process that owns the journal of tasks watches the clock, or each of those that share it: the moment is a key, so that
+//! one of them starts it. What it has seen to is kept in `.crew/cron-state.json`, so
 //! that the next one knows what was missed; and as a moment is the idempotency key of its task, one that was started but
 //! not noted before a crash is not started again.
 

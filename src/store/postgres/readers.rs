@@ -53,7 +53,7 @@ impl Readers {
             tracker,
             news: Arc::default(),
             client: Mutex::default(),
-            connecting: Default::default(),
+            connecting: tokio::sync::Mutex::default(),
         }
     }
 

@@ -119,6 +119,15 @@ impl Replica {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Leaves: what it has waits for others from now on.
+    pub(super) async fn leave(&self) {
+        let (left, answer) = oneshot::channel();
+        if self.requests.send(Request::Leave(left)).await.is_ok() {
+            // It says nothing, and drops this when it has left.
+            let _ = answer.await;
+        }
+    }
+
     /// The lines about a task.
     pub(super) async fn read(&self, id: &TaskId) -> Result<Vec<Line>, store::Error> {
         self.readers.read(id.as_str()).await

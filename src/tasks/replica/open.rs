@@ -42,8 +42,10 @@ pub(in crate::tasks) async fn open(
 ) -> Result<Engine, Error> {
     let me: Arc<str> = uuid::Uuid::now_v7().simple().to_string().into();
     let takes = options.resume;
-    let log = patiently(|| SharedLog::connect(&sharing.target, &me, &tracker)).await?;
-    let readers = Arc::new(Readers::new(sharing.target.clone(), tracker.clone()));
+    // What is at work when the program is to end still has something to record: this ends when the replica leaves.
+    let own = Tracker::new();
+    let log = patiently(|| SharedLog::connect(&sharing.target, &me, &own)).await?;
+    let readers = Arc::new(Readers::new(sharing.target.clone(), own.clone()));
     readers.renew(&me, &sharing.name, sharing.lease).await?;
     let snapshot = readers.snapshot().await?;
     let heard = snapshot.head;
@@ -67,12 +69,12 @@ pub(in crate::tasks) async fn open(
         state: Arc::clone(&state),
         tickets: AtomicI64::new(1),
     };
-    let shared = Shared::new(options, Home::Shared(replica), table, bodies, tracker.clone());
+    let shared = Shared::new(options, Home::Shared(replica), table, bodies, tracker);
     let writer = Writer {
         me: Arc::clone(&me),
         readers: Arc::clone(&readers),
         shared: Arc::downgrade(&shared),
-        tracker: tracker.clone(),
+        tracker: own.clone(),
         requests: queue,
         state: Arc::clone(&state),
         log: Some(log),
@@ -84,8 +86,8 @@ pub(in crate::tasks) async fn open(
         refused: None,
     };
     let watch = Watch { me, sharing, readers, shared: Arc::downgrade(&shared), requests: weak, state, takes };
-    tracker.spawn(writer.run());
-    tracker.spawn(watch.run());
+    own.spawn(writer.run());
+    own.spawn(watch.run());
     let engine = Engine { shared };
     engine.begin();
     Ok(engine)

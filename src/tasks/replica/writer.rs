@@ -27,14 +27,13 @@ const LOOK: Duration = Duration::from_secs(1);
 /// How long a database that refused is left alone.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether this replica may leave, once it is to end.
-const LEAVING: Duration = Duration::from_millis(50);
-
 /// What the writer is asked for.
 pub(super) enum Request {
     Add(Proposal),
     /// These replicas may be gone.
     LookAfter(Vec<Arc<str>>),
+    /// This one is to leave; it has once the other end is dropped.
+    Leave(oneshot::Sender<()>),
 }
 
 /// Something that is to happen.
@@ -101,34 +100,30 @@ struct Batch {
 }
 
 impl Writer {
-    /// Writes until this replica has left, or nobody is there any more who could propose anything.
+    /// Writes until this replica is to leave, or nobody is there any more who could propose anything.
     pub(super) async fn run(mut self) {
-        let stopping = self.tracker.stopping().clone();
-        loop {
-            let pause = if stopping.is_cancelled() { LEAVING } else { LOOK };
+        let mut leaving = None;
+        while leaving.is_none() {
             let open = tokio::select! {
                 biased;
-                request = self.requests.recv() => self.take(request),
+                request = self.requests.recv() => self.take(request, &mut leaving),
                 () = self.readers.news().notified() => true,
-                () = tokio::time::sleep(pause) => true,
-                () = stopping.cancelled(), if pause == LOOK => true,
+                () = tokio::time::sleep(LOOK) => true,
             };
             while let Ok(request) = self.requests.try_recv() {
-                self.take(Some(request));
+                self.take(Some(request), &mut leaving);
             }
             let Some(shared) = self.shared.upgrade().filter(|_| open) else { break };
             self.serve(&shared).await;
-            if stopping.is_cancelled() && self.waiting.is_empty() && shared.table.lock().is_at_rest() {
-                break;
-            }
         }
         self.leave().await;
     }
 
-    fn take(&mut self, request: Option<Request>) -> bool {
+    fn take(&mut self, request: Option<Request>, leaving: &mut Option<oneshot::Sender<()>>) -> bool {
         match request {
             Some(Request::Add(proposal)) => self.waiting.push_back(proposal),
             Some(Request::LookAfter(replicas)) => self.missed = replicas,
+            Some(Request::Leave(left)) => *leaving = Some(left),
             None => return false,
         }
         true

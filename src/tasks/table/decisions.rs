@@ -6,7 +6,7 @@ use crate::tasks::{Error, Status, TaskId, Waiting};
 impl Table {
     /// Takes a worker's task from it until one of `steps` is decided; tells whether that is so. It is not when one of them
     /// was decided meanwhile, or the task was told to stop.
-    pub(super) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
+    pub(in crate::tasks) fn park(&mut self, id: &TaskId, steps: &[String]) -> bool {
         // One that was told to stop stays with its worker, which alone can end it.
         if self.live.get(id).is_none_or(|entry| entry.cancel.is_cancelled()) {
             return false;

@@ -68,6 +68,8 @@ pub(super) struct Table {
     me: Option<Arc<str>>,
     /// Whether this replica takes what nobody has; else only what it was asked for itself.
     takes: bool,
+    /// How many of one lane are worked on in all replicas, at most.
+    lanes: Option<usize>,
     /// Tasks that other replicas may still know.
     forgotten: Vec<TaskId>,
 }
@@ -162,6 +164,7 @@ impl Table {
             kinds: HashSet::new(),
             me: None,
             takes: true,
+            lanes: None,
             forgotten: Vec::new(),
         }
     }
@@ -169,6 +172,11 @@ impl Table {
     /// Tasks of these kinds can be done here.
     pub(super) fn can_do(&mut self, kinds: impl IntoIterator<Item = Kind>) {
         self.kinds.extend(kinds);
+    }
+
+    /// At most so many of one lane are worked on in all replicas that share the tasks.
+    pub(super) fn keep_lanes(&mut self, width: Option<usize>) {
+        self.lanes = width;
     }
 
     /// Tasks are on the disk too.

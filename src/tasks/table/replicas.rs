@@ -11,6 +11,7 @@ use super::{Key, Live, Over, Rest, Table};
 use crate::tasks::{
     Spent, Status, Summary, Task, TaskId,
     journal::{Again, Event},
+    lanes::lane_of,
     replay::Known,
 };
 
@@ -156,7 +157,8 @@ impl Table {
         }
         match event {
             Event::Started { attempt, .. } => {
-                is_free && task.status == Status::Pending && task.attempts + 1 == *attempt
+                let waits = is_free && task.status == Status::Pending && task.attempts + 1 == *attempt;
+                waits && !self.is_lane_full(&task)
             }
             // A decision.
             Event::Step { record, .. } => task.waiting.iter().any(|waiting| waiting.step == record.step),
@@ -167,6 +169,17 @@ impl Table {
             Event::Left { by, .. } => entry.owner.as_ref() == Some(by),
             _ => false,
         }
+    }
+
+    /// Whether as many of the same lane are worked on as may be.
+    fn is_lane_full(&self, task: &Task) -> bool {
+        let Some(width) = self.lanes else { return false };
+        let lane = lane_of(task);
+        let running = self.live.values().filter(|entry| {
+            let other = entry.task.borrow();
+            other.status == Status::Running && other.task_id != task.task_id && lane_of(&other) == lane
+        });
+        running.count() >= width
     }
 
     fn is_accepted(&self, task: &Task) -> bool {
@@ -290,8 +303,14 @@ impl Table {
 
     /// A task that could not be begun here is free for whoever can.
     pub(in crate::tasks) fn let_be(&mut self, id: &TaskId) {
-        if let Some(entry) = self.live.get_mut(id) {
-            entry.claimed = false;
+        let Some(task) = self.live(id) else { return };
+        let is_full = self.is_lane_full(&task);
+        let me = self.me.clone();
+        let Some(entry) = self.live.get_mut(id) else { return };
+        entry.claimed = false;
+        let waits = task.status == Status::Pending && !entry.is_elsewhere(me.as_ref());
+        if waits && is_full && !self.queue.contains(id) {
+            self.wait_in_lane(id, lane_of(&task));
         }
     }
 
@@ -305,11 +324,6 @@ impl Table {
     /// Whether this replica takes what nobody has.
     pub(in crate::tasks) fn takes(&self) -> bool {
         self.takes
-    }
-
-    /// Whether nobody works here.
-    pub(in crate::tasks) fn is_at_rest(&self) -> bool {
-        self.working == 0
     }
 
     /// It is on record that a task here goes on, as nobody had begun it.

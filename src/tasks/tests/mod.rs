@@ -5,6 +5,7 @@ mod faults;
 mod legacy;
 mod months;
 mod nested;
+mod replicas;
 mod resume;
 mod retries;
 
