@@ -43,6 +43,7 @@ mod rest;
 mod retries;
 mod schemas;
 mod serve;
+mod shared_limits;
 mod skills;
 mod spans;
 mod stream;
