@@ -11,6 +11,7 @@ use redis::{
     Client, RedisError, Script, ScriptInvocation, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::base::{Breaker, Secret, clock::Stopwatch, metric};
@@ -109,6 +110,10 @@ impl Shared {
             Some(_) if !url.starts_with("rediss://") => return Err(NoRedis::Plain),
             Some(root_cert) => {
                 Client::open(url).map_err(|_| NoRedis::Address)?;
+                // A file without any would mean that nobody is trusted.
+                if !CertificateDer::pem_slice_iter(&root_cert).next().is_some_and(|first| first.is_ok()) {
+                    return Err(NoRedis::Authority);
+                }
                 let certificates = TlsCertificates { client_tls: None, root_cert: Some(root_cert) };
                 Client::build_with_tls(url, certificates).map_err(|_| NoRedis::Authority)?
             }
