@@ -111,7 +111,7 @@ impl Shared {
             Some(root_cert) => {
                 Client::open(url).map_err(|_| NoRedis::Address)?;
                 // A file without any would mean that nobody is trusted.
-                if !CertificateDer::pem_slice_iter(&root_cert).next().is_some_and(|first| first.is_ok()) {
+                if CertificateDer::pem_slice_iter(&root_cert).next().is_none_or(|first| first.is_err()) {
                     return Err(NoRedis::Authority);
                 }
                 let certificates = TlsCertificates { client_tls: None, root_cert: Some(root_cert) };

@@ -55,6 +55,6 @@ events=$(ask -N --max-time 20 -H "$token" "$site/tasks/$id/events" || true)
 check "events of a task come through" "$(grep -c '^event: status' <<<"$events" | sed 's/[1-9][0-9]*/some/')" some
 ask -o /dev/null -H "$token" -H 'x-forwarded-for: 203.0.113.9' "$site/tasks"
 check "nobody writes their own address" "$(grep -c '203\.0\.113\.9' "$work/crew.log" || true)" 0
-busy=$(ask -Z --parallel-max 30 -o /dev/null -w '%{http_code}\n' -H "$token" "$site/api/employees?[1-300]" | sort | uniq -c | tr -s ' \n' ' ')
+busy=$(ask -Z --no-progress-meter --parallel-max 30 -o /dev/null -w '%{http_code}\n' -H "$token" "$site/api/employees?[1-300]" | sort | uniq -c | tr -s ' \n' ' ')
 check "too many requests are held off" "$(grep -c ' 429' <<<"$busy")" 1
 exit "$failed"
