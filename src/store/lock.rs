@@ -130,6 +130,13 @@ mod tests {
         });
         drop(first);
         waiting.join().unwrap().unwrap();
-        OwnerLock::acquire(&path).unwrap();
+        // Whatever an earlier owner wrote, the number is that of this one.
+        for before in ["", "1", "99999999999999999999", &std::process::id().to_string()] {
+            std::fs::write(lock_path(&path), before).unwrap();
+            let owner = OwnerLock::acquire(&path).unwrap();
+            let told = std::fs::read_to_string(lock_path(&path)).unwrap();
+            assert_eq!(told, std::process::id().to_string());
+            drop(owner);
+        }
     }
 }

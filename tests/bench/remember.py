@@ -134,7 +134,7 @@ def measure(binary, texts, size, times, place):
                 ("the 20 that matter most", tell("query_memory", sort_by="importance"), (5, 20)),
                 ("the 20 that are surest", tell("query_memory", sort_by="confidence"), (5, 20)),
                 ("a search", search(), (5, 20)),
-                ("a prompt", render(), (5, 20)),
+                ("a prompt, while all have faded", render(), (5, 20)),
             ]
             added = []
 
@@ -163,6 +163,7 @@ def measure(binary, texts, size, times, place):
                 return (time.perf_counter() - begin) * 1e3
 
             rows.append(("a search after one was added", spread([found(n) for n in range(times // 2)]), (5, 20)))
+            rows.append(("a prompt, now that some are new", render(), (5, 20)))
             rows.append(("memory of the process, MB", (server.resident() / 2**20,), (150,)))
             rows.append(("`memory index` from nothing, s", (indexing,), None))
             return rows

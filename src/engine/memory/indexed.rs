@@ -20,9 +20,9 @@ pub(super) const SMALL: usize = 500;
 
 /// Whether a change of the index waits for others who write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Patience {
     /// It does, for what is in the index is about to be looked for.
-    Awaited,
+    UntilFree,
     /// It is left to whoever changes or searches next.
     IfFree,
 }
@@ -104,7 +104,7 @@ impl Indexed {
         view: &View,
     ) -> Result<(), Error> {
         if index.stamp(stem)?.as_deref() != Some(&before.written()) {
-            return Self::catch_up(index, stem, after, view, SMALL, Turn::IfFree);
+            return Self::catch_up(index, stem, after, view, SMALL, Patience::IfFree);
         }
         let mut changed = Batch::of(stem);
         for id in ids {
@@ -113,7 +113,7 @@ impl Indexed {
                 None => changed.remove.push(key(stem, id)),
             }
         }
-        changed.apply(index, after, Turn::IfFree)?;
+        changed.apply(index, after, Patience::IfFree)?;
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Indexed {
         now: &State,
         view: &View,
         most: usize,
-        turn: Turn,
+        patience: Patience,
     ) -> Result<(), Error> {
         let mut batch = Batch::of(stem);
         let since = match index.stamp(stem)?.as_deref().and_then(State::parse) {
@@ -154,7 +154,7 @@ impl Indexed {
         for card in new {
             if batch.put.len() >= BATCH {
                 let upto = State { file: now.file.clone(), lines: card.line - 1 };
-                if !batch.apply(index, &upto, turn)? {
+                if !batch.apply(index, &upto, patience)? {
                     return Ok(());
                 }
                 batch = Batch::of(stem);
@@ -169,7 +169,7 @@ impl Indexed {
                 batch.remove.push(key(stem, &card.id));
             }
         }
-        batch.apply(index, now, turn)?;
+        batch.apply(index, now, patience)?;
         Ok(())
     }
 
@@ -203,11 +203,11 @@ impl<'s> Batch<'s> {
     }
 
     /// Makes the change, after which the index is up to date with `state`. Gives whether it was made.
-    fn apply(&self, index: &Index, state: &State, turn: Turn) -> Result<bool, Error> {
+    fn apply(&self, index: &Index, state: &State, patience: Patience) -> Result<bool, Error> {
         let stamp = Some(state.written());
         let (remove, put) = (&self.remove, &self.put);
         let change = Change { employee: self.stem, anew: false, remove, put, stamp: stamp.as_deref() };
-        if turn == Turn::IfFree {
+        if patience == Patience::IfFree {
             return Ok(index.apply_if_free(&change)?);
         }
         index.apply(&change)?;

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use super::{
     Card, Clearance, Entry, Error, Holder, Memory, Query, alike,
     index::{self, Index, Meaning, Part, Wanted},
-    indexed::{self, Indexed, Turn},
+    indexed::{self, Indexed, Patience},
     orders::By,
     shelf::Shelf,
     view::View,
@@ -152,7 +152,7 @@ impl Memory {
     ) -> Result<Vec<Searched>, Error> {
         for (stem, book) in shelves {
             let book = book.lock();
-            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most, Turn::Awaited)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), wish.most, Patience::UntilFree)?;
         }
         let employees: Vec<String> = shelves.keys().cloned().collect();
         if employees.is_empty() {
@@ -210,7 +210,7 @@ impl Memory {
             let mut book = book.lock();
             book.tidy()?;
             Indexed::clear(index, stem)?;
-            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX, Turn::Awaited)?;
+            Indexed::catch_up(index, stem, &book.state(), book.view(), usize::MAX, Patience::UntilFree)?;
             entries += index.count(stem)?;
         }
         index.settle()?;

@@ -267,6 +267,29 @@ mod tests {
     }
 
     #[test]
+    fn many_lines_at_once_are_read_as_one_by_one() {
+        let lines: Vec<String> = (0..MANY * 3)
+            .map(|number| match number % 10 {
+                0 => "{".to_owned(),
+                turn => format!(
+                    r#"{{"id":"{}","category":"finding","content":"{number}","importance":{},"tags":["t{turn}"]}}"#,
+                    number * 7 % 1000,
+                    number % 5 + 1
+                ),
+            })
+            .collect();
+        let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let one_by_one = view(&texts);
+        let numbered: Vec<Line<'_>> =
+            (1..).zip(&texts).map(|(number, text)| Line { number, at: 0, bytes: text.as_bytes() }).collect();
+        let mut at_once = View::new(Path::new("x"), 90.0);
+        at_once.lines(&numbered);
+        assert!(one_by_one.cards().eq(at_once.cards()));
+        assert_eq!(one_by_one.broken(), at_once.broken());
+        assert_eq!(one_by_one.live(), at_once.live());
+    }
+
+    #[test]
     fn what_has_faded_is_stepped_over() {
         let line = |id: u32, day: u32, importance: u32| {
             format!(

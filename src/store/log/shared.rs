@@ -316,6 +316,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_in_pieces_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.jsonl");
+        let line = |number: u64| format!("{number} {}", "x".repeat(usize::try_from(number % 3000).unwrap()));
+        let text: String = (1..=4000).map(|number| line(number) + "\n").collect();
+        assert!(text.len() as u64 > PIECE);
+        let long = "y".repeat(usize::try_from(PIECE).unwrap() + 1);
+        fs::write(&path, format!("{text}{long}\ncut")).unwrap();
+        let (mut place, mut read) = (Place::default(), Read::default());
+        place.read_on(&path, &mut read).unwrap();
+        assert_eq!(
+            (read.lines.len(), place.lines(), place.mark.at),
+            (4001, 4001, fs::metadata(&path).unwrap().len() - 3)
+        );
+        assert!(read.lines.iter().zip(1..4001).all(|(read, number)| *read == (number, line(number))));
+        assert_eq!(read.lines.last().unwrap().1, long);
+    }
+
+    #[test]
     fn what_was_written_anew_is_read_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");

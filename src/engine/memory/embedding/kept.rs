@@ -3,7 +3,7 @@
 use super::super::{
     Entry, Error, Memory,
     index::{Bare, Coverage, Index, Kept, Model},
-    indexed::{self, Indexed, Turn},
+    indexed::{self, Indexed, Patience},
 };
 
 /// Entries without a vector, and what each of them says to the embedder; `None` for those it is not to be told of.
@@ -28,7 +28,7 @@ impl Memory {
             let book = self.shelf(&self.folder.join(format!("{stem}{}", super::super::ENDING)));
             let mut book = book.lock();
             book.read()?;
-            Indexed::catch_up(index, &stem, &book.state(), book.view(), usize::MAX, Turn::Awaited)?;
+            Indexed::catch_up(index, &stem, &book.state(), book.view(), usize::MAX, Patience::UntilFree)?;
         }
         Ok(())
     }

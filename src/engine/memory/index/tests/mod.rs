@@ -272,6 +272,43 @@ fn changes_are_seen_and_blocks_are_kept_right() {
 }
 
 #[test]
+fn what_comes_one_by_one_is_packed_by_others() {
+    let index = Fixture::new();
+    for at in 0..600 {
+        index.index.put(&[document(&format!("{at}"), &format!("the word{at} of topic{}", at % 7))]).unwrap();
+    }
+    let blocks = || {
+        let other = Connection::open(index.path()).unwrap();
+        other.query_row("select count(*) from block", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let found =
+        || index.hits("what is said of word3 and topic5").into_iter().map(|hit| hit.id).collect::<Vec<_>>();
+    assert!(index.index.is_unsettled());
+    let before = (blocks(), found());
+    index.index.pack().unwrap();
+    assert_eq!((before.0, blocks()), (0, 1));
+    assert_eq!(found(), before.1);
+    index.index.remove(&["3".to_owned()]).unwrap();
+    index.index.settle().unwrap();
+    assert!(!index.index.is_unsettled() && !found().contains(&"3".to_owned()));
+}
+
+#[test]
+fn a_change_that_can_wait_makes_nobody_wait() {
+    let index = Fixture::of(&[("a", "lighthouse")]);
+    let put = [document("b", "harbour")];
+    let change = Change { employee: "ann", put: &put, stamp: Some("2"), ..Change::default() };
+    let other = Connection::open(index.path()).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    assert!(!index.index.apply_if_free(&change).unwrap());
+    assert_eq!(index.index.stamp("ann").unwrap(), None);
+    other.execute_batch("commit").unwrap();
+    assert!(index.index.apply_if_free(&change).unwrap());
+    index.check("harbour", &["b"]);
+    assert_eq!(index.index.stamp("ann").unwrap().as_deref(), Some("2"));
+}
+
+#[test]
 fn a_stamp_says_what_the_index_is_up_to_date_with() {
     let index = Fixture::new();
     assert_eq!(index.index.stamp("ann").unwrap(), None);
