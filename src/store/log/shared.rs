@@ -31,7 +31,9 @@ pub trait Reader {
     fn line(&mut self, line: Line<'_>);
     /// The next lines that are not blank, for who reads many at once faster than one by one.
     fn lines(&mut self, lines: &[Line<'_>]) {
-        lines.iter().for_each(|line| self.line(*line));
+        for line in lines {
+            self.line(*line);
+        }
     }
 }
 

@@ -322,7 +322,8 @@ impl Index {
     /// [`Error`] when the index cannot be written; it is as good as before.
     pub fn pack(&self) -> Result<(), Error> {
         let Some(turn) = self.upkeep.begin().filter(upkeep::Turn::is_ripe) else { return Ok(()) };
-        self.with(Torn::Leave, |connection| turn.pack(connection))
+        // Its own connection goes with what it read: searches need other pages.
+        turn.pack(&mut schema::open(&self.path)?)
     }
 
     /// The same, and moves what was written to its place in the file, so that it stays small; nobody has to wait for that.
@@ -331,10 +332,9 @@ impl Index {
     /// As [`Index::pack`].
     pub fn settle(&self) -> Result<(), Error> {
         let Some(turn) = self.upkeep.begin() else { return Ok(()) };
-        self.with(Torn::Leave, |connection| {
-            turn.pack(connection)?;
-            turn.move_written(connection)
-        })
+        let mut connection = schema::open(&self.path)?;
+        turn.pack(&mut connection)?;
+        turn.move_written(&connection)
     }
 
     /// What the index of an employee is up to date with: what the last [`Change::stamp`] said. `None` when the index has

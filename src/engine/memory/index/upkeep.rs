@@ -77,8 +77,7 @@ impl Turn<'_> {
                 break;
             }
         }
-        // Whoever comes next reads what it needs again.
-        Ok(connection.execute_batch("pragma shrink_memory")?)
+        Ok(())
     }
 }
 
