@@ -30,7 +30,8 @@ const LEASES: std::ops::RangeInclusive<u64> = 2..=600;
 /// # Errors
 /// When the environment names a database that cannot be meant.
 pub fn journal(root: &Path, env: &Environment) -> Result<Place, ConfigError> {
-    Ok(sharing(env)?.map_or_else(|| Place::File(root.join(JOURNAL)), |sharing| Place::Shared(sharing.target)))
+    Ok(sharing(env)?
+        .map_or_else(|| Place::File(root.join(JOURNAL)), |sharing| Place::Shared(Box::new(sharing.target))))
 }
 
 /// How tasks are shared; `None` when they are not.

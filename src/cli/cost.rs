@@ -91,5 +91,5 @@ pub(super) async fn history<T: Send + 'static>(
 ) -> Result<T, Error> {
     let journal = app::journal(&global.root(), env).map_err(anyhow::Error::from)?;
     let told = tokio::task::spawn_blocking(move || asked(&History::at(&journal)?)).await;
-    Ok(told.map_err(anyhow::Error::from)??)
+    told.map_err(anyhow::Error::from)?.map_err(super::task::plainly)
 }

@@ -53,7 +53,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A database refused, or does not answer.
-    #[error("cannot {action} the database {place}: {source}")]
+    #[error("cannot {action} the database {place}")]
     Database {
         /// What was tried: a verb and perhaps its object.
         action: &'static str,

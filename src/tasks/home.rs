@@ -139,12 +139,12 @@ impl Shared {
     /// Whether tasks can be recorded now.
     pub(super) async fn check(&self) -> Result<(), store::Error> {
         match &self.home {
-            Home::Memory => Ok(()),
             Home::Shared(replica) => replica.check(),
             // A blank line means nothing, and one this long needs the room of a task.
             Home::File(journal) if journal.refused.load(Ordering::Relaxed) => {
                 self.append_line(None, vec![b' '; TRIAL]).await
             }
+            Home::Memory => Ok(()),
             Home::File(journal) => {
                 let records = journal.records.clone();
                 let checking = tokio::task::spawn_blocking(move || records.check());

@@ -157,6 +157,11 @@ impl Event<'_> {
         serde_json::to_vec(self).expect("text, numbers and JSON values always become JSON")
     }
 
+    /// The same as text.
+    pub(super) fn text(&self) -> String {
+        serde_json::to_string(self).expect("text, numbers and JSON values always become JSON")
+    }
+
     pub(super) fn task_id(&self) -> &TaskId {
         match self {
             Self::Created { task, .. } => &task.task_id,

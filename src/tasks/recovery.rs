@@ -121,7 +121,7 @@ pub enum Place {
     /// In a file of one process.
     File(PathBuf),
     /// In a database, where replicas share it.
-    Shared(Target),
+    Shared(Box<Target>),
 }
 
 /// What a journal told at one moment, for a look while others work on it.
@@ -151,7 +151,7 @@ impl History {
         match place {
             Place::File(path) => Self::read(path),
             Place::Shared(target) => {
-                let glance = Handle::current().block_on(replica::look(target.clone()))?;
+                let glance = Handle::current().block_on(replica::look(Target::clone(target)))?;
                 Ok(Self { told: Told::Shared(glance) })
             }
         }

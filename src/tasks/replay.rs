@@ -168,10 +168,9 @@ impl Known {
                 self.task.ask(waiting.into_owned());
                 self.fruitless = 0;
             }
-            Event::Parked { steps, .. } if !was_final => {
-                if !self.is_stopped && self.task.park(&steps) {
-                    self.owner = None;
-                }
+            Event::Parked { steps, .. } if !was_final && !self.is_stopped => {
+                let is_parked = self.task.park(&steps);
+                self.owner = self.owner.take().filter(|_| !is_parked);
             }
             Event::Retrying { again, .. } if !was_final => {
                 self.task.retry(again.into_owned());

@@ -149,3 +149,46 @@ async fn a_server_waits_for_a_database_that_is_only_starting() {
     let id = starting.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
     assert_eq!(starting.ended(&id).await["status"], "completed");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_stood_still_for_longer_than_its_lease_lets_go() {
+    let Some(database) = database() else { return };
+    let mut fake = FakeModel::held(first_word).await;
+    let (one, other) = (project(), project());
+    let a = database.server(&one, &fake.env());
+    let b = database.server(&other, &fake.env());
+    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
+    fake.asked().await;
+    let tell = |signal: &str| {
+        let told = std::process::Command::new("kill").args([signal, &a.pid().to_string()]).status();
+        assert!(told.unwrap().success());
+    };
+    tell("-STOP");
+    fake.asked().await;
+    let task = b.until(&format!("/tasks/{id}"), |task| task["attempts"] == 2).await;
+    assert_eq!(task["status"], "running");
+    tell("-CONT");
+    fake.given_up().await;
+    fake.release(100);
+    let task = b.ended(&id).await;
+    assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(2)), "{task}");
+    patiently(async || (a.get(&format!("/tasks/{id}")).await.json() == task).then_some(())).await;
+    let finished = database.lines(&id).into_iter().filter(|(_, line)| line["event"] == "step");
+    assert_eq!(finished.count(), 5);
+}
+
+#[test]
+fn commands_say_why_the_database_cannot_be_used() {
+    let project = Project::small("echo");
+    // Nobody listens there.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let url = format!("postgres://crew:pass-s3cret@127.0.0.1:{port}/crew");
+    for words in [&["task", "list"][..], &["task", "cancel", "one"], &["backup", "--dry-run"]] {
+        let told = project.run_in(&[("CREW_DATABASE_URL", &url)], words).status(1);
+        let place = format!("cannot reach the database 127.0.0.1:{port}/crew");
+        assert!(told.contains(&place) && !told.contains("s3cret"), "{words:?}: {told}");
+    }
+}

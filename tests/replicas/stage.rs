@@ -21,6 +21,7 @@ pub struct Database {
 }
 
 /// The database that `CREW_TEST_POSTGRES` names; without it there is nothing to try.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests has to see that these try nothing")]
 pub fn database() -> Option<Database> {
     #[expect(clippy::disallowed_methods, reason = "asks the person who runs the tests, not the program")]
     let Ok(url) = std::env::var("CREW_TEST_POSTGRES") else {

@@ -53,7 +53,7 @@ pub(super) async fn row(root: &Path, env: &Environment) -> Row {
                 store::Error::Newer { .. } => "update this program",
                 _ => "mend the address, the password or the network; servers do not start without it",
             };
-            Row::new("database", Verdict::Fail, PLACE, error.to_string()).fix(fix)
+            Row::new("database", Verdict::Fail, PLACE, format!("{:#}", anyhow::Error::from(error))).fix(fix)
         }
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn import(
         let message = format!("there is no file `{}`", path.display());
         return Err(tools::Error::Arguments(message).into());
     }
-    let brought = tasks::import(path, &target).await?;
+    let brought = tasks::import(path, &target).await.map_err(super::plainly)?;
     let mut said =
         format!("{} tasks are in {target} from now on; {} were there", brought.tasks, brought.known);
     if file.is_none() {

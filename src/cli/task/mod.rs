@@ -125,6 +125,14 @@ pub(super) fn elsewhere(error: tasks::Error, request: &str) -> Error {
             retry_after: None,
         }
         .into(),
+        error => plainly(error),
+    }
+}
+
+/// Says all that is known, as to whoever runs the server.
+pub(super) fn plainly(error: tasks::Error) -> Error {
+    match error {
+        tasks::Error::Store(_) => Error::Other(error.into()),
         error => error.into(),
     }
 }

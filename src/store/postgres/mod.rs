@@ -14,7 +14,7 @@ mod schema;
 mod target;
 mod tls;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, io, time::Duration};
 
 pub use self::{
     log::{Addition, Brief, Line, SharedLog, Turn},
@@ -46,8 +46,13 @@ impl Error {
     fn database(action: &'static str, target: &Target) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let place = target.to_string();
         move |error| {
-            // Waiting does not make a wrong password right.
-            let lasts = error.code().is_some_and(|code| {
+            // Waiting does not make a wrong password right, nor a certificate.
+            let is_of_tls = |cause: &(dyn std::error::Error + 'static)| {
+                let cause = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+                cause.is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>)
+            };
+            let is_distrusted = std::error::Error::source(&error).is_some_and(is_of_tls);
+            let is_refused = error.code().is_some_and(|code| {
                 let lasting = [
                     SqlState::INVALID_PASSWORD,
                     SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
@@ -61,7 +66,7 @@ impl Error {
                 Some(source) => source,
                 None => "the connection was lost".into(),
             };
-            Self::Database { action, place, lasts, source }
+            Self::Database { action, place, lasts: is_refused || is_distrusted, source }
         }
     }
 

@@ -4,7 +4,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 use futures_util::TryStreamExt as _;
 
-use super::open::patiently;
+use super::open::{IMPATIENCE, patiently};
 use crate::{
     base::Tracker,
     store::{
@@ -35,7 +35,7 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
     let _owner = OwnerLock::acquire(path)?;
     let writer: Arc<str> = "import".into();
     let tracker = Tracker::new();
-    let mut log = patiently(|| SharedLog::connect(target, &writer, &tracker)).await?;
+    let mut log = patiently(IMPATIENCE, || SharedLog::connect(target, &writer, &tracker)).await?;
     let snapshot = Readers::new(target.clone(), tracker.clone()).snapshot().await?;
     let briefs = snapshot.briefs.into_iter().map(|(subject, _)| subject);
     let there: HashSet<Arc<str>> =
@@ -59,7 +59,7 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
         let Some(mut task) = blocking(move || reading.task(&wanted)).await? else { continue };
         task.leave();
         let event = Event::Created { task: std::borrow::Cow::Borrowed(&task), by: None };
-        let text = String::from_utf8(event.line()).expect("JSON is text");
+        let text = event.text();
         let brief = match Kept::of(Known::from(task)) {
             Some(kept) => Brief::Is(kept),
             None => Brief::None,

@@ -24,8 +24,11 @@ use crate::{
     },
 };
 
-/// For how long a database is waited for that does not answer yet, as one that is started together with this program.
+/// For how long a server waits for a database that does not answer yet, as one that is started together with it.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// For how long whoever is there for one person does.
+pub(super) const IMPATIENCE: Duration = Duration::from_secs(3);
 
 /// How long it is left alone in between.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -44,7 +47,8 @@ pub(in crate::tasks) async fn open(
     let takes = options.resume;
     // What is at work when the program is to end still has something to record: this ends when the replica leaves.
     let own = Tracker::new();
-    let log = patiently(|| SharedLog::connect(&sharing.target, &me, &own)).await?;
+    let patience = if takes { PATIENCE } else { IMPATIENCE };
+    let log = patiently(patience, || SharedLog::connect(&sharing.target, &me, &own)).await?;
     let readers = Arc::new(Readers::new(sharing.target.clone(), own.clone()));
     readers.renew(&me, &sharing.name, sharing.lease).await?;
     let snapshot = readers.snapshot().await?;
@@ -55,8 +59,12 @@ pub(in crate::tasks) async fn open(
     let told = tokio::task::spawn_blocking(move || tell(snapshot)).await;
     let Told { over, live } = told.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
     table.expect(over.len());
-    over.into_iter().for_each(|brief| table.insert_brief(brief));
-    live.into_iter().for_each(|known| table.insert_known(known, false));
+    for brief in over {
+        table.insert_brief(brief);
+    }
+    for known in live {
+        table.insert_known(known, false);
+    }
 
     let (requests, queue) = mpsc::channel(QUEUE);
     let state = Arc::new(State::default());
@@ -93,15 +101,18 @@ pub(in crate::tasks) async fn open(
     Ok(engine)
 }
 
-/// Tries again while it is of use.
-pub(super) async fn patiently<T, F>(mut connect: impl FnMut() -> F) -> Result<T, store::Error>
+/// Tries again while it is of use, and not for longer than `patience`.
+pub(super) async fn patiently<T, F>(
+    patience: Duration,
+    mut connect: impl FnMut() -> F,
+) -> Result<T, store::Error>
 where
     F: Future<Output = Result<T, store::Error>>,
 {
     let since = Stopwatch::start();
     loop {
         match connect().await {
-            Err(error @ store::Error::Database { lasts: false, .. }) if since.elapsed() < PATIENCE => {
+            Err(error @ store::Error::Database { lasts: false, .. }) if since.elapsed() < patience => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database is waited for");
                 tokio::time::sleep(PAUSE).await;
             }

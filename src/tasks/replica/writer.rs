@@ -52,7 +52,7 @@ impl Proposal {
         ticket: i64,
         done: oneshot::Sender<Result<Heard, Unkept>>,
     ) -> Self {
-        Self { id: event.task_id().clone(), text: text(event), attempt, ticket, done: Some(done) }
+        Self { id: event.task_id().clone(), text: event.text(), attempt, ticket, done: Some(done) }
     }
 
     fn answer(self, answer: Result<Heard, Unkept>) {
@@ -61,12 +61,14 @@ impl Proposal {
     }
 }
 
-fn text(event: &Event<'_>) -> String {
-    String::from_utf8(event.line()).expect("JSON is text")
-}
-
 fn parse(text: &str) -> Result<Event<'static>, serde_json::Error> {
     serde_json::from_str(text)
+}
+
+/// Something may have to be begun, or tried again later.
+fn stir(shared: &Arc<Shared>) {
+    shared.stir_all();
+    shared.later.notify_one();
 }
 
 /// What the writer owns.
@@ -182,6 +184,8 @@ impl Writer {
     async fn turn(&mut self, shared: &Arc<Shared>, log: &mut SharedLog) -> Result<(), store::Error> {
         let mut turn = log.turn(self.heard).await?;
         self.hear(shared, std::mem::take(&mut turn.news)).await?;
+        // Whoever has the turn sees all that was ever committed.
+        self.unsure.clear();
         let mut batch =
             Batch { additions: Vec::new(), proposals: Vec::new(), bytes: 0, busy: HashSet::new() };
         if !self.missed.is_empty() {
@@ -195,7 +199,7 @@ impl Writer {
                 );
             }
             for event in events.into_iter().take(MOST.0) {
-                batch.push(shared, &event, text(&event), 0, None);
+                batch.push(shared, &event, event.text(), 0, None);
             }
             // What did not fit is found again.
             self.missed.clear();
@@ -229,7 +233,7 @@ impl Writer {
                 proposal.answer(Ok(heard));
             }
         }
-        self.stir(shared);
+        stir(shared);
         Ok(())
     }
 
@@ -268,7 +272,7 @@ impl Writer {
             self.hear_one(shared, &line).await?;
         }
         if any {
-            self.stir(shared);
+            stir(shared);
         }
         Ok(())
     }
@@ -325,12 +329,6 @@ impl Writer {
         }
     }
 
-    /// Something may have to be begun, or tried again later.
-    fn stir(&self, shared: &Arc<Shared>) {
-        shared.stir_all();
-        shared.later.notify_one();
-    }
-
     /// Says farewell: what this replica still has waits for others.
     async fn leave(mut self) {
         self.requests.close();
@@ -358,7 +356,7 @@ impl Writer {
         let mut batch =
             Batch { additions: Vec::new(), proposals: Vec::new(), bytes: 0, busy: HashSet::new() };
         for event in events {
-            batch.push(shared, &event, text(&event), 0, None);
+            batch.push(shared, &event, event.text(), 0, None);
         }
         turn.commit(&batch.additions).await?;
         log.leave().await

@@ -21,7 +21,7 @@ impl Table {
         match event {
             Event::Created { .. } | Event::Resumed { .. } => {}
             Event::Started { attempt, at, by, .. } => {
-                self.begin(id, by.clone(), |task| task.start(*attempt, *at))
+                self.begin(id, by.clone(), |task| task.start(*attempt, *at));
             }
             Event::Step { record, .. } => {
                 self.get_on(id);
