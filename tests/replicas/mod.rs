@@ -1,6 +1,7 @@
 //! Several servers share the tasks of a project through a database. Needs one: `CREW_TEST_POSTGRES=postgres://…`.
 
 mod cut;
+mod order;
 mod shared;
 mod stage;
 

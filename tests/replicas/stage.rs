@@ -139,16 +139,16 @@ impl Wire {
     /// Nothing goes through any more.
     pub fn cut(&self) {
         let mut state = self.state.lock().unwrap();
-        state.is_cut = true;
+        (state.is_cut, state.refused) = (true, 0);
         for stream in state.open.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 
-    /// Waits until somebody was turned away.
+    /// Waits until somebody was turned away since this was last called.
     pub fn wait_for_refusal(&self) {
         let state = self.state.lock().unwrap();
-        drop(self.refusal.wait_while(state, |state| state.refused == 0).unwrap());
+        self.refusal.wait_while(state, |state| state.refused == 0).unwrap().refused = 0;
     }
 
     /// It can be used again.
