@@ -135,8 +135,8 @@ impl Table {
             let over = self.over.get(id);
             return match event {
                 Event::Created { task, .. } => over.is_none() && !self.is_accepted(task),
-                // What was paid is paid.
-                Event::Spent { .. } => over.is_some(),
+                // What was paid by whoever ended it is paid.
+                Event::Spent { .. } => over.is_some_and(|over| over.owner == self.me),
                 Event::Resumed { .. } => over.is_some_and(|over| over.summary.can_resume()),
                 Event::Adopted { by, .. } => {
                     over.is_some_and(|over| !over.is_settled && over.owner.as_ref() != Some(by))

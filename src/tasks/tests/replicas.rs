@@ -130,6 +130,18 @@ fn a_task_is_begun_by_one_and_lost_with_it() {
     assert!(crowd.start(2, &id, 2));
     assert!(!crowd.step(1, &id, "two", 1) && !crowd.step(2, &id, "two", 1));
     assert!(crowd.step(2, &id, "two", 2) && crowd.end(2, &id, Some(2)));
+    let spent = Spent {
+        by: "writer".to_owned(),
+        model: "m".to_owned(),
+        calls: 1,
+        input_tokens: 1,
+        cached_input_tokens: 0,
+        output_tokens: 1,
+        cost_usd: None,
+    };
+    let spent = Event::Spent { task_id: id.clone(), spent: Cow::Owned(spent) };
+    assert!(!crowd.propose(1, &spent, Some(1)), "nor after the end");
+    assert!(crowd.propose(2, &spent, Some(2)), "whoever ended it may say what it took");
     crowd.agree();
     assert!(crowd.tables[2].1.sees_to(&id) && !crowd.tables[1].1.sees_to(&id));
 }
