@@ -122,6 +122,7 @@ impl Shared {
         step: Option<&str>,
         decision: &Decision,
     ) -> Result<Arc<Task>, Error> {
+        self.look_for(id).await?;
         let waiting = self.table.lock().begin_decision(id, step)?;
         let at = clock::now();
         let took = at.duration_since(waiting.since).as_millis();

@@ -173,6 +173,7 @@ impl Engine {
     /// # Errors
     /// As [`Engine::get`].
     pub async fn watch(&self, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+        self.shared.look_for(id).await?;
         let watch = self.shared.table.lock().watch(id);
         match watch {
             Some(watch) => Ok(watch),
@@ -277,6 +278,7 @@ impl Shared {
     }
 
     pub(super) async fn get(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        self.look_for(id).await?;
         let found = self.table.lock().find(id);
         match found {
             None => Err(Error::NotFound { id: id.clone() }),
@@ -287,6 +289,7 @@ impl Shared {
 
     /// Ends a waiting task, or tells the worker that has it. The answer is where its end will show.
     pub(super) async fn cancel(self: &Arc<Self>, id: &TaskId) -> Result<watch::Receiver<Arc<Task>>, Error> {
+        self.look_for(id).await?;
         loop {
             let (cancelling, watch) = {
                 let mut table = self.table.lock();

@@ -111,6 +111,14 @@ impl Shared {
         }
     }
 
+    /// Sees to it that a task is known that another replica has accepted just now: whoever asks here may have been told of it
+    /// there.
+    pub(super) async fn look_for(&self, id: &TaskId) -> Result<(), Error> {
+        let Home::Shared(replica) = &self.home else { return Ok(()) };
+        let is_known = self.table.lock().find(id).is_some();
+        if is_known { Ok(()) } else { Ok(replica.catch_up().await?) }
+    }
+
     /// Accepts a task in the place that was reserved for it.
     pub(super) async fn add(&self, task: &Task, subject: Subject) -> Result<(), Unkept> {
         let task_of = || std::borrow::Cow::Borrowed(task);

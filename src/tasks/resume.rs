@@ -30,6 +30,7 @@ impl Shared {
         if how.options.values().any(|option| nests_deeper_than(option, MAX_DEPTH)) {
             return Err(Error::TooDeep { limit: MAX_DEPTH });
         }
+        self.look_for(id).await?;
         let resuming = self.table.lock().begin_resume(id, |kind| self.bodies.contains_key(kind))?;
         let resumed = self.resume_reserved(id, resuming, how).await;
         if resumed.is_err() {

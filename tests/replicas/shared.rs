@@ -98,6 +98,12 @@ async fn a_key_is_accepted_once_by_all() {
         assert_eq!(here, there);
     }
     assert_eq!(a.tasks().await.len(), 10);
+    // Whoever was told of a task by one may ask another at once.
+    for _ in 0..20 {
+        let id = a.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
+        b.get(&format!("/tasks/{id}")).await.status(200);
+    }
+    assert_eq!(b.get("/tasks/unknown").await.status, 404);
 }
 
 #[tokio::test]

@@ -119,6 +119,14 @@ impl Replica {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Hears what others did by now.
+    pub(super) async fn catch_up(&self) -> Result<(), store::Error> {
+        let (done, answer) = oneshot::channel();
+        let closed = || store::Error::Closed { path: self.readers.target().to_string().into() };
+        self.requests.send(Request::CatchUp(done)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
     /// Leaves: what it has waits for others from now on.
     pub(super) async fn leave(&self) {
         let (left, answer) = oneshot::channel();

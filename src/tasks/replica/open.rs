@@ -88,6 +88,7 @@ pub(in crate::tasks) async fn open(
         log: Some(log),
         heard,
         waiting: VecDeque::new(),
+        curious: Vec::new(),
         missed: Vec::new(),
         unsure: HashSet::new(),
         known: HashSet::new(),

@@ -32,6 +32,8 @@ pub(super) enum Request {
     Add(Proposal),
     /// These replicas may be gone.
     LookAfter(Vec<Arc<str>>),
+    /// What others did by now is to be known here.
+    CatchUp(oneshot::Sender<Result<(), store::Error>>),
     /// This one is to leave; it has once the other end is dropped.
     Leave(oneshot::Sender<()>),
 }
@@ -83,6 +85,8 @@ pub(super) struct Writer {
     /// The last line that was heard.
     pub(super) heard: i64,
     pub(super) waiting: VecDeque<Proposal>,
+    /// Those that want to know what others did.
+    pub(super) curious: Vec<oneshot::Sender<Result<(), store::Error>>>,
     /// Replicas that may be gone.
     pub(super) missed: Vec<Arc<str>>,
     /// What was committed without an answer: it may have happened, or not.
@@ -125,6 +129,7 @@ impl Writer {
         match request {
             Some(Request::Add(proposal)) => self.waiting.push_back(proposal),
             Some(Request::LookAfter(replicas)) => self.missed = replicas,
+            Some(Request::CatchUp(done)) => self.curious.push(done),
             Some(Request::Leave(left)) => *leaving = Some(left),
             None => return false,
         }
@@ -144,6 +149,10 @@ impl Writer {
             Ok(()) => {
                 self.refused = None;
                 self.state.note(None);
+                for curious in self.curious.drain(..) {
+                    // Whoever asked may have gone.
+                    let _ = curious.send(Ok(()));
+                }
             }
             Err(error) => {
                 self.log = None;
@@ -157,6 +166,9 @@ impl Writer {
     fn refuse(&mut self, error: &store::Error) {
         for proposal in self.waiting.drain(..) {
             proposal.answer(Err(error.again().into()));
+        }
+        for curious in self.curious.drain(..) {
+            let _ = curious.send(Err(error.again()));
         }
     }
 
