@@ -322,8 +322,7 @@ impl Index {
     /// [`Error`] when the index cannot be written; it is as good as before.
     pub fn pack(&self) -> Result<(), Error> {
         let Some(turn) = self.upkeep.begin().filter(upkeep::Turn::is_ripe) else { return Ok(()) };
-        // Its own connection goes with what it read: searches need other pages.
-        turn.pack(&mut schema::open(&self.path)?)
+        turn.pack(&mut upkeep::open(&self.path)?)
     }
 
     /// The same, and moves what was written to its place in the file, so that it stays small; nobody has to wait for that.
@@ -332,7 +331,7 @@ impl Index {
     /// As [`Index::pack`].
     pub fn settle(&self) -> Result<(), Error> {
         let Some(turn) = self.upkeep.begin() else { return Ok(()) };
-        let mut connection = schema::open(&self.path)?;
+        let mut connection = upkeep::open(&self.path)?;
         turn.pack(&mut connection)?;
         turn.move_written(&connection)
     }

@@ -1,11 +1,14 @@
 //! What is done to the index behind whoever writes: entries are packed into blocks, and what was written is moved to its
 //! place in the file. Both take as long as hundreds of additions do, and nobody is kept waiting for them.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::{
+    path::Path,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+};
 
 use rusqlite::Connection;
 
-use super::{Error, block, write};
+use super::{Error, block, schema, write};
 
 /// Changed documents after which there is something to do.
 const MANY: usize = 512;
@@ -23,6 +26,13 @@ pub(super) struct Upkeep {
 /// The one who does it.
 #[derive(Debug)]
 pub(super) struct Turn<'u>(&'u Upkeep);
+
+/// A connection of its own, which goes with what it read and holds little at a time: searches need other pages.
+pub(super) fn open(path: &Path) -> Result<Connection, Error> {
+    let connection = schema::open(path)?;
+    connection.execute_batch("pragma cache_size = -2000")?;
+    Ok(connection)
+}
 
 impl Upkeep {
     /// So many documents changed, and so many entries of their employee are in no block.
