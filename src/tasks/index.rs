@@ -157,7 +157,7 @@ impl Index {
 
 /// How many bytes of an index are sections that are whole and right.
 fn right(path: &Path) -> io::Result<u64> {
-    let mut source = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let mut source = BufReader::with_capacity(1 << 16, File::open(path)?);
     let (mut line, mut at, mut right) = (Vec::new(), 0, 0);
     let mut crc = crc32fast::Hasher::new();
     loop {
@@ -185,7 +185,7 @@ fn read(
     length: u64,
     mut each: impl FnMut(Summary, Vec<Span>),
 ) -> io::Result<Option<Checkpoint>> {
-    let mut source = BufReader::with_capacity(1 << 18, File::open(path)?.take(length));
+    let mut source = BufReader::with_capacity(1 << 16, File::open(path)?.take(length));
     let (mut block, mut last) = (Vec::with_capacity(BLOCK), None);
     while more(&mut source, &mut block)? {
         let Some(entries) = entries(&block) else { return Ok(None) };

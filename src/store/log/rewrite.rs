@@ -20,8 +20,9 @@ use super::{
 };
 use crate::store::{Error, document::Replacement, folder};
 
-/// What is copied in one piece.
-const PIECE: u64 = 1 << 20;
+/// What is copied in one piece. Once a larger block than 128 KiB was given back, glibc takes such blocks from where small
+/// ones are, too, and can give back less and less.
+const PIECE: u64 = 1 << 16;
 
 /// A log written anew up to a place.
 #[derive(Debug)]
