@@ -327,7 +327,7 @@ async fn a_score_is_the_sum_of_its_parts() {
     let sum: f64 = parts.iter().map(|part| part["score"].as_f64().unwrap()).sum();
     assert!((sum - found[0]["score"].as_f64().unwrap()).abs() < 1e-9, "{found}");
     let table = run(&project, &["search", "petrol vehicle", "--explain"]).success();
-    assert!(table.contains("meaning 0.500"), "{table}");
+    assert!(table.contains("meaning 0.333"), "{table}");
 }
 
 #[tokio::test]
@@ -423,7 +423,7 @@ async fn skills_are_called_for_by_what_a_task_means_and_bring_memories_by_it() {
     assert_eq!(skill_texts, 1, "{asked:?}");
     // Who wants more than the project says so; and without an embedder there are the words.
     skill("cars", "Care of an automobile", ", embedding_threshold: 1");
-    skill("cats", "Care of a kitten or a vehicle", "");
+    skill("cats", "Fuel of a vehicle or a kitten", "");
     fake.be(Mood::Fails(401));
     let tried = skills(&project, &["test", "reviewer", task]);
     for skill in tried["skills"].as_array().unwrap() {
