@@ -14,7 +14,7 @@ use crate::{
         delivery::{self, Outbox},
         outbound::Outbound,
     },
-    llm, store, tasks,
+    llm, tasks,
     tools::{self, Office, Opened},
 };
 
@@ -85,20 +85,12 @@ impl Opener {
     async fn outbox(&self, tasks: &tasks::Engine) -> Result<Outbox, tasks::Error> {
         let options = delivery::Options {
             log: tasks.is_durable().then(|| self.root.join(OUTBOX)),
+            beside: self.options.sharing.is_some(),
             resume: self.journal != Journal::Own,
             patience: self.post.patience,
         };
-        let open = |options| {
-            let courier = self.post.courier(self.crew.outbound().clone());
-            Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker)
-        };
-        match open(options.clone()).await {
-            // Another server of this folder writes the file; what is owed is among the tasks in any case.
-            Err(store::Error::Owned { .. }) if self.options.sharing.is_some() => {
-                Ok(open(delivery::Options { log: None, ..options }).await?)
-            }
-            opened => Ok(opened?),
-        }
+        let courier = self.post.courier(self.crew.outbound().clone());
+        Ok(Outbox::open(options, Arc::clone(&self.crew), tasks.clone(), courier, &self.tracker).await?)
     }
 
     /// Whether what others left is begun. Where servers share tasks, whoever is there for one person leaves that to them.

@@ -248,10 +248,17 @@ async fn the_result_that_a_dead_server_owed_is_delivered_by_another() {
 async fn two_servers_of_one_folder_share_it() {
     let Some(database) = database() else { return };
     let fake = FakeModel::answering(first_word).await;
+    let receiver = Receiver::with_statuses(&[]).await;
     let project = project();
+    let hook = format!("{{type: webhook, url: '{}/x'}}", receiver.url);
+    project.write(
+        ".crew/config.yaml",
+        &format!("outbound: {{allow: [127.0.0.1]}}\ndestinations: {{hook: {hook}}}\n"),
+    );
     let (a, b) = (database.server(&project, &fake.env()), database.server(&project, &fake.env()));
-    let id = a.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
-    let other = b.accepted("/run/employee/writer", &json!({"args": {"topic": "tea"}})).await;
+    let order = json!({"args": {"topic": "tea"}, "deliver": ["hook"]});
+    let id = a.accepted("/run/employee/writer", &order).await;
+    let other = b.accepted("/run/employee/writer", &order).await;
     for id in [&id, &other] {
         assert_eq!(
             (a.ended(id).await, a.ended(id).await["status"].clone()),
@@ -259,6 +266,11 @@ async fn two_servers_of_one_folder_share_it() {
         );
     }
     assert!(!project.path().join(".crew/tasks.jsonl").try_exists().unwrap(), "no file is kept beside");
+    // Whoever of them writes the log of deliveries, results go out from both.
+    for (server, id) in [(&a, &id), (&b, &other)] {
+        let path = format!("/deliveries?task_id={id}");
+        server.until(&path, |all| all["deliveries"][0]["status"] == "delivered").await;
+    }
 }
 
 #[tokio::test]

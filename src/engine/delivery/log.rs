@@ -27,7 +27,10 @@ pub(super) type Deliveries = BTreeMap<DeliveryId, Sending>;
 #[derive(Debug)]
 pub(super) struct Journal {
     path: Option<PathBuf>,
-    records: OnceCell<Records>,
+    /// What is owed is known without it, so that of several processes on one folder only one has to write it.
+    spare: bool,
+    /// `None` inside when another process writes it.
+    records: OnceCell<Option<Records>>,
     /// Which lines are whose.
     numbers: Mutex<Numbers>,
 }
@@ -50,17 +53,22 @@ impl Numbers {
 }
 
 impl Journal {
-    /// Reads what an earlier process recorded, and leaves out what belongs to tasks that are `known` no more. Blocks.
+    /// Reads what an earlier process recorded, and leaves out what belongs to tasks that are `known` no more. A `spare` one
+    /// is left to a process that writes it already. Blocks.
     pub(super) fn open(
         path: Option<PathBuf>,
+        spare: bool,
         known: &HashSet<TaskId>,
     ) -> Result<(Self, Deliveries), store::Error> {
         let exists = |path: &PathBuf| path.try_exists().unwrap_or(true);
         let Some(there) = path.as_ref().filter(|path| exists(path)) else {
             let (records, numbers) = (OnceCell::new(), Mutex::default());
-            return Ok((Self { path, records, numbers }, Deliveries::new()));
+            return Ok((Self { path, spare, records, numbers }, Deliveries::new()));
         };
-        let claim = Claim::take(there)?;
+        let Some(claim) = claim(there, spare)? else {
+            let (records, numbers) = (OnceCell::new_with(Some(None)), Mutex::default());
+            return Ok((Self { path, spare, records, numbers }, Deliveries::new()));
+        };
         let (mut deliveries, mut numbers, mut subjects) =
             (Deliveries::new(), Numbers::default(), Subjects::default());
         let (_, end) = log::read_on(there, claim.file()?, Mark::default(), |line| {
@@ -79,8 +87,8 @@ impl Journal {
         });
         let records = claim.start_records(subjects, end)?;
         rewrite(&records);
-        let (records, numbers) = (OnceCell::new_with(Some(records)), Mutex::new(numbers));
-        Ok((Self { path, records, numbers }, deliveries))
+        let (records, numbers) = (OnceCell::new_with(Some(Some(records))), Mutex::new(numbers));
+        Ok((Self { path, spare, records, numbers }, deliveries))
     }
 
     /// Keeps a line; it is on the disk once this returns. Lines that come together share one wait for the disk.
@@ -89,22 +97,22 @@ impl Journal {
         let line = serde_json::to_vec(event)
             .map_err(|source| store::Error::Encode { path: path.clone(), source })?;
         let begin = || async {
-            let path = path.clone();
+            let (path, spare) = (path.clone(), self.spare);
             blocking(move || {
-                let claim = Claim::take(&path)?;
+                let Some(claim) = claim(&path, spare)? else { return Ok(None) };
                 let end = Mark { at: claim.size()?, lines: 0 };
-                claim.start_records(Subjects::default(), end)
+                claim.start_records(Subjects::default(), end).map(Some)
             })
             .await
         };
-        let records = self.records.get_or_try_init(begin).await?;
+        let Some(records) = self.records.get_or_try_init(begin).await? else { return Ok(()) };
         let number = self.numbers.lock().of(&event.id().task);
         records.append(Some(number), line).await
     }
 
     /// The lines of these tasks are needed no more.
     pub(super) async fn forget(&self, tasks: impl IntoIterator<Item = TaskId>) {
-        let Some(records) = self.records.get().cloned() else { return };
+        let Some(records) = self.records.get().cloned().flatten() else { return };
         for task in tasks {
             let number = self.numbers.lock().known.remove(&task);
             if let Some(number) = number {
@@ -112,6 +120,14 @@ impl Journal {
             }
         }
         blocking(move || rewrite(&records)).await;
+    }
+}
+
+/// Takes a log; `None` for a `spare` one that another process writes.
+fn claim(path: &Path, spare: bool) -> Result<Option<Claim>, store::Error> {
+    match Claim::take(path) {
+        Err(store::Error::Owned { .. }) if spare => Ok(None),
+        taken => taken.map(Some),
     }
 }
 

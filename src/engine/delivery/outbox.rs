@@ -40,6 +40,9 @@ const DETAIL_CHARS: usize = 500;
 pub struct Options {
     /// The file that remembers deliveries, usually `.crew/outbox.jsonl`; `None` keeps them in memory alone.
     pub log: Option<PathBuf>,
+    /// Whether other processes may work on the same folder: the first writes the file, and the others keep in memory how
+    /// often they have tried, as what is owed is among the tasks that they share.
+    pub beside: bool,
     /// Whether what an earlier process left is sent now; else it waits for one that does.
     pub resume: bool,
     /// How often and how long each is tried.
@@ -112,8 +115,8 @@ impl Outbox {
         let endings = tasks.endings();
         let earlier = tasks.list(&Filter::default());
         let known: HashSet<TaskId> = earlier.iter().map(|task| task.task_id.clone()).collect();
-        let log = options.log;
-        let reading = tokio::task::spawn_blocking(move || Journal::open(log, &known)).await;
+        let (log, beside) = (options.log, options.beside);
+        let reading = tokio::task::spawn_blocking(move || Journal::open(log, beside, &known)).await;
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
         // What ended before, and may not have been seen to.

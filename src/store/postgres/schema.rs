@@ -66,8 +66,10 @@ pub(super) async fn prepare(client: &Client, target: &Target) -> Result<(), Erro
 /// The form of the tables; `None` when there are none.
 async fn format_of(client: &Client, target: &Target) -> Result<Option<i32>, Error> {
     const ACTION: &str = "read the tables in";
-    let name = target.sql("{s}.about");
-    let known = async { client.query_one("select to_regclass($1) is not null", &[&name]).await };
+    // Looked up in the catalogue itself: `to_regclass` may still tell what it told before a lock was waited for.
+    let known =
+        "select exists (select from pg_catalog.pg_tables where schemaname = $1 and tablename = 'about')";
+    let known = async { client.query_one(known, &[&target.schema]).await };
     if !in_time(target, ACTION, known).await?.get::<_, bool>(0) {
         return Ok(None);
     }
