@@ -46,7 +46,7 @@ pub struct Job<'j> {
     pub task: Option<&'j str>,
     /// What its model is told to begin with, in place of the prompt of the employee.
     pub system: Option<&'j str>,
-    /// What it is told of who it is, see [`Crew::identified`].
+    /// What it is told of who it is, see `identity`.
     pub identified: Option<&'j str>,
     /// What was said before `task`, the oldest first.
     pub before: &'j [Message],
