@@ -11,6 +11,7 @@ mod memory;
 mod pipelines;
 mod prompts;
 mod records;
+mod relevance;
 mod server;
 mod skills;
 mod triggers;

@@ -18,8 +18,18 @@ pub(super) struct Asked {
     pub(super) term: Term,
     /// As it was spelled, when words like it may have been meant.
     pub(super) spelled: Option<String>,
-    /// How much it matters: 1 for a plain word that is there once.
+    /// How much it matters by what it is: 1 for a plain word.
     pub(super) weight: f64,
+    /// How often it is said.
+    times: f64,
+}
+
+impl Asked {
+    /// How much it matters as often as it is said: twice is not much more than once, or a long text would be about the words
+    /// it cannot do without.
+    pub(super) fn said(&self) -> f64 {
+        self.weight * (1.0 + self.times.ln())
+    }
 }
 
 /// A question.
@@ -45,12 +55,14 @@ impl Question {
             let Some(weight) = weight(word.role, &word.term) else { continue };
             let place = places.get(&term).copied();
             match place.and_then(|place| asked.get_mut(place)) {
-                // Said twice, it matters twice; but a pair that is a word too does not.
-                Some(there) if word.role.is_in_order() => there.weight += weight,
+                // A pair that is a word too is not said once more.
+                Some(there) if word.role.is_in_order() => {
+                    (there.weight, there.times) = (there.weight.max(weight), there.times + 1.0);
+                }
                 Some(there) => there.weight = there.weight.max(weight),
                 None => {
                     places.insert(term, asked.len());
-                    asked.push(Asked { term, spelled: word.spelled, weight });
+                    asked.push(Asked { term, spelled: word.spelled, weight, times: 1.0 });
                 }
             }
             if asked.len() == MOST_WORDS {

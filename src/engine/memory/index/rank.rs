@@ -27,6 +27,8 @@ use super::{
 
 /// Words of a question that are looked for; of a longer one those that are said most and found least.
 const WORDS: usize = 32;
+/// Words nobody has remembered that count in how much of a question an entry has; a long text has any number of them.
+const STRANGE: f64 = 8.0;
 /// Occurrences of words that are looked at; words that are nearly everywhere are left out beyond it.
 const OCCURRENCES: i64 = 300_000;
 /// How much of a score depends on how many of the words are there.
@@ -167,17 +169,20 @@ fn weigh(
     }
     let mut known: Vec<(Weighed, i64)> = Vec::new();
     let mut unknown = Vec::new();
-    let (mut all, mut asked) = (0.0, 0.0);
+    let (mut all, mut strange, mut asked) = (0.0, 0.0, 0.0);
     for word in &question.asked {
         let count = entries_with(connection, partitions, word.term)?;
-        let weight = word.weight * rarity(count, entries);
-        all += weight;
-        asked += word.weight;
-        match count {
-            0 => unknown.push(word),
-            _ => known.push((Weighed { term: word.term, weight }, count)),
+        asked += word.said();
+        if count == 0 {
+            strange += word.weight;
+            unknown.push(word);
+        } else {
+            let weight = word.said() * rarity(count, entries);
+            all += weight;
+            known.push((Weighed { term: word.term, weight }, count));
         }
     }
+    all += f64::min(strange, STRANGE) * rarity(0, entries);
     for word in unknown.into_iter().take(WORDS) {
         let Some(spelled) = &word.spelled else { continue };
         for (other, closeness) in near::words(connection, spelled)? {
