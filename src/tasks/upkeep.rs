@@ -7,7 +7,7 @@ use std::sync::{
 
 use parking_lot::Mutex;
 
-use super::{engine::Shared, home::Home, index::Index};
+use super::{Engine, engine::Shared, home::Home, index::Index};
 use crate::store::log::Records;
 
 /// Smaller journals are never rewritten.
@@ -29,6 +29,9 @@ pub(super) struct Journal {
     busy: AtomicBool,
     /// From which size on it is seen to again, after the disk has refused.
     patience: AtomicU64,
+    /// How often forgotten tasks began to be removed, and which of these removals was the last that was done.
+    begun: AtomicU64,
+    done: AtomicU64,
 }
 
 /// What is to be done.
@@ -44,7 +47,8 @@ impl Journal {
     pub(super) fn new(records: Records, index: Index) -> Self {
         let covers = AtomicU64::new(index.covers());
         let (refused, busy, patience) = (AtomicBool::default(), AtomicBool::default(), AtomicU64::default());
-        Self { records, index: Mutex::new(index), covers, refused, busy, patience }
+        let (begun, done) = (AtomicU64::default(), AtomicU64::default());
+        Self { records, index: Mutex::new(index), covers, refused, busy, patience, begun, done }
     }
 
     fn needs(&self) -> Option<Need> {
@@ -56,6 +60,21 @@ impl Journal {
         } else {
             (size - self.covers.load(Relaxed).min(size) >= STRIDE).then_some(Need::Index)
         }
+    }
+}
+
+impl Engine {
+    /// How often it was begun to remove forgotten tasks from the file they are kept in.
+    pub fn removals_begun(&self) -> u64 {
+        let Home::File(journal) = &self.shared.home else { return 0 };
+        journal.begun.load(Relaxed)
+    }
+
+    /// Whether a task that was forgotten when so many removals had begun is in no file any more, so that no process comes to
+    /// know it again.
+    pub fn has_removed(&self, begun: u64) -> bool {
+        let Home::File(journal) = &self.shared.home else { return true };
+        journal.done.load(Relaxed) > begun
     }
 }
 
@@ -91,12 +110,14 @@ impl Shared {
         let mut index = journal.index.lock();
         let all = need == Need::Rewrite || index.covers() == 0;
         if need == Need::Rewrite {
+            let begun = journal.begun.fetch_add(1, Relaxed) + 1;
             let (_, dead) = journal.records.sizes();
             if let Err(error) = journal.records.rewrite() {
                 // The old file is untouched, and goes on.
                 tracing::warn!(path = %path.display(), error = &error as &dyn std::error::Error, "the journal could not be made smaller");
                 return Err(std::io::Error::other(error));
             }
+            journal.done.store(begun, Relaxed);
             tracing::info!(path = %path.display(), bytes = dead, "removed forgotten tasks from the journal");
             // Places have changed.
             index.clear();

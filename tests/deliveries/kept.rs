@@ -130,3 +130,45 @@ async fn what_is_asked_for_again_is_kept_for_it() {
     patiently(async || (server.tasks().await.len() == 1).then_some(())).await;
     server.get(&format!("/tasks/{first}")).await.problem(404, "not-found");
 }
+
+/// The log of deliveries forgets a result no sooner than the journal forgets the task: a task that a restart finds in the file
+/// again is not delivered once more.
+#[tokio::test]
+async fn a_task_that_a_file_still_tells_of_is_not_delivered_again() {
+    let receiver = Receiver::with_statuses(&[]).await;
+    let project = keeping(&receiver, "{retain_count: 1}");
+    let delivered = async |server: &Server, texts: std::ops::Range<usize>| {
+        for id in report(server, texts).await {
+            let path = format!("/deliveries?task_id={id}");
+            let is_over = |all: &Value| {
+                all["deliveries"]
+                    .as_array()
+                    .is_none_or(|all| all.iter().all(|one| one["status"] == "delivered"))
+            };
+            server.until(&path, is_over).await;
+        }
+    };
+    let server = Server::start(&project, &[], &[HASTE]);
+    delivered(&server, 0..1).await;
+    patiently(async || (count(&server, "delivered").await == 1).then_some(())).await;
+    server.kill();
+    // So much of the log is about the first task that it is made smaller as soon as that is forgotten. Of lines that create a
+    // delivery the first counts.
+    let log = project.read(".crew/outbox.jsonl");
+    let created = log.lines().next().unwrap();
+    let many = format!("{created}\n").repeat((1 << 20) / created.len() + 1);
+    project.write(".crew/outbox.jsonl", &(log.clone() + &many));
+
+    let server = Server::start(&project, &[], &[HASTE]);
+    delivered(&server, 1..4).await;
+    patiently(async || (server.tasks().await.len() == 1).then_some(())).await;
+    server.kill();
+
+    let server = Server::start(&project, &[], &[HASTE]);
+    delivered(&server, 4..5).await;
+    patiently(async || {
+        (count(&server, "pending").await + count(&server, "sending").await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(receiver.received().len(), 5, "each once");
+}

@@ -9,6 +9,7 @@ mod log;
 mod mail;
 mod message;
 mod outbox;
+mod parting;
 mod patience;
 mod post;
 mod record;

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use super::{
     courier::{Courier, Outcome},
     log::Journal,
+    parting::Parting,
     patience::Patience,
     record::{DeliveryId, DeliveryStatus, Event, Sending},
     standing::{Attempts, Standing},
@@ -91,6 +92,7 @@ struct Shared {
     tracker: Tracker,
     table: Mutex<Table>,
     attempts: Mutex<Attempts>,
+    parting: Parting,
     /// Held while wishes become deliveries, so that each does once.
     deriving: tokio::sync::Mutex<()>,
     /// Woken when something may be begun.
@@ -133,6 +135,7 @@ impl Outbox {
             tracker: tracker.clone(),
             table: Mutex::new(Table::of(deliveries, options.resume)),
             attempts: Mutex::default(),
+            parting: Parting::default(),
             deriving: tokio::sync::Mutex::default(),
             work: Notify::new(),
             changed: Notify::new(),
@@ -261,8 +264,9 @@ impl Shared {
             }
         }
         let forgotten = self.table.lock().sweep(|task| self.tasks.summary(task).is_some());
-        if !forgotten.is_empty() {
-            self.journal.forget(forgotten).await;
+        let gone = self.parting.of(forgotten, &self.tasks);
+        if !gone.is_empty() {
+            self.journal.forget(gone).await;
         }
         self.changed.notify_waiters();
     }

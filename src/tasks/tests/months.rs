@@ -167,3 +167,17 @@ async fn a_file_changed_by_hand_is_told_of() {
     assert!(matches!(engine.get(done).await, Err(Error::Misplaced { .. })));
     close(engine, tracker).await;
 }
+
+#[tokio::test]
+async fn it_is_told_when_what_was_forgotten_is_in_no_file_any_more() {
+    let folder = memory_folder();
+    let path = folder.path().join("tasks.jsonl");
+    let (engine, tracker) = open(options(&path), echo()).await;
+    engine.submit(new(EMPLOYEE, "one")).await.unwrap();
+    let begun = engine.removals_begun();
+    assert!(!engine.has_removed(begun), "nothing was removed yet");
+    rewrite(&engine).await;
+    assert!(engine.has_removed(begun));
+    assert!(!engine.has_removed(engine.removals_begun()), "what is forgotten from now on is there still");
+    tracker.stop();
+}
