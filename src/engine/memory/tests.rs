@@ -164,7 +164,7 @@ fn what_was_forgotten_is_gone_with_all_that_led_to_it() {
     assert_eq!(place.told(), ["another"]);
     let first = place.finding("a");
     let second = place.correct(&ann(), &first.id, "b", "").unwrap().entry;
-    assert_eq!(place.delete(&ann(), second.id.get(..12).unwrap()).unwrap(), [second.id, first.id]);
+    assert_eq!(place.delete(&ann(), second.id.get(..19).unwrap()).unwrap(), [second.id, first.id]);
 }
 
 #[test]
