@@ -133,6 +133,11 @@ impl Engine {
         self.page(None, filter.limit.unwrap_or(usize::MAX), |task| filter.fits(task))
     }
 
+    /// Tasks that fit, in no order: for a look at all of them of which most are passed over.
+    pub fn select(&self, fits: impl FnMut(&Summary) -> bool) -> Vec<Arc<Summary>> {
+        self.shared.table.lock().select(fits)
+    }
+
     /// At most `limit` tasks that fit, the newest first; those after a task, when its place is given: when it was
     /// accepted, and its id.
     pub fn page(

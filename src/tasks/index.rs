@@ -12,6 +12,7 @@
 
 use std::{
     borrow::Cow,
+    collections::VecDeque,
     fs::{self, File},
     io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
     num::NonZeroUsize,
@@ -35,7 +36,7 @@ const FORMAT: u32 = 1;
 const EDGE: u64 = 4096;
 
 /// Bytes that are read, and then made sense of, at a time.
-const BLOCK: usize = 4 << 20;
+const BLOCK: usize = 1 << 20;
 
 /// What the last line of a section begins with.
 const CRC: &[u8] = b"{\"crc\":";
@@ -186,44 +187,44 @@ fn read(
     mut each: impl FnMut(Summary, Vec<Span>),
 ) -> io::Result<Option<Checkpoint>> {
     let mut source = BufReader::with_capacity(1 << 16, File::open(path)?.take(length));
-    let (mut block, mut last) = (Vec::with_capacity(BLOCK), None);
-    while more(&mut source, &mut block)? {
-        let Some(entries) = entries(&block) else { return Ok(None) };
-        for entry in entries {
-            match entry {
-                Entry::Task { spans, summary } => each(summary.into_owned(), spans.into_owned()),
-                Entry::Checkpoint(found) if found.format == FORMAT => last = Some(found),
-                Entry::Checkpoint(_) => return Ok(None),
-                Entry::Crc(_) => {}
+    let readers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    thread::scope(|scope| {
+        // What other threads make sense of, in its order, while what came before is shown.
+        let mut ahead = VecDeque::with_capacity(readers);
+        let mut last = None;
+        loop {
+            while ahead.len() < readers {
+                let block = block(&mut source)?;
+                if block.is_empty() {
+                    break;
+                }
+                ahead.push_back(scope.spawn(move || entries(&block)));
+            }
+            let Some(next) = ahead.pop_front() else { return Ok(last) };
+            let Ok(Some(entries)) = next.join() else { return Ok(None) };
+            for entry in entries {
+                match entry {
+                    Entry::Task { spans, summary } => each(summary.into_owned(), spans.into_owned()),
+                    Entry::Checkpoint(found) if found.format == FORMAT => last = Some(found),
+                    Entry::Checkpoint(_) => return Ok(None),
+                    Entry::Crc(_) => {}
+                }
             }
         }
-    }
-    Ok(last)
-}
-
-/// Reads the next lines, all of them whole; whether there were any.
-fn more(source: &mut impl io::BufRead, block: &mut Vec<u8>) -> io::Result<bool> {
-    block.clear();
-    while block.len() < BLOCK && source.read_until(b'\n', block)? > 0 {}
-    Ok(!block.is_empty())
-}
-
-/// What lines say, in their order; every processor reads its share of them. `None` when one means nothing.
-fn entries(block: &[u8]) -> Option<Vec<Entry<'static>>> {
-    let lines: Vec<&[u8]> = block.split_inclusive(|byte| *byte == b'\n').collect();
-    let readers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let read = |lines: &[&[u8]]| -> Option<Vec<Entry<'static>>> {
-        lines.iter().map(|line| serde_json::from_slice(line).ok()).collect()
-    };
-    thread::scope(|scope| {
-        let shares = lines.chunks(lines.len().div_ceil(readers).max(1));
-        let shares: Vec<_> = shares.map(|share| scope.spawn(move || read(share))).collect();
-        let mut all = Vec::with_capacity(lines.len());
-        for share in shares {
-            all.extend(share.join().ok()??);
-        }
-        Some(all)
     })
+}
+
+/// The next lines, all of them whole; nothing at the end.
+fn block(source: &mut impl io::BufRead) -> io::Result<Vec<u8>> {
+    let mut block = Vec::with_capacity(BLOCK + BLOCK / 8);
+    while block.len() < BLOCK && source.read_until(b'\n', &mut block)? > 0 {}
+    Ok(block)
+}
+
+/// What lines say, in their order. `None` when one means nothing.
+fn entries(block: &[u8]) -> Option<Vec<Entry<'static>>> {
+    let lines = block.split_inclusive(|byte| *byte == b'\n');
+    lines.map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 /// What a journal up to `end` is told by; `None` when it is shorter.

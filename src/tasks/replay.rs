@@ -319,7 +319,7 @@ impl<'f> Replay<'f> {
                 State::Live(known) => live.push((subject, *known)),
             }
         }
-        over.sort_unstable_by_key(|(subject, summary, _)| (summary.ended_at(), *subject));
+        over.sort_by_cached_key(|(subject, summary, _)| (summary.ended_at(), *subject));
         live.sort_unstable_by_key(|(subject, _)| *subject);
         Ok(Read { over, live, subjects: self.subjects, end, index })
     }

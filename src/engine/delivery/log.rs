@@ -1,7 +1,7 @@
 //! The log of deliveries: read when a project is opened, written before anything is done.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -58,7 +58,7 @@ impl Journal {
     pub(super) fn open(
         path: Option<PathBuf>,
         spare: bool,
-        known: &HashSet<TaskId>,
+        known: impl Fn(&TaskId) -> bool,
     ) -> Result<(Self, Deliveries), store::Error> {
         let exists = |path: &PathBuf| path.try_exists().unwrap_or(true);
         let Some(there) = path.as_ref().filter(|path| exists(path)) else {
@@ -77,9 +77,9 @@ impl Journal {
             span.push(subjects.open.entry(numbers.of(&id.task)).or_default());
             Ok::<_, serde_json::Error>(())
         })?;
-        deliveries.retain(|id, _| known.contains(&id.task));
+        deliveries.retain(|id, _| known(&id.task));
         numbers.known.retain(|task, number| {
-            let keeps = known.contains(task);
+            let keeps = known(task);
             if !keeps {
                 subjects.open.remove(number);
             }

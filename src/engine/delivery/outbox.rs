@@ -5,7 +5,7 @@
 //! forgotten when the process dies in between, and nothing is sent for the same wish twice once a receiver has said that it
 //! has it. A process that dies while it waits for that answer cannot know, and asks again under the same id.
 
-use std::{collections::HashSet, fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -28,7 +28,7 @@ use crate::{
     defs::Destination,
     engine::Crew,
     store,
-    tasks::{self, Endings, Engine, Filter, Summary, Task, TaskId},
+    tasks::{self, Endings, Engine, Summary, Task, TaskId},
 };
 
 /// How many wait for the disk together, at most.
@@ -115,17 +115,18 @@ impl Outbox {
     ) -> Result<Self, store::Error> {
         // First of all, so that no end is missed.
         let endings = tasks.endings();
-        let earlier = tasks.list(&Filter::default());
-        let known: HashSet<TaskId> = earlier.iter().map(|task| task.task_id.clone()).collect();
-        let (log, beside) = (options.log, options.beside);
-        let reading = tokio::task::spawn_blocking(move || Journal::open(log, beside, &known)).await;
+        // What ended before, and may not have been seen to; the newest first.
+        let mut earlier = tasks.select(|task| task.status.is_final() && !Wish::of_summary(task).is_empty());
+        earlier.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
+        let (log, beside, known) = (options.log, options.beside, tasks.clone());
+        let reading = tokio::task::spawn_blocking(move || {
+            Journal::open(log, beside, |task| known.summary(task).is_some())
+        });
+        let reading = reading.await;
         let (journal, deliveries) =
             reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        // What ended before, and may not have been seen to.
-        let wants = |task: &&Arc<Summary>| {
-            task.status.is_final() && tasks.sees_to(&task.task_id) && !Wish::of_summary(task).is_empty()
-        };
-        let earlier: Vec<TaskId> = earlier.iter().filter(wants).map(|task| task.task_id.clone()).collect();
+        let ids = earlier.iter().map(|task| &task.task_id);
+        let earlier: Vec<TaskId> = ids.filter(|id| tasks.sees_to(id)).cloned().collect();
         let shared = Arc::new(Shared {
             crew,
             tasks,

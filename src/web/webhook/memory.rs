@@ -17,7 +17,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
 use crate::{
     base::clock,
     store::{self, Log, log::Claim},
-    tasks::{Engine, Filter, TaskId},
+    tasks::{Engine, TaskId},
 };
 
 /// How many deliveries are remembered, the newest.
@@ -194,13 +194,16 @@ impl Deliveries {
         };
         *self.memory.lock() = memory;
         // A crash may have come between a task and its line; the oldest task comes first.
-        for task in tasks.list(&Filter::default()).iter().rev() {
-            let Some(key) = &task.idempotency_key else { continue };
-            let mut memory = self.memory.lock();
-            if KINDS.iter().any(|kind| key.starts_with(kind)) && !memory.has(key) {
+        let begun_here = |key: &String| KINDS.iter().any(|kind| key.starts_with(kind));
+        let mut begun = tasks.select(|task| task.idempotency_key.as_ref().is_some_and(begun_here));
+        begun.sort_by(|a, b| (a.created_at, &a.task_id).cmp(&(b.created_at, &b.task_id)));
+        let mut memory = self.memory.lock();
+        for task in &begun {
+            if let Some(key) = task.idempotency_key.as_ref().filter(|key| !memory.has(key)) {
                 memory.add(key, &task.task_id, task.created_at);
             }
         }
+        drop(memory);
         Ok(AsyncMutex::new(writer))
     }
 
