@@ -130,13 +130,13 @@ async fn limits_are_shared_again_when_redis_is_back() {
     let prefix = prefix();
     let (_one, first) = replica(&url, &prefix, &["--rate-limit", "1000"], &[]);
     ask(&first, "t").await.status(200);
-    relay.open(false);
+    relay.close();
     patiently(async || {
         ask(&first, "t").await.status(200);
         first.log().contains("Redis is away").then_some(())
     })
     .await;
-    relay.open(true);
+    relay.open();
     patiently(async || {
         ask(&first, "t").await.status(200);
         first.log().contains("Redis is there again").then_some(())
