@@ -294,7 +294,11 @@ impl From<engine::Error> for Error {
 impl From<engine::Refusal> for Error {
     fn from(refusal: engine::Refusal) -> Self {
         use engine::Refusal;
-        let message = refusal.to_string();
+        // The cause is the answer of the disk, which whoever may write there may know.
+        let message = match std::error::Error::source(&refusal) {
+            Some(cause) => format!("{refusal}: {cause}"),
+            None => refusal.to_string(),
+        };
         match refusal {
             Refusal::Name(_) | Refusal::Unfit(_) | Refusal::Invalid(_) => Self::Arguments(message),
             Refusal::Link(_) | Refusal::Outside(_) => Self::Denied(message),
