@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{FakeModel, Project, Server, work};
+use crate::support::{FakeModel, Project, Server, first_word, work};
 
 const GATED: &str = "
 steps:
@@ -17,11 +17,6 @@ fn project(pipeline: &str) -> Project {
     let project = Project::small("claude-test");
     project.write(".crew/pipelines/p.yaml", pipeline);
     project
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "the form of an answer")]
-fn first_word(prompt: &str) -> Result<String, u16> {
-    Ok(format!("[{}]", work(prompt).split(' ').next().unwrap()))
 }
 
 impl Server {

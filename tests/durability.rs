@@ -4,19 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{FakeModel, Project, Server, patiently, work};
-
-/// Five employees, one after the other.
-const FIVE: &str = "
-name: five
-description: Five steps
-steps:
-  - {id: one, employee: writer, args: {topic: 'one of $topic'}}
-  - {id: two, employee: writer, args: {topic: 'two after {prev}'}}
-  - {id: three, employee: checker, args: {text: 'three after {prev}'}}
-  - {id: four, employee: writer, args: {topic: 'four after {steps.one.output}'}}
-  - {id: five, employee: checker, args: {text: 'five after {prev}'}}
-";
+use crate::support::{FIVE, FakeModel, Project, Server, THREE_TWICE, first_word, patiently, work};
 
 /// Two side by side, then one who sees both.
 const GROUP: &str = "
@@ -36,12 +24,6 @@ fn project() -> Project {
     project
 }
 
-/// Answers with the first word of what is to be worked on.
-#[expect(clippy::unnecessary_wraps, reason = "the form of an answer")]
-fn first_word(prompt: &str) -> Result<String, u16> {
-    Ok(format!("[{}]", work(prompt).split(' ').next().unwrap()))
-}
-
 fn count(works: &[String], prefix: &str) -> usize {
     works.iter().filter(|work| work.starts_with(prefix)).count()
 }
@@ -51,12 +33,7 @@ async fn a_killed_run_goes_on_where_it_was() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
     let server = Server::start(&project, &[], &fake.env());
-    let id = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    for _ in 0..2 {
-        fake.asked().await;
-        fake.release(1);
-    }
-    fake.asked().await;
+    let id = server.begin_five(&mut fake, 2).await;
     let task = server.get(&format!("/tasks/{id}")).await.status(200);
     assert_eq!((&task["status"], &task["attempts"]), (&json!("running"), &json!(1)));
     assert_eq!(task["steps"].as_array().unwrap().len(), 2);
@@ -66,17 +43,7 @@ async fn a_killed_run_goes_on_where_it_was() {
     fake.release(100);
     let task = server.ended(&id).await;
     assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(2)), "{task}");
-    assert_eq!(
-        fake.works(),
-        [
-            "one of tea",
-            "two after [one]",
-            "three after [two]",
-            "three after [two]",
-            "four after [one]",
-            "five after [four]"
-        ]
-    );
+    assert_eq!(fake.works(), THREE_TWICE);
     let outputs: Vec<_> =
         task["result"]["steps"].as_array().unwrap().iter().map(|step| step["output"].clone()).collect();
     assert_eq!(outputs, ["[one]", "[two]", "[three]", "[four]", "[five]"]);
@@ -205,10 +172,7 @@ async fn a_server_that_is_asked_twice_ends_at_once_and_loses_nothing() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
     let server = Server::start(&project, &[], &fake.env());
-    let id = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
-    fake.release(1);
-    fake.asked().await;
+    let id = server.begin_five(&mut fake, 1).await;
     server.ask_to_end();
     patiently(async || server.connect().err()).await;
     assert_eq!(server.terminate(), Some(0));
@@ -258,10 +222,7 @@ async fn a_pipeline_that_was_edited_in_between_is_not_continued() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
     let server = Server::start(&project, &[], &fake.env());
-    let id = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
-    fake.release(1);
-    fake.asked().await;
+    let id = server.begin_five(&mut fake, 1).await;
     server.kill();
     project.write(".crew/pipelines/five.yaml", &FIVE.replace("two after", "two before"));
 
@@ -279,8 +240,7 @@ async fn a_comment_in_a_pipeline_changes_nothing() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
     let server = Server::start(&project, &[], &fake.env());
-    let id = server.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
+    let id = server.begin_five(&mut fake, 0).await;
     server.kill();
     project.write(".crew/pipelines/five.yaml", &format!("# five steps\n\n{FIVE}"));
 

@@ -24,6 +24,7 @@ mod doctor;
 mod durability;
 mod evaluation;
 mod external;
+mod first_steps;
 mod floors;
 mod identity;
 mod keys;

@@ -36,6 +36,24 @@ fn ids(list: &Value, key: &str) -> Vec<String> {
     items.iter().map(|item| item[key].as_str().unwrap().to_owned()).collect()
 }
 
+#[test]
+fn a_run_that_went_well_leaves_no_warning() {
+    let project = Project::small("echo");
+    let pipeline = "name: both\nsteps:\n  - {id: a, employee: writer, args: {topic: $topic}}\n  - {employee: checker, args: {text: '{prev}'}}\n";
+    project.write(".crew/pipelines/both.yaml", pipeline);
+    project.run(["pipeline", "run", "both", "--arg", "topic=tea", "-x"]).success();
+    let logs: Value = serde_json::from_str(&project.run(["log", "list", "--json"]).success()).unwrap();
+    assert_eq!(
+        (&logs[0]["severity"], &logs[0]["by_employee"]["writer"]["info"]),
+        (&json!("info"), &json!(1))
+    );
+    let id = logs[0]["session_id"].as_str().unwrap();
+    let log = project.run(["log", "show", id]).success();
+    assert!(log.contains("answered: a: ") && !log.contains("failed"), "{log}");
+    let check = project.run(["check", "--logs"]).success();
+    assert!(check.contains("0 critical, 0 warnings"), "{check}");
+}
+
 #[tokio::test]
 async fn sessions_are_listed_and_shown() {
     let project = project();

@@ -101,6 +101,29 @@ async fn who_tries_tokens_at_one_replica_is_not_listened_to_at_another() {
 }
 
 #[tokio::test]
+async fn redis_is_asked_once_for_a_request() {
+    let Some(url) = redis() else { return };
+    let (prefix, words) = (prefix(), ["--rate-limit", "100"]);
+    let (_one, first) = replica(&url, &prefix, &words, &[]);
+    let (_other, second) = replica(&url, &prefix, &words, &[]);
+    for _ in 0..3 {
+        ask(&first, "t").await.status(200);
+    }
+    // This one is not counted as a request, and asks about the token alone.
+    let measures = first.request(Method::GET, "/metrics/prometheus").bearer_auth("t");
+    let measures = first.send(measures).await.text;
+    assert!(measures.contains("crew_shared_limit_checks_total{counted_by=\"redis\"} 4\n"), "{measures}");
+    // What it says of wrong tokens at another replica is heard all the same.
+    for attempt in 0..10 {
+        ask(&second, &format!("guess{attempt}")).await.problem(401, "unauthorized");
+    }
+    let refused = ask(&first, "t").await;
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert!(refused.problem(429, "rate-limited").contains("too many wrong tokens"));
+}
+
+#[tokio::test]
 async fn without_redis_each_replica_keeps_to_the_limit() {
     // Nobody listens there.
     let url = "redis://user:s3cret@127.0.0.1:1";
@@ -130,13 +153,13 @@ async fn limits_are_shared_again_when_redis_is_back() {
     let prefix = prefix();
     let (_one, first) = replica(&url, &prefix, &["--rate-limit", "1000"], &[]);
     ask(&first, "t").await.status(200);
-    relay.open(false);
+    relay.close();
     patiently(async || {
         ask(&first, "t").await.status(200);
         first.log().contains("Redis is away").then_some(())
     })
     .await;
-    relay.open(true);
+    relay.open();
     patiently(async || {
         ask(&first, "t").await.status(200);
         first.log().contains("Redis is there again").then_some(())

@@ -192,11 +192,7 @@ pub(super) fn targets<'t>(
         let note =
             |code, severity, message| Diagnostic::new(code, severity, source, Some(target.span), message);
         let Some((needed, taken)) = arguments(target, snapshot) else {
-            let near = match target.kind {
-                TargetKind::Employee => snapshot.closest_employee(&target.name),
-                TargetKind::Pipeline => snapshot.closest_pipeline(&target.name),
-                TargetKind::Discussion => snapshot.closest_discussion(&target.name),
-            };
+            let near = snapshot.closest(target.kind, &target.name);
             let message = format!("there is no usable {} `{}`", target.kind, target.name);
             found.push(with_suggestion(note(codes::UNKNOWN_TARGET, Severity::Error, message), near));
             continue;

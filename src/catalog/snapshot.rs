@@ -11,7 +11,7 @@ use crate::{
     base::text::closest,
     defs::{
         Budget, CronConfig, Delivery, Diagnostic, Discussion, Employee, EmployeeSkill, McpServers,
-        Organization, Pipeline, Severity, Source, WebhookConfig,
+        Organization, Pipeline, Severity, Source, TargetKind, WebhookConfig,
     },
 };
 
@@ -162,9 +162,14 @@ impl Snapshot {
         self.pipelines.keys().map(String::as_str)
     }
 
-    /// The name or trigger most likely meant by `name`.
+    /// The name or trigger most likely meant by `name`. Display names find nobody, so it may be one of these.
     pub fn closest_employee(&self, name: &str) -> Option<&str> {
-        closest(name, self.employee_names().chain(self.aliases.keys().map(String::as_str)))
+        let shown = name.trim();
+        let is_shown = |entry: &Entry| !shown.is_empty() && entry.employee.display_name == shown;
+        let found = self.employees.iter().find(|(_, entry)| is_shown(entry));
+        found
+            .map(|(name, _)| name.as_str())
+            .or_else(|| closest(name, self.employee_names().chain(self.aliases.keys().map(String::as_str))))
     }
 
     /// The pipeline most likely meant by `name`.
@@ -175,6 +180,37 @@ impl Snapshot {
     /// The discussion most likely meant by `name`.
     pub fn closest_discussion(&self, name: &str) -> Option<&str> {
         closest(name, self.discussions.keys().map(String::as_str))
+    }
+
+    /// The definition of that kind most likely meant by `name`.
+    pub fn closest(&self, kind: TargetKind, name: &str) -> Option<&str> {
+        match kind {
+            TargetKind::Employee => self.closest_employee(name),
+            TargetKind::Pipeline => self.closest_pipeline(name),
+            TargetKind::Discussion => self.closest_discussion(name),
+        }
+    }
+
+    /// What helps whoever asked for a `name` that is not here: its file has errors, or another name was likely meant.
+    pub fn hint(&self, kind: TargetKind, name: &str) -> Option<String> {
+        match self.faulty(kind, name.trim()) {
+            Some(path) => Some(format!("`{path}` has errors, and `knowlyr-crew check` tells which")),
+            None => self.closest(kind, name).map(|near| format!("did you mean `{near}`?")),
+        }
+    }
+
+    /// The file of a definition of that kind, called `name`, that has errors.
+    fn faulty(&self, kind: TargetKind, name: &str) -> Option<&str> {
+        let folder = match kind {
+            TargetKind::Employee => "employees",
+            TargetKind::Pipeline => "pipelines",
+            TargetKind::Discussion => "discussions",
+        };
+        let errors = self.findings.iter().filter(|found| found.diagnostic.severity == Severity::Error);
+        errors.map(|found| &*found.source.name).find(|path| {
+            let below = path.split('/').skip_while(|part| *part != folder).nth(1);
+            below.is_some_and(|part| part.rsplit_once('.').map_or(part, |(stem, _)| stem) == name)
+        })
     }
 
     /// Whether anything found makes a definition unusable.

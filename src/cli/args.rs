@@ -17,21 +17,27 @@ pub(super) struct Cli {
     pub(super) command: Command,
 }
 
+/// Where help tells the options of every command: after those of the command itself.
+const LAST: usize = 900;
+
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// Root of the project; where you are, unless given
-    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    #[arg(short = 'd', long, global = true, value_name = "DIR", display_order = LAST)]
     pub(super) project_dir: Option<PathBuf>,
     /// Tell on stderr what is going on
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = LAST)]
     pub(super) verbose: bool,
     /// Print one JSON document; the same as `-f json`
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = LAST)]
     json: bool,
     /// How to print answers
     // A text, as a command that has more forms takes the place of this.
-    #[arg(short, long, global = true, value_parser = ["text", "json"], default_value = "text", hide_default_value = true)]
+    #[arg(
+        short, long, global = true, display_order = LAST,
+        value_parser = ["text", "json"], default_value = "text", hide_default_value = true
+    )]
     format: String,
 }
 
@@ -62,7 +68,8 @@ pub(super) enum Form {
 pub(super) enum Command {
     /// Serve this project: MCP, webhooks, runs, tasks and schedules, over HTTP
     Serve(ServeArgs),
-    /// Serve this project over MCP alone: to one client over stdin and stdout, or with -t http or sse over HTTP
+    /// Serve this project over MCP: to one client over stdin and stdout, or with -t http or sse over HTTP, beside all else
+    /// that `serve` answers, without the clock
     Mcp(McpArgs),
     /// List the employees
     List(ListArgs),

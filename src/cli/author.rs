@@ -29,6 +29,7 @@ pub(super) fn init(global: &Global, args: &InitArgs) -> Result<Outcome, Error> {
         }
     };
     made.extend(author::write_schemas(&root).map_err(tools::Error::from)?);
+    made.extend(author::write_ignored(&root).map_err(tools::Error::from)?);
     match global.form() {
         Form::Json => render::json(&json!({"written": made}))?,
         Form::Text => made.iter().try_for_each(|path| render::answer(&format!("written {path}")))?,

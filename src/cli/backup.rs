@@ -110,11 +110,7 @@ fn default_name() -> PathBuf {
 
 fn summary(manifest: &Manifest) -> String {
     let count = manifest.files.len();
-    format!(
-        "{count} files, {} bytes, of {}",
-        manifest.bytes(),
-        manifest.created_at.strftime("%Y-%m-%d %H:%M:%SZ")
-    )
+    format!("{count} files, {} bytes, of {}", manifest.bytes(), render::moment(manifest.created_at))
 }
 
 fn told(made: &BackedUp) -> String {

@@ -8,13 +8,13 @@ use crate::tasks::{Budget, Code, Limits, Task};
 /// What a run may take in all.
 #[derive(Debug, Args)]
 pub(super) struct Granted {
-    /// With --execute: most US dollars to spend; a call that could cost more is not made, and the run can be resumed
+    /// Most US dollars that models may cost; a call that could cost more is not made, and the run can be resumed
     #[arg(long, value_name = "USD", value_parser = dollars)]
     max_cost: Option<f64>,
-    /// With --execute: most tokens to use, read and written, in the same way
+    /// Most tokens that models may use, read and written, in the same way
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_tokens: Option<u64>,
-    /// With --execute: do not wait until others have left the lane of the same (`tasks.lanes` of .crew/config.yaml)
+    /// Do not wait until others have left the lane of the same (`tasks.lanes` of .crew/config.yaml)
     #[arg(long)]
     pub(super) parallel: bool,
 }

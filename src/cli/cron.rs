@@ -17,6 +17,8 @@ use crate::{
     tools::{self, Office},
 };
 
+const NONE: &str = "There are no schedules here; they are written in `.crew/cron.yaml`.";
+
 /// The words of `cron`.
 #[derive(Debug, Args)]
 pub(super) struct CronArgs {
@@ -61,7 +63,7 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
         return Ok(Outcome::Done);
     }
     if status.schedules.is_empty() {
-        render::note("There are no schedules here; they are written in `.crew/cron.yaml`.");
+        render::note(NONE);
         return Ok(Outcome::Done);
     }
     let none = || "-".to_owned();
@@ -99,6 +101,10 @@ async fn preview(
             json!({"name": schedule.name, "cron": schedule.cron, "enabled": schedule.enabled, "next": next})
         });
         render::json(&rows.collect::<Vec<_>>())?;
+        return Ok(Outcome::Done);
+    }
+    if upcoming.is_empty() {
+        render::note(NONE);
         return Ok(Outcome::Done);
     }
     let parts = told.map(|(schedule, next)| {

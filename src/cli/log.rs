@@ -103,7 +103,8 @@ async fn list(global: &Global, args: &ListArgs, env: &Environment) -> Result<(),
         Form::Text => {
             let cells = rows.iter().map(|row| {
                 let [id, employee, began] =
-                    [&row.session_id, &row.employee_name, &row.started_at].map(|text| visible(text));
+                    [&row.session_id, &row.employee_name, &render::recorded(&row.started_at)]
+                        .map(|text| visible(text));
                 [id, employee, began, row.entries.to_string(), row.severity.as_str().to_owned()]
             });
             render::answer(&render::table(["LOG", "EMPLOYEE", "STARTED", "ENTRIES", "WORST"], cells))?;

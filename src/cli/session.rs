@@ -67,8 +67,9 @@ fn list(global: &Global, args: &ListArgs) -> Result<(), Error> {
         Form::Json => render::json(&rows)?,
         Form::Text if rows.is_empty() => render::note("There are no such sessions."),
         Form::Text => {
-            let cells =
-                rows.into_iter().map(|row| [row.session_id, row.session_type, row.subject, row.started_at]);
+            let cells = rows.into_iter().map(|row| {
+                [row.session_id, row.session_type, row.subject, render::recorded(&row.started_at)]
+            });
             render::answer(&render::table(["SESSION", "TYPE", "SUBJECT", "STARTED"], cells))?;
         }
     }

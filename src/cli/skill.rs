@@ -149,7 +149,7 @@ async fn stats(global: &Global, office: &Office, employee: Option<&str>) -> Resu
         Form::Text if counts.is_empty() => render::note("No skill was used yet."),
         Form::Text => {
             let rows = counts.iter().map(|count| {
-                let last = count.last_triggered_at.map(|at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+                let last = count.last_triggered_at.map(render::moment);
                 [
                     visible(&count.skill),
                     visible(&count.employee),

@@ -27,6 +27,7 @@ mod retry;
 mod schema;
 mod serving;
 mod skill;
+mod slip;
 mod target;
 pub(crate) mod template;
 mod tokens;

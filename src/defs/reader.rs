@@ -7,6 +7,7 @@ use super::{
     codes,
     diagnostic::{Source, Span},
     report::Report,
+    slip,
     yaml::{self, Kind, Node, Value},
 };
 
@@ -43,28 +44,10 @@ pub(super) fn block(text: &str, offset: usize, report: &mut Report<'_>) -> Optio
                 Some(span) => report.error(codes::YAML_SYNTAX, span, message),
                 None => report.error_in_file(codes::YAML_SYNTAX, message),
             };
-            if has_wide_colon(text) {
-                draft.help(WIDE_COLON);
-            } else if fault.message.starts_with("mapping values") {
-                draft.help("a text that holds `: ` goes in quotes");
-            } else if fault.message.starts_with("tabs") {
-                draft.help("indent with spaces");
-            }
+            slip::explain(draft, &fault, text, offset);
             None
         }
     }
-}
-
-const WIDE_COLON: &str = "after a key write `: `, not the full-width `：`";
-
-/// Whether a line looks like `key：value`, which YAML does not take for a key and a value.
-fn has_wide_colon(text: &str) -> bool {
-    text.lines().any(|line| {
-        let key = line.trim_start().split('：').next().unwrap_or_default();
-        line.contains('：')
-            && !key.is_empty()
-            && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-    })
 }
 
 /// The fields of one map. `what` says what the map describes, with its article: "a step".
@@ -85,9 +68,9 @@ impl<'n> Fields<'n> {
             };
             let draft = report.error(codes::WRONG_TYPE, node.span, message);
             if let Value::Scalar { text, .. } = &node.value
-                && has_wide_colon(text)
+                && slip::has_wide_colon(text)
             {
-                draft.help(WIDE_COLON);
+                draft.help(slip::WIDE_COLON);
             }
             return None;
         };

@@ -67,6 +67,46 @@ pub fn write_schemas(root: &Path) -> Result<Vec<String>, Refusal> {
     Ok(written)
 }
 
+/// What git is to leave alone in `.crew`.
+const IGNORED: &str = "\
+# What crew writes while it works. Definitions (employees, pipelines, webhook.yaml, cron.yaml) are kept.
+/tasks.jsonl*
+/tasks/
+/outbox.jsonl*
+/deliveries.jsonl*
+/cron-state.json
+/webhook-secret
+/memory/
+/memory-index.db*
+/sessions-index.db*
+/*.index
+/meetings/
+/sessions/
+/logs/
+/lanes/
+/evaluations/
+/audit/
+/trajectories/
+/quality-report.json
+*.lock
+*.tmp
+";
+
+/// Writes `.crew/.gitignore`, unless there is one: what was said, and the secret of a webhook, are not for whoever may read
+/// the repository. Gives the file if it was written.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_ignored(root: &Path) -> Result<Option<String>, Refusal> {
+    let relative = Path::new(".crew/.gitignore");
+    let path = ground::below(root, relative)?;
+    if path.symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    document::publish(&path, IGNORED.as_bytes())?;
+    Ok(Some(relative.display().to_string()))
+}
+
 /// Writes a new employee to begin with, below `private/employees`: one file, or with `folder` a folder. Gives the files.
 ///
 /// # Errors

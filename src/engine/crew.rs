@@ -316,19 +316,13 @@ impl Crew {
 /// Finds an employee by name or trigger in one state of the definitions.
 pub(crate) fn find_employee(definitions: &Snapshot, name: &str) -> Result<Arc<Employee>, Error> {
     definitions.employee(name).map(|entry| Arc::clone(&entry.employee)).ok_or_else(|| {
-        Error::UnknownEmployee {
-            name: name.to_owned(),
-            near: definitions.closest_employee(name).map(str::to_owned),
-        }
+        Error::UnknownEmployee { name: name.to_owned(), hint: definitions.hint(TargetKind::Employee, name) }
     })
 }
 
 /// Finds a pipeline by name in one state of the definitions.
 fn find_pipeline(definitions: &Snapshot, name: &str) -> Result<Arc<Pipeline>, Error> {
     definitions.pipeline(name).map(|entry| Arc::clone(&entry.pipeline)).ok_or_else(|| {
-        Error::UnknownPipeline {
-            name: name.to_owned(),
-            near: definitions.closest_pipeline(name).map(str::to_owned),
-        }
+        Error::UnknownPipeline { name: name.to_owned(), hint: definitions.hint(TargetKind::Pipeline, name) }
     })
 }

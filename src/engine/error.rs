@@ -14,16 +14,16 @@ pub enum Error {
     UnknownEmployee {
         /// What was asked for.
         name: String,
-        /// The nearest name there is.
-        near: Option<String>,
+        /// Where to look instead: its file, if that has errors, else the nearest name there is.
+        hint: Option<String>,
     },
     /// No pipeline goes by that name.
     #[error("no pipeline is called `{name}`")]
     UnknownPipeline {
         /// What was asked for.
         name: String,
-        /// The nearest name there is.
-        near: Option<String>,
+        /// Where to look instead: its file, if that has errors, else the nearest name there is.
+        hint: Option<String>,
     },
     /// A value that is needed was not given.
     #[error("{of} needs {}", list(missing))]
@@ -106,8 +106,8 @@ pub enum Error {
     UnknownDiscussion {
         /// What was asked for.
         name: String,
-        /// The nearest name there is.
-        near: Option<String>,
+        /// Where to look instead: its file, if that has errors, else the nearest name there is.
+        hint: Option<String>,
     },
     /// A discussion cannot be held as it is asked for.
     #[error("{0}")]

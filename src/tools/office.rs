@@ -265,16 +265,11 @@ async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Optio
 
 impl From<engine::Error> for Error {
     fn from(error: engine::Error) -> Self {
-        let near = |near: Option<String>| near.map(|near| format!("did you mean `{near}`?"));
         match error {
-            engine::Error::UnknownEmployee { name, near: n } => {
-                Self::NotFound { what: "employee", name, hint: near(n) }
-            }
-            engine::Error::UnknownPipeline { name, near: n } => {
-                Self::NotFound { what: "pipeline", name, hint: near(n) }
-            }
-            engine::Error::UnknownDiscussion { name, near: n } => {
-                Self::NotFound { what: "discussion", name, hint: near(n) }
+            engine::Error::UnknownEmployee { name, hint } => Self::NotFound { what: "employee", name, hint },
+            engine::Error::UnknownPipeline { name, hint } => Self::NotFound { what: "pipeline", name, hint },
+            engine::Error::UnknownDiscussion { name, hint } => {
+                Self::NotFound { what: "discussion", name, hint }
             }
             engine::Error::UnknownSession { id } => {
                 Self::NotFound { what: "session", name: id, hint: Some("see `session list`".to_owned()) }
@@ -299,7 +294,11 @@ impl From<engine::Error> for Error {
 impl From<engine::Refusal> for Error {
     fn from(refusal: engine::Refusal) -> Self {
         use engine::Refusal;
-        let message = refusal.to_string();
+        // The cause is the answer of the disk, which whoever may write there may know.
+        let message = match std::error::Error::source(&refusal) {
+            Some(cause) => format!("{refusal}: {cause}"),
+            None => refusal.to_string(),
+        };
         match refusal {
             Refusal::Name(_) | Refusal::Unfit(_) | Refusal::Invalid(_) => Self::Arguments(message),
             Refusal::Link(_) | Refusal::Outside(_) => Self::Denied(message),

@@ -59,7 +59,7 @@ impl Guard {
             return Err(self.unauthorized());
         };
         if let Some(client) = client
-            && let Some(wait) = self.brake.blocks(client).await
+            && let Some(wait) = self.brake.blocks(client, head.extensions.get().copied()).await
         {
             self.denials.count(Why::Blocked, Some(client));
             return Err(rate::too_many("rate limit exceeded: too many wrong tokens from this address", wait));

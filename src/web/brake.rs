@@ -2,11 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use super::{Shared, ledger::Ledger};
+use super::{Shared, ledger::Ledger, rate::Heard};
 use crate::base::clock::Stopwatch;
 
 /// Wrong tokens in a [`WINDOW`] after which an address is not listened to until the window has passed.
-const FAILURES: u32 = 10;
+pub(super) const FAILURES: u32 = 10;
 const WINDOW: Duration = Duration::from_mins(1);
 
 /// The wrong tokens of each address.
@@ -28,12 +28,14 @@ impl Brake {
         Self { here: Ledger::new(), shared }
     }
 
-    /// How long no token from `address` is looked at, if it has brought too many wrong ones.
-    pub(super) async fn blocks(&self, address: IpAddr) -> Option<Duration> {
-        let here = self.blocks_here(address);
-        match &self.shared {
-            Some(shared) if here.is_none() => shared.blocked(address, FAILURES).await,
-            _ => here,
+    /// How long no token from `address` is looked at, if it has brought too many wrong ones. The other replicas are asked
+    /// only when nothing was `heard` of them yet.
+    pub(super) async fn blocks(&self, address: IpAddr, heard: Option<Heard>) -> Option<Duration> {
+        match (self.blocks_here(address), heard, &self.shared) {
+            (here @ Some(_), ..) => here,
+            (None, Some(heard), _) => heard.blocked,
+            (None, None, Some(shared)) => shared.blocked(address, FAILURES).await,
+            (None, None, None) => None,
         }
     }
 

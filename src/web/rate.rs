@@ -17,7 +17,7 @@ use governor::{
 use super::{
     Limits, Problem, Shared,
     address::{self, Peer},
-    auth,
+    auth, brake,
     ledger::Ledger,
     trace,
 };
@@ -40,14 +40,17 @@ impl Budget {
         Self { name, per_minute, limiter, clock: MonotonicClock, shared: shared.map(Arc::clone) }
     }
 
-    /// Counts one request. Who is over the limit here already is over that of all replicas.
+    /// Counts one request. Who is over the limit here already is over that of all replicas. Gives what they have to say of
+    /// the address besides, where they were asked.
     ///
     /// # Errors
     /// How long it takes until there may be one more.
-    async fn take(&self, address: IpAddr) -> Result<(), Duration> {
+    async fn take(&self, address: IpAddr) -> Result<Option<Heard>, Duration> {
         self.take_here(address)?;
-        let Some(shared) = &self.shared else { return Ok(()) };
-        shared.take(self.name, address, self.per_minute).await.unwrap_or(Ok(()))
+        let Some(shared) = &self.shared else { return Ok(None) };
+        let taken = shared.take(self.name, address, self.per_minute, brake::FAILURES).await;
+        // Who did not answer would not answer a second time either.
+        Ok(Some(Heard { blocked: taken.unwrap_or(Ok(None))? }))
     }
 
     fn take_here(&self, address: IpAddr) -> Result<(), Duration> {
@@ -85,6 +88,13 @@ impl Budgets {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Client(pub(super) IpAddr);
 
+/// What the replicas said of the address of a request when it was counted, as an extension of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    /// For how long no token from there is looked at.
+    pub(super) blocked: Option<Duration>,
+}
+
 /// Finds out where a request comes from, and turns away whoever asks too often.
 pub(super) async fn layer(State(budgets): State<Arc<Budgets>>, mut request: Request, next: Next) -> Response {
     if let Some(Peer(peer)) = request.extensions().get() {
@@ -92,11 +102,15 @@ pub(super) async fn layer(State(budgets): State<Arc<Budgets>>, mut request: Requ
         trace::note_client(address);
         let client = Client(address::counted(address));
         request.extensions_mut().insert(client);
-        if let Some(budget) = budgets.of(request.uri().path())
-            && let Err(wait) = budget.take(client.0).await
-        {
-            return too_many("rate limit exceeded: too many requests from this address", wait)
-                .into_response();
+        if let Some(budget) = budgets.of(request.uri().path()) {
+            match budget.take(client.0).await {
+                Ok(Some(heard)) => drop(request.extensions_mut().insert(heard)),
+                Ok(None) => {}
+                Err(wait) => {
+                    return too_many("rate limit exceeded: too many requests from this address", wait)
+                        .into_response();
+                }
+            }
         }
     }
     next.run(request).await

@@ -8,7 +8,7 @@ use std::{net::IpAddr, num::NonZeroU32, sync::OnceLock, time::Duration};
 use metrics::counter;
 use parking_lot::Mutex;
 use redis::{
-    Client, RedisError, Script, ScriptInvocation, TlsCertificates,
+    Client, FromRedisValue, RedisError, Script, ScriptInvocation, TlsCertificates,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
@@ -24,18 +24,29 @@ const REST: Duration = Duration::from_secs(1);
 /// How often it is told that it is away.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
+/// For how many milliseconds `key` counts at least `most` failures.
+const BLOCKED: &str = r"
+local function blocked(key, most)
+  local count = tonumber(redis.call('GET', key) or 0)
+  if count < tonumber(most) then return 0 end
+  return math.max(redis.call('PTTL', key), 1)
+end
+";
+
 /// The rule of the local budget (GCRA): so many at once, and then one whenever its share of a minute has passed. `KEYS[1]`
-/// holds when everything taken so far is paid for, in microseconds by the clock of Redis, which all replicas share.
+/// holds when everything taken so far is paid for, in microseconds by the clock of Redis, which all replicas share. The
+/// second number is for how long the failures in `KEYS[2]` block, which need not be asked for by itself then.
 const TAKE: &str = r"
+local left = blocked(KEYS[2], ARGV[3])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local share, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local paid = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
 local earliest = paid - share * (burst - 1)
-if now < earliest then return earliest - now end
+if now < earliest then return {earliest - now, left} end
 paid = paid + share
 redis.call('SET', KEYS[1], string.format('%.0f', paid), 'PX', math.ceil((paid - now) / 1000))
-return 0
+return {0, left}
 ";
 
 /// Counts a failure in `KEYS[1]`, in a window of `ARGV[1]` milliseconds that begins with the first.
@@ -45,12 +56,8 @@ if redis.call('PTTL', KEYS[1]) < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) 
 return count
 ";
 
-/// For how many milliseconds `KEYS[1]` counts at least `ARGV[1]` failures.
-const BLOCKED: &str = r"
-local count = tonumber(redis.call('GET', KEYS[1]) or 0)
-if count < tonumber(ARGV[1]) then return 0 end
-return math.max(redis.call('PTTL', KEYS[1]), 1)
-";
+/// The name that failures are counted under.
+const FAILED: &str = "failures";
 
 /// Where budgets are shared, and how.
 #[derive(Debug)]
@@ -126,9 +133,9 @@ impl Shared {
             breaker: Breaker::new(FAILURES, REST),
             since: Stopwatch::start(),
             away: Mutex::new(None),
-            take: Script::new(TAKE),
+            take: Script::new(&[BLOCKED, TAKE].concat()),
             fail: Script::new(FAIL),
-            blocked: Script::new(BLOCKED),
+            blocked: Script::new(&[BLOCKED, "return blocked(KEYS[1], ARGV[1])"].concat()),
         })
     }
 
@@ -147,7 +154,8 @@ impl Shared {
         }
     }
 
-    /// Counts one request of `address` in the budget of this name; `None` when only this process can count.
+    /// Counts one request of `address` in the budget of this name, and tells for how long the address has failed at least
+    /// `failures` times; `None` when only this process can count.
     ///
     /// # Errors
     /// How long it takes until there may be one more.
@@ -156,25 +164,26 @@ impl Shared {
         budget: &str,
         address: IpAddr,
         per_minute: NonZeroU32,
-    ) -> Option<Result<(), Duration>> {
+        failures: u32,
+    ) -> Option<Result<Option<Duration>, Duration>> {
         let share = 60_000_000 / per_minute;
         let mut asked = self.take.key(self.key(budget, address));
-        let wait = self.ask(asked.arg(share).arg(per_minute.get())).await?;
-        Some(if wait == 0 { Ok(()) } else { Err(Duration::from_micros(wait)) })
+        let asked = asked.key(self.key(FAILED, address)).arg(share).arg(per_minute.get()).arg(failures);
+        let (wait, left) = self.ask::<(u64, u64)>(asked).await?;
+        Some(if wait == 0 { Ok(blocking(left)) } else { Err(Duration::from_micros(wait)) })
     }
 
     /// Counts a failure of `address` in a window of this length.
     pub(super) async fn fail(&self, address: IpAddr, window: Duration) {
         let window = u64::try_from(window.as_millis()).unwrap_or(u64::MAX);
-        let mut asked = self.fail.key(self.key("failures", address));
-        self.ask(asked.arg(window)).await;
+        let mut asked = self.fail.key(self.key(FAILED, address));
+        self.ask::<u64>(asked.arg(window)).await;
     }
 
     /// How long `address` has failed at least `most` times.
     pub(super) async fn blocked(&self, address: IpAddr, most: u32) -> Option<Duration> {
-        let mut asked = self.blocked.key(self.key("failures", address));
-        let left = self.ask(asked.arg(most)).await?;
-        (left > 0).then(|| Duration::from_millis(left))
+        let mut asked = self.blocked.key(self.key(FAILED, address));
+        blocking(self.ask(asked.arg(most)).await?)
     }
 
     /// An address is of nobody's interest there but ours.
@@ -185,7 +194,7 @@ impl Shared {
     }
 
     /// `None` when there is no answer in time.
-    async fn ask(&self, asked: &ScriptInvocation<'_>) -> Option<u64> {
+    async fn ask<T: FromRedisValue>(&self, asked: &ScriptInvocation<'_>) -> Option<T> {
         let count = |by: &'static str| counter!(metric::SHARED_LIMITS, "counted_by" => by).increment(1);
         let Ok(pass) = self.breaker.admit(self.since.elapsed()) else {
             count("replica");
@@ -233,6 +242,11 @@ impl Shared {
             tracing::info!("Redis is there again: replicas share their limits");
         }
     }
+}
+
+/// So many milliseconds, unless there are none.
+fn blocking(left: u64) -> Option<Duration> {
+    (left > 0).then(|| Duration::from_millis(left))
 }
 
 #[cfg(test)]
@@ -283,7 +297,7 @@ mod tests {
         let shared = at(&url, None).unwrap();
         let (address, sixty) = (IpAddr::from([192, 0, 2, 1]), NonZeroU32::new(60).unwrap());
         for _ in 0..FAILURES {
-            assert_eq!(shared.take("requests", address, sixty).await, None);
+            assert_eq!(shared.take("requests", address, sixty, 1).await, None);
         }
         assert!(shared.breaker.admit(shared.since.elapsed()).is_err(), "it is left alone");
         assert_eq!(shared.blocked(address, 1).await, None);

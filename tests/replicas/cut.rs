@@ -2,22 +2,18 @@
 
 use serde_json::json;
 
-use super::{
-    first_word, names, project,
-    stage::{Wire, database},
-};
-use crate::support::{FakeModel, Project, Server, patiently};
+use super::{names, project, stage::database};
+use crate::support::{FakeModel, Project, Server, first_word, patiently};
 
 #[tokio::test]
 async fn nothing_is_lost_while_the_database_is_away() {
     let Some(database) = database() else { return };
-    let wire = Wire::to(&database);
+    let wire = database.wire().await;
     let mut fake = FakeModel::held(first_word).await;
     let project = project();
-    let a = database.server_by(&wire.url, &project, &fake.env());
-    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
-    wire.cut();
+    let a = database.server_by(&wire, &project, &fake.env());
+    let id = a.begin_five(&mut fake, 0).await;
+    wire.close();
     // What was done meanwhile waits to be recorded; nothing is accepted.
     fake.release(100);
     patiently(async || (a.get("/readyz").await.status == 503).then_some(())).await;
@@ -25,7 +21,7 @@ async fn nothing_is_lost_while_the_database_is_away() {
     let text = refused.problem(503, "unavailable");
     assert!(!text.contains("postgres"), "{text}");
     assert_eq!(fake.works(), ["one of tea"], "a step that is not on record is not gone beyond");
-    wire.mend();
+    wire.open();
     let task = a.ended(&id).await;
     assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(1)), "{task}");
     assert_eq!(fake.works().len(), 5, "no step is done again");
@@ -35,21 +31,18 @@ async fn nothing_is_lost_while_the_database_is_away() {
 #[tokio::test]
 async fn who_was_cut_off_for_longer_than_its_lease_records_nothing() {
     let Some(database) = database() else { return };
-    let wire = Wire::to(&database);
+    let wire = database.wire().await;
     let mut fake = FakeModel::held(first_word).await;
     let (one, other) = (project(), project());
-    let a = database.server_by(&wire.url, &one, &fake.env());
-    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
-    fake.release(1);
-    fake.asked().await;
-    wire.cut();
+    let a = database.server_by(&wire, &one, &fake.env());
+    let id = a.begin_five(&mut fake, 1).await;
+    wire.close();
     let b = database.server(&other, &fake.env());
     // The other one takes over, and asks again what was not on record.
     fake.asked().await;
     let task = b.until(&format!("/tasks/{id}"), |task| task["attempts"] == 2).await;
     assert_eq!(names(&task), ["0:one"]);
-    wire.mend();
+    wire.open();
     // Once it hears of that, the first one lets go.
     fake.given_up().await;
     fake.release(100);
@@ -135,14 +128,14 @@ async fn doctor_tells_who_shares_the_database() {
 #[tokio::test]
 async fn a_server_waits_for_a_database_that_is_only_starting() {
     let Some(database) = database() else { return };
-    let wire = Wire::to(&database);
-    wire.cut();
+    let wire = database.wire().await;
+    wire.close();
     let project = Project::small("echo");
     let starting = std::thread::scope(|scope| {
-        let starting = scope.spawn(|| database.server_by(&wire.url, &project, &[]));
+        let starting = scope.spawn(|| database.server_by(&wire, &project, &[]));
         scope.spawn(|| {
             wire.wait_for_refusal();
-            wire.mend();
+            wire.open();
         });
         starting.join().unwrap()
     });
@@ -158,8 +151,7 @@ async fn who_stood_still_for_longer_than_its_lease_lets_go() {
     let (one, other) = (project(), project());
     let a = database.server(&one, &fake.env());
     let b = database.server(&other, &fake.env());
-    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
+    let id = a.begin_five(&mut fake, 0).await;
     let tell = |signal: &str| {
         let told = std::process::Command::new("kill").args([signal, &a.pid().to_string()]).status();
         assert!(told.unwrap().success());

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use serde_json::json;
 
 use super::{
-    first_word, project,
-    stage::{Database, Wire, database},
+    project,
+    stage::{Database, database},
 };
-use crate::support::{FakeModel, Server};
+use crate::support::{FakeModel, Server, first_word};
 
 /// How many pipelines of five steps.
 const RUNS: usize = 12;
@@ -87,18 +87,18 @@ async fn when_servers_die() {
 #[tokio::test]
 async fn when_the_wire_is_cut_again_and_again() {
     let Some(database) = database() else { return };
-    let wire = Wire::to(&database);
+    let wire = database.wire().await;
     let mut fake = FakeModel::held(first_word).await;
     let (one, other) = (project(), project());
-    let a = database.server_by(&wire.url, &one, &fake.env());
+    let a = database.server_by(&wire, &one, &fake.env());
     let b = database.server(&other, &fake.env());
     let ids = begin(&[&a, &b]).await;
     for _ in 0..8 {
         fake.asked().await;
-        wire.cut();
+        wire.close();
         fake.release(4);
         wire.wait_for_refusal();
-        wire.mend();
+        wire.open();
         fake.release(2);
     }
     fake.release(1000);

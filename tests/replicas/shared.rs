@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{first_word, names, project, stage::database};
-use crate::support::{FakeModel, Receiver, Server, github_signature, patiently};
+use super::{names, project, stage::database};
+use crate::support::{FakeModel, Receiver, Server, THREE_TWICE, first_word, github_signature, patiently};
 
 #[tokio::test]
 async fn idle_servers_take_what_busy_ones_have_no_hands_for() {
@@ -53,29 +53,14 @@ async fn what_a_dead_server_had_is_finished_by_another() {
     let (one, other) = (project(), project());
     let a = database.server(&one, &fake.env());
     let b = database.server(&other, &fake.env());
-    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    for _ in 0..2 {
-        fake.asked().await;
-        fake.release(1);
-    }
-    fake.asked().await;
+    let id = a.begin_five(&mut fake, 2).await;
     b.until(&format!("/tasks/{id}"), |task| names(task).len() == 2).await;
     a.kill();
     fake.asked().await;
     fake.release(100);
     let task = b.ended(&id).await;
     assert_eq!((&task["status"], &task["attempts"]), (&json!("completed"), &json!(2)), "{task}");
-    assert_eq!(
-        fake.works(),
-        [
-            "one of tea",
-            "two after [one]",
-            "three after [two]",
-            "three after [two]",
-            "four after [one]",
-            "five after [four]"
-        ]
-    );
+    assert_eq!(fake.works(), THREE_TWICE);
     // Whoever comes later is told the same.
     let c = database.server(&one, &fake.env());
     assert_eq!(c.get(&format!("/tasks/{id}")).await.status(200), task);
@@ -137,8 +122,7 @@ async fn what_runs_elsewhere_can_be_stopped_from_here() {
     let mut fake = FakeModel::held(first_word).await;
     let (one, other) = (project(), project());
     let a = database.server(&one, &fake.env());
-    let id = a.accepted("/run/pipeline/five", &json!({"args": {"topic": "tea"}})).await;
-    fake.asked().await;
+    let id = a.begin_five(&mut fake, 0).await;
     let b = database.server(&other, &fake.env());
     let cancelled = b.post(&format!("/tasks/{id}/cancel"), &json!({})).await;
     assert!(cancelled.status.is_success(), "{cancelled:?}");

@@ -1,15 +1,10 @@
 //! A database of a test's own, and a wire to it that can be cut.
 
-use std::{
-    io,
-    net::{Shutdown, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
-    thread,
-};
+use std::thread;
 
 use tokio_postgres::NoTls;
 
-use crate::support::{Project, Server};
+use crate::support::{Project, Relay, Server};
 
 /// The lease of all servers here: short, so that nobody waits for long.
 pub const LEASE: (&str, &str) = ("CREW_DATABASE_LEASE_SECONDS", "3");
@@ -38,19 +33,34 @@ impl Database {
         self.env_by(&self.url)
     }
 
-    /// The same by another way there.
-    pub fn env_by<'e>(&'e self, url: &'e str) -> [(&'e str, &'e str); 3] {
+    fn env_by<'e>(&'e self, url: &'e str) -> [(&'e str, &'e str); 3] {
         [("CREW_DATABASE_URL", url), ("CREW_DATABASE_SCHEMA", &self.schema), LEASE]
+    }
+
+    /// A wire to it.
+    pub async fn wire(&self) -> Relay {
+        let (_, place, _) = self.parts();
+        let place = if place.contains(':') { place.to_owned() } else { format!("{place}:5432") };
+        Relay::to(&place, None).await
+    }
+
+    /// The address, cut before and behind the place of the database.
+    fn parts(&self) -> (&str, &str, &str) {
+        let start = self.url.find('@').or_else(|| self.url.find("//").map(|at| at + 1)).unwrap() + 1;
+        let end = start + self.url[start..].find('/').unwrap();
+        (&self.url[..start], &self.url[start..end], &self.url[end..])
     }
 
     /// Starts a server on it.
     pub fn server(&self, project: &Project, env: &[(&str, &str)]) -> Server {
-        self.server_by(&self.url, project, env)
+        Server::start(project, &[], &[&self.env(), env].concat())
     }
 
-    /// Starts a server that goes another way there.
-    pub fn server_by(&self, url: &str, project: &Project, env: &[(&str, &str)]) -> Server {
-        Server::start(project, &[], &[&self.env_by(url), env].concat())
+    /// Starts a server on it that has but this wire.
+    pub fn server_by(&self, wire: &Relay, project: &Project, env: &[(&str, &str)]) -> Server {
+        let (before, _, behind) = self.parts();
+        let url = format!("{before}127.0.0.1:{}{behind}", wire.port);
+        Server::start(project, &[], &[&self.env_by(&url), env].concat())
     }
 
     /// Asks it something that is answered by texts.
@@ -87,79 +97,4 @@ impl Drop for Database {
             self.ask("drop schema if exists {s} cascade");
         }
     }
-}
-
-/// A wire to the database.
-pub struct Wire {
-    pub url: String,
-    state: Arc<Mutex<State>>,
-    refusal: Arc<Condvar>,
-}
-
-#[derive(Default)]
-struct State {
-    is_cut: bool,
-    /// How often somebody was turned away.
-    refused: usize,
-    open: Vec<TcpStream>,
-}
-
-impl Wire {
-    pub fn to(database: &Database) -> Self {
-        let (scheme, rest) = database.url.split_once("://").unwrap();
-        let (authority, path) = rest.split_once('/').unwrap();
-        let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let place = if place.contains(':') { place.to_owned() } else { format!("{place}:5432") };
-        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let user = if user.is_empty() { String::new() } else { format!("{user}@") };
-        let url = format!("{scheme}://{user}127.0.0.1:{port}/{path}");
-        let state = Arc::new(Mutex::new(State::default()));
-        let refusal = Arc::new(Condvar::new());
-        let (shared, told) = (Arc::clone(&state), Arc::clone(&refusal));
-        thread::spawn(move || {
-            for incoming in listener.incoming() {
-                let Ok(incoming) = incoming else { return };
-                let mut state = shared.lock().unwrap();
-                if state.is_cut {
-                    state.refused += 1;
-                    told.notify_all();
-                    continue;
-                }
-                let Ok(outgoing) = TcpStream::connect(&place) else { continue };
-                state.open.extend([incoming.try_clone().unwrap(), outgoing.try_clone().unwrap()]);
-                drop(state);
-                carry(incoming.try_clone().unwrap(), outgoing.try_clone().unwrap());
-                carry(outgoing, incoming);
-            }
-        });
-        Self { url, state, refusal }
-    }
-
-    /// Nothing goes through any more.
-    pub fn cut(&self) {
-        let mut state = self.state.lock().unwrap();
-        (state.is_cut, state.refused) = (true, 0);
-        for stream in state.open.drain(..) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// Waits until somebody was turned away since this was last called.
-    pub fn wait_for_refusal(&self) {
-        let state = self.state.lock().unwrap();
-        self.refusal.wait_while(state, |state| state.refused == 0).unwrap().refused = 0;
-    }
-
-    /// It can be used again.
-    pub fn mend(&self) {
-        self.state.lock().unwrap().is_cut = false;
-    }
-}
-
-fn carry(mut from: TcpStream, mut to: TcpStream) {
-    thread::spawn(move || {
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    });
 }

@@ -1,19 +1,15 @@
 //! A server that takes mail: it speaks SMTP, shows a certificate of its own, and keeps what it is given.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    thread,
-};
+use std::sync::{Arc, Mutex};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
-    runtime,
-    sync::oneshot,
+    net::TcpStream,
 };
 use tokio_rustls::TlsAcceptor;
+
+use super::served::Served;
 
 /// How it keeps others from reading along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +53,7 @@ pub struct MailServer {
     pub certificate: String,
     heard: Arc<Mutex<Heard>>,
     /// Ends it when dropped.
-    _stop: oneshot::Sender<()>,
+    _served: Served,
 }
 
 impl MailServer {
@@ -74,28 +70,15 @@ impl MailServer {
         let (certificate, acceptor) = super::certificate();
         let heard = Arc::<Mutex<Heard>>::default();
         let desk = Desk { tls, acceptor, refuse: Arc::new(refuse), heard: heard.clone() };
-        let (address, bound) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel::<()>();
-        // On a thread of its own it answers even while the test waits for the program.
-        thread::spawn(move || {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-                address.send(listener.local_addr().unwrap()).unwrap();
-                let serving = async {
-                    for number in 0.. {
-                        let (socket, _) = listener.accept().await.unwrap();
-                        // One after the other is enough. A client that goes away is nobody's fault.
-                        let _ = desk.clone().serve(number, socket).await;
-                    }
-                };
-                tokio::select! {
-                    () = serving => {}
-                    _ = stopped => {}
-                }
-            });
+        let served = Served::by(async move |listener| {
+            for number in 0.. {
+                let (socket, _) = listener.accept().await.unwrap();
+                // One after the other is enough. A client that goes away is nobody's fault.
+                let _ = desk.clone().serve(number, socket).await;
+            }
         });
-        Self { port: bound.await.unwrap().port(), certificate, heard, _stop: stop }
+        let served = served.await;
+        Self { port: served.address.port(), certificate, heard, _served: served }
     }
 
     /// All that was taken so far.

@@ -2,6 +2,7 @@
 
 mod client;
 mod embedder;
+mod five;
 mod mail;
 mod model;
 pub mod project;
@@ -14,8 +15,9 @@ use std::time::Duration;
 
 pub use client::{Reply, client};
 pub use embedder::{FakeEmbedder, Mood};
+pub use five::{FIVE, THREE_TWICE};
 pub use mail::{MailServer, Tls};
-pub use model::{FakeModel, work};
+pub use model::{FakeModel, first_word, work};
 pub use project::{Finished, Project};
 pub use receiver::{Received, Receiver};
 pub use relay::{Relay, certificate};

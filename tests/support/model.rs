@@ -228,6 +228,12 @@ fn text(content: &Value) -> &str {
     content[0]["text"].as_str().unwrap()
 }
 
+/// Answers with the first word of what is to be worked on.
+#[expect(clippy::unnecessary_wraps, reason = "the form of an answer")]
+pub fn first_word(prompt: &str) -> Result<String, u16> {
+    Ok(format!("[{}]", work(prompt).split(' ').next().unwrap()))
+}
+
 /// What a prompt of an employee of [`Project::small`](super::Project::small) tells to work on.
 pub fn work(prompt: &str) -> &str {
     prompt.split_once("Work on ").map_or("", |(_, work)| work.trim_end().trim_end_matches('.'))

@@ -1,20 +1,35 @@
 //! A way to another server that can be closed and opened, and that can be encrypted on the near side.
 
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use crew::base::Tracker;
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
 use tokio_rustls::TlsAcceptor;
+
+use super::served::Served;
 
 /// The way, on a port of its own.
 pub struct Relay {
     pub port: u16,
-    is_open: watch::Sender<bool>,
+    orders: UnboundedSender<Order>,
+    refused: Arc<Refused>,
+    /// Ends it when dropped.
+    _served: Served,
+}
+
+/// Whether it is to be open, and whom to tell once it is so.
+type Order = (bool, mpsc::Sender<()>);
+
+/// How often somebody was turned away since that was last asked.
+#[derive(Default)]
+struct Refused {
+    count: Mutex<usize>,
+    grown: Condvar,
 }
 
 /// A certificate of a server here that nobody trusts, in PEM, and what shows it.
@@ -36,43 +51,79 @@ pub fn certificate() -> (String, TlsAcceptor) {
 impl Relay {
     /// To the server at `address`; encrypted where there is an `acceptor`. Open.
     pub async fn to(address: &str, acceptor: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let (is_open, opened) = watch::channel(true);
-        let address = address.to_owned();
-        let (tracker, passing) = (Tracker::new(), Tracker::new());
-        tracker.spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                passing.spawn(pass(near, address.clone(), acceptor.clone(), opened.clone()));
-            }
+        let (orders, mut taken) = unbounded_channel();
+        let (address, refused) = (address.to_owned(), Arc::new(Refused::default()));
+        let told = Arc::clone(&refused);
+        let served = Served::by(async move |listener| {
+            serve(listener, &address, acceptor.as_ref(), &mut taken, &told).await;
         });
-        Self { port, is_open }
+        let served = served.await;
+        Self { port: served.address.port(), orders, refused, _served: served }
     }
 
-    /// Breaks what goes this way and takes nothing, or takes it again.
-    pub fn open(&self, open: bool) {
-        self.is_open.send_replace(open);
+    /// Takes whoever comes, again.
+    pub fn open(&self) {
+        self.order(true);
+    }
+
+    /// Breaks what goes this way, and takes nothing more. Nothing gets through once this returns.
+    pub fn close(&self) {
+        self.order(false);
+    }
+
+    fn order(&self, open: bool) {
+        let (done, doing) = mpsc::channel();
+        self.orders.send((open, done)).unwrap();
+        doing.recv().unwrap();
+    }
+
+    /// Waits until somebody was turned away since it was closed, or since this was last called.
+    pub fn wait_for_refusal(&self) {
+        let count = self.refused.count.lock().unwrap();
+        *self.refused.grown.wait_while(count, |count| *count == 0).unwrap() = 0;
+    }
+}
+
+async fn serve(
+    listener: TcpListener,
+    address: &str,
+    acceptor: Option<&TlsAcceptor>,
+    orders: &mut UnboundedReceiver<Order>,
+    refused: &Refused,
+) {
+    let (mut is_open, mut passing) = (true, FuturesUnordered::new());
+    loop {
+        tokio::select! {
+            biased;
+            Some((open, done)) = orders.recv() => {
+                is_open = open;
+                if !open {
+                    *refused.count.lock().unwrap() = 0;
+                    passing.clear();
+                }
+                let _ = done.send(());
+            }
+            Ok((near, _)) = listener.accept() => {
+                if is_open {
+                    passing.push(pass(near, address, acceptor));
+                } else {
+                    *refused.count.lock().unwrap() += 1;
+                    refused.grown.notify_all();
+                }
+            }
+            Some(_) = passing.next() => {}
+        }
     }
 }
 
 async fn pass(
     mut near: TcpStream,
-    address: String,
-    acceptor: Option<TlsAcceptor>,
-    mut opened: watch::Receiver<bool>,
-) {
-    if !*opened.borrow() {
-        return;
-    }
-    let passing = async {
-        let mut far = TcpStream::connect(address).await?;
-        match acceptor {
-            None => copy_bidirectional(&mut near, &mut far).await,
-            Some(acceptor) => copy_bidirectional(&mut acceptor.accept(near).await?, &mut far).await,
-        }
-    };
-    tokio::select! {
-        _ = passing => {}
-        _ = opened.wait_for(|open| !open) => {}
+    address: &str,
+    acceptor: Option<&TlsAcceptor>,
+) -> std::io::Result<(u64, u64)> {
+    let mut far = TcpStream::connect(address).await?;
+    match acceptor {
+        None => copy_bidirectional(&mut near, &mut far).await,
+        Some(acceptor) => copy_bidirectional(&mut acceptor.accept(near).await?, &mut far).await,
     }
 }

@@ -7,12 +7,21 @@ use tokio::{net::TcpListener, runtime, sync::oneshot};
 
 /// A server on a free port. It ends when it is dropped.
 pub struct Served {
+    pub address: SocketAddr,
     pub url: String,
     _stop: oneshot::Sender<()>,
 }
 
 impl Served {
     pub async fn start(router: Router) -> Self {
+        Self::by(async |listener| axum::serve(listener, router).await.unwrap()).await
+    }
+
+    /// One that does with its port what `serve` does.
+    pub async fn by<S>(serve: S) -> Self
+    where
+        S: AsyncFnOnce(TcpListener) + Send + 'static,
+    {
         let (address, bound) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         thread::spawn(move || {
@@ -21,11 +30,12 @@ impl Served {
                 let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
                 address.send(listener.local_addr().unwrap()).unwrap();
                 tokio::select! {
-                    ended = axum::serve(listener, router) => ended.unwrap(),
+                    () = serve(listener) => {}
                     _ = stopped => {}
                 }
             });
         });
-        Self { url: format!("http://{}", bound.await.unwrap()), _stop: stop }
+        let address = bound.await.unwrap();
+        Self { address, url: format!("http://{address}"), _stop: stop }
     }
 }

@@ -90,6 +90,8 @@ pub struct Started {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Webhook {
+    /// There is no `.crew/webhook.yaml` to be had.
+    Absent,
     Off,
     Ready,
     StandIn,
@@ -108,6 +110,7 @@ impl fmt::Display for Started {
         let sse = if self.sse { " and /sse" } else { "" };
         writeln!(f, "  MCP at /mcp{sse}, {token}")?;
         let webhook = match self.webhook {
+            Webhook::Absent => "off: routes are written in .crew/webhook.yaml",
             Webhook::Off => "off: set the secret named in .crew/webhook.yaml",
             Webhook::Ready => "on",
             Webhook::StandIn => "on, signed with .crew/webhook-secret (its own secret is not set)",
@@ -284,6 +287,7 @@ async fn report(
         token,
         sse: serve.sse,
         webhook: match (secret, &secrets.stand_in) {
+            (None, _) if webhook.is_none() => Webhook::Absent,
             (None, _) => Webhook::Off,
             (Some(_), Some(_)) => Webhook::StandIn,
             (Some(_), None) => Webhook::Ready,

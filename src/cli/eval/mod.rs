@@ -58,11 +58,8 @@ impl Asked<'_> {
         match self.crew().employee(name).await {
             Ok(employee) => Ok(employee.name.clone()),
             Err(_) if force && is_name(name) => Ok(name.trim().to_owned()),
-            Err(engine::Error::UnknownEmployee { name, near }) => {
-                let hint = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "--force keeps it all the same".to_owned(),
-                };
+            Err(engine::Error::UnknownEmployee { name, hint }) => {
+                let hint = hint.unwrap_or_else(|| "--force keeps it all the same".to_owned());
                 let name = visible(&name);
                 Err(tools::Error::NotFound { what: "employee", name, hint: Some(hint) }.into())
             }

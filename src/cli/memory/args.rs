@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::{
     cli::args::at_most,
@@ -399,6 +399,8 @@ fn visibility(text: &str) -> Result<Visibility, String> {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = ArgGroup::new("verdict").required(true).args(["useful", "not_useful"]))]
 pub(super) struct FeedbackArgs {
     /// Name or trigger
     pub(super) employee: String,
@@ -406,10 +408,10 @@ pub(super) struct FeedbackArgs {
     #[arg(required = true)]
     pub(super) ids: Vec<String>,
     /// They were: they come a little sooner from now on
-    #[arg(long, required_unless_present = "not_useful")]
+    #[arg(long)]
     pub(super) useful: bool,
     /// They were told and were not: they come a little later
-    #[arg(long, conflicts_with = "useful")]
+    #[arg(long)]
     pub(super) not_useful: bool,
     /// What says so, a task or a session; it is heard once about each memory
     #[arg(long, default_value = "", hide_default_value = true)]

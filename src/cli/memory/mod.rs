@@ -81,11 +81,8 @@ impl Asked<'_> {
         match self.office.crew.employee(name).await {
             Ok(employee) => Ok(Holder::of(&employee)),
             Err(_) if force && !name.trim().is_empty() => Ok(Holder::named(name)),
-            Err(engine::Error::UnknownEmployee { name, near }) => {
-                let hint = match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "--force writes it all the same".to_owned(),
-                };
+            Err(engine::Error::UnknownEmployee { name, hint }) => {
+                let hint = hint.unwrap_or_else(|| "--force writes it all the same".to_owned());
                 Err(tools::Error::NotFound { what: "employee", name, hint: Some(hint) }.into())
             }
             Err(error) => Err(error.into()),

@@ -105,6 +105,12 @@ fn told(step: &Step) -> String {
     if let Some(when) = &step.when {
         let _ = write!(text, " when {}", asked(when));
     }
+    if let Some(approval) = &step.approval {
+        text.push_str(" once approved");
+        if !approval.question.is_empty() {
+            let _ = write!(text, ": {:?}", approval.question);
+        }
+    }
     if !step.args.is_empty() {
         let one_line = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
         let args: Vec<String> = step

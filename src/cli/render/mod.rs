@@ -5,6 +5,7 @@ mod table;
 
 use std::io::{self, Write as _};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub(super) use diagnostic::{Topic, findings, findings_on, plain};
@@ -49,6 +50,16 @@ impl Pieces {
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
     let text = serde_json::to_string_pretty(value)?;
     answer(&text)
+}
+
+/// A moment as lists tell it, to the second.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// The same of a moment that was written down; what is none stays as it is.
+pub(super) fn recorded(at: &str) -> String {
+    at.parse().map_or_else(|_| at.to_owned(), moment)
 }
 
 /// Says something beside the answer.

@@ -122,7 +122,7 @@ fn told(global: &Global, tasks: &[Arc<Summary>]) -> Result<Outcome, Error> {
                     task.status.as_str().to_owned(),
                     format!("{} {}", task.target_type, task.target_name),
                     (task.steps - task.inner_steps).to_string(),
-                    task.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+                    render::moment(task.created_at),
                 ]
             });
             render::answer(&render::table(["ID", "STATUS", "WORK", "STEPS", "ACCEPTED"], rows))?;

@@ -9,6 +9,7 @@ use super::{
         memory,
         reader::{self, Fields, Text, Unknown},
         report::Report,
+        slip,
         yaml::Node,
     },
     AgentStatus, Arg, Employee, EmployeeMarks, Format, Origin, Output,
@@ -33,7 +34,8 @@ pub(super) fn header(node: &Node, report: &mut Report<'_>) -> Option<(Employee, 
     if let Some(description) = &description {
         check_description(description, report);
     }
-    let triggers = distinct(fields.texts("triggers", report));
+    let triggers = distinct(separate(&mut fields, "triggers", report));
+    let tags = separate(&mut fields, "tags", report);
     let tools = fields.strings("tools", report);
     let (name_span, name) = name.map(|text| (text.span, text.value)).unwrap_or_default();
     let mut employee = Employee {
@@ -43,7 +45,7 @@ pub(super) fn header(node: &Node, report: &mut Report<'_>) -> Option<(Employee, 
         bio: fields.string("bio", report),
         version: fields.optional("version", report).unwrap_or_else(|| "1.0".to_owned()),
         description: description.map(|text| one_line(&text.value)).unwrap_or_default(),
-        tags: fields.strings("tags", report),
+        tags: tags.into_iter().map(|text| text.value).collect(),
         domains: fields.strings("domains", report),
         kpi: fields.strings("kpi", report),
         author: fields.string("author", report),
@@ -136,6 +138,16 @@ fn check_description(description: &Text, report: &mut Report<'_>) {
 
 pub(super) fn one_line(text: &str) -> String {
     text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The texts under `key`, told apart if full-width commas keep them together.
+fn separate(fields: &mut Fields<'_>, key: &'static str, report: &mut Report<'_>) -> Vec<Text> {
+    let texts = fields.texts(key, report);
+    for text in texts.iter().filter(|text| text.value.contains(slip::WIDE_COMMAS)) {
+        let message = format!("`{}` is one of the {key}, not several", text.value);
+        report.warning(codes::INVALID_VALUE, text.span, message).help(slip::WIDE_COMMA);
+    }
+    texts
 }
 
 /// Each text once, in order.

@@ -31,7 +31,7 @@ pub(super) use hold::{SYNTHESIS_CHARS, TOLD_CHARS, fingerprint, made_up};
 pub use plan::{DiscussionPlan, ParticipantPrompt, PlannedRound};
 
 use super::{Args, Crew, Error, surroundings::Language};
-use crate::defs::Discussion;
+use crate::defs::{Discussion, TargetKind};
 
 impl Crew {
     /// Finds a discussion by name.
@@ -43,7 +43,7 @@ impl Crew {
         definitions.discussion(name).map(|entry| Arc::clone(&entry.discussion)).ok_or_else(|| {
             Error::UnknownDiscussion {
                 name: name.to_owned(),
-                near: definitions.closest_discussion(name).map(str::to_owned),
+                hint: definitions.hint(TargetKind::Discussion, name),
             }
         })
     }

@@ -182,11 +182,11 @@ fn kind_of(definitions: &Snapshot, name: &str) -> Result<TargetKind, Error> {
         return Ok(TargetKind::Discussion);
     }
     let name = name.to_owned();
-    if let Some(near) = definitions.closest_pipeline(&name).map(str::to_owned) {
-        return Err(Error::UnknownPipeline { name, near: Some(near) });
+    if let hint @ Some(_) = definitions.hint(TargetKind::Pipeline, &name) {
+        return Err(Error::UnknownPipeline { name, hint });
     }
-    if let Some(near) = definitions.closest_discussion(&name).map(str::to_owned) {
-        return Err(Error::UnknownDiscussion { name, near: Some(near) });
+    if let hint @ Some(_) = definitions.hint(TargetKind::Discussion, &name) {
+        return Err(Error::UnknownDiscussion { name, hint });
     }
     Err(unknown)
 }

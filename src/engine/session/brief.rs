@@ -60,7 +60,8 @@ impl From<Head> for Value {
 }
 
 impl Brief for SessionBrief {
-    const FORMAT: u32 = 1;
+    // In 1, steps that went well were counted as warnings.
+    const FORMAT: u32 = 2;
 
     fn read(folder: &Folder, name: &str) -> Self {
         let mut reading = Reading::default();

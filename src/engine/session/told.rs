@@ -31,7 +31,8 @@ pub(in crate::engine) async fn record(crew: &Crew, task: &Task) {
     })
     .await;
     if let Ok::<Result<(), store::Error>, _>(Err(error)) = written {
-        tracing::warn!(
+        // Of a run by a command it is all that is kept.
+        tracing::error!(
             task.id = task.task_id.as_str(),
             error = &error as &dyn std::error::Error,
             "the session of a run could not be written"

@@ -52,8 +52,8 @@ pub(in crate::engine) fn told(event: &Value, session_type: &str, subject: &str) 
                 employee.clone_into(&mut entry.employee_name);
             }
             let step = about("step_id").map(|step| format!("{step}: ")).unwrap_or_default();
-            let said = match metadata.get("error_message") {
-                None | Some(Value::Null) => {
+            let said = match metadata.get("error_message").filter(|error| !is_empty(error)) {
+                None => {
                     "answered".clone_into(&mut entry.action);
                     field("content").to_owned()
                 }
@@ -84,6 +84,11 @@ pub(in crate::engine) fn told(event: &Value, session_type: &str, subject: &str) 
         _ => return None,
     }
     Some(entry)
+}
+
+/// Whether nothing is said: a step that went well has an empty `error_message`.
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(str::is_empty)
 }
 
 fn metrics(metadata: &Value, is_one: impl Fn(&str) -> bool) -> Map<String, Value> {

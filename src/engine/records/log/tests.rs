@@ -14,7 +14,7 @@ const OLD: &str = concat!(
 const SESSION: &str = concat!(
     r#"{"event":"start","timestamp":"2026-01-02T03:04:05Z","session_type":"pipeline","subject":"review","metadata":{"trigger":"cli","args":["key"]}}"#,
     "\n",
-    r#"{"event":"message","timestamp":"2026-01-02T03:04:06Z","role":"assistant","content":"one\n\ntwo","metadata":{"employee":"reviewer","step_id":"a","model":"m","input_tokens":3,"error_message":null}}"#,
+    r#"{"event":"message","timestamp":"2026-01-02T03:04:06Z","role":"assistant","content":"one\n\ntwo","metadata":{"employee":"reviewer","step_id":"a","model":"m","input_tokens":3,"error_message":""}}"#,
     "\n",
     r#"{"event":"message","timestamp":"2026-01-02T03:04:06Z","role":"assistant","content":"","metadata":{"employee":"tester","step_id":"b","error_message":"no answer"}}"#,
     "\n",
