@@ -43,6 +43,8 @@ codes! {
     UNKNOWN_TARGET = "unknown-target";
     /// A result is to go to a destination that is not there.
     UNKNOWN_DESTINATION = "unknown-destination";
+    /// A file that held something and was emptied while a server ran.
+    EMPTIED_FILE = "emptied-file";
     /// A schedule that was added has the name of one that is written down.
     SHADOWED_SCHEDULE = "shadowed-schedule";
 }

@@ -9,13 +9,13 @@ use indexmap::IndexMap;
 
 use super::{
     check, codes,
-    employees::{self, Cache, Read},
+    employees::{self, Cache},
     files::Files,
     places, project,
     snapshot::{Finding, PipelineEntry, Snapshot},
     triggers::Triggers,
 };
-use crate::defs::{self, Diagnostic, Pipeline, PipelineMarks, Severity, Source};
+use crate::defs::{self, Budget, Diagnostic, Pipeline, PipelineMarks, Severity, Source};
 
 /// A pipeline with what is needed to talk about its file.
 pub(super) struct Draft {
@@ -24,30 +24,46 @@ pub(super) struct Draft {
     pub(super) source: Source,
 }
 
+/// One of the single files as it was read.
+pub(super) enum Read<T> {
+    Absent,
+    /// It has errors, which have been noted.
+    Unusable,
+    Good(T, Source),
+}
+
 /// Reads everything below `root` and the employees in `user`, taking from `before` what has not changed. Whatever is
-/// wrong with one file leaves the others as they are; what is wrong with the files of webhooks and schedules leaves these as
-/// they were in `last`.
+/// wrong with one file leaves the others as they are; what is wrong with one of the single files leaves what it said as it
+/// was in `last`.
 pub(super) fn load(
     root: &Path,
     user: Option<&PathBuf>,
     before: &Cache,
     last: Option<&Snapshot>,
 ) -> (Snapshot, Cache) {
-    let Read { employees, mut conflicts, findings, cache } =
+    let employees::Read { employees, mut conflicts, findings, cache } =
         employees::read(root, &places::all(user), before);
     let mut files = Files::new(root);
     files.findings = findings;
     let aliases = check::aliases(&employees, &mut files.findings, &mut conflicts);
     let mut loader = Loader { files };
     let drafts = loader.pipelines();
-    let triggers = Triggers::read(&mut loader);
+    let triggers = Triggers::read(&mut loader, last);
     // The settings themselves are read at the start of a command; here it is told what is wrong with them.
-    let told = loader.files.findings.len();
-    let config = loader.config(".crew/config.yaml", defs::parse_config).map(|(config, _)| config);
-    // A typing mistake must not lift what the project may spend.
-    let is_unusable = config.is_none() && loader.files.findings.len() > told;
-    let budget = last.filter(|_| is_unusable).map(|last| last.budget);
-    let servers = loader.config(".crew/mcp_servers.yaml", defs::parse_mcp_servers);
+    let said = last.is_some_and(|last| !last.destinations.is_empty() || last.budget != Budget::default());
+    // A typing mistake must neither lift what the project may spend nor lose a result on its way.
+    let (budget, destinations) = match loader.standing(".crew/config.yaml", defs::parse_config, said) {
+        Read::Good(config, _) => (config.budget, Arc::new(config.destinations)),
+        Read::Absent => Default::default(),
+        Read::Unusable => last.map(|last| (last.budget, Arc::clone(&last.destinations))).unwrap_or_default(),
+    };
+    let said = last.is_some_and(|last| !last.mcp_servers.servers.is_empty());
+    let servers = loader.standing(".crew/mcp_servers.yaml", defs::parse_mcp_servers, said);
+    let mcp_servers = match servers {
+        Read::Good(servers, _) => Arc::new(servers),
+        Read::Absent => Arc::default(),
+        Read::Unusable => last.map(|last| Arc::clone(&last.mcp_servers)).unwrap_or_default(),
+    };
     let discussions = loader.discussions();
     let organization = loader.organization();
     let skills = loader.skills();
@@ -58,9 +74,9 @@ pub(super) fn load(
         conflicts,
         aliases,
         findings: loader.files.findings,
-        budget: budget.or(config.as_ref().map(|config| config.budget)).unwrap_or_default(),
-        destinations: config.map(|config| Arc::new(config.destinations)).unwrap_or_default(),
-        mcp_servers: servers.map(|(servers, _)| Arc::new(servers)).unwrap_or_default(),
+        budget,
+        destinations,
+        mcp_servers,
         ..Snapshot::default()
     };
     for (name, draft) in drafts {
@@ -154,9 +170,33 @@ impl Loader {
         path: &str,
         parse: fn(&Source) -> (Option<T>, Vec<Diagnostic>),
     ) -> Option<(T, Source)> {
-        let source = self.files.read(path)?;
+        match self.standing(path, parse, false) {
+            Read::Good(config, source) => Some((config, source)),
+            Read::Absent | Read::Unusable => None,
+        }
+    }
+
+    /// The same, told apart. One that `said` something and is empty now cannot be used: that is how a file looks which is
+    /// being written, or for which there was no room.
+    pub(super) fn standing<T>(
+        &mut self,
+        path: &str,
+        parse: fn(&Source) -> (Option<T>, Vec<Diagnostic>),
+        said: bool,
+    ) -> Read<T> {
+        let told = self.files.findings.len();
+        let Some(source) = self.files.read(path) else {
+            // Without a word of complaint it is not there.
+            return if self.files.findings.len() == told { Read::Absent } else { Read::Unusable };
+        };
+        if said && source.text.trim().is_empty() {
+            let message = "it is empty now; what it said before holds until it says something, or is removed";
+            let found = Diagnostic::new(codes::EMPTIED_FILE, Severity::Error, &source, None, message);
+            note(&mut self.files.findings, vec![found], &source);
+            return Read::Unusable;
+        }
         let (config, diagnostics) = parse(&source);
         note(&mut self.files.findings, diagnostics, &source);
-        Some((config?, source))
+        config.map_or(Read::Unusable, |config| Read::Good(config, source))
     }
 }

@@ -30,13 +30,13 @@ pub struct Snapshot {
     pub organization: Arc<Organization>,
     /// `.crew/webhook.yaml`, when it is there; one that has errors counts as it was read last without.
     pub webhook: Option<Arc<WebhookConfig>>,
-    /// `.crew/mcp_servers.yaml`; none when it is not there or has errors.
+    /// `.crew/mcp_servers.yaml`, likewise.
     pub mcp_servers: Arc<McpServers>,
     /// `.crew/cron.yaml` and the schedules that were added while a server ran, likewise.
     pub cron: Option<Arc<CronConfig>>,
-    /// Where results may go by a name: `destinations` of `.crew/config.yaml`, when that has no errors.
+    /// Where results may go by a name: `destinations` of `.crew/config.yaml`, likewise.
     pub destinations: Arc<IndexMap<String, Delivery>>,
-    /// How much any run may take: `budget` of `.crew/config.yaml`; when that has errors, as it was read last without.
+    /// How much any run may take: `budget` of `.crew/config.yaml`, likewise.
     pub budget: Budget,
     /// Files of webhooks and schedules that have errors, so that what they said before still holds, if anything.
     pub unusable: Vec<String>,

@@ -214,3 +214,56 @@ async fn is_read_once_and_again_after_a_change() {
     assert!(catalog.refresh().await);
     assert_eq!(catalog.current().await.project.project_type, ProjectType::Nodejs);
 }
+
+/// A file is empty for a moment while some programs write it, and for longer when the disk is full.
+#[tokio::test]
+async fn what_a_file_said_holds_while_it_is_empty_or_wrong() {
+    let files = [
+        (
+            ".crew/webhook.yaml",
+            "github_secret: ${S}\nroutes: [{event: push, target: {type: employee, name: a}}]\n",
+        ),
+        (
+            ".crew/cron.yaml",
+            "schedules: [{name: s, cron: '@daily', target_type: employee, target_name: a}]\n",
+        ),
+        (
+            ".crew/config.yaml",
+            "budget: {max_cost: 1}\ndestinations: {me: {type: webhook, url: 'https://a.example'}}\n",
+        ),
+        (".crew/mcp_servers.yaml", "servers: {web: {url: 'https://a.example/mcp'}}\n"),
+    ];
+    let sample = Sample::new(&[(".crew/employees/a.md", &employee("a", ""))]);
+    let said = |snapshot: &Snapshot| {
+        (
+            snapshot.webhook.as_ref().map_or(0, |webhook| webhook.routes.len()),
+            snapshot.cron.as_ref().map_or(0, |cron| cron.schedules.len()),
+            (snapshot.destinations.len(), snapshot.budget.max_cost.is_some()),
+            snapshot.mcp_servers.servers.len(),
+        )
+    };
+    let all = (1, 1, (1, true), 1);
+    let write = |text: Option<&str>| {
+        for (path, whole) in &files {
+            sample.write(path, text.unwrap_or(whole).as_bytes());
+        }
+    };
+    write(Some(""));
+    let catalog = Catalog::open(sample.0.path().to_owned());
+    assert_eq!(said(&*catalog.current().await), (0, 0, (0, false), 0));
+    assert_eq!(lines(&catalog.snapshot()), "", "a file that never said anything may be empty");
+    for (text, told) in [("", "error[emptied-file]"), ("typo: [", "error[")] {
+        write(None);
+        assert!(catalog.refresh().await);
+        assert_eq!((said(&catalog.snapshot()), lines(&catalog.snapshot())), (all, String::new()));
+        write(Some(text));
+        assert!(catalog.refresh().await);
+        assert_eq!(said(&catalog.snapshot()), all, "{text}");
+        assert_eq!(lines(&catalog.snapshot()).matches(told).count(), files.len(), "{text}");
+    }
+    for (path, _) in files {
+        fs::remove_file(sample.0.path().join(path)).unwrap();
+    }
+    assert!(catalog.refresh().await);
+    assert_eq!(said(&catalog.snapshot()), (0, 0, (0, false), 0), "to remove it is to say that it is over");
+}

@@ -1,11 +1,11 @@
 //! Webhooks and schedules: read with the other definitions, checked against them, and kept as they were when a file comes to
-//! have errors. A typing mistake must not stop what ran well, nor what is running.
+//! have errors, or to be empty. A typing mistake must not stop what ran well, nor what is running.
 
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
     check, codes,
-    load::{Loader, note},
+    load::{Loader, Read, note},
     snapshot::Snapshot,
 };
 use crate::defs::{self, CronConfig, Diagnostic, Route, Schedule, Severity, Source, WebhookConfig};
@@ -17,14 +17,6 @@ const CRON: &str = ".crew/cron.yaml";
 /// The schedules that were added while a server ran, in the same form.
 const ADDED: &str = ".crew/schedules.json";
 
-/// A file as it was read.
-enum Read<T> {
-    Absent,
-    /// It has errors, which have been noted.
-    Unusable,
-    Good(T, Source),
-}
-
 /// The files as they were read.
 pub(super) struct Triggers {
     webhook: Read<WebhookConfig>,
@@ -33,11 +25,15 @@ pub(super) struct Triggers {
 }
 
 impl Triggers {
-    pub(super) fn read(loader: &mut Loader) -> Self {
+    pub(super) fn read(loader: &mut Loader, last: Option<&Snapshot>) -> Self {
+        let webhook = last.and_then(|last| last.webhook.as_ref());
+        let routed = webhook.is_some_and(|last| last.github_secret.is_some() || !last.routes.is_empty());
+        let cron = last.and_then(|last| last.cron.as_ref());
+        let due = |added| cron.is_some_and(|last| last.schedules.iter().any(|one| one.added == added));
         Self {
-            webhook: read(loader, WEBHOOK, defs::parse_webhook),
-            cron: read(loader, CRON, defs::parse_cron),
-            added: read(loader, ADDED, defs::parse_cron),
+            webhook: loader.standing(WEBHOOK, defs::parse_webhook, routed),
+            cron: loader.standing(CRON, defs::parse_cron, due(false)),
+            added: loader.standing(ADDED, defs::parse_cron, due(true)),
         }
     }
 
@@ -66,16 +62,6 @@ impl Triggers {
         let unchanged =
             last.and_then(|last| last.cron.as_ref()).filter(|last| Some(&***last) == merged.as_ref());
         snapshot.cron = unchanged.cloned().or_else(|| merged.map(Arc::new));
-    }
-}
-
-fn read<T>(loader: &mut Loader, path: &str, parse: fn(&Source) -> (Option<T>, Vec<Diagnostic>)) -> Read<T> {
-    let before = loader.files.findings.len();
-    match loader.config(path, parse) {
-        Some((config, source)) => Read::Good(config, source),
-        // Without a word of complaint it is not there.
-        None if loader.files.findings.len() == before => Read::Absent,
-        None => Read::Unusable,
     }
 }
 

@@ -150,7 +150,9 @@ async fn redeliver(global: &Global, ids: &[String], env: &Environment) -> Result
     for id in &ids {
         office.acts.redeliver(outbox, id, "cli").await.map_err(|error| match error {
             Refused::NotFound(_) => absent(id),
-            Refused::UnderWay(_) => Error::from(tools::Error::Conflict(error.to_string())),
+            Refused::UnderWay(_) | Refused::Forgotten(_) => {
+                Error::from(tools::Error::Conflict(error.to_string()))
+            }
             Refused::Store(error) => Error::from(anyhow::Error::from(error)),
         })?;
     }

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Problem, State};
 use crate::{
+    base::text,
+    defs::Destination,
     engine::delivery::{DeliveryId, DeliveryStatus, Refused, Sending, Which},
     tasks::{Task, TaskId},
     tools::Caller,
@@ -72,12 +74,20 @@ pub(super) async fn list(
     if !(1..=LIMIT).contains(&limit) {
         return Err(Problem::unfit(format!("`limit` is 1 to {LIMIT}, not {limit}")));
     }
+    if let Some(kind) = which.kind.as_deref().filter(|kind| !Destination::KINDS.contains(kind)) {
+        let kind = text::truncate(kind, 100);
+        return Err(Problem::unfit(format!(
+            "`type` is one of {}, not `{kind}`",
+            Destination::KINDS.join(", ")
+        )));
+    }
     let which = Which { status: which.status, task: which.task_id, kind: which.kind, limit: Some(limit) };
     let deliveries = state.outbox.as_ref().map(|outbox| outbox.list(&which)).unwrap_or_default();
     Ok(Json(List { deliveries }))
 }
 
-/// `POST /deliveries/{id}/redeliver`: 202 with the delivery as it waits; 409 while it is on its way.
+/// `POST /deliveries/{id}/redeliver`: 202 with the delivery as it waits; 409 while it is on its way, or when its task is
+/// forgotten.
 pub(super) async fn redeliver(
     Shared(state): Shared<State>,
     Extension(caller): Extension<Caller>,
@@ -89,7 +99,9 @@ pub(super) async fn redeliver(
     match state.acts.redeliver(outbox, &id, caller.name()).await {
         Ok(delivery) => Ok((StatusCode::ACCEPTED, Json(delivery))),
         Err(Refused::NotFound(_)) => Err(absent()),
-        Err(error @ Refused::UnderWay(_)) => Err(Problem::conflict(error.to_string())),
+        Err(error @ (Refused::UnderWay(_) | Refused::Forgotten(_))) => {
+            Err(Problem::conflict(error.to_string()))
+        }
         Err(Refused::Store(error)) => {
             let _ = Problem::internal(&error);
             Err(Problem::unavailable("deliveries cannot be recorded now", None))

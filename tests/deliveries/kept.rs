@@ -108,6 +108,9 @@ async fn what_waits_has_a_bound() {
     let dead = server.until("/deliveries?status=dead", |all| all["deliveries"][0].is_object()).await;
     let dead = dead["deliveries"][0].clone();
     assert_eq!((&dead["task_id"], &dead["detail"]), (&json!(ids[8]), &json!("its task is known no more")));
+    let again = format!("/deliveries/{}/redeliver", dead["id"].as_str().unwrap());
+    let told = server.post(&again, &json!({})).await.problem(409, "conflict");
+    assert!(told.contains("its task is known no more"), "{told}");
     assert_eq!(texts(&receiver).len(), 11);
 }
 

@@ -41,6 +41,8 @@ async fn a_refused_result_is_sent_again_until_it_is_taken() {
     assert_eq!(listed["deliveries"], json!([sent]));
     assert_eq!(server.get("/deliveries?status=dead").await.status(200)["deliveries"], json!([]));
     server.get("/deliveries?state=dead").await.problem(422, "invalid-arguments");
+    server.get("/deliveries?type=emial").await.problem(422, "invalid-arguments");
+    server.get("/deliveries?type=email").await.status(200);
     // The task itself knows nothing of it.
     assert_eq!(server.ended(&id).await["status"], "completed");
     let log = server.log();
@@ -266,4 +268,41 @@ async fn nothing_to_deliver_leaves_nothing() {
     assert_eq!(server.ended(&task).await.get("deliveries"), None);
     assert_eq!(server.get("/deliveries").await.status(200), json!({"deliveries": []}));
     assert!(!project.path().join(".crew/outbox.jsonl").try_exists().unwrap());
+}
+
+/// What describes a delivery cannot be read for a while: a typing mistake, a file that is being written.
+#[tokio::test]
+async fn a_mistake_in_a_file_loses_no_result() {
+    let receiver =
+        Receiver::acting(|number, _| (if number < 1 { 503 } else { 200 }, Vec::new(), String::new())).await;
+    let project = project(&receiver, HOOK);
+    let config = format!(
+        "outbound: {{allow: [127.0.0.1]}}\ndestinations: {{ops: {{type: webhook, url: '{}/ops'}}}}\n",
+        receiver.url
+    );
+    project.write(".crew/config.yaml", &config);
+    let server = Server::start(&project, &[], &ENV);
+    // A file that is emptied while a server runs says what it said.
+    project.write(".crew/config.yaml", "");
+    let broken = async |file: &str| {
+        server.until("/readyz", |ready| ready["findings"].to_string().contains(file)).await;
+    };
+    broken("emptied-file").await;
+    let order = json!({"args": {"text": "x"}, "deliver": ["ops"]});
+    let task = server.accepted("/run/employee/worker", &order).await;
+    delivery(&server, &task, "delivered").await;
+    project.write(".crew/config.yaml", &config);
+
+    let pipeline = project.read(".crew/pipelines/report.yaml");
+    let refusing = Receiver::acting(|_, _| (503, Vec::new(), String::new())).await;
+    project.write(".crew/pipelines/report.yaml", &pipeline.replace(&receiver.url, &refusing.url));
+    server.until("/readyz", |ready| ready["status"] == "ready").await;
+    let task = server.accepted("/run/pipeline/report", &run("x")).await;
+    deliveries(&server, &task, |all| all.iter().any(|one| one["attempts"].as_u64() > Some(0))).await;
+    project.write(".crew/pipelines/report.yaml", &format!("{pipeline}  - [\n"));
+    broken("report.yaml").await;
+    let waits = |all: &[Value]| all[0]["detail"].as_str().unwrap().contains("some cannot be used");
+    deliveries(&server, &task, waits).await;
+    project.write(".crew/pipelines/report.yaml", &pipeline);
+    delivery(&server, &task, "delivered").await;
 }

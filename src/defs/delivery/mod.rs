@@ -104,6 +104,9 @@ impl From<Delivery> for Shown {
 }
 
 impl Destination {
+    /// The words for all of them.
+    pub const KINDS: [&str; 6] = ["webhook", "email", "feishu", "slack", "github-comment", "named"];
+
     /// The word for it in definitions; `named` for one that is settled elsewhere.
     pub fn kind(&self) -> &'static str {
         match self {

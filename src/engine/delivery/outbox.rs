@@ -72,6 +72,9 @@ pub enum Refused {
     /// It is on its way, or waits for its turn.
     #[error("delivery `{0}` is on its way already")]
     UnderWay(DeliveryId),
+    /// What it is made of is forgotten.
+    #[error("delivery `{0}` cannot be made again: its task is known no more")]
+    Forgotten(DeliveryId),
     /// The wish cannot be kept.
     #[error("the wish cannot be recorded")]
     Store(#[from] store::Error),
@@ -384,7 +387,13 @@ impl Shared {
         let wish = usize::try_from(id.index).ok().and_then(|index| wishes.get(index));
         let definitions = self.crew.definitions().await;
         let Some((wish, delivery)) = wish.and_then(|wish| Some((wish, wish.resolve(&definitions)?))) else {
-            return Outcome::Never("no definition describes it any more".to_owned());
+            // It may be in one of those that cannot be used just now.
+            let told = "no definition describes it any more";
+            return if definitions.has_errors() {
+                Outcome::again(format!("{told}, and some cannot be used"))
+            } else {
+                Outcome::Never(told.to_owned())
+            };
         };
         // A log that was lost must not send everything again.
         let ended = task.completed_at.unwrap_or(before.since);
@@ -404,6 +413,10 @@ impl Shared {
         })?;
         // Its task may be one that could be forgotten by now.
         self.tasks.owe(&id.task);
+        if self.tasks.summary(&id.task).is_none() {
+            self.table.lock().settle(id);
+            return Err(Refused::Forgotten(id.clone()));
+        }
         let event = Event::Asked { id: id.clone(), at: clock::now() };
         let asked = self.journal.append(&event).await;
         let delivery = {
