@@ -12,18 +12,18 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures_util::future;
 use indexmap::IndexMap;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use parking_lot::Mutex;
 
 pub use added::{NewSchedule, ScheduleRefusal};
 pub use status::{RowStatus, ScheduleStatus, shown};
 
 use self::{
-    kept::{Book, Last},
+    kept::{Book, Kept, Last},
     row::Row,
 };
 use super::{
@@ -39,6 +39,11 @@ use crate::{
 
 /// The longest sleep: how soon a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(20);
+/// A schedule that is away for no longer goes on as it stood: a file that is written anew, or changed back.
+const AWAY: SignedDuration = SignedDuration::from_secs(60);
+/// How long it is known how a schedule that is away ran last, and of how many.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24);
+const MOST_REMEMBERED: usize = 256;
 
 /// Starts what is due.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ struct State {
     rows: IndexMap<String, Row>,
     /// What an earlier process kept, until there are schedules to go on with it.
     earlier: Book,
+    /// How schedules stood that are in no file any more, and since when that is.
+    away: IndexMap<String, (Kept, Timestamp)>,
 }
 
 /// A moment that is to be started.
@@ -115,7 +122,7 @@ impl Scheduler {
                 match outcome {
                     Outcome::Began(id) => row.began(Last::of(moment, Ok(id))),
                     Outcome::Refused(error) => row.began(Last::of(moment, Err(error))),
-                    Outcome::Later => row.put_back(moment),
+                    Outcome::Later => row.put_back(moment, now),
                 }
             }
         }
@@ -258,7 +265,21 @@ impl State {
         if config.is_some() {
             book.schedules.extend(std::mem::take(&mut self.earlier).schedules);
         }
-        self.rows = config.map(|config| rows(config, book, now)).unwrap_or_default();
+        let before: Vec<String> = self.rows.keys().cloned().collect();
+        for schedule in config.iter().flat_map(|config| &config.schedules) {
+            let Some((kept, since)) = self.away.shift_remove(&schedule.name) else { continue };
+            let goes_on = now.duration_since(since) <= AWAY;
+            // Else what was due meanwhile was not meant to run; a run that goes on still counts.
+            let kept = if goes_on { kept } else { Kept { until: now, queued: VecDeque::new(), ..kept } };
+            book.schedules.insert(schedule.name.clone(), kept);
+        }
+        self.rows = config.map(|config| rows(config, book.clone(), now)).unwrap_or_default();
+        for name in before.into_iter().filter(|name| !self.rows.contains_key(name)) {
+            self.away.extend(book.schedules.swap_remove(&name).map(|kept| (name, (kept, now))));
+        }
+        self.away.retain(|_, (_, since)| now.duration_since(*since) <= REMEMBERED);
+        let many = self.away.len().saturating_sub(MOST_REMEMBERED);
+        self.away.drain(..many);
     }
 
     /// Notes how the last runs ended.

@@ -22,6 +22,8 @@ const MOST_MADE_UP: usize = 10;
 const MOST_QUEUED: usize = 10;
 /// The most moments that are counted when many have gone by at once.
 const MOST_COUNTED: u64 = 1000;
+/// After a run could not begin, how soon it is tried again.
+const PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// A schedule and how it stands.
 #[derive(Debug)]
@@ -34,6 +36,19 @@ pub(super) struct Row {
     cron: Cron,
     /// The first moment that has not been seen to.
     next: Option<Timestamp>,
+    /// Since runs cannot begin, if they cannot.
+    held: Option<Held>,
+    /// Those of the moments started last that had waited for the run before them.
+    taken: Vec<Timestamp>,
+}
+
+/// Runs that could not begin.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// When the first of them was to begin.
+    since: Timestamp,
+    /// When it is tried again.
+    again: Timestamp,
 }
 
 /// Moments that have come due: the newest of them, and how many there were.
@@ -75,7 +90,8 @@ impl Row {
             Some(kept) => (Kept { missed: kept.missed, last: kept.last, ..fresh }, true),
             None => (fresh, true),
         };
-        let mut row = Self { schedule: schedule.clone(), zone, kept, changed, cron, next: None };
+        let schedule = schedule.clone();
+        let mut row = Self { schedule, zone, kept, changed, cron, next: None, held: None, taken: Vec::new() };
         row.next = row.after(row.kept.until);
         Some(row)
     }
@@ -90,26 +106,50 @@ impl Row {
             (self.kept.until, self.changed) = (now, true);
             self.next = self.after(now);
         }
+        let left = self.held.map(|held| held.again.duration_since(now));
+        if left.is_some_and(|left| left.is_positive() && left <= PAUSE) {
+            return Vec::new();
+        }
         let came = self.came_due(now);
         let due = self.made_up(&came, now);
-        self.arranged(due, busy)
+        let starting = self.arranged(due, busy);
+        if starting.is_empty() {
+            self.held = None;
+        }
+        starting
     }
 
-    /// A run of the moment `due` began, or could not.
+    /// A run of the moment `due` began, or never will.
     pub(super) fn began(&mut self, last: Last) {
-        (self.kept.last, self.changed) = (Some(last), true);
+        (self.kept.last, self.changed, self.held) = (Some(last), true, None);
     }
 
-    /// The run of `moment` could not begin yet; it is tried again.
-    pub(super) fn put_back(&mut self, moment: Timestamp) {
-        self.kept.queued.push_front(moment);
-        self.changed = true;
+    /// The run of `moment` could not begin at `now`; it is tried again. One that had not waited for another run comes due
+    /// anew, so that it does not pile up with those after it.
+    pub(super) fn put_back(&mut self, moment: Timestamp, now: Timestamp) {
+        let has_waited = self.taken.contains(&moment);
+        let first = if has_waited { now } else { moment };
+        let since = self.held.map_or(first, |held| held.since.min(first));
+        let again = now.checked_add(PAUSE).unwrap_or(now);
+        (self.held, self.changed) = (Some(Held { since, again }), true);
+        let queued = &mut self.kept.queued;
+        if has_waited {
+            queued.insert(queued.partition_point(|waits| *waits < moment), moment);
+            return;
+        }
+        // What came after it comes due again, too.
+        queued.retain(|waits| *waits < moment);
+        if self.next.is_none_or(|next| moment < next) {
+            self.kept.until = moment.checked_sub(SignedDuration::from_secs(1)).unwrap_or(moment);
+            self.next = Some(moment);
+        }
     }
 
     /// How long until there is something to do.
     pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
         let next = self.next?;
         let begins = later(next, self.jitter(next));
+        let begins = self.held.map_or(begins, |held| held.again.max(begins));
         Some(Duration::try_from(begins.duration_since(now)).unwrap_or_default())
     }
 
@@ -118,9 +158,10 @@ impl Row {
         self.kept.missed
     }
 
-    /// How long the next run has been due already.
+    /// How long the next run has been due already, or the first of those that cannot begin.
     pub(super) fn late(&self, now: Timestamp) -> Duration {
-        let begins = self.next.map(|next| later(next, self.jitter(next)));
+        let first = self.next.into_iter().chain(self.held.map(|held| held.since)).min();
+        let begins = first.map(|first| later(first, self.jitter(first)));
         begins.and_then(|begins| Duration::try_from(now.duration_since(begins)).ok()).unwrap_or_default()
     }
 
@@ -164,7 +205,9 @@ impl Row {
     /// Those of the moments that get a run.
     fn made_up(&mut self, came: &Came, now: Timestamp) -> Vec<Timestamp> {
         let Some(newest) = came.newest.back() else { return Vec::new() };
-        let on_time = now.duration_since(later(*newest, self.jitter(*newest))) <= ON_TIME;
+        // Nothing is missed because it could not begin, but only the newest waits where one is enough.
+        let is_held = self.held.is_some();
+        let on_time = is_held || now.duration_since(later(*newest, self.jitter(*newest))) <= ON_TIME;
         let runs = match (self.schedule.misfire, on_time) {
             (Misfire::Skip, false) => 0,
             (Misfire::Skip, true) | (Misfire::Once, _) => 1,
@@ -172,19 +215,22 @@ impl Row {
         };
         let first = came.newest.len().saturating_sub(runs);
         let runs: Vec<_> = came.newest.iter().skip(first).copied().collect();
-        self.miss(came.count.saturating_sub(runs.len() as u64), "nobody watched the clock");
+        let why = if is_held { "it could not begin" } else { "nobody watched the clock" };
+        self.miss(came.count.saturating_sub(runs.len() as u64), why);
         runs
     }
 
     /// Those of the moments whose runs begin now; the others wait or are missed.
     fn arranged(&mut self, due: Vec<Timestamp>, mut busy: bool) -> Vec<Timestamp> {
+        self.taken.clear();
         if self.schedule.overlap == Overlap::Allow {
-            let waiting = std::mem::take(&mut self.kept.queued);
-            return waiting.into_iter().chain(due).collect();
+            self.taken.extend(std::mem::take(&mut self.kept.queued));
+            return self.taken.iter().copied().chain(due).collect();
         }
         let mut starting = Vec::new();
         if !busy && let Some(first) = self.kept.queued.pop_front() {
             (busy, self.changed) = (true, true);
+            self.taken.push(first);
             starting.push(first);
         }
         // Runs that are made up for wait for each other, whatever else may not wait.

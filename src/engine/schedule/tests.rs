@@ -351,3 +351,104 @@ async fn schedules_can_be_added_and_removed_while_a_server_runs() {
     assert!(matches!(crew.add_schedule(&new).await, Err(ScheduleRefusal::Unusable)));
     tracker.stop();
 }
+
+/// The journal refuses, or too many tasks wait: a run that cannot begin.
+#[track_caller]
+fn refused(row: &mut Row, now: &str, busy: bool, expected: &[&str]) {
+    looks(row, now, busy, expected);
+    for moment in expected {
+        row.put_back(at(moment), at(now));
+    }
+}
+
+#[test]
+fn runs_that_cannot_begin_are_late_and_do_not_pile_up() {
+    for lines in
+        ["cron: '* * * * *'", "cron: '* * * * *', overlap: allow", "cron: '* * * * *', misfire: once"]
+    {
+        let mut row = row(lines, "2026-11-25T09:59:30Z");
+        refused(&mut row, "2026-11-25T10:00:00Z", false, &["2026-11-25T10:00:00Z"]);
+        assert_eq!(row.wait(at("2026-11-25T10:00:01Z")), Some(Duration::from_secs(4)), "{lines}");
+        looks(&mut row, "2026-11-25T10:00:03Z", false, &[]);
+        for minute in 1..=59 {
+            let (now, newest) =
+                (format!("2026-11-25T10:{minute:02}:30Z"), format!("2026-11-25T10:{minute:02}:00Z"));
+            refused(&mut row, &now, false, &[newest.as_str()]);
+        }
+        assert_eq!(row.late(at("2026-11-25T10:59:40Z")), Duration::from_secs(3580), "{lines}");
+        looks(&mut row, "2026-11-25T10:59:50Z", false, &["2026-11-25T10:59:00Z"]);
+        row.began(Last::of(at("2026-11-25T10:59:00Z"), Err("x".to_owned())));
+        assert_eq!((row.kept.missed, row.kept.queued.len()), (59, 0), "{lines}");
+        assert_eq!(row.late(at("2026-11-25T10:59:55Z")), Duration::ZERO, "{lines}");
+        looks(&mut row, "2026-11-25T11:00:00Z", false, &["2026-11-25T11:00:00Z"]);
+    }
+}
+
+#[test]
+fn a_run_that_could_not_begin_is_not_missed_however_long_that_takes() {
+    let mut daily = row("cron: '30 2 * * *'", "2026-11-25T00:00:00Z");
+    refused(&mut daily, "2026-11-25T02:30:00Z", false, &["2026-11-25T02:30:00Z"]);
+    looks(&mut daily, "2026-11-25T04:00:00Z", false, &["2026-11-25T02:30:00Z"]);
+    assert_eq!(daily.kept.missed, 0);
+
+    // Those that are all made up for keep their order, and their bound.
+    let mut all = row("cron: '0 * * * *', misfire: all, overlap: allow", "2026-11-25T00:30:00Z");
+    refused(&mut all, "2026-11-25T01:00:00Z", false, &["2026-11-25T01:00:00Z"]);
+    let hours: Vec<_> = (1..=3).map(|hour| format!("2026-11-25T{hour:02}:00:00Z")).collect();
+    let hours: Vec<_> = hours.iter().map(String::as_str).collect();
+    refused(&mut all, "2026-11-25T03:30:00Z", false, &hours);
+    looks(&mut all, "2026-11-25T03:40:00Z", false, &hours);
+
+    // One that had waited for the run before it waits on in its place.
+    let mut queue = row("cron: '0 * * * *', overlap: queue", "2026-11-25T00:30:00Z");
+    looks(&mut queue, "2026-11-25T01:00:00Z", true, &[]);
+    looks(&mut queue, "2026-11-25T02:00:00Z", true, &[]);
+    refused(&mut queue, "2026-11-25T02:10:00Z", false, &["2026-11-25T01:00:00Z"]);
+    assert_eq!(queue.kept.queued, [at("2026-11-25T01:00:00Z"), at("2026-11-25T02:00:00Z")]);
+    looks(&mut queue, "2026-11-25T02:20:00Z", false, &["2026-11-25T01:00:00Z"]);
+    assert_eq!(queue.kept.missed, 0);
+}
+
+/// A branch is switched, a file is copied anew: for a moment it is not there.
+#[tokio::test]
+async fn a_schedule_that_is_away_for_a_moment_goes_on_as_it_stood() {
+    let folder = tempfile::tempdir().unwrap();
+    let (crew, tasks, tracker) = office(folder.path(), HOURLY, 0).await;
+    let scheduler = Scheduler::new(Arc::clone(&crew), tasks.clone(), Book::default());
+    let cron = crew.definitions().await.cron.clone();
+    let round = async |config: bool, now: &str| {
+        scheduler.round(cron.as_ref().filter(|_| config), at(now)).await;
+    };
+    round(true, "2026-11-25T09:30:00Z").await;
+    round(true, "2026-11-25T10:00:00Z").await;
+    round(true, "2026-11-25T11:00:00Z").await;
+    assert_eq!((of(&tasks).len(), scheduler.status().schedules[0].missed), (1, 1), "the run goes on");
+    round(false, "2026-11-25T11:59:50Z").await;
+    assert_eq!(scheduler.status().schedules.len(), 0);
+    round(true, "2026-11-25T12:00:10Z").await;
+    let status = scheduler.status();
+    let first = &status.schedules[0];
+    assert_eq!((of(&tasks).len(), first.running, first.missed), (1, true, 2), "{first:?}");
+    // After longer, nothing is made up for, but it is known what goes on.
+    round(false, "2026-11-25T12:10:00Z").await;
+    round(true, "2026-11-25T13:30:00Z").await;
+    assert_eq!(scheduler.status().schedules[0].missed, 2);
+    round(true, "2026-11-25T14:00:00Z").await;
+    assert_eq!((of(&tasks).len(), scheduler.status().schedules[0].missed), (1, 3));
+    tracker.stop();
+}
+
+#[test]
+fn not_every_schedule_that_ever_was_is_remembered() {
+    let mut state = State::default();
+    let now = at("2026-11-25T10:00:00Z");
+    for number in 0..2 * MOST_REMEMBERED {
+        let one = Schedule { name: number.to_string(), ..schedule("cron: '@daily'") };
+        state.take_over(Some(&Arc::new(CronConfig { timezone: None, schedules: vec![one] })), now);
+    }
+    assert_eq!(state.away.len(), MOST_REMEMBERED);
+    state.take_over(None, now.checked_add(REMEMBERED).unwrap());
+    assert_eq!(state.away.len(), MOST_REMEMBERED);
+    state.take_over(None, now.checked_add(REMEMBERED * 3).unwrap());
+    assert_eq!(state.away.len(), 0);
+}
