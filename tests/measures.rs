@@ -55,6 +55,12 @@ async fn what_happened_is_counted_in_both_forms() {
     assert_eq!(value(text, posted), "2");
     assert!(number(text, "process_resident_memory_bytes") > 1e6);
     assert!(number(text, "process_open_fds") > 3.0);
+    assert!(number(text, "process_start_time_seconds") > 1.7e9);
+    // Else the first of them would be no increase to whoever looks at increases.
+    for way in ["webhook", "email", "feishu", "slack", "github-comment", "named"] {
+        let dead = format!("crew_deliveries_total{{type=\"{way}\",outcome=\"dead\"}}");
+        assert_eq!(value(text, &dead), "0");
+    }
 
     // Who asks for nothing in particular gets what was always given; who asks for text gets that.
     let json = server.get("/metrics").await.status(200);

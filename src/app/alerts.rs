@@ -39,23 +39,27 @@ pub(super) fn start(
                 cron_lag: scheduler.as_ref().map(|scheduler| scheduler.lateness().0).unwrap_or_default(),
             };
             for alert in watch.look(reading, |count| meter.p95_of_newest(count)) {
-                tell(&watch, &alert, &crew, &tasks).await;
+                if !tell(&watch, &alert, &crew, &tasks).await {
+                    watch.untold(&alert);
+                }
             }
         }
     });
 }
 
-/// An alert that cannot be told is in the logs all the same.
-async fn tell(watch: &Watch, alert: &Alert, crew: &Crew, tasks: &Engine) {
+/// Whether an alert could be told. It is in the logs all the same.
+async fn tell(watch: &Watch, alert: &Alert, crew: &Crew, tasks: &Engine) -> bool {
     tracing::warn!(alert = %alert, "a rule on this server");
     let task = match watch.task(alert, &*crew.definitions().await) {
         Ok(task) => task,
         Err(error) => {
             tracing::error!(%error, "an alert has nowhere to go");
-            return;
+            return false;
         }
     };
-    if let Err(error) = tasks.submit_ahead(task).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "an alert could not be told");
+    let accepted = tasks.submit_ahead(task).await;
+    if let Err(error) = &accepted {
+        tracing::error!(error = error as &dyn std::error::Error, "an alert could not be told");
     }
+    accepted.is_ok()
 }

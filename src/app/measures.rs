@@ -2,16 +2,21 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use metrics_process::Collector;
 
 use crate::{
     base::{
-        Tracker,
+        Tracker, clock,
         metric::{self, Shape},
     },
-    engine::{Scheduler, delivery::Outbox},
+    defs::Destination,
+    engine::{
+        Scheduler,
+        delivery::{Attempts, Outbox},
+    },
     tasks::Engine,
 };
 
@@ -27,6 +32,8 @@ const UPKEEP: Duration = Duration::from_secs(10);
 pub(super) struct Measures {
     handle: PrometheusHandle,
     process: Collector,
+    /// When the program began, as near as matters.
+    begun: Timestamp,
     tasks: Engine,
     scheduler: Option<Arc<Scheduler>>,
     outbox: Option<Outbox>,
@@ -53,6 +60,12 @@ impl Measures {
                 Shape::Histogram => metrics::describe_histogram!(metric.name, metric.help),
             }
         }
+        // A counter that begins with what it counts first shows no increase then.
+        for way in Destination::KINDS {
+            for outcome in Attempts::OUTCOMES {
+                metrics::counter!(metric::DELIVERIES, "type" => way, "outcome" => outcome).increment(0);
+            }
+        }
         let process = Collector::default();
         process.describe();
         gauge!(metric::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
@@ -66,12 +79,15 @@ impl Measures {
                 }
             }
         });
-        Ok(Self { handle, process, tasks, scheduler, outbox })
+        let begun = clock::now();
+        Ok(Self { handle, process, begun, tasks, scheduler, outbox })
     }
 
     /// All of them in the text form of Prometheus.
     pub(super) fn render(&self) -> String {
         self.process.collect();
+        // The collector needs more of /proc for this than a unit that is kept in shows.
+        gauge!("process_start_time_seconds").set(self.begun.as_duration().as_secs_f64());
         let counts = self.tasks.counts();
         for (status, count) in [
             ("pending", counts.pending),

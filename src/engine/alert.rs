@@ -189,6 +189,14 @@ impl Watch {
         }
     }
 
+    /// `alert` could not be told: as long as its rule is broken, it is tried again.
+    pub fn untold(&mut self, alert: &Alert) {
+        let broken = RULES.iter().zip(&mut self.broken).find(|(rule, _)| **rule == alert.rule);
+        if let Some((_, Some(broken))) = broken {
+            broken.told = false;
+        }
+    }
+
     /// The task that tells of `alert`.
     ///
     /// # Errors
@@ -300,6 +308,25 @@ mod tests {
         assert_eq!(look(600, 900), []);
         assert_eq!(look(660, 10), [("queue-age", true)]);
         assert_eq!(look(720, 10), []);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_told_later() {
+        let mut watch = Watch::new(rules());
+        let mut look = |second, queue, is_told: bool| {
+            let alerts = watch.look(reading(second, 0, 0, queue), |_| None);
+            alerts.iter().filter(|_| !is_told).for_each(|alert| watch.untold(alert));
+            (told(&alerts), alerts.first().map(|alert| alert.since))
+        };
+        look(0, 400, false);
+        let (first, since) = look(60, 400, false);
+        assert_eq!(first, [("queue-age", false)]);
+        assert_eq!(look(65, 400, true), (vec![("queue-age", false)], since), "it is the same alert");
+        assert_eq!(look(70, 400, true), (vec![], None));
+        assert_eq!(look(75, 10, true).0, [("queue-age", true)]);
+        look(80, 400, true);
+        look(140, 400, false);
+        assert_eq!(look(145, 10, true).0, [], "nobody knows that it had begun");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
     engine::{Shared, joined},
     home::{Home, Unkept},
     journal::{MAX_DEPTH, nests_deeper_than},
-    table::Place,
+    table::{Place, Room},
 };
 
 impl Engine {
@@ -23,18 +23,18 @@ impl Engine {
     pub async fn submit(&self, new: NewTask) -> Result<Submitted, Error> {
         // In a future of its own: a caller that goes away must not leave a task that is on the disk but not queued.
         let shared = Arc::clone(&self.shared);
-        joined(self.shared.tracker.spawn(async move { shared.accept(new).await }).await)
+        joined(self.shared.tracker.spawn(async move { shared.accept(new, Room::Needed).await }).await)
     }
 
-    /// Accepts a task that is begun at once, however many workers there are and whatever waits for them: for short work
-    /// that nothing may hold up.
+    /// Accepts a task that is begun at once, however many workers there are and whatever waits for them, a full queue too: for
+    /// short work that nothing may hold up.
     ///
     /// # Errors
-    /// As [`Engine::submit`].
+    /// As [`Engine::submit`], but for [`Error::Full`].
     pub async fn submit_ahead(&self, new: NewTask) -> Result<Submitted, Error> {
         let shared = Arc::clone(&self.shared);
         let accepting = async move {
-            let submitted = shared.accept(new).await?;
+            let submitted = shared.accept(new, Room::Spared).await?;
             let claimed = shared.table.lock().claim_one(&submitted.id);
             if let Some((task, cancel)) = claimed {
                 let worker = Arc::clone(&shared);
@@ -53,7 +53,7 @@ impl Engine {
     pub async fn submit_for(&self, new: NewTask, given_up: CancellationToken) -> Result<Submitted, Error> {
         let shared = Arc::clone(&self.shared);
         let accepting = async move {
-            let submitted = shared.accept(new).await?;
+            let submitted = shared.accept(new, Room::Needed).await?;
             if submitted.fresh {
                 Self { shared }.stop_for(&submitted.id, given_up);
             }
@@ -70,7 +70,7 @@ impl Engine {
 }
 
 impl Shared {
-    async fn accept(self: &Arc<Self>, new: NewTask) -> Result<Submitted, Error> {
+    async fn accept(self: &Arc<Self>, new: NewTask, room: Room) -> Result<Submitted, Error> {
         if !self.bodies.contains_key(&new.kind) {
             return Err(Error::UnknownKind { kind: new.kind.as_str().to_owned() });
         }
@@ -89,7 +89,7 @@ impl Shared {
         let task = Task::accept(new);
         let id = task.task_id.clone();
         loop {
-            let place = self.table.lock().reserve(key.as_deref());
+            let place = self.table.lock().reserve(key.as_deref(), room);
             let subject = match place {
                 Place::Yours(subject) => subject,
                 Place::Taken(id) => return Ok(Submitted { id, fresh: false }),

@@ -13,7 +13,7 @@ async fn a_queue_that_does_not_move_is_told_of_and_so_is_its_end() {
     project.write(
         ".crew/config.yaml",
         &format!(
-            "outbound: {{allow: [127.0.0.1]}}\ntasks: {{workers: 1}}\ndestinations:\n  ops: {{type: webhook, url: '{}/ops'}}\nalerts: {{notify: [ops], queue_age_seconds: 1, for_seconds: 0}}\n",
+            "outbound: {{allow: [127.0.0.1]}}\ntasks: {{workers: 1, queue: 1}}\ndestinations:\n  ops: {{type: webhook, url: '{}/ops'}}\nalerts: {{notify: [ops], queue_age_seconds: 1, for_seconds: 0}}\n",
             receiver.url
         ),
     );
@@ -23,6 +23,7 @@ async fn a_queue_that_does_not_move_is_told_of_and_so_is_its_end() {
     let first = server.accepted("/run/employee/writer", &run).await;
     model.asked().await;
     let second = server.accepted("/run/employee/writer", &run).await;
+    server.post("/run/employee/writer", &run).await.problem(503, "unavailable");
 
     let told = patiently(async || receiver.received().first().map(Received::json)).await;
     let text = told["result"].as_str().unwrap();

@@ -34,6 +34,9 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    /// What may come of one.
+    pub const OUTCOMES: [&str; 3] = ["sent", "retry", "dead"];
+
     /// Counts an attempt, here and in what is measured. A name that leads nowhere any more is the type `named`; all types
     /// are known beforehand.
     pub(super) fn count(&mut self, kind: &str, event: &Event) {

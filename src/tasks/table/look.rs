@@ -56,7 +56,13 @@ pub(in crate::tasks) enum Found {
 impl Table {
     /// How long the task has waited that has waited longest for a worker.
     pub(in crate::tasks) fn queue_age(&self) -> Option<Duration> {
-        let oldest = self.queue.fronts().filter_map(|id| Some(self.live(id)?.created_at)).min()?;
+        let queued = self.queue.fronts().filter_map(|id| Some(self.live(id)?.created_at));
+        // A worker has it, but its beginning cannot be recorded.
+        let claimed = self.live.values().filter(|entry| entry.claimed).filter_map(|entry| {
+            let task = entry.task.borrow();
+            (task.status == Status::Pending).then_some(task.created_at)
+        });
+        let oldest = queued.chain(claimed).min()?;
         Some(Duration::try_from(clock::now().duration_since(oldest)).unwrap_or_default())
     }
 

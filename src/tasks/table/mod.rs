@@ -127,6 +127,15 @@ enum Key {
     Arriving(CancellationToken),
 }
 
+/// Whether a full queue is a reason to refuse a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It is to wait there.
+    Needed,
+    /// It is begun at once.
+    Spared,
+}
+
 /// What became of asking for a place in the queue.
 pub(super) enum Place {
     /// It is yours, and so is the number for what is written about the task; call [`Table::accept`] or
@@ -190,13 +199,13 @@ impl Table {
     }
 
     /// Asks for a place in the queue, and for `key` if there is one.
-    pub(super) fn reserve(&mut self, key: Option<&str>) -> Place {
+    pub(super) fn reserve(&mut self, key: Option<&str>, room: Room) -> Place {
         match key.and_then(|key| self.keys.get(key)) {
             Some(Key::Accepted(id)) => return Place::Taken(id.clone()),
             Some(Key::Arriving(written)) => return Place::Arriving(written.clone()),
             None => {}
         }
-        if self.is_full() {
+        if room == Room::Needed && self.is_full() {
             return Place::Full;
         }
         self.arriving += 1;

@@ -1,7 +1,7 @@
 use std::fs;
 
 use super::*;
-use crate::tasks::table::{Cancelling, Place, Table};
+use crate::tasks::table::{Cancelling, Place, Room, Table};
 
 pub(super) fn yes() -> Decision {
     Decision { approved: true, comment: None, by: Some("ann".to_owned()) }
@@ -260,7 +260,7 @@ fn a_task_that_was_told_to_stop_is_not_parked() {
     let (mut table, task) = (Table::new(10, retain(10)), Task::accept(new(PIPELINE, "p")));
     let (id, steps) = (task.task_id.clone(), ["approval-a".to_owned()]);
     let [step] = &steps;
-    assert!(matches!(table.reserve(None), Place::Yours(_)));
+    assert!(matches!(table.reserve(None, Room::Needed), Place::Yours(_)));
     table.accept(task, 1);
     let (_, cancel) = table.claim().unwrap();
     let waiting = Waiting { step: step.clone(), question: "?".to_owned(), since: crate::base::clock::now() };

@@ -178,3 +178,17 @@ fn forgetting_never_touches_live_tasks() {
     assert_eq!(table.counts(), Counts { pending: 1, ..Counts::default() });
     assert!(table.live(&live.task_id).is_some());
 }
+
+#[test]
+fn what_a_worker_has_and_cannot_begin_still_waits() {
+    let mut table = Table::new(100, retain(0));
+    assert_eq!(table.queue_age(), None);
+    let task = Task::accept(new(EMPLOYEE, "a"));
+    table.insert(task.clone(), 1);
+    table.enqueue(task.task_id.clone());
+    assert!(table.queue_age().is_some());
+    assert!(table.claim().is_some());
+    assert!(table.queue_age().is_some(), "the disk is full: that it was begun is not on record");
+    table.update(&task.task_id, |task| task.status = Status::Running);
+    assert_eq!(table.queue_age(), None);
+}
