@@ -31,7 +31,8 @@ fn what_is_wrong_is_found_and_told_how_to_mend() {
         ("models", "FAIL", "ANTHROPIC_API_KEY"),
         ("api-token", "WARN", "fewer than 16 bytes"),
         ("cors", "SKIP", "no pages"),
-        ("mail", "FAIL", "`abc`, which is no port"),
+        ("mail", "FAIL", "`abc`; a port is"),
+        ("token-issuer", "SKIP", "not told"),
         ("github-webhook", "FAIL", "HOOK_SECRET is not set"),
         ("tasks", "SKIP", "no task"),
         ("health", "SKIP", "--online"),
@@ -73,4 +74,38 @@ async fn a_deployment_that_works_passes_while_it_is_served() {
     assert_eq!((code, &row(&found, "health")["verdict"]), (Some(1), &"FAIL".into()));
     let table = project.run_in(&env, ["doctor"]).success();
     assert!(table.contains("PASS") && table.contains("api-token"), "{table}");
+}
+
+/// What a server would stumble over only when it is needed, or not start with.
+#[test]
+fn what_is_needed_later_is_looked_at_now() {
+    let project = Project::small("echo");
+    let mail = [("SMTP_HOST", "mail.example.com"), ("SMTP_FROM", "crew@example.com")];
+    for (row_id, env, verdict, says) in [
+        ("mail", ("SMTP_PORT", "2525"), "PASS", "port 2525"),
+        ("mail", ("SMTP_TLS", "maybe"), "FAIL", "SMTP_TLS is `maybe`"),
+        ("mail", ("SMTP_CA_FILE", "/nowhere/ca.pem"), "FAIL", "/nowhere/ca.pem"),
+        ("token-issuer", ("CREW_AUTH_ISSUER", "https://id.example.com"), "FAIL", "CREW_PUBLIC_URL"),
+    ] {
+        let (_, found) = rows(&project, &[&mail[..], &[env]].concat(), &[]);
+        let row = row(&found, row_id);
+        assert_eq!(row["verdict"], verdict, "{row}");
+        assert!(row["found"].as_str().unwrap().contains(says), "{row}");
+    }
+    // Nothing was opened before that was found out.
+    let before = project.tree();
+    let issuer = [("CREW_AUTH_ISSUER", "https://id.example.com")];
+    let told = project.run_in(&issuer, ["serve", "--port", "0"]).status(1);
+    assert!(told.contains("CREW_AUTH_ISSUER: it is set; set CREW_PUBLIC_URL too"), "{told}");
+    assert_eq!(project.tree(), before);
+}
+
+#[test]
+fn words_for_logs_that_mean_nothing_are_told() {
+    let project = Project::small("echo");
+    let told = project.run_in(&[("CREW_LOG", "crew=debgu"), ("CREW_LOG_FORMAT", "jsno")], ["list"]);
+    assert!(told.stderr.contains("CREW_LOG cannot be read"), "{}", told.stderr);
+    assert!(told.stderr.contains("CREW_LOG_FORMAT is `jsno`"), "{}", told.stderr);
+    let told = project.run_in(&[("CREW_LOG", "crew=debug"), ("CREW_LOG_FORMAT", "text")], ["list"]);
+    assert!(!told.stderr.contains("CREW_LOG"), "{}", told.stderr);
 }

@@ -10,7 +10,9 @@ use super::{
     identity,
     post::Post,
     project::{self, ConfigError},
+    serve,
     settling::{Origin, Place, SettingError, Settled, Settling},
+    tokens::{TokenSources, TokensError},
 };
 use crate::{
     defs::{OwnEmbedder, OwnTasks},
@@ -30,6 +32,9 @@ pub enum Unsettled {
     /// Of the bearer token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// Of the file of several.
+    #[error(transparent)]
+    Tokens(#[from] TokensError),
 }
 
 /// What a server of the project at `root` would be started with, given the options of the command line.
@@ -84,15 +89,21 @@ pub fn in_force(
         ("smtp.from", "SMTP_FROM"),
         ("smtp.tls", "SMTP_TLS"),
         ("smtp.ca_file", "SMTP_CA_FILE"),
-        ("github.api_url", "GITHUB_API_URL"),
-        ("auth.issuer", "CREW_AUTH_ISSUER"),
-        ("auth.public_url", "CREW_PUBLIC_URL"),
         ("log.filter", "CREW_LOG"),
         ("log.format", "CREW_LOG_FORMAT"),
-        ("traces.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
     ] {
         settling.text(Place { section: "", key, flag: "", variable }, None);
     }
+    for (key, variable) in [
+        ("github.api_url", "GITHUB_API_URL"),
+        ("auth.issuer", "CREW_AUTH_ISSUER"),
+        ("auth.public_url", "CREW_PUBLIC_URL"),
+        ("traces.endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+    ] {
+        let address = env.get(variable).map(|address| without_user(address.trim()));
+        settling.note(key, address, of_variable(variable));
+    }
+    serve::issued_by(env)?;
     for (key, variable) in [("smtp.pass", "SMTP_PASS"), ("github.token", "GITHUB_TOKEN")] {
         settling.secret(key, env.secret(variable).as_ref(), of_variable(variable));
     }
@@ -195,11 +206,11 @@ fn records(retention: &Retention, settling: &mut Settling<'_>) {
 }
 
 /// The bearer token and the file of several.
-fn bearer(
-    (flag, file): (Option<&str>, Option<&Path>),
-    settling: &mut Settling<'_>,
-) -> Result<(), TokenError> {
+fn bearer((flag, file): (Option<&str>, Option<&Path>), settling: &mut Settling<'_>) -> Result<(), Unsettled> {
     let settled = config::token(settling.env, flag, file)?;
+    let single = settled.as_ref().map(|(secret, _)| secret.clone());
+    let named = settling.env.get("CREW_TOKENS_FILE").map(Into::into);
+    TokenSources { single, single_file: None, file: named, env: settling.env.clone() }.access()?;
     let origin = settled.as_ref().map_or(Origin::Default, |(_, origin)| origin.clone());
     settling.secret("api_token", settled.as_ref().map(|(secret, _)| secret), origin);
     settling.text(Place { section: "", key: "tokens_file", flag: "", variable: "CREW_TOKENS_FILE" }, None);
@@ -224,6 +235,8 @@ mod tests {
             ("CREW_DATABASE_URL", "postgres://crew:database-s3cret@db/crew"),
             ("SMTP_PASS", "mail-s3cret"),
             ("ANTHROPIC_API_KEY", "key-s3cret"),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://crew:spans-s3cret@spans.example:4318"),
+            ("GITHUB_API_URL", "https://crew:github-s3cret@github.example/api/v3"),
         ]);
         let rows = in_force(&env, folder.path(), Limiting::default(), (None, None)).unwrap();
         let told = serde_json::to_string(&rows).unwrap();
@@ -236,6 +249,17 @@ mod tests {
             let row = rows.iter().find(|row| row.key == key).unwrap();
             let expected = (Some("set"), &Origin::Variable(variable.to_owned()));
             assert_eq!((row.value.as_deref(), &row.origin), expected, "{key}");
+        }
+        let spans = rows.iter().find(|row| row.key == "traces.endpoint").unwrap();
+        assert_eq!(spans.value.as_deref(), Some("https://spans.example:4318"));
+    }
+
+    #[test]
+    fn what_keeps_a_server_from_starting_is_told_here_too() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, value) in [("CREW_AUTH_ISSUER", "https://id.example"), ("CREW_TOKENS_FILE", "/nowhere")] {
+            let env = Environment::from([(name, value)]);
+            assert!(in_force(&env, folder.path(), Limiting::default(), (None, None)).is_err(), "{name}");
         }
     }
 }

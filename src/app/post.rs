@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use super::{Environment, config::is_own, project::ConfigError};
 use crate::engine::{
     Variable,
-    delivery::{Courier, Github, Mail, MailParts, Patience},
+    delivery::{Courier, Github, Mail, MailFault, MailParts, Patience},
     outbound::Outbound,
 };
 
@@ -51,10 +51,13 @@ impl Post {
         Self::read(env).unwrap_or_else(|_| Self { env: env.clone(), patience: Patience::default() })
     }
 
-    /// Whoever sends, on the way `outbound`.
-    pub(super) fn courier(&self, outbound: Outbound) -> Courier {
+    /// How mail is sent.
+    ///
+    /// # Errors
+    /// Why none is.
+    pub(super) fn mail(&self) -> Result<Mail, MailFault> {
         let text = |name: &str| self.env.get(name).map(str::to_owned);
-        let mail = Mail::read(MailParts {
+        Mail::read(MailParts {
             host: text("SMTP_HOST"),
             port: text("SMTP_PORT"),
             user: text("SMTP_USER"),
@@ -62,9 +65,14 @@ impl Post {
             from: text("SMTP_FROM"),
             ca_file: text("SMTP_CA_FILE").map(PathBuf::from),
             tls: text("SMTP_TLS"),
-        });
+        })
+    }
+
+    /// Whoever sends, on the way `outbound`.
+    pub(super) fn courier(&self, outbound: Outbound) -> Courier {
+        let mail = self.mail();
         let github = Github {
-            api_url: text("GITHUB_API_URL").unwrap_or_else(|| GITHUB.to_owned()),
+            api_url: self.env.get("GITHUB_API_URL").unwrap_or(GITHUB).to_owned(),
             token: self.env.secret("GITHUB_TOKEN"),
         };
         Courier { outbound, variable: self.variable(), mail, github }

@@ -91,7 +91,7 @@ pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec
     rows.push(embedder::row(crew, doctor.online.is_some()).await);
     rows.extend(settings::access(&patient));
     let online = doctor.online.is_some();
-    rows.extend([services::identity(&patient, online).await, settings::mail(&patient)]);
+    rows.extend([services::identity(&patient, online).await, settings::mail(&patient).await]);
     rows.push(settings::github(&patient).await);
     rows.push(settings::definitions(&patient).await);
     rows.push(settings::cron(&patient).await);

@@ -2,7 +2,10 @@
 
 use super::{Patient, Row, Verdict};
 use crate::{
-    app::{Settings, config, limits::Limiting, runs::Secrets, settling::Settling, tokens::TokenSources},
+    app::{
+        Post, Settings, config, in_force::without_user, limits::Limiting, runs::Secrets, serve,
+        settling::Settling, tokens::TokenSources,
+    },
     defs::{SecretRef, Severity},
 };
 
@@ -110,33 +113,40 @@ pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
             vec![cors, Row::new("body-limit", Verdict::Pass, "CREW_MAX_BODY_BYTES", body), rate]
         }
     };
-    std::iter::once(token).chain(limits).collect()
+    [token, issuer(patient)].into_iter().chain(limits).collect()
 }
 
-pub(super) fn mail(patient: &Patient<'_>) -> Row {
-    let place = "SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASS, SMTP_FROM";
+/// Whether clients are told where to get a token.
+fn issuer(patient: &Patient<'_>) -> Row {
+    let (id, place) = ("token-issuer", "CREW_AUTH_ISSUER, CREW_PUBLIC_URL");
+    match serve::issued_by(patient.env) {
+        Ok(None) => Row::new(id, Verdict::Skip, place, "clients are not told where to get a token"),
+        Ok(Some(told)) => {
+            Row::new(id, Verdict::Pass, place, format!("clients are sent to {}", without_user(&told.issuer)))
+        }
+        Err(error) => Row::new(id, Verdict::Fail, place, error.to_string())
+            .fix("set both or none: no server starts with one alone"),
+    }
+}
+
+pub(super) async fn mail(patient: &Patient<'_>) -> Row {
+    let place = "SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASS, SMTP_FROM, SMTP_TLS, SMTP_CA_FILE";
     let env = patient.env;
     let Some(host) = env.get("SMTP_HOST") else {
         return Row::new("mail", Verdict::Skip, place, "no mail is sent");
     };
-    let port = env.get("SMTP_PORT").unwrap_or("587").trim();
-    match port.parse::<u16>() {
-        Ok(port) if port > 0 => {}
-        _ => {
-            let found = format!("SMTP_PORT is `{}`, which is no port", port.escape_debug());
-            return Row::new("mail", Verdict::Fail, "SMTP_PORT", found)
-                .fix("587 for STARTTLS, 465 for TLS from the first byte");
-        }
-    }
     if env.get("SMTP_USER").is_some() != env.get("SMTP_PASS").is_some() {
         return Row::new("mail", Verdict::Fail, place, "of SMTP_USER and SMTP_PASS only one is set")
             .fix("set both or none");
     }
-    if env.get("SMTP_FROM").or(env.get("SMTP_USER")).is_none() {
-        return Row::new("mail", Verdict::Fail, place, "neither SMTP_FROM nor SMTP_USER says who writes")
-            .fix("set SMTP_FROM");
+    let wrong = |found: String| Row::new("mail", Verdict::Fail, place, found).fix("mend the variable");
+    match Post::read_or_default(env).mail() {
+        Err(fault) => wrong(fault.to_string()),
+        Ok(mail) => match mail.check().await {
+            Err(error) => wrong(error),
+            Ok(()) => Row::new("mail", Verdict::Pass, place, format!("by {host}, port {}", mail.port())),
+        },
     }
-    Row::new("mail", Verdict::Pass, place, format!("by {host}, port {port}"))
 }
 
 pub(super) async fn github(patient: &Patient<'_>) -> Row {

@@ -15,7 +15,7 @@ use super::{
     office,
     runs::{Runs, Secrets},
     sample, served,
-    settling::{Origin, Settling},
+    settling::{Origin, SettingError, Settling},
     tokens::TokenSources,
 };
 use crate::{
@@ -135,6 +135,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         env: env.clone(),
     };
     let access = sources.access()?;
+    let resource = issued_by(env)?;
     let mut settings = Settings::read(env, &serve.root)?;
     settings.identities = identity::settle(&mut Settling::new(env))?;
     let (rules, retention) = (settings.alerts.take(), settings.records);
@@ -198,7 +199,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         streams: Arc::new(Semaphore::new(limits.streams)),
         stopping: tracker.stopping().clone(),
         limits: Arc::clone(&limits),
-        resource: issued_by(env)?,
+        resource,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
         runs: Arc::new(Runs::new(Arc::clone(&office.crew), tasks.clone(), scheduler, secrets, measures)),
     };
@@ -246,9 +247,15 @@ async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
 
 /// Who issues tokens for this server: `CREW_AUTH_ISSUER`, together with the address clients know it by,
 /// `CREW_PUBLIC_URL`.
-fn issued_by(env: &Environment) -> anyhow::Result<Option<web::Resource>> {
+///
+/// # Errors
+/// When that is not known.
+pub(super) fn issued_by(env: &Environment) -> Result<Option<web::Resource>, SettingError> {
     let Some(issuer) = env.get("CREW_AUTH_ISSUER") else { return Ok(None) };
-    let url = env.get("CREW_PUBLIC_URL").context("CREW_AUTH_ISSUER is set; set CREW_PUBLIC_URL too")?;
+    let url = env.get("CREW_PUBLIC_URL").ok_or_else(|| SettingError {
+        place: "CREW_AUTH_ISSUER".to_owned(),
+        reason: "it is set; set CREW_PUBLIC_URL too".to_owned(),
+    })?;
     Ok(Some(web::Resource { url: url.trim().to_owned(), issuer: issuer.trim().to_owned() }))
 }
 

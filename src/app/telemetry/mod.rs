@@ -12,6 +12,9 @@ use tracing_subscriber::{
 use self::spans::Spans;
 use super::Environment;
 
+/// How logs can be written.
+const FORMATS: [&str; 2] = ["json", "text"];
+
 /// What is told of the program while it runs. Spans that were not sent yet are sent when it ends.
 #[derive(Debug, Default)]
 #[must_use = "what was not sent yet is sent when this ends"]
@@ -37,11 +40,9 @@ impl Telemetry {
 pub fn start(env: &Environment, verbose: bool, quiet_level: &str) -> Telemetry {
     let default = if verbose { "debug" } else { quiet_level };
     // Not the filter that knows spans and fields: reading its language takes a good part of what a start takes.
-    let filter: Targets = env
-        .get("CREW_LOG")
-        .and_then(|directives| directives.parse().ok())
-        .or_else(|| default.parse().ok())
-        .unwrap_or_default();
+    let asked = env.get("CREW_LOG").map(str::parse::<Targets>);
+    let is_unread = matches!(asked, Some(Err(_)));
+    let filter = asked.and_then(Result::ok).or_else(|| default.parse().ok()).unwrap_or_default();
     let logs = fmt::layer().with_writer(io::stderr);
     let logs = if env.get("CREW_LOG_FORMAT") == Some("json") {
         logs.json().flatten_event(true).boxed()
@@ -61,6 +62,15 @@ pub fn start(env: &Environment, verbose: bool, quiet_level: &str) -> Telemetry {
     };
     if let Err(error) = started {
         tracing::debug!(%error, "logging was already started");
+    }
+    if is_unread {
+        tracing::error!("CREW_LOG cannot be read; it is as if it was not set: `{default}`");
+    }
+    if let Some(other) = env.get("CREW_LOG_FORMAT").filter(|format| !FORMATS.contains(format)) {
+        tracing::error!(
+            "CREW_LOG_FORMAT is `{}`; it is `json` or `text`, which it is now",
+            other.escape_debug()
+        );
     }
     if let Some(error) = complaint {
         tracing::error!(%error, "spans cannot be sent; the program goes on without");

@@ -46,6 +46,16 @@ pub(super) async fn send(
     })
 }
 
+impl Mail {
+    /// Makes sure of the certificates that its server is to be known by; asks nobody.
+    ///
+    /// # Errors
+    /// Why nobody could be trusted.
+    pub async fn check(&self) -> Result<(), String> {
+        if self.tls == Tls::None { Ok(()) } else { parameters(self).await.map(drop) }
+    }
+}
+
 /// A connection is made anew for each mail.
 async fn transport(mail: &Mail) -> Result<AsyncSmtpTransport<Tokio1Executor>, String> {
     let tls = match mail.tls {

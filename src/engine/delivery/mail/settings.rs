@@ -71,6 +71,11 @@ pub enum Fault {
 }
 
 impl Mail {
+    /// The port of its server.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Makes sure of what the environment says.
     ///
     /// # Errors
