@@ -23,7 +23,8 @@ pub struct CostQuery {
 impl CostQuery {
     /// The days that are counted unless somebody says otherwise.
     pub const DAYS: u32 = 7;
-    const MOST_DAYS: u32 = 3650;
+    /// Most days.
+    pub const MOST_DAYS: u32 = 3650;
 
     /// The query, if it can be answered.
     ///

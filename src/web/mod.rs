@@ -22,6 +22,7 @@ mod memory;
 mod openapi;
 mod order;
 mod origin;
+mod parameters;
 mod plan;
 mod problem;
 mod rate;

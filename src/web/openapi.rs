@@ -13,9 +13,8 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{State, order};
+use super::{State, order, parameters, webhook};
 use crate::{
-    defs::TargetKind,
     engine::{Forecast, delivery::Sending},
     tasks::Task,
     tools::{Annotations, Registry},
@@ -47,6 +46,8 @@ enum Takes {
 #[derive(Clone, Copy)]
 enum Gives {
     Json(&'static str),
+    /// The same, or events for who asks for them.
+    Told(&'static str),
     Text(&'static str),
 }
 
@@ -61,7 +62,7 @@ const fn post(path: &'static str, summary: &'static str, body: &'static str, giv
 
 /// What can be waited for with `sync`.
 const fn run(path: &'static str, summary: &'static str, body: &'static str) -> Operation {
-    Operation { also: &["202", "402"], ..post(path, summary, body, TASK) }
+    Operation { also: &["202", "402"], ..post(path, summary, body, RAN) }
 }
 
 const fn open(operation: Operation) -> Operation {
@@ -71,6 +72,9 @@ const fn open(operation: Operation) -> Operation {
 const OBJECT: Gives = Gives::Json("Object");
 const LIST: Gives = Gives::Json("List");
 const TASK: Gives = Gives::Json("Task");
+/// What is begun at most once.
+const BEGUN: Gives = Gives::Json("Accepted");
+const RAN: Gives = Gives::Json("Ran");
 const EVENTS: Gives = Gives::Text("text/event-stream");
 
 /// Every operation of the bridge, and the way into MCP.
@@ -84,7 +88,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     get("/metrics", "Calls, tokens and latency; for Prometheus with `Accept: text/plain`", OBJECT),
     get("/metrics/prometheus", "The same as Prometheus reads it", Gives::Text("text/plain")),
     get("/cron/status", "Schedules, with their next and last runs", OBJECT),
-    run("/run/employee/{name}", "Start an employee", "RunRequest"),
+    Operation {
+        gives: Gives::Told("Ran"),
+        ..run(
+            "/run/employee/{name}",
+            "Start an employee; with `stream`, its words come as they are said",
+            "RunRequest",
+        )
+    },
     run("/run/pipeline/{name}", "Start a pipeline", "RunRequest"),
     run("/run/discussion/{name}", "Hold a discussion", "RunRequest"),
     get("/api/cost/summary", "What finished work has cost: `days`, `employee`", OBJECT),
@@ -93,8 +104,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "What a run would do and cost; the query gives values by name",
         Gives::Json("Forecast"),
     ),
-    run("/webhook", "Start what the body names; signed calls need no token", "Object"),
-    run("/webhook/openclaw", "The same, for an employee unless it says otherwise", "Object"),
+    run("/webhook", "Start what the body names; signed calls need no token", "WebhookCall"),
+    run("/webhook/openclaw", "The same, for an employee unless it says otherwise", "WebhookCall"),
     get("/tasks", "Tasks in brief, the newest first, a page at a time", Gives::Json("TaskPage")),
     get("/tasks/{id}", "A task with its steps", TASK),
     Operation {
@@ -104,12 +115,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         scope: Some("admin"),
         also: &[],
-        ..post("/tasks/{id}/approve", "Decide what a task waits for; no body is a yes", "Object", TASK)
+        ..post("/tasks/{id}/approve", "Decide what a task waits for; no body is a yes", "Decision", TASK)
     },
-    post("/tasks/{id}/cancel", "Stop a task", "Object", TASK),
-    post("/tasks/{id}/resume", "Let a task go on that failed or was cancelled", "Object", TASK),
-    post("/tasks/{id}/replay", "Do an ended task once more", "Object", TASK),
-    post("/tasks/{id}/fork", "Do an ended task again from one of its steps on", "Object", TASK),
+    post("/tasks/{id}/cancel", "Stop a task", "Nothing", TASK),
+    post("/tasks/{id}/resume", "Let a task go on that failed or was cancelled", "Resumption", BEGUN),
+    post("/tasks/{id}/replay", "Do an ended task once more", "Nothing", BEGUN),
+    post("/tasks/{id}/fork", "Do an ended task again from one of its steps on", "Fork", BEGUN),
     get("/deliveries", "Where results went, the newest first", Gives::Json("Deliveries")),
     post("/deliveries/{id}/redeliver", "Send a result once more", "Object", Gives::Json("Delivery")),
     open(post("/webhook/github", "A delivery of GitHub, signed", "Object", OBJECT)),
@@ -170,9 +181,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// What is asked about the server itself; all else goes by the first part of its path.
 const SERVER: [&str; 5] = ["/health", "/healthz", "/readyz", "/openapi.json", "/docs"];
 
-/// How paths begin or end where work can be started under a key.
-const TAKES_KEY: [&str; 4] = ["/run/", "/replay", "/fork", "/api/tools/{name}"];
-
 /// `GET /openapi.json`. Made when somebody first asks: its schemas take longer than a start may.
 pub(super) async fn document(Shared(state): Shared<State>) -> Response {
     static MADE: OnceLock<Bytes> = OnceLock::new();
@@ -218,7 +226,7 @@ fn describe(tools: &Registry) -> Value {
             "description": spec.description,
             "operationId": spec.name,
             "tags": ["tools"],
-            "parameters": if spec.annotations == Annotations::WORKS { vec![key()] } else { Vec::new() },
+            "parameters": if spec.annotations == Annotations::WORKS { vec![parameters::key()] } else { Vec::new() },
             "requestBody": body(&spec.input_schema),
             "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202", "402"], "Error"),
         });
@@ -240,6 +248,15 @@ fn describe(tools: &Registry) -> Value {
                 "List": {"type": "object", "required": ["items", "total"], "properties": {
                     "items": {"type": "array", "items": {"type": "object"}}, "total": {"type": "integer", "minimum": 0}}},
                 "Task": schema::<Task>(),
+                "Accepted": {"type": "object", "required": ["task_id"], "properties": {
+                    "task_id": {"type": "string"}, "status": {"type": "string"},
+                    "duplicate": {"type": "boolean", "description": "It was accepted before."}}},
+                "Ran": {"anyOf": [{"$ref": "#/components/schemas/Task"}, {"$ref": "#/components/schemas/Accepted"}]},
+                "WebhookCall": webhook_call(),
+                "Decision": decision(),
+                "Nothing": changes(&[]),
+                "Resumption": changes(&["force", "model", "max_cost_usd", "max_tokens"]),
+                "Fork": changes(&["step", "args", "force", "model", "max_cost_usd", "max_tokens"]),
                 "TaskPage": {"type": "object", "required": ["tasks"], "properties": {
                     "tasks": {"type": "array", "items": {"type": "object"}}, "next_cursor": {"type": "string"}}},
                 "RunRequest": run_request(),
@@ -265,6 +282,10 @@ impl Operation {
             Gives::Json(name) => {
                 json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}})
             }
+            Gives::Told(name) => json!({
+                "application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}},
+                "text/event-stream": {"schema": {"type": "string"}},
+            }),
             Gives::Text(media) => json!({media: {"schema": {"type": "string"}}}),
         };
         let mut told = Map::new();
@@ -296,83 +317,12 @@ impl Operation {
     }
 
     fn parameters(&self) -> Vec<Value> {
-        let mut parameters = Vec::new();
-        let inner = self.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        for name in inner {
-            let schema = match name {
-                "kind" => json!({"enum": TargetKind::ALL}),
-                _ => json!({"type": "string"}),
-            };
-            parameters.push(json!({"name": name, "in": "path", "required": true, "schema": schema}));
-        }
-        let limit = || ("limit", json!({"type": "integer", "minimum": 1, "maximum": 200}));
-        let text = |name| (name, json!({"type": "string"}));
-        let mut query = |of: &[(&str, Value)]| {
-            for (name, schema) in of {
-                parameters.push(json!({"name": name, "in": "query", "schema": schema}));
-            }
-        };
-        match self.path {
-            "/tasks" => {
-                let status = ["pending", "running", "awaiting_approval", "completed", "failed", "cancelled"];
-                query(&[
-                    ("status", json!({"enum": status})),
-                    text("target"),
-                    text("type"),
-                    text("trigger"),
-                    text("caller"),
-                    limit(),
-                    ("cursor", json!({"type": "string", "description": "`next_cursor` of the page before."})),
-                ]);
-            }
-            "/deliveries" => {
-                let kinds = ["webhook", "email", "feishu", "slack", "github-comment", "named"];
-                query(&[
-                    ("status", json!({"enum": ["pending", "sending", "delivered", "dead"]})),
-                    text("task_id"),
-                    ("type", json!({"enum": kinds})),
-                    limit(),
-                ]);
-            }
-            "/api/sessions" => {
-                let kinds = ["employee", "pipeline", "discussion"];
-                query(&[("type", json!({"enum": kinds})), text("subject"), limit()]);
-            }
-            "/api/memory/search" => {
-                let kinds = ["memory", "session", "all"];
-                query(&[
-                    text("query"),
-                    text("employee"),
-                    ("kind", json!({"enum": kinds})),
-                    text("category"),
-                    limit(),
-                ]);
-            }
-            "/api/logs" => {
-                query(&[
-                    text("employee"),
-                    ("severity", json!({"enum": ["info", "warning", "critical"]})),
-                    limit(),
-                ]);
-            }
-            "/api/meetings" => query(&[text("keyword"), limit()]),
-            _ => {}
-        }
-        if TAKES_KEY.iter().any(|path| self.path.starts_with(path) || self.path.ends_with(path)) {
-            parameters.push(key());
-        }
+        let mut parameters = parameters::of(self.method, self.path);
         if matches!(self.gives, Gives::Text("text/event-stream")) {
             parameters.push(json!({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}}));
         }
         parameters
     }
-}
-
-/// The header under which work is begun once.
-fn key() -> Value {
-    let schema = json!({"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"});
-    let description = "Work accepted under a key is not accepted twice.";
-    json!({"name": "Idempotency-Key", "in": "header", "schema": schema, "description": description})
 }
 
 fn body(schema: &Value) -> Value {
@@ -419,6 +369,53 @@ fn run_request() -> Value {
         "priority": {"type": ["string", "null"], "enum": ["high", "normal", "low", null], "description": "How soon it is begun when more work waits than is worked on; `normal`, unless given."},
         "agent_id": {"type": ["integer", "string", "null"], "minimum": 0, "pattern": "^[0-9]{1,20}$", "description": "Which agent of the identity service an employee is, where one is set; digits."},
     }})
+}
+
+/// What a webhook may be told: what it starts, and some of what a run may be. Of other keys nothing comes.
+fn webhook_call() -> Value {
+    let mut properties = Map::new();
+    properties.insert("target_type".to_owned(), json!({"enum": ["employee", "pipeline", null]}));
+    properties.insert("target_name".to_owned(), json!({"type": "string", "pattern": "\\S"}));
+    properties.extend(some(&run_request(), &webhook::KEYS));
+    json!({"type": "object", "required": ["target_name"], "properties": properties})
+}
+
+fn decision() -> Value {
+    let text = json!({"type": ["string", "null"]});
+    json!({"type": "object", "additionalProperties": false, "properties": {
+        "approved": {"type": "boolean"},
+        "action": {"enum": ["approve", "reject"], "description": "Another way to say `approved`."},
+        "comment": text, "reason": text, "user_id": {"description": "Passed over: the token tells who decides."},
+        "step": {"type": ["string", "null"], "description": "Needed once the task has asked more than one thing."},
+    }})
+}
+
+/// What may be said when a task is done again.
+fn changes(keys: &[&str]) -> Value {
+    let passed_over = json!({"description": "Passed over: the token tells who asks."});
+    let mut properties = some(&run_request(), keys);
+    for name in ["user_id", "agent_id"] {
+        properties.insert(name.to_owned(), passed_over.clone());
+    }
+    if keys.contains(&"force") {
+        let told = "Go on even if what it works on was changed since.";
+        properties.insert("force".to_owned(), json!({"type": ["boolean", "null"], "description": told}));
+    }
+    let mut required = Vec::new();
+    if keys.contains(&"step") {
+        properties
+            .insert("step".to_owned(), json!({"type": "string", "description": "The first to do anew."}));
+        required.push("step");
+    }
+    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+}
+
+/// The properties of `schema` with these names.
+fn some(schema: &Value, names: &[&str]) -> Map<String, Value> {
+    let all = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    all.filter(|(name, _)| names.contains(&name.as_str()))
+        .map(|(name, one)| (name.clone(), one.clone()))
+        .collect()
 }
 
 /// The schema of `T` with everything inlined: there is one place for definitions here, and it is not inside a schema.

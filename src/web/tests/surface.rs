@@ -183,3 +183,40 @@ async fn what_is_described_is_what_there_is() {
     taken.sort_unstable();
     assert_eq!(known, taken);
 }
+
+/// A query with a word that nobody knows is told the words that are known.
+#[tokio::test]
+async fn queries_are_described_as_they_are_read() {
+    let stage = Stage::new().await;
+    let document = stage.get("/openapi.json").await.json();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let Some(get) = operations.get("get").filter(|_| !path.contains('{') && path != "/mcp") else {
+            continue;
+        };
+        let parameters = get["parameters"].as_array().into_iter().flatten();
+        let mut described: Vec<_> = parameters.filter(|one| one["in"] == "query").collect();
+        described.sort_by_key(|one| one["name"].to_string());
+        let described: Vec<_> = described.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let answer = stage.get(&format!("{path}?nobody_knows=1")).await;
+        let mut read: Vec<String> = if answer.status == 422 {
+            let told = answer.problem(422, "invalid-arguments");
+            let (_, known) = told.split_once("expected").unwrap_or_else(|| panic!("{path}: {told}"));
+            known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        } else {
+            Vec::new()
+        };
+        read.sort();
+        assert_eq!(described, read, "{path}");
+    }
+    let schemas = &document["components"]["schemas"];
+    let keys =
+        |name: &str| schemas[name]["properties"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys("WebhookCall").len(), webhook::KEYS.len());
+    assert!(keys("Fork").contains(&"step".to_owned()) && !keys("Nothing").contains(&"model".to_owned()));
+    let run = &document["paths"]["/run/employee/{name}"]["post"]["responses"]["200"]["content"];
+    assert!(run["text/event-stream"].is_object(), "{run}");
+    let has_key =
+        |path: &str| document["paths"][path]["post"]["parameters"].to_string().contains("Idempotency-Key");
+    assert!(has_key("/webhook") && has_key("/webhook/openclaw") && has_key("/tasks/{id}/fork"));
+    assert!(!has_key("/webhook/github") && !has_key("/tasks/{id}/cancel"));
+}

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// What a call may say; `stream` is not among it, as there is nobody to read along.
-const KEYS: [&str; 9] = [
+pub(in crate::web) const KEYS: [&str; 9] = [
     "target_type",
     "target_name",
     "args",

@@ -21,7 +21,7 @@ use axum::{
 use serde_json::json;
 
 pub(super) use self::{
-    generic::{any, openclaw},
+    generic::{KEYS, any, openclaw},
     github::github,
     standard::is_signed,
 };
