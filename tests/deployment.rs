@@ -245,3 +245,21 @@ fn behind_nginx_all_is_as_it_is_without() {
     assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
     assert!(said.starts_with("skipped") || said.contains("ok    health over TLS"), "{said}");
 }
+
+/// A proxy that gives up first says that the server failed, where that would have answered with a task.
+#[test]
+fn nginx_waits_longer_than_the_server_takes() {
+    let told: Value =
+        serde_json::from_str(&Project::empty().run(["config", "show", "--json"]).success()).unwrap();
+    let rows = told.as_array().unwrap();
+    let row = rows.iter().find(|row| row["key"] == "serve.request_timeout_seconds").unwrap();
+    let takes: u32 = row["value"].as_str().unwrap().parse().unwrap();
+    let site = text("nginx/crew.conf");
+    let waits = site.lines().filter_map(|line| line.trim().strip_prefix("proxy_read_timeout "));
+    let seconds = |time: &str| match time.trim_end_matches(';') {
+        "1h" => 3600,
+        time => time.trim_end_matches('s').parse().unwrap(),
+    };
+    let least: u32 = waits.map(seconds).min().unwrap();
+    assert!(least > takes + 15, "{least} s, and the server takes {takes} s and a little");
+}

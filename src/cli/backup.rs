@@ -82,6 +82,9 @@ pub(super) async fn restore(
         return tell(global, &found, &text, &[]);
     }
     let force = args.force;
+    if force {
+        backup::unserved(&root, env).await?;
+    }
     let restored = aside(move || backup::restore(&archive, &root, force)).await?;
     let mut text = format!("restored {}", summary(&restored.manifest));
     for path in &restored.kept {

@@ -364,6 +364,8 @@ async fn tasks_come_into_the_database_and_out_of_it() {
     // What a backup holds is a journal as any other.
     project.run_in(&env, ["backup", "-o", "all.tar.gz"]).success();
     let all: Value = server.tasks().await.into();
+    let told = project.run_in(&env, ["restore", "all.tar.gz", "--force"]).status(1);
+    assert!(told.contains("servers share the tasks of this project"), "{told}");
     server.kill();
     let other = crate::support::Project::empty();
     let archive = project.path().join("all.tar.gz");

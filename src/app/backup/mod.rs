@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use archive::{back_up, verify};
 pub use restore::{Restored, rehearse, restore};
 pub use source::survey;
-pub use tasks::{Exported, export};
+pub use tasks::{Exported, export, unserved};
 
 /// The folders of a project that are copied.
 const FOLDERS: [&str; 2] = [".crew", "private"];

@@ -6,11 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use crate::{
     app::{Environment, journal},
-    store,
+    base::Tracker,
+    store::{self, postgres},
     tasks::{self, Place},
 };
 
@@ -30,6 +31,28 @@ impl Drop for Exported {
         // What is left of it is passed over by backups.
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Makes sure that no server of the project at `root` shares its tasks: no file of it says so. A database that does not
+/// answer keeps nobody from restoring.
+///
+/// # Errors
+/// When there is one.
+pub async fn unserved(root: &Path, env: &Environment) -> anyhow::Result<()> {
+    let Place::Shared(target) = journal(root, env)? else { return Ok(()) };
+    let writers = match postgres::inspect(&target, &Tracker::new()).await {
+        Ok(about) => about.writers,
+        Err(error) => {
+            tracing::warn!(%error, "it cannot be told whether a server works on this project");
+            return Ok(());
+        }
+    };
+    ensure!(
+        writers.is_empty(),
+        "servers share the tasks of this project ({}); end them first",
+        writers.join(", ")
+    );
+    Ok(())
 }
 
 /// Writes the tasks of the project at `root` down; `None` when they are in a file already.
