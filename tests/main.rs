@@ -43,6 +43,7 @@ mod replicas;
 mod rest;
 mod retries;
 mod schemas;
+mod scripts;
 mod serve;
 mod shared_limits;
 mod skills;

@@ -9,6 +9,7 @@ use std::{
 use super::{
     database,
     embedder::Embeds,
+    identity,
     post::Post,
     project::{self, ConfigError},
     settling::{Origin, Place, Settling},
@@ -93,7 +94,7 @@ pub struct Settings {
     pub still: Option<Still>,
     /// Where the employees are that a person has in every project.
     pub user_employees: Option<PathBuf>,
-    /// Who tells a server who agents are, if anybody does.
+    /// Who tells who agents are, if anybody does.
     pub identities: Option<Arc<Identities>>,
 }
 
@@ -107,6 +108,7 @@ impl Settings {
         let mut settings =
             Self::with(&mut Settling::new(env), root, project::config(root)?, Post::read(env)?);
         settings.tasks.sharing = database::sharing(env)?;
+        settings.identities = identity::settle(&mut Settling::new(env))?;
         Ok(settings)
     }
 
@@ -114,7 +116,9 @@ impl Settings {
     /// the findings of the project.
     pub fn read_or_default(env: &Environment, root: &Path) -> Self {
         let config = project::config(root).unwrap_or_default();
-        Self::with(&mut Settling::new(env), root, config, Post::read_or_default(env))
+        let settings = Self::with(&mut Settling::new(env), root, config, Post::read_or_default(env));
+        let identities = identity::settle(&mut Settling::new(env)).unwrap_or_default();
+        Self { identities, ..settings }
     }
 
     pub(super) fn with(settling: &mut Settling<'_>, root: &Path, config: Config, post: Post) -> Self {

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, time::Duration};
 
-use super::Environment;
+use super::{Environment, SettingError};
 use crate::{
     base::reach::Allowed,
     defs::{self, Config, Diagnostic, Dialect, OwnAlerts, OwnOutbound, OwnPrice, OwnProvider, Source},
@@ -33,6 +33,9 @@ pub enum ConfigError {
         /// What is wrong with it, without any password.
         reason: String,
     },
+    /// What the environment says of a service that cannot be meant.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// A variable of the environment that cannot be meant.
     #[error("{name} is `{text}`; it must be {wanted}")]
     Variable {

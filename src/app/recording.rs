@@ -12,7 +12,7 @@ use super::{Environment, Settings};
 use crate::{
     base::{Secret, clock},
     defs::AdHoc,
-    engine::{Still, branch_of},
+    engine::{Beginning, Still, branch_of},
     llm::{Exchange, Tape},
     store::document,
 };
@@ -41,6 +41,9 @@ pub struct Recorded {
     /// The model the run asked for.
     #[serde(default)]
     pub model: Option<String>,
+    /// How the run of an employee began.
+    #[serde(default, skip_serializing_if = "Beginning::is_usual")]
+    pub beginning: Beginning,
     /// A discussion that was made up on the spot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_up: Option<AdHoc>,
@@ -67,6 +70,7 @@ impl Recorded {
             args: IndexMap::new(),
             positional: Vec::new(),
             model: None,
+            beginning: Beginning::default(),
             made_up: None,
             approve: false,
             clock: clock::now().to_zoned(jiff::tz::TimeZone::system()),

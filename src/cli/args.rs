@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, PossibleValuesParser},
+};
 
 use super::{access::Access, discuss::DiscussArgs};
 use crate::catalog::Layer;
@@ -36,7 +39,7 @@ pub(super) struct Global {
     // A text, as a command that has more forms takes the place of this.
     #[arg(
         short, long, global = true, display_order = LAST,
-        value_parser = ["text", "json"], default_value = "text", hide_default_value = true
+        value_parser = forms(), default_value = "text", hide_default_value = true
     )]
     format: String,
 }
@@ -53,6 +56,11 @@ impl Global {
     pub(super) fn form(&self) -> Form {
         if self.json || self.format == "json" { Form::Json } else { Form::Text }
     }
+}
+
+/// The forms of an answer; what is for a person was called `table` before.
+fn forms() -> PossibleValuesParser {
+    PossibleValuesParser::new([PossibleValue::new("text").alias("table"), PossibleValue::new("json")])
 }
 
 /// How answers are printed.
@@ -124,7 +132,7 @@ pub(super) enum Command {
     /// Check the definitions in a file or a folder, wherever it is
     Validate(ValidateArgs),
     /// Begin: make the folder for employees, or with --employee a first one
-    Init(InitArgs),
+    Init(super::author::InitArgs),
     /// List templates, or begin an employee from one
     Template(TemplateArgs),
     /// The employees with all their settings, for programs
@@ -151,16 +159,6 @@ pub(super) enum Command {
 pub(super) struct ValidateArgs {
     /// A definition, or a folder of them
     pub(super) path: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct InitArgs {
-    /// Name of a first employee
-    #[arg(long, value_name = "NAME")]
-    pub(super) employee: Option<String>,
-    /// Make it a folder in place of a file
-    #[arg(long, requires = "employee")]
-    pub(super) dir_format: bool,
 }
 
 #[derive(Debug, Args)]
@@ -223,7 +221,7 @@ pub(super) struct ExportArgs {
     /// Name or trigger
     pub(super) name: String,
     /// Root of the project that gets the file; `-` prints it
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, alias = "dir", value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Target::Skills)]
@@ -236,7 +234,7 @@ pub(super) struct ExportArgs {
 #[derive(Debug, Args)]
 pub(super) struct ExportAllArgs {
     /// Root of the project that gets the files
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, alias = "dir", value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Target::Skills)]
@@ -248,6 +246,9 @@ pub(super) struct ExportAllArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SyncArgs {
+    /// Root of the project that gets the files
+    #[arg(short, long, alias = "dir", value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t = Target::Skills)]
     pub(super) target: Target,
@@ -360,6 +361,9 @@ pub(super) enum PipelineCommand {
     Graph {
         /// Name
         name: String,
+        /// File to write, in place of printing
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Print the prompts of a pipeline, or with --execute run it
     Run(PipelineRunArgs),
@@ -383,7 +387,7 @@ pub(super) enum CheckpointCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct PipelineRunArgs {
-    /// Name
+    /// Name, or its file in .crew/pipelines
     pub(super) name: String,
     /// A value by name: --arg target=src
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
@@ -394,6 +398,9 @@ pub(super) struct PipelineRunArgs {
     /// Model to use in place of every other choice
     #[arg(long)]
     pub(super) model: Option<String>,
+    /// File to write the prompts or the outputs to, in place of printing them
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
     /// With --execute: go on with the other steps when one fails, whatever the pipeline says
     #[arg(long, requires = "execute")]
     pub(super) no_fail_fast: bool,
@@ -405,11 +412,14 @@ pub(super) struct PipelineRunArgs {
     /// With --record: say yes to every step that asks for an approval, now and whenever `test` plays the run
     #[arg(long, requires = "record")]
     pub(super) approve: bool,
+    #[command(flatten)]
+    pub(super) old: super::old::Identified,
 }
 
 fn layer(text: &str) -> Result<Layer, String> {
     let known = Layer::ALL.into_iter().find(|layer| layer.as_str() == text);
-    known.ok_or_else(|| format!("there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
+    let built_in = if text == "builtin" { "no employee is built in; " } else { "" };
+    known.ok_or_else(|| format!("{built_in}there are {}", Layer::ALL.map(Layer::as_str).join(", ")))
 }
 
 /// How many are listed at most.

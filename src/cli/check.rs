@@ -11,12 +11,14 @@ use serde_json::{Value, json};
 use super::{
     args::{Form, Global},
     exit::{Error, Outcome},
+    lint::found,
     render,
     run::crew,
 };
 use crate::{
     app::Environment,
     base::clock,
+    catalog::Finding,
     defs::{Diagnostic, Severity},
     engine::records::{
         Records,
@@ -27,7 +29,14 @@ use crate::{
 
 /// The words of `check`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct CheckArgs {
+    /// Check only the definitions in this file or folder
+    #[arg(long = "path", value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Check no definitions
+    #[arg(long, conflicts_with = "paths")]
+    no_lint: bool,
     /// Also count in the work logs how work went; a critical entry makes the check fail
     #[arg(long)]
     logs: bool,
@@ -37,6 +46,12 @@ pub(super) struct CheckArgs {
     /// Write a report to this file, as earlier versions wrote to .crew/quality-report.json
     #[arg(long, value_name = "FILE")]
     output_file: Option<PathBuf>,
+    /// Work logs are not counted anyway
+    #[arg(long, hide = true, conflicts_with = "logs")]
+    no_logs: bool,
+    /// Nothing is written anyway
+    #[arg(long, hide = true, conflicts_with = "output_file")]
+    no_file: bool,
 }
 
 /// What work logs tell of how work went.
@@ -53,26 +68,35 @@ struct Logs {
 pub(super) async fn check(global: &Global, args: &CheckArgs, env: &Environment) -> Result<Outcome, Error> {
     let office = crew(global, env);
     let definitions = office.crew.definitions().await;
-    let count = |severity| definitions.findings.iter().filter(|f| f.diagnostic.severity == severity).count();
+    let of_some;
+    let findings: &[Finding] = match args.paths.as_slice() {
+        _ if args.no_lint => &[],
+        [] => &definitions.findings,
+        paths => {
+            of_some = found(office.crew.root(), &definitions, paths)?.findings;
+            &of_some
+        }
+    };
+    let count = |severity| findings.iter().filter(|f| f.diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let findings: Vec<_> = definitions.findings.iter().map(|finding| &finding.diagnostic).collect();
+    let diagnostics: Vec<_> = findings.iter().map(|finding| &finding.diagnostic).collect();
     let logs = args.logs.then(|| logs(office.crew.records(), args.days));
     if let Some(path) = &args.output_file {
-        let report = report(&findings, errors, logs.as_ref());
+        let report = report(&diagnostics, errors, logs.as_ref());
         let text = serde_json::to_string_pretty(&report).map_err(anyhow::Error::from)? + "\n";
         let told = || format!("`{}` cannot be written", path.display());
         document::publish(path, text.as_bytes()).with_context(told)?;
     }
     match global.form() {
         Form::Json => {
-            let mut told = json!({"errors": errors, "warnings": warnings, "diagnostics": findings});
+            let mut told = json!({"errors": errors, "warnings": warnings, "diagnostics": diagnostics});
             if let (Some(fields), Some(logs)) = (told.as_object_mut(), &logs) {
                 fields.insert("logs".to_owned(), json!(logs));
             }
             render::json(&told)?;
         }
         Form::Text => {
-            render::findings(&definitions.findings);
+            render::findings(findings);
             render::answer(&format!(
                 "{} employees, {} pipelines, {} discussions: {errors} errors, {warnings} warnings",
                 definitions.employees.len(),

@@ -35,7 +35,7 @@ enum CronCommand {
         /// The one schedule to print; all, unless given
         name: Option<String>,
         /// How many times of each
-        #[arg(short = 'n', long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(short = 'n', long, alias = "next", value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=1000))]
         count: u16,
     },
     /// Run a schedule now, whatever it is due

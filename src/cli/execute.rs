@@ -55,6 +55,10 @@ pub(super) async fn execute(
     office.crew.render(employee, &given).await?;
     let mut new = office.crew.plan(order(employee, &given, args.model.as_deref())).await?;
     args.limits.budget().put(&mut new.options);
+    args.beginning().put(&mut new.options);
+    if let Some(agent) = args.agent_id {
+        new.options.insert(engine::AGENT.to_owned(), agent.into());
+    }
     if aloud {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }

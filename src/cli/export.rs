@@ -42,7 +42,7 @@ pub(super) async fn export_all(
 
 pub(super) async fn sync(global: &Global, args: &SyncArgs, env: &Environment) -> Result<Outcome, Error> {
     let definitions = crew(global, env).crew.definitions().await;
-    let exchange = exchange(global, args.target, None, args.force, args.dry_run);
+    let exchange = exchange(global, args.target, args.output.clone(), args.force, args.dry_run);
     tell(global, &exchange.sync(&definitions, args.clean))
 }
 

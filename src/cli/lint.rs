@@ -1,6 +1,6 @@
 //! `knowlyr-crew lint`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -11,7 +11,11 @@ use super::{
     render,
     run::crew,
 };
-use crate::{app::Environment, catalog, defs::Severity};
+use crate::{
+    app::Environment,
+    catalog::{self, Linted, Snapshot},
+    defs::Severity,
+};
 
 /// What is looked at when no path is given, as far as it is there.
 const USUAL: [&str; 3] = [".crew/pipelines", ".crew/discussions", ".crew/config.yaml"];
@@ -27,18 +31,7 @@ pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) 
             format!("there is nothing to look at: neither `{}` nor `{}` is there", USUAL[0], USUAL[1]);
         return Err(anyhow::anyhow!(message).into());
     }
-    let (mut files, mut findings) = (0, Vec::new());
-    for path in &paths {
-        let linted = catalog::lint(root, &definitions, path)
-            .with_context(|| format!("`{}` cannot be looked at", path.display()))?;
-        if linted.files == 0 {
-            let message =
-                format!("`{}` holds no definitions: no file ends in .yaml, .yml or .md", path.display());
-            return Err(anyhow::anyhow!(message).into());
-        }
-        files += linted.files;
-        findings.extend(linted.findings);
-    }
+    let Linted { files, findings } = found(root, &definitions, &paths)?;
     let count = |severity| findings.iter().filter(|found| found.diagnostic.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     match global.form() {
@@ -54,4 +47,23 @@ pub(super) async fn lint(global: &Global, paths: &[PathBuf], env: &Environment) 
         }
     }
     Ok(if errors == 0 { Outcome::Done } else { Outcome::Failed })
+}
+
+/// What is to be said of the definitions at `paths`, each of which has to hold some.
+pub(super) fn found(root: &Path, definitions: &Snapshot, paths: &[PathBuf]) -> Result<Linted, Error> {
+    let mut all = Linted::default();
+    for path in paths {
+        let linted = catalog::lint(root, definitions, path)
+            .with_context(|| format!("`{}` cannot be looked at", path.display()))?;
+        if linted.files == 0 {
+            let message = format!(
+                "`{}` holds none of these definitions: no file ends in .yaml or .yml; `validate` checks folders of employees",
+                path.display()
+            );
+            return Err(anyhow::anyhow!(message).into());
+        }
+        all.files += linted.files;
+        all.findings.extend(linted.findings);
+    }
+    Ok(all)
 }

@@ -18,9 +18,11 @@ pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) ->
     let entries = definitions.employees.values();
     let entries = entries.filter(|entry| args.layer.is_none_or(|layer| entry.layer == layer));
     let entries = entries.filter(|entry| fits(&entry.employee.tags));
+    let entries: Vec<_> = entries.collect();
     match global.form() {
         Form::Json => {
             let rows: Vec<_> = entries
+                .iter()
                 .map(|entry| {
                     json!({
                         "name": entry.employee.name,
@@ -45,8 +47,9 @@ pub(super) async fn list(global: &Global, args: &ListArgs, env: &Environment) ->
                 "There are no employees here yet; `knowlyr-crew init --employee NAME` makes the first.",
             );
         }
+        Form::Text if entries.is_empty() => render::note("There is no such employee here."),
         Form::Text => {
-            let rows = entries.map(|entry| {
+            let rows = entries.iter().map(|entry| {
                 let employee = &entry.employee;
                 [
                     employee.name.clone(),

@@ -6,6 +6,7 @@ mod author;
 mod backup;
 mod budget;
 mod check;
+mod clipboard;
 mod config;
 mod cost;
 mod cron;
@@ -16,12 +17,15 @@ mod eval;
 mod execute;
 mod exit;
 mod export;
+mod files;
 mod lint;
 mod list;
 mod log;
 mod mcp;
 mod meetings;
 mod memory;
+mod old;
+mod output;
 mod permissions;
 mod pipeline;
 mod plan;
@@ -67,7 +71,12 @@ pub fn main() -> ExitCode {
     };
     let env = Environment::of_process();
     // What a command for one person has to say, it says itself.
-    let quiet_level = if matches!(cli.command, Command::Serve(_)) { "info" } else { "error" };
+    let quiet_level = match &cli.command {
+        Command::Serve(_) => "info",
+        // Who is to be asked and cannot tell is not told anywhere else.
+        Command::Run(args) if args.agent_id.is_some() => "error,crew::engine::identity=warn",
+        _ => "error",
+    };
     let telemetry = app::start_telemetry(&env, cli.global.verbose, quiet_level);
     let code = exit::code(run(&cli, &env));
     telemetry.end();

@@ -1,32 +1,33 @@
 //! `knowlyr-crew run`.
 
-use std::{
-    io::Write as _,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, builder::NonEmptyStringValueParser};
+use serde::Serialize;
 
 use super::{
     args::{Form, Global, named_value},
     budget::Granted,
+    clipboard,
     execute::execute,
     exit::{Error, Outcome},
+    old::SmartContext,
+    output::Output,
     render, task,
     test::{Recording, record},
 };
 use crate::{
     app::{self, Environment, Journal, Recorded, Settings},
     base::{Tracker, text::closest},
+    catalog::Project,
     defs::Employee,
-    engine::{Answer, Given},
-    store::document::Replacement,
+    engine::{Answer, Beginning, Given},
     tasks::Lane,
     tools::Office,
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub(super) struct RunArgs {
     /// Name or trigger
     pub(super) name: String,
@@ -35,21 +36,35 @@ pub(super) struct RunArgs {
     /// A value by name: --arg target=src/main.rs
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
     pub(super) named: Vec<(String, String)>,
-    /// Print the instructions alone, without the heading that says who the employee is
-    #[arg(long, conflicts_with = "execute")]
+    /// The instructions alone, without the heading that says who the employee is and without what it remembers
+    #[arg(long)]
     pub(super) raw: bool,
     /// File to write the prompt or the answer to, in place of printing it
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
+    /// Put the prompt or the answer into the clipboard, in place of printing it
+    #[arg(long)]
+    pub(super) copy: bool,
     /// Call the model
     #[arg(short = 'x', long)]
     pub(super) execute: bool,
+    /// With --execute: what is said to begin with, in place of "begin"
+    #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) message: Option<String>,
     /// With --execute: print the answer when it is complete, not while it comes in
     #[arg(long)]
     pub(super) no_stream: bool,
     /// Model to use in place of the employee's own
     #[arg(long)]
     pub(super) model: Option<String>,
+    /// Tell the employee who it is: this agent of the identity service (`KNOWLYR_ID_TOKEN`)
+    #[arg(long, value_name = "N", conflicts_with = "record")]
+    pub(super) agent_id: Option<u64>,
+    /// Tell on stderr what is known of the project
+    #[arg(long)]
+    pub(super) debug_context: bool,
+    #[command(flatten)]
+    smart: SmartContext,
     #[command(flatten)]
     pub(super) limits: Granted,
     /// With --execute: record every exchange with models and tools in this folder, for `test`
@@ -99,6 +114,7 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
             let mut run = Recorded::new(&global.root(), "employee", &args.name);
             run.args = args.named.iter().cloned().collect();
             (run.positional, run.model) = (args.args.clone(), args.model.clone());
+            run.beginning = args.beginning();
             let (office, begun) = record(global, env, folder, run)?;
             recording = Some(begun);
             office
@@ -112,24 +128,23 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
     for (name, _) in &args.named {
         warn_of_stranger(&employee, name);
     }
-    let file = args.output.as_deref().map(File::begin).transpose()?;
+    args.tell(&office);
+    if args.debug_context {
+        render::note(&context(&office.crew.project().await));
+    }
+    let output = Output::begin(args.output.as_deref())?;
     let given = args.given();
     if !args.execute {
-        let prompt = if args.raw {
-            office.crew.render_body(&employee, &given).await?
-        } else {
-            office.crew.render(&employee, &given).await?
+        let prompt = match args.agent_id {
+            _ if args.raw => office.crew.render_body(&employee, &given).await?,
+            Some(agent) => office.crew.render_as(&employee, &given, agent).await?,
+            None => office.crew.render(&employee, &given).await?,
         };
-        match (file, global.form()) {
-            (Some(file), _) => file.end(&prompt)?,
-            (None, Form::Json) => {
-                render::json(&serde_json::json!({"employee": employee.name, "prompt": prompt}))?;
-            }
-            (None, Form::Text) => render::answer(&prompt)?,
-        }
+        let document = serde_json::json!({"employee": employee.name, "prompt": prompt});
+        hand_out(global, args, output, &prompt, &document, false).await?;
         return Ok(Outcome::Done);
     }
-    let aloud = global.form() == Form::Text && !args.no_stream && file.is_none();
+    let aloud = global.form() == Form::Text && !args.no_stream && !output.is_file() && !args.copy;
     // What a person may be asked about is kept until they answer.
     let asks = !is_limited && args.record.is_none() && asks(&employee);
     if asks {
@@ -143,21 +158,60 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         recording.map(Recording::end).transpose()?;
     }
     let Some(answer) = ended.answer else { return Ok(ended.outcome) };
-    match (file, global.form()) {
-        (Some(file), _) => file.end(&answer.output)?,
-        (None, Form::Json) => render::json(&answer)?,
-        (None, Form::Text) if aloud => {}
-        (None, Form::Text) => render::answer(&answer.output)?,
-    }
+    let handed = hand_out(global, args, output, &answer.output, &answer, aloud).await;
     if global.form() == Form::Text {
         render::note(&account(&answer));
     }
-    Ok(ended.outcome)
+    handed.map(|()| ended.outcome)
+}
+
+/// Hands `text` to where it is to go: to a file, to the clipboard, else to stdout, there as `document` when JSON is asked
+/// for and not at all when it `was_told`. What does not get into the clipboard is printed: it may have cost something.
+async fn hand_out(
+    global: &Global,
+    args: &RunArgs,
+    output: Output,
+    text: &str,
+    document: &impl Serialize,
+    was_told: bool,
+) -> Result<(), Error> {
+    let is_filed = output.is_file();
+    if is_filed {
+        output.give(text)?;
+    }
+    let copied = if args.copy { Some(clipboard::copy(text).await) } else { None };
+    let has_it = is_filed || was_told || matches!(copied, Some(Ok(_)));
+    match global.form() {
+        Form::Json if !is_filed => render::json(document)?,
+        Form::Text if !has_it => render::answer(text)?,
+        _ => {}
+    }
+    if let Some(program) = copied.transpose()? {
+        render::note(&format!("copied to the clipboard by {program}"));
+    }
+    Ok(())
 }
 
 impl RunArgs {
     pub(super) fn given(&self) -> Given {
         Given { named: self.named.iter().cloned().collect(), positional: self.args.clone() }
+    }
+
+    pub(super) fn beginning(&self) -> Beginning {
+        Beginning { message: self.message.clone(), raw: self.raw }
+    }
+
+    /// Says what of it is not done.
+    fn tell(&self, office: &Office) {
+        self.smart.tell();
+        if self.message.is_some() && !self.execute {
+            render::note("warning: `--message` is said with `--execute` alone");
+        }
+        if let Some(agent) = self.agent_id.filter(|_| !office.crew.knows_agents()) {
+            render::note(&format!(
+                "warning: nobody can tell who agent {agent} is: KNOWLYR_ID_TOKEN is not set"
+            ));
+        }
     }
 }
 
@@ -177,34 +231,25 @@ async fn enter_lane(
     Ok(Some(lanes.enter("employee", name, waiting).await.map_err(anyhow::Error::from)?))
 }
 
-/// A file that gets what would have been printed, whole or not at all.
-struct File {
-    path: PathBuf,
-    new: Replacement,
-}
-
-impl File {
-    /// Begins it before any work is done, so that a place that cannot be written costs nothing.
-    fn begin(path: &Path) -> Result<Self, Error> {
-        let told = || format!("`{}` cannot be written", path.display());
-        Ok(Self { path: path.to_owned(), new: Replacement::begin_shared(path).with_context(told)? })
-    }
-
-    /// Writes it, and says so.
-    fn end(mut self, text: &str) -> Result<(), Error> {
-        self.new.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            self.new.write_all(b"\n")?;
-        }
-        self.new.commit().with_context(|| format!("`{}` cannot be written", self.path.display()))?;
-        render::note(&format!("written {}", self.path.display()));
-        Ok(())
-    }
-}
-
 /// Whether a person has to be asked for some of its tools.
 fn asks(employee: &Employee) -> bool {
     employee.permissions.as_ref().is_some_and(|given| !given.approve.is_empty())
+}
+
+/// What is known of the project, a line each.
+fn context(project: &Project) -> String {
+    let Project { framework, test_framework, package_manager, lint_tools, .. } = project;
+    let lint_tools = lint_tools.join(", ");
+    let rows = [
+        ("project type", project.project_type.as_str()),
+        ("framework", framework),
+        ("test framework", test_framework),
+        ("package manager", package_manager),
+        ("lint tools", &lint_tools),
+    ];
+    let lines =
+        rows.map(|(what, value)| format!("[Context] {what}: {}", if value.is_empty() { "-" } else { value }));
+    lines.join("\n")
 }
 
 fn account(answer: &Answer) -> String {

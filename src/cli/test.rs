@@ -156,7 +156,9 @@ async fn plan(office: &Office, run: &Recorded) -> Result<NewTask, engine::Error>
         ("employee", _) => {
             let employee = office.crew.employee(&run.target).await?;
             let given = Given { named: run.args.clone(), positional: run.positional.clone() };
-            office.crew.plan(execute::order(&employee, &given, run.model.as_deref())).await
+            let mut new = office.crew.plan(execute::order(&employee, &given, run.model.as_deref())).await?;
+            run.beginning.put(&mut new.options);
+            Ok(new)
         }
         ("discussion", Some(made_up)) => {
             office.crew.plan_ad_hoc(made_up.clone(), order(TargetKind::Discussion)).await

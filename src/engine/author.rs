@@ -1,6 +1,7 @@
 //! Writes crew's own definitions: new employees, changed ones, raised versions.
 
 use std::{
+    fmt::Write as _,
     fs,
     path::{Path, PathBuf},
 };
@@ -107,21 +108,72 @@ pub fn write_ignored(root: &Path) -> Result<Option<String>, Refusal> {
     Ok(Some(relative.display().to_string()))
 }
 
+/// What is said of an employee to begin with; what is blank is left out, or filled in.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// What people call it.
+    pub display_name: String,
+    /// Name of its character.
+    pub character_name: String,
+    /// What it does, in one line.
+    pub description: String,
+    /// The same for lists.
+    pub summary: String,
+    /// Who its character is.
+    pub bio: String,
+    /// What a picture of it would show.
+    pub avatar_prompt: String,
+    /// What it is grouped by.
+    pub tags: Vec<String>,
+    /// Other names it is found by.
+    pub triggers: Vec<String>,
+}
+
+impl About {
+    /// The fields of an employee `name`, as YAML.
+    fn fields(&self, name: &str) -> String {
+        let usual = format!("What {name} does, in one line");
+        let description = if self.description.trim().is_empty() { &usual } else { &self.description };
+        let texts = [
+            ("display_name", &self.display_name),
+            ("character_name", &self.character_name),
+            ("description", description),
+            ("summary", &self.summary),
+            ("bio", &self.bio),
+            ("avatar_prompt", &self.avatar_prompt),
+        ];
+        let mut fields = format!("name: {name}\n");
+        for (key, text) in texts.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+            let _ = writeln!(fields, "{key}: {}", defs::yaml_text(text.trim()));
+        }
+        fields.push_str("version: \"1.0.0\"\n");
+        for (key, words) in [("tags", &self.tags), ("triggers", &self.triggers)] {
+            if words.is_empty() {
+                let _ = writeln!(fields, "{key}: []");
+                continue;
+            }
+            let _ = writeln!(fields, "{key}:");
+            for word in words {
+                let _ = writeln!(fields, "  - {}", defs::yaml_text(word));
+            }
+        }
+        fields + "args:\n  - name: target\n    description: What to work on\n    required: true\n"
+    }
+}
+
 /// Writes a new employee to begin with, below `private/employees`: one file, or with `folder` a folder. Gives the files.
 ///
 /// # Errors
-/// When the name is none, or there is such an employee already.
-pub fn scaffold(root: &Path, name: &str, folder: bool) -> Result<Vec<String>, Refusal> {
+/// When the name is none, there is such an employee already, or what is said of it does not fit.
+pub fn scaffold(root: &Path, name: &str, folder: bool, about: &About) -> Result<Vec<String>, Refusal> {
     let relative = file(Layer::Private, name)?;
     let inner = relative.with_extension("");
     if [&relative, &inner].iter().any(|path| root.join(path).symlink_metadata().is_ok()) {
         return Err(Refusal::Exists(inner.display().to_string()));
     }
-    let fields = format!(
-        "name: {name}\ndescription: What {name} does, in one line\nversion: \"1.0.0\"\ntags: []\ntriggers: []\nargs:\n  \
-         - name: target\n    description: What to work on\n    required: true\n"
-    );
+    let fields = about.fields(name);
     let prompt = "Work on $target.\n";
+    parse(&relative.display().to_string(), &format!("---\n{fields}---\n\n{prompt}"))?;
     let files = if folder {
         let schema = format!(
             "# yaml-language-server: $schema=../../../{SCHEMAS}/{}\n",

@@ -213,6 +213,15 @@ impl Crew {
         Ok(self.render_for(employee, given, None, None).await?.0)
     }
 
+    /// The same, told of who it is as that agent of the identity service.
+    ///
+    /// # Errors
+    /// As [`Crew::render`].
+    pub async fn render_as(&self, employee: &Employee, given: &Given, agent: u64) -> Result<String, Error> {
+        let identified = self.identity(agent, employee).await;
+        Ok(self.render_for(employee, given, None, identified.as_deref()).await?.0)
+    }
+
     /// The same for work that is begun with what was `said`, by who is `identified` so; also tells what skills brought.
     pub(super) async fn render_for(
         &self,
@@ -236,10 +245,21 @@ impl Crew {
     /// # Errors
     /// As [`Crew::render`].
     pub async fn render_body(&self, employee: &Employee, given: &Given) -> Result<String, Error> {
+        Ok(self.render_body_for(employee, given, None).await?.0)
+    }
+
+    /// The same for work that is begun with what was `said`; also tells what skills brought.
+    pub(super) async fn render_body_for(
+        &self,
+        employee: &Employee,
+        given: &Given,
+        said: Option<&str>,
+    ) -> Result<(String, Brought), Error> {
         let body = prompt::body(employee, given, &self.surroundings(employee).await)?;
-        let task = prompt::task(employee, given, None, &body)?;
+        let task = prompt::task(employee, given, said, &body)?;
         let brought = self.brought(employee, &task, None).await;
-        Ok(prompt::parts(brought.section.as_deref(), &body))
+        let prompt = prompt::parts(brought.section.as_deref(), &body);
+        Ok((prompt, brought))
     }
 
     /// The instructions of `employee` to be told to others, see [`prompt::background`].

@@ -186,7 +186,16 @@ fn tame(line: &str) -> String {
 impl Crew {
     /// What `employee` is told of who it is in `task`, if that names an agent and there is somebody to ask.
     pub(super) async fn identified(&self, task: &Task, employee: &Employee) -> Option<String> {
-        let agent = task.options.get(AGENT).and_then(Value::as_u64)?;
+        self.identity(task.options.get(AGENT).and_then(Value::as_u64)?, employee).await
+    }
+
+    /// Whether there is somebody to ask who agents are.
+    pub fn knows_agents(&self) -> bool {
+        self.identities().is_some()
+    }
+
+    /// What `employee` is told of who it is as that agent, if there is somebody to ask.
+    pub(super) async fn identity(&self, agent: u64, employee: &Employee) -> Option<String> {
         match self.identities()?.find(agent).await {
             Ok(identity) => identity.section(prompt::language(employee)),
             Err(why) => {

@@ -46,6 +46,8 @@ pub struct Job<'j> {
     pub task: Option<&'j str>,
     /// What its model is told to begin with, in place of the prompt of the employee.
     pub system: Option<&'j str>,
+    /// Whether it is told its instructions alone, without who it is and what it remembers.
+    pub bare: bool,
     /// What it is told of who it is, see `identity`.
     pub identified: Option<&'j str>,
     /// What was said before `task`, the oldest first.
@@ -68,6 +70,7 @@ impl<'j> Job<'j> {
             model: None,
             task: None,
             system: None,
+            bare: false,
             identified: None,
             before: &[],
             depth: 0,
@@ -324,6 +327,7 @@ impl Crew {
         let employee = job.employee;
         let (system, brought) = match job.system {
             Some(system) => (system.to_owned(), Brought::default()),
+            None if job.bare => self.render_body_for(employee, job.given, job.task).await?,
             None => self.render_for(employee, job.given, job.task, job.identified).await?,
         };
         let last = Message::user(job.task.unwrap_or(BEGIN));

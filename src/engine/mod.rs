@@ -71,7 +71,7 @@ pub use model::{Models, Variable};
 pub use order::Order;
 pub use pipeline::{ItemRun, Mode, PipelineRun, StepRun};
 pub use prompt::Given;
-pub use run::{Answer, Args, DEPTH, FAIL_FAST, STREAM};
+pub use run::{Answer, Args, Beginning, DEPTH, FAIL_FAST, STREAM};
 pub use schedule::{NewSchedule, RowStatus, ScheduleRefusal, ScheduleStatus, Scheduler, shown};
 pub use session::{Session, SessionFilter, SessionHit, SessionRow, SessionWish, Sessions};
 pub use skills::{MOST_SKILLS, SkillAnswer, SkillCount, SkillTrial, Skills, TriedSkill};

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Crew, Error, Job, prompt::Given};
 use crate::tasks::{Code, Failure, Steps, Task};
@@ -18,6 +18,35 @@ pub const FAIL_FAST: &str = "fail_fast";
 
 /// The option of a run of an employee that says how many have handed the work on.
 pub const DEPTH: &str = "depth";
+
+/// The option of a run of an employee that holds what is said to it to begin with.
+const MESSAGE: &str = "message";
+
+/// The option of a run of an employee that has it told its instructions alone.
+const BARE: &str = "raw";
+
+/// How a run of an employee begins, where that is not as usual.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Beginning {
+    /// What is said to it to begin with.
+    pub message: Option<String>,
+    /// Whether it is told its instructions alone, without who it is and what it remembers.
+    pub raw: bool,
+}
+
+impl Beginning {
+    /// Whether it is as usual.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Puts it down among the options of a run.
+    pub fn put(&self, options: &mut Map<String, Value>) {
+        options.extend(self.message.clone().map(|message| (MESSAGE.to_owned(), message.into())));
+        options.extend(self.raw.then(|| (BARE.to_owned(), true.into())));
+    }
+}
 
 /// The answer of one employee.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -66,9 +95,11 @@ pub(crate) async fn employee(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> 
             let given = Given::named(task.args.clone());
             let job = Job::new(&employee, &given).on(option(&task, "model")).recorded(&steps, "answer");
             let depth = task.options.get(DEPTH).and_then(Value::as_u64).unwrap_or_default();
-            let identified = crew.identified(&task, &employee).await;
             let depth = u8::try_from(depth).unwrap_or(u8::MAX);
-            let job = Job { depth, identified: identified.as_deref(), ..job };
+            let (message, bare) =
+                (option(&task, MESSAGE), task.options.get(BARE) == Some(&Value::Bool(true)));
+            let identified = if bare { None } else { crew.identified(&task, &employee).await };
+            let job = Job { depth, identified: identified.as_deref(), task: message, bare, ..job };
             if task.options.get(STREAM) != Some(&Value::Bool(true)) {
                 return Ok(crew.answer(&job).await?);
             }

@@ -10,7 +10,6 @@ use tokio::{net::TcpListener, sync::Semaphore};
 use super::{
     Environment, Journal, Limiting, Settings, alerts, archivist, config,
     http::{self, Bounds},
-    identity,
     measures::Measures,
     office,
     runs::{Runs, Secrets},
@@ -137,7 +136,6 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let access = sources.access()?;
     let resource = issued_by(env)?;
     let mut settings = Settings::read(env, &serve.root)?;
-    settings.identities = identity::settle(&mut Settling::new(env))?;
     let (rules, retention) = (settings.alerts.take(), settings.records);
     let limiting = std::mem::take(&mut serve.limiting);
     let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;

@@ -1,9 +1,11 @@
 //! The words of `knowlyr-crew discuss`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::{
-    cli::{args::named_value, budget::Granted},
+    cli::{args::named_value, budget::Granted, old::Identified},
     defs::OutputFormat,
 };
 
@@ -41,7 +43,7 @@ pub(in crate::cli) enum DiscussCommand {
         id: String,
         /// Write it to this file, which must not be there yet
         #[arg(short, long, value_name = "FILE")]
-        output: Option<std::path::PathBuf>,
+        output: Option<PathBuf>,
     },
     /// Show what was said in a discussion that was held
     View {
@@ -52,7 +54,7 @@ pub(in crate::cli) enum DiscussCommand {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiscussRunArgs {
-    /// Name
+    /// Name, or its file in .crew/discussions
     pub(in crate::cli) name: String,
     /// A value by name: --arg target=src
     #[arg(long = "arg", value_name = "NAME=VALUE", value_parser = named_value)]
@@ -92,6 +94,9 @@ pub(in crate::cli) struct AdHocArgs {
 /// What becomes of a discussion.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct HowToDiscuss {
+    /// File to write it to, in place of printing it
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
     /// Print a plan as JSON: a prompt for each participant in each round
     #[arg(long)]
     pub(in crate::cli) orchestrated: bool,
@@ -105,7 +110,9 @@ pub(in crate::cli) struct HowToDiscuss {
     pub(in crate::cli) limits: Granted,
     /// With --execute: record every exchange with models and tools in this folder, for `test`
     #[arg(long, value_name = "DIR", requires = "execute")]
-    pub(in crate::cli) record: Option<std::path::PathBuf>,
+    pub(in crate::cli) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) old: Identified,
 }
 
 /// What comes out of a discussion.

@@ -12,6 +12,7 @@ use crate::{
         budget,
         exit::{Error, Outcome},
         meetings::full_id,
+        output::Output,
         render, run as project, task,
         test::{Recording, record},
     },
@@ -38,6 +39,8 @@ pub(super) async fn run(
     named: &[(String, String)],
     how: &HowToDiscuss,
 ) -> Result<Outcome, Error> {
+    how.old.tell();
+    let output = Output::begin(how.output.as_deref())?;
     let budget = how.limits.budget();
     // What may have to wait for money must outlive this process; all else is over when it ends.
     let mut recording = None;
@@ -77,18 +80,18 @@ pub(super) async fn run(
     budget.put(&mut new.options);
     let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, &elsewhere))?;
     let id = tasks.submit(new).await?.id;
-    let outcome = task::see_through(global, tasks, &id).await?;
+    let outcome = task::see_through_to(output, global, tasks, &id).await?;
     recording.filter(|_| outcome != Outcome::Interrupted).map(Recording::end).transpose()?;
     Ok(outcome)
 }
 
 /// Tells what became of a discussion.
-pub(in crate::cli) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
+pub(in crate::cli) fn ended(global: &Global, task: &Task, output: Output) -> Result<Outcome, Error> {
     if let Some(result) = &task.result {
         let meeting: Meeting = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
         match global.form() {
-            Form::Json => render::json(&meeting)?,
-            Form::Text => render::answer(&text(&meeting))?,
+            Form::Json => output.give_json(&meeting)?,
+            Form::Text => output.give(&text(&meeting))?,
         }
         if task.status == Status::Completed && global.form() == Form::Text {
             render::note(&format!("kept as {0}; see `discuss view {0}`", meeting.meeting_id));

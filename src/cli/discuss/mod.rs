@@ -14,7 +14,9 @@ pub(super) use self::{
 use super::{
     args::{Form, Global},
     exit::{Error, Outcome},
-    meetings, render,
+    files, meetings,
+    output::Output,
+    render,
     run::crew,
 };
 use crate::{
@@ -31,7 +33,8 @@ pub(super) async fn discuss(
 ) -> Result<Outcome, Error> {
     match &args.command {
         DiscussCommand::Run(args) if args.how.execute => {
-            held::run(global, env, held::What::Named(&args.name), &args.named, &args.how).await
+            let name = name_of(global, env, &args.name).await?;
+            held::run(global, env, held::What::Named(&name), &args.named, &args.how).await
         }
         DiscussCommand::Adhoc(args) if args.how.execute => {
             held::run(global, env, held::What::MadeUp(wanted(args)), &args.named, &args.how).await
@@ -47,7 +50,8 @@ pub(super) async fn discuss(
         DiscussCommand::View { id } => meetings::show(global, id),
         DiscussCommand::Run(args) => {
             let office = crew(global, env);
-            let discussion = office.crew.discussion(&args.name).await?;
+            let name = name_of(global, env, &args.name).await?;
+            let discussion = office.crew.discussion(&name).await?;
             told(global, &office, &discussion, &args.named, &args.how).await
         }
         DiscussCommand::Adhoc(args) => {
@@ -56,6 +60,17 @@ pub(super) async fn discuss(
             told(global, &crew(global, env), &discussion, &args.named, &args.how).await
         }
     }
+}
+
+/// The name of a discussion that may be given by its file.
+async fn name_of(global: &Global, env: &Environment, given: &str) -> Result<String, Error> {
+    if !files::is_file(given) {
+        return Ok(given.to_owned());
+    }
+    let crew = crew(global, env).crew;
+    let definitions = crew.definitions().await;
+    let known = definitions.discussions.iter().map(|(name, entry)| (name, &entry.path));
+    files::name_of("discussion", given, crew.root(), known)
 }
 
 async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
@@ -119,16 +134,18 @@ async fn told(
     named: &[(String, String)],
     how: &HowToDiscuss,
 ) -> Result<Outcome, Error> {
+    how.old.tell();
+    let output = Output::begin(how.output.as_deref())?;
     let args: Args = named.iter().cloned().collect();
     if how.orchestrated {
         // A plan is for a program, whichever form is asked for.
-        render::json(&office.crew.plan_discussion(discussion, &args).await?)?;
+        output.give_json(&office.crew.plan_discussion(discussion, &args).await?)?;
         return Ok(Outcome::Done);
     }
     let prompt = office.crew.render_discussion(discussion, &args).await?;
     match global.form() {
-        Form::Json => render::json(&json!({"discussion": discussion.name, "prompt": prompt}))?,
-        Form::Text => render::answer(&prompt)?,
+        Form::Json => output.give_json(&json!({"discussion": discussion.name, "prompt": prompt}))?,
+        Form::Text => output.give(&prompt)?,
     }
     Ok(Outcome::Done)
 }

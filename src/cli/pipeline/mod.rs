@@ -2,12 +2,16 @@
 
 mod show;
 
+use std::path::Path;
+
 use serde_json::json;
 
 use super::{
     args::{CheckpointCommand, Form, Global, PipelineArgs, PipelineCommand, PipelineRunArgs},
     budget, deliveries,
     exit::{Error, Outcome},
+    files,
+    output::Output,
     render,
     run::{crew, open_in},
     task,
@@ -26,17 +30,21 @@ pub(super) async fn pipeline(
     args: &PipelineArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
-    if let PipelineCommand::Run(args) = &args.command
-        && args.execute
-    {
+    if let PipelineCommand::Run(args) = &args.command {
+        args.old.tell();
+        let name = &name_of(global, env, &args.name).await?;
+        if !args.execute {
+            return run(global, &crew(global, env), name, args, env).await;
+        }
         let Some(folder) = &args.record else {
-            return run(global, &open_in(global, env, Journal::None, args.limits.parallel)?, args, env).await;
+            let office = open_in(global, env, Journal::None, args.limits.parallel)?;
+            return run(global, &office, name, args, env).await;
         };
-        let mut recorded = Recorded::new(&global.root(), "pipeline", &args.name);
+        let mut recorded = Recorded::new(&global.root(), "pipeline", name);
         (recorded.args, recorded.model) = (args.named.iter().cloned().collect(), args.model.clone());
         recorded.approve = args.approve;
         let (office, recording) = record(global, env, folder, recorded)?;
-        let outcome = run(global, &office, args, env).await?;
+        let outcome = run(global, &office, name, args, env).await?;
         recording.end()?;
         return Ok(outcome);
     }
@@ -44,8 +52,8 @@ pub(super) async fn pipeline(
     match &args.command {
         PipelineCommand::List => list(global, &office).await,
         PipelineCommand::Show { name } => show::show(global, &office, name).await,
-        PipelineCommand::Graph { name } => graph(global, &office, name).await,
-        PipelineCommand::Run(args) => run(global, &office, args, env).await,
+        PipelineCommand::Graph { name, output } => graph(global, &office, name, output.as_deref()).await,
+        PipelineCommand::Run(args) => run(global, &office, &args.name, args, env).await,
         PipelineCommand::Checkpoint(args) => match &args.command {
             CheckpointCommand::List => task::checkpoints(global, env).await,
             CheckpointCommand::Resume(args) => task::resume(global, args, env).await,
@@ -90,12 +98,29 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
     Ok(Outcome::Done)
 }
 
-async fn graph(global: &Global, office: &Office, name: &str) -> Result<Outcome, Error> {
+/// The name of a pipeline that may be given by its file.
+async fn name_of(global: &Global, env: &Environment, given: &str) -> Result<String, Error> {
+    if !files::is_file(given) {
+        return Ok(given.to_owned());
+    }
+    let crew = crew(global, env).crew;
+    let definitions = crew.definitions().await;
+    let known = definitions.pipelines.iter().map(|(name, entry)| (name, &entry.path));
+    files::name_of("pipeline", given, crew.root(), known)
+}
+
+async fn graph(
+    global: &Global,
+    office: &Office,
+    name: &str,
+    output: Option<&Path>,
+) -> Result<Outcome, Error> {
     let pipeline = office.crew.pipeline(name).await?;
+    let output = Output::begin(output)?;
     let graph = engine::mermaid(&pipeline);
     match global.form() {
-        Form::Json => render::json(&json!({"name": pipeline.name, "mermaid": graph}))?,
-        Form::Text => render::answer(&graph)?,
+        Form::Json => output.give_json(&json!({"name": pipeline.name, "mermaid": graph}))?,
+        Form::Text => output.give(&graph)?,
     }
     Ok(Outcome::Done)
 }
@@ -103,18 +128,20 @@ async fn graph(global: &Global, office: &Office, name: &str) -> Result<Outcome, 
 async fn run(
     global: &Global,
     office: &Office,
+    name: &str,
     args: &PipelineRunArgs,
     env: &Environment,
 ) -> Result<Outcome, Error> {
     let values = args.named.iter().cloned().collect();
+    let output = Output::begin(args.output.as_deref())?;
     if !args.execute {
-        let run = office.crew.preview_pipeline(&args.name, &values).await?;
-        told(global, &run, |step| Some(step.prompt.as_deref().unwrap_or_default()))?;
+        let run = office.crew.preview_pipeline(name, &values).await?;
+        tell(global, &run, output, |step| Some(step.prompt.as_deref().unwrap_or_default()))?;
         return Ok(Outcome::Done);
     }
     let order = Order {
         kind: TargetKind::Pipeline,
-        target: args.name.clone(),
+        target: name.to_owned(),
         args: values,
         model: args.model.clone(),
         trigger: Trigger::CLI,
@@ -127,7 +154,7 @@ async fn run(
     if args.no_fail_fast {
         new.options.insert(engine::FAIL_FAST.to_owned(), false.into());
     }
-    let pipeline = office.crew.pipeline(&args.name).await?;
+    let pipeline = office.crew.pipeline(name).await?;
     let asks = pipeline.steps().any(|step| step.approval.is_some());
     if asks && args.record.is_some() && !args.approve {
         let message = "this pipeline asks for approvals, and nobody could give them later: add `--approve` to record it \
@@ -153,16 +180,16 @@ async fn run(
     if args.approve {
         approved(tasks, &id).await?;
     }
-    let outcome = task::see_through(global, tasks, &id).await?;
+    let outcome = task::see_through_to(output, global, tasks, &id).await?;
     deliveries::see_off(office, &id).await;
     Ok(outcome)
 }
 
 /// Tells what became of a run.
-pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
+pub(super) fn ended(global: &Global, task: &Task, output: Output) -> Result<Outcome, Error> {
     if let Some(result) = &task.result {
         let run: PipelineRun = serde_json::from_value(result.clone()).map_err(anyhow::Error::from)?;
-        told(global, &run, |step| {
+        tell(global, &run, output, |step| {
             if !step.error {
                 return Some(&step.output);
             }
@@ -181,14 +208,14 @@ pub(super) fn ended(global: &Global, task: &Task) -> Result<Outcome, Error> {
 }
 
 /// Tells of each step what `content` gives, and of a step that gives nothing not a word.
-fn told<'r>(
+fn tell<'r>(
     global: &Global,
     run: &'r PipelineRun,
+    output: Output,
     content: impl Fn(&'r StepRun) -> Option<&'r str>,
 ) -> Result<(), Error> {
     if global.form() == Form::Json {
-        render::json(run)?;
-        return Ok(());
+        return output.give_json(run);
     }
     let ruler = "─".repeat(60);
     let parts: Vec<String> = run
@@ -201,8 +228,5 @@ fn told<'r>(
             format!("{ruler}\n{heading}\n{ruler}\n\n{content}")
         })
         .collect();
-    if !parts.is_empty() {
-        render::answer(&parts.join("\n\n"))?;
-    }
-    Ok(())
+    if parts.is_empty() { Ok(()) } else { output.give(&parts.join("\n\n")) }
 }

@@ -14,6 +14,7 @@ use super::{
     args::{Form, Global},
     budget, discuss,
     exit::{Error, Outcome},
+    output::Output,
     pipeline, render, run,
 };
 use crate::{
@@ -139,12 +140,25 @@ pub(super) fn plainly(error: tasks::Error) -> Error {
 
 /// Waits until the task has come to rest, and tells how. Whoever ends that from the keyboard ends the task.
 pub(super) async fn see_through(global: &Global, tasks: &Engine, id: &TaskId) -> Result<Outcome, Error> {
+    see_through_to(Output::default(), global, tasks, id).await
+}
+
+/// The same, with what a pipeline or a discussion gave handed to `output`.
+pub(super) async fn see_through_to(
+    output: Output,
+    global: &Global,
+    tasks: &Engine,
+    id: &TaskId,
+) -> Result<Outcome, Error> {
     tokio::select! {
         task = tasks.settled(id) => match task? {
             task if !task.waiting.is_empty() => waits(global, &task),
-            task if task.kind == PIPELINE_RUN => Ok(ended(tasks, &task, pipeline::ended(global, &task)?)),
+            task if task.kind == PIPELINE_RUN => {
+                let outcome = pipeline::ended(global, &task, output)?;
+                Ok(ended(tasks, &task, outcome))
+            }
             task if task.kind == DISCUSSION_RUN => {
-                let outcome = discuss::ended(global, &task)?;
+                let outcome = discuss::ended(global, &task, output)?;
                 match discuss::afterwards(&task) {
                     Some(begun) => Box::pin(see_through(global, tasks, &begun)).await,
                     None => Ok(ended(tasks, &task, outcome)),
