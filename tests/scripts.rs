@@ -1,4 +1,4 @@
-//! The command line as scripts of earlier versions call it: their options and their files.
+//! The command line as scripts of earlier versions call it: their options, their files, and what became of their commands.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
@@ -305,4 +305,82 @@ fn skills_are_written_where_they_are_wanted() {
     project.run(["sync", "--dir", "other"]).success();
     assert!(project.path().join("other/.claude/skills/checker/SKILL.md").is_file());
     assert!(!project.path().join(".claude").try_exists().unwrap());
+}
+
+#[test]
+fn an_employee_is_removed_when_that_is_meant() {
+    let project = Project::sample();
+    project.write(".claude/skills/theirs/SKILL.md", "---\nname: theirs\ndescription: x\n---\n\nDo.\n");
+    let asked = project.run(["delete", "cr"]).status(2);
+    assert!(asked.contains("add `--force`"), "{asked}");
+    assert!(project.path().join(".crew/employees/code-reviewer").is_dir());
+    let removed = project.run(["delete", "cr", "--force"]);
+    assert!(
+        removed.stderr.contains(".crew/pipelines/full-review.yaml names `code-reviewer`"),
+        "{}",
+        removed.stderr
+    );
+    assert_eq!(removed.success().trim(), "removed .crew/employees/code-reviewer");
+    project.run(["show", "code-reviewer"]).status(1);
+    let told = document(&project.run(["delete", "test-engineer", "--force", "--json"]).success());
+    assert_eq!(told["removed"], json!([".crew/employees/test-engineer.md"]));
+    let theirs = project.run(["delete", "theirs", "--force"]).status(2);
+    assert!(theirs.contains("which crew only reads"), "{theirs}");
+    assert!(project.path().join(".claude/skills/theirs/SKILL.md").is_file());
+}
+
+#[test]
+fn what_git_says_has_changed_becomes_a_draft() {
+    let project = Project::empty();
+    let git = |words: &[&str]| {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"];
+        let mut command = std::process::Command::new("git");
+        let ended = command.args(who).args(words).current_dir(project.path()).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+    };
+    project.run(["changelog"]).status(1);
+    git(&["init", "-q"]);
+    for subject in ["feat: one", "fix: two", "docs: three"] {
+        git(&["commit", "-q", "--allow-empty", "-m", subject]);
+    }
+    git(&["tag", "v1", "HEAD~1"]);
+    assert_eq!(project.run(["changelog"]).success(), "");
+    let draft = project.read("CHANGELOG_DRAFT.md");
+    assert!(draft.starts_with("## 20") && draft.contains(" Changelog\n\n- "), "{draft}");
+    assert_eq!(draft.lines().filter(|line| line.starts_with("- ")).count(), 3, "{draft}");
+    let told = document(&project.run(["changelog", "-n", "1", "-o", "last.md", "--json"]).success());
+    assert_eq!((told.as_array().unwrap().len(), &told[0]["subject"]), (1, &json!("docs: three")));
+    project.run(["changelog", "--since", "v1", "-o", "since.md"]).success();
+    let since = project.read("since.md");
+    assert!(since.contains("docs: three") && !since.contains("fix: two"), "{since}");
+    // An option of git is no tag.
+    project.run(["changelog", "--since=--output=evil.md"]).status(2);
+    let error = project.run(["changelog", "--since", "v9", "-o", "none.md"]).status(1);
+    assert!(error.contains("git does not tell what has changed"), "{error}");
+    for name in ["evil.md", "none.md"] {
+        assert!(!project.path().join(name).try_exists().unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn commands_that_are_no_more_say_what_to_do() {
+    let project = Project::sample();
+    for (words, told) in [
+        (["agents", "sync-all"].as_slice(), "--agent-id"),
+        (&["agents", "freeze", "cr"], "nobody is frozen"),
+        (&["register", "cr", "--dry-run"], "agent_id"),
+        (&["avatar", "cr"], "avatar_prompt"),
+        (&["rollback", "cr", "--list"], "git restore"),
+        (&["route", "list"], "pipeline"),
+        (&["trajectory", "export", "-f", "sft"], "session show"),
+        (&["agent", "run", "cr", "-t", "x"], "sandbox"),
+        (&["discuss", "ingest", "x.json"], "memory import"),
+    ] {
+        let run = project.run(words);
+        assert_eq!(run.stdout, "", "{words:?}");
+        let error = run.status(2);
+        assert!(error.contains(told) && error.contains("any more"), "{words:?}: {error}");
+    }
+    let error = project.run(["frobnicate"]).status(2);
+    assert!(error.contains("unrecognized subcommand"), "{error}");
 }

@@ -145,6 +145,10 @@ pub(super) enum Command {
     Sync(SyncArgs),
     /// Raise the version of an employee that changed
     Bump(BumpArgs),
+    /// Remove an employee
+    Delete(super::delete::DeleteArgs),
+    /// Write what git says has changed into a draft of a changelog
+    Changelog(super::changelog::ChangelogArgs),
     /// Show every setting as it is in force, and who said so
     Config(super::config::ConfigArgs),
     /// Look at what a deployment needs, row by row, and say what to do

@@ -5,11 +5,13 @@ mod args;
 mod author;
 mod backup;
 mod budget;
+mod changelog;
 mod check;
 mod clipboard;
 mod config;
 mod cost;
 mod cron;
+mod delete;
 mod deliveries;
 mod discuss;
 mod doctor;
@@ -18,6 +20,7 @@ mod execute;
 mod exit;
 mod export;
 mod files;
+mod gone;
 mod lint;
 mod list;
 mod log;
@@ -61,6 +64,10 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(told) = gone::instead(&error) {
+                render::error(&told, std::iter::empty());
+                return ExitCode::from(exit::USAGE);
+            }
             // clap knows whether this is help (stdout, 0) or a usage error (stderr, 2).
             let code = u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
             return match error.print() {
@@ -136,6 +143,8 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
             Command::Backup(args) => backup::backup(&cli.global, args, env).await,
             Command::Restore(args) => backup::restore(&cli.global, args, env).await,
             Command::Bump(args) => author::bump(&cli.global, args, env).await,
+            Command::Delete(args) => delete::delete(&cli.global, args, env).await,
+            Command::Changelog(args) => changelog::changelog(&cli.global, args).await,
         }
     })
 }

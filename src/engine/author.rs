@@ -225,6 +225,18 @@ fn keep_servers(before: &Employee, after: &Employee) -> Result<(), Refusal> {
     Err(Refusal::Unfit(reason.to_owned()))
 }
 
+/// Removes an employee: its file, or its folder with all that is in it. What it remembers and what was recorded of it stay.
+/// Gives what is gone, from the root.
+///
+/// # Errors
+/// When it is not one that crew writes, or the disk refuses.
+pub fn remove(root: &Path, entry: &Entry) -> Result<String, Refusal> {
+    let path = ours(root, entry)?;
+    let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+    removed.map_err(|cause| Refusal::Unremovable { path: entry.path.clone(), cause })?;
+    Ok(entry.path.clone())
+}
+
 /// Raises the version of an employee whose content changed since it was last raised; always with `force`. `None` when
 /// nothing changed.
 ///

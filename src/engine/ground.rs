@@ -44,6 +44,15 @@ pub enum Refusal {
         cause: io::Error,
     },
     /// The disk refused.
+    #[error("`{path}` cannot be removed: {cause}")]
+    Unremovable {
+        /// The path.
+        path: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The disk refused.
     #[error(transparent)]
     Store(#[from] store::Error),
 }

@@ -303,7 +303,9 @@ impl From<engine::Refusal> for Error {
             Refusal::Name(_) | Refusal::Unfit(_) | Refusal::Invalid(_) => Self::Arguments(message),
             Refusal::Link(_) | Refusal::Outside(_) => Self::Denied(message),
             Refusal::Exists(_) | Refusal::Theirs(_) | Refusal::Edited(_) => Self::Conflict(message),
-            Refusal::Unreadable { .. } | Refusal::Store(_) => Self::Failed(message),
+            Refusal::Unreadable { .. } | Refusal::Unremovable { .. } | Refusal::Store(_) => {
+                Self::Failed(message)
+            }
         }
     }
 }
