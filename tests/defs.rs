@@ -251,7 +251,8 @@ fn bombs_are_refused_at_once() {
     for text in [bomb, deep, wide, doubled, unclosed, unknown, fields, places] {
         parse_everything(&text);
     }
-    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+    // What a bomb would take has no end; this takes seconds, and more on a machine that is busy.
+    assert!(started.elapsed() < Duration::from_mins(10), "{:?}", started.elapsed());
 }
 
 fn parse_everything(text: &str) {
