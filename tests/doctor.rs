@@ -103,9 +103,13 @@ fn what_is_needed_later_is_looked_at_now() {
 #[test]
 fn words_for_logs_that_mean_nothing_are_told() {
     let project = Project::small("echo");
-    let told = project.run_in(&[("CREW_LOG", "crew=debgu"), ("CREW_LOG_FORMAT", "jsno")], ["list"]);
-    assert!(told.stderr.contains("CREW_LOG cannot be read"), "{}", told.stderr);
+    for slip in ["debgu", "crew=debgu", "warn,inof"] {
+        let told = project.run_in(&[("CREW_LOG", slip)], ["list"]);
+        assert!(told.stderr.contains("CREW_LOG cannot be read"), "{slip}: {}", told.stderr);
+    }
+    let told = project.run_in(&[("CREW_LOG_FORMAT", "jsno")], ["list"]);
     assert!(told.stderr.contains("CREW_LOG_FORMAT is `jsno`"), "{}", told.stderr);
-    let told = project.run_in(&[("CREW_LOG", "crew=debug"), ("CREW_LOG_FORMAT", "text")], ["list"]);
+    let told =
+        project.run_in(&[("CREW_LOG", "warn,crew=debug,crew::llm"), ("CREW_LOG_FORMAT", "text")], ["list"]);
     assert!(!told.stderr.contains("CREW_LOG"), "{}", told.stderr);
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     base::Tracker,
-    catalog::{Besides, Watch},
+    catalog::{Besides, Watch, codes},
     mcp,
     protocol::Bus,
     tools::Office,
@@ -83,7 +83,13 @@ impl News {
         let catalog = self.office.crew.catalog();
         let before = catalog.loaded();
         if catalog.refresh().await {
-            tracing::info!(findings = catalog.snapshot().findings.len(), "definitions were read again");
+            let snapshot = catalog.snapshot();
+            tracing::info!(findings = snapshot.findings.len(), "definitions were read again");
+            // What nobody else can tell: who looks at the file later does not know what it said before.
+            for found in snapshot.findings.iter().filter(|found| found.diagnostic.code == codes::EMPTIED_FILE)
+            {
+                tracing::warn!(path = %found.source.name, "{}", found.diagnostic.message);
+            }
             // Somebody may have begun to listen meanwhile, and knows what was there before.
             if let Some(before) = before.filter(|_| known.is_none() && self.bus.listeners() > 0) {
                 *known = Some(self.library.shelves_of(before).await);

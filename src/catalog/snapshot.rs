@@ -200,7 +200,7 @@ impl Snapshot {
     }
 
     /// The file of a definition of that kind, called `name`, that has errors.
-    fn faulty(&self, kind: TargetKind, name: &str) -> Option<&str> {
+    pub fn faulty(&self, kind: TargetKind, name: &str) -> Option<&str> {
         let folder = match kind {
             TargetKind::Employee => "employees",
             TargetKind::Pipeline => "pipelines",

@@ -82,8 +82,8 @@ pub(super) async fn restore(
         return tell(global, &found, &text, &[]);
     }
     let force = args.force;
-    if force {
-        backup::unserved(&root, env).await?;
+    if force && let Some(error) = backup::unserved(&root, env).await? {
+        render::note(&format!("warning: nobody can tell whether a server works on this project: {error}"));
     }
     let restored = aside(move || backup::restore(&archive, &root, force)).await?;
     let mut text = format!("restored {}", summary(&restored.manifest));

@@ -11,7 +11,13 @@ use super::{
     render,
     run::crew,
 };
-use crate::{app::Environment, catalog::Snapshot, engine::author, tools};
+use crate::{
+    app::Environment,
+    catalog::Snapshot,
+    defs::{Target, TargetKind},
+    engine::author,
+    tools,
+};
 
 /// The words of `delete`.
 #[derive(Debug, Args)]
@@ -56,7 +62,7 @@ fn is_meant(path: &str) -> Result<bool, Error> {
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// The files of pipelines and discussions that name the employee `name`.
+/// The files of pipelines, discussions, routes and schedules that name the employee `name`.
 fn users<'d>(definitions: &'d Snapshot, name: &str) -> Vec<&'d str> {
     let is_it = |called: &str| definitions.employee(called).is_some_and(|entry| entry.employee.name == name);
     let pipelines = definitions
@@ -67,5 +73,16 @@ fn users<'d>(definitions: &'d Snapshot, name: &str) -> Vec<&'d str> {
         .discussions
         .values()
         .filter(|entry| entry.discussion.participants.iter().any(|who| is_it(&who.employee)));
-    pipelines.map(|entry| entry.path.as_str()).chain(discussions.map(|entry| entry.path.as_str())).collect()
+    let is_meant = |target: &Target| target.kind == TargetKind::Employee && is_it(&target.name);
+    let routes = definitions.webhook.iter().flat_map(|webhook| &webhook.routes);
+    let schedules = definitions.cron.iter().flat_map(|cron| &cron.schedules);
+    let of_schedule = |added: bool| if added { ".crew/schedules.json" } else { ".crew/cron.yaml" };
+    let mut users: Vec<&str> = pipelines
+        .map(|entry| entry.path.as_str())
+        .chain(discussions.map(|entry| entry.path.as_str()))
+        .chain(routes.filter(|route| is_meant(&route.target)).map(|_| ".crew/webhook.yaml"))
+        .chain(schedules.filter(|one| is_meant(&one.target)).map(|one| of_schedule(one.added)))
+        .collect();
+    users.dedup();
+    users
 }

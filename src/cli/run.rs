@@ -157,7 +157,12 @@ pub(super) async fn run(global: &Global, args: &RunArgs, env: &Environment) -> R
         // A failure is recorded, too.
         recording.map(Recording::end).transpose()?;
     }
-    let Some(answer) = ended.answer else { return Ok(ended.outcome) };
+    let Some(answer) = ended.answer else {
+        if ended.outcome == Outcome::Waiting && (output.is_file() || args.copy) {
+            render::note("the answer is printed by `task approve`, once there is one");
+        }
+        return Ok(ended.outcome);
+    };
     let handed = hand_out(global, args, output, &answer.output, &answer, aloud).await;
     if global.form() == Form::Text {
         render::note(&account(&answer));
@@ -207,9 +212,13 @@ impl RunArgs {
         if self.message.is_some() && !self.execute {
             render::note("warning: `--message` is said with `--execute` alone");
         }
-        if let Some(agent) = self.agent_id.filter(|_| !office.crew.knows_agents()) {
+        if self.agent_id.is_some() && self.raw {
+            render::note(
+                "warning: with `--raw` an employee is not told who it is: `--agent-id` changes nothing",
+            );
+        } else if let Some(agent) = self.agent_id.filter(|_| !office.crew.knows_agents()) {
             render::note(&format!(
-                "warning: nobody can tell who agent {agent} is: KNOWLYR_ID_TOKEN is not set"
+                "warning: nobody can tell who agent {agent} is: KNOWLYR_ID_TOKEN is not set, or not as it must be (see `doctor`)"
             ));
         }
     }

@@ -78,6 +78,13 @@ pub struct Alert {
     text: String,
 }
 
+impl Alert {
+    /// Whether `earlier` is the same, tried before.
+    pub fn is_again(&self, earlier: &Self) -> bool {
+        (self.rule, self.since, self.over) == (earlier.rule, earlier.since, earlier.over)
+    }
+}
+
 /// Which rules are broken, and since when.
 #[derive(Debug)]
 pub struct Watch {

@@ -43,8 +43,8 @@ pub enum Refusal {
         #[source]
         cause: io::Error,
     },
-    /// The disk refused.
-    #[error("`{path}` cannot be removed: {cause}")]
+    /// A definition stays where it is.
+    #[error("`{path}` cannot be removed")]
     Unremovable {
         /// The path.
         path: String,

@@ -40,7 +40,7 @@ pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
         "status": status,
         "checks": {
             "tasks": tasks.as_deref().map_or("ok".to_owned(), told),
-            "definitions": if broken == 0 { "ok".to_owned() } else { format!("{broken} cannot be used; `knowlyr-crew check` shows them") },
+            "definitions": if broken == 0 { "ok".to_owned() } else { format!("{broken} cannot be used; `knowlyr-crew check` shows what is wrong with them") },
         },
     });
     if let Value::Object(answer) = &mut answer

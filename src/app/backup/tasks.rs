@@ -34,25 +34,22 @@ impl Drop for Exported {
 }
 
 /// Makes sure that no server of the project at `root` shares its tasks: no file of it says so. A database that does not
-/// answer keeps nobody from restoring.
+/// answer keeps nobody from restoring; the answer is why it does not.
 ///
 /// # Errors
 /// When there is one.
-pub async fn unserved(root: &Path, env: &Environment) -> anyhow::Result<()> {
-    let Place::Shared(target) = journal(root, env)? else { return Ok(()) };
+pub async fn unserved(root: &Path, env: &Environment) -> anyhow::Result<Option<String>> {
+    let Place::Shared(target) = journal(root, env)? else { return Ok(None) };
     let writers = match postgres::inspect(&target, &Tracker::new()).await {
         Ok(about) => about.writers,
-        Err(error) => {
-            tracing::warn!(%error, "it cannot be told whether a server works on this project");
-            return Ok(());
-        }
+        Err(error) => return Ok(Some(error.to_string())),
     };
     ensure!(
         writers.is_empty(),
         "servers share the tasks of this project ({}); end them first",
         writers.join(", ")
     );
-    Ok(())
+    Ok(None)
 }
 
 /// Writes the tasks of the project at `root` down; `None` when they are in a file already.

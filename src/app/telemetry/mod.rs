@@ -6,7 +6,11 @@ mod spans;
 use std::io;
 
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _,
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 use self::spans::Spans;
@@ -31,6 +35,13 @@ impl Telemetry {
     }
 }
 
+/// Whether a word of `directives` stands alone and is neither a level nor a part of this program: a level with a slip of the
+/// pen, which would be taken for the only part that may log.
+fn has_stray_word(directives: &str) -> bool {
+    let words = directives.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains('='));
+    words.into_iter().any(|word| !word.starts_with("crew") && word.parse::<LevelFilter>().is_err())
+}
+
 /// Starts logging. `CREW_LOG` holds filter directives (`debug`, `crew::tasks=trace`); without it, `verbose` chooses
 /// between the levels info and `quiet_level`. `CREW_LOG_FORMAT=json` writes one JSON object a line.
 ///
@@ -40,9 +51,10 @@ impl Telemetry {
 pub fn start(env: &Environment, verbose: bool, quiet_level: &str) -> Telemetry {
     let default = if verbose { "debug" } else { quiet_level };
     // Not the filter that knows spans and fields: reading its language takes a good part of what a start takes.
-    let asked = env.get("CREW_LOG").map(str::parse::<Targets>);
-    let is_unread = matches!(asked, Some(Err(_)));
-    let filter = asked.and_then(Result::ok).or_else(|| default.parse().ok()).unwrap_or_default();
+    let asked =
+        env.get("CREW_LOG").map(|text| text.parse::<Targets>().ok().filter(|_| !has_stray_word(text)));
+    let is_unread = matches!(asked, Some(None));
+    let filter = asked.flatten().or_else(|| default.parse().ok()).unwrap_or_default();
     let logs = fmt::layer().with_writer(io::stderr);
     let logs = if env.get("CREW_LOG_FORMAT") == Some("json") {
         logs.json().flatten_event(true).boxed()

@@ -152,7 +152,12 @@ pub(super) async fn see_through_to(
 ) -> Result<Outcome, Error> {
     tokio::select! {
         task = tasks.settled(id) => match task? {
-            task if !task.waiting.is_empty() => waits(global, &task),
+            task if !task.waiting.is_empty() => {
+                if output.is_file() {
+                    render::note("no file is written: the answer is printed by `task approve`, once there is one");
+                }
+                waits(global, &task)
+            }
             task if task.kind == PIPELINE_RUN => {
                 let outcome = pipeline::ended(global, &task, output)?;
                 Ok(ended(tasks, &task, outcome))

@@ -181,14 +181,21 @@ fn kind_of(definitions: &Snapshot, name: &str) -> Result<TargetKind, Error> {
     if definitions.discussion(name).is_some() {
         return Ok(TargetKind::Discussion);
     }
+    // A file of that name that has errors is likelier meant than any other name.
+    let is_faulty = |kind: &TargetKind| definitions.faulty(*kind, name.trim()).is_some();
+    let has_hint = |kind: &TargetKind| definitions.hint(*kind, name).is_some();
+    let kinds = [TargetKind::Employee, TargetKind::Pipeline, TargetKind::Discussion];
+    let meant = kinds.into_iter().find(is_faulty).or_else(|| kinds.into_iter().skip(1).find(has_hint));
     let name = name.to_owned();
-    if let hint @ Some(_) = definitions.hint(TargetKind::Pipeline, &name) {
-        return Err(Error::UnknownPipeline { name, hint });
+    match meant {
+        Some(kind @ TargetKind::Pipeline) => {
+            Err(Error::UnknownPipeline { hint: definitions.hint(kind, &name), name })
+        }
+        Some(kind @ TargetKind::Discussion) => {
+            Err(Error::UnknownDiscussion { hint: definitions.hint(kind, &name), name })
+        }
+        Some(TargetKind::Employee) | None => Err(unknown),
     }
-    if let hint @ Some(_) = definitions.hint(TargetKind::Discussion, &name) {
-        return Err(Error::UnknownDiscussion { name, hint });
-    }
-    Err(unknown)
 }
 
 const ONCE: Range = Range { least: 1, most: 1 };

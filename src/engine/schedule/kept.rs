@@ -37,6 +37,9 @@ pub(super) struct Kept {
     /// Moments whose runs wait, the first one first.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub(super) queued: VecDeque<Timestamp>,
+    /// Since when runs cannot begin, if they cannot: nothing of them is missed, however long that takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held_since: Option<Timestamp>,
     /// The run that began last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) last: Option<Last>,
@@ -108,8 +111,14 @@ mod tests {
         let due: Timestamp = "2026-11-25T09:00:00Z".parse().unwrap();
         let last =
             Last { due, task_id: Some(TaskId::generate()), status: None, error: None, duration_ms: None };
-        let kept =
-            Kept { when: "@daily UTC".into(), until: due, missed: 3, queued: [due].into(), last: Some(last) };
+        let kept = Kept {
+            when: "@daily UTC".into(),
+            until: due,
+            missed: 3,
+            queued: [due].into(),
+            held_since: Some(due),
+            last: Some(last),
+        };
         book.schedules.insert("每日".into(), kept);
         book.write(folder.path()).unwrap();
         assert_eq!(Book::read(folder.path()), book);

@@ -116,8 +116,16 @@ impl Scheduler {
             state.note_ends(&self.tasks);
             state.look(now, &self.tasks)
         };
+        let mut held: Option<String> = None;
         for Due { schedule, moment } in due {
-            let outcome = self.submit(&schedule, moment).await;
+            // Those after one that could not begin wait for it, so that they begin in order.
+            let outcome = match &held {
+                Some(held) if *held == schedule.name => Outcome::Later,
+                _ => self.submit(&schedule, moment).await,
+            };
+            if let Outcome::Later = outcome {
+                held = Some(schedule.name.clone());
+            }
             if let Some(row) = self.state.lock().rows.get_mut(&schedule.name) {
                 match outcome {
                     Outcome::Began(id) => row.began(Last::of(moment, Ok(id))),
@@ -270,7 +278,11 @@ impl State {
             let Some((kept, since)) = self.away.shift_remove(&schedule.name) else { continue };
             let goes_on = now.duration_since(since) <= AWAY;
             // Else what was due meanwhile was not meant to run; a run that goes on still counts.
-            let kept = if goes_on { kept } else { Kept { until: now, queued: VecDeque::new(), ..kept } };
+            let kept = if goes_on {
+                kept
+            } else {
+                Kept { until: now, queued: VecDeque::new(), held_since: None, ..kept }
+            };
             book.schedules.insert(schedule.name.clone(), kept);
         }
         self.rows = config.map(|config| rows(config, book.clone(), now)).unwrap_or_default();

@@ -36,19 +36,10 @@ pub(super) struct Row {
     cron: Cron,
     /// The first moment that has not been seen to.
     next: Option<Timestamp>,
-    /// Since runs cannot begin, if they cannot.
-    held: Option<Held>,
+    /// When a run that could not begin is tried again.
+    again: Option<Timestamp>,
     /// Those of the moments started last that had waited for the run before them.
     taken: Vec<Timestamp>,
-}
-
-/// Runs that could not begin.
-#[derive(Debug, Clone, Copy)]
-struct Held {
-    /// When the first of them was to begin.
-    since: Timestamp,
-    /// When it is tried again.
-    again: Timestamp,
 }
 
 /// Moments that have come due: the newest of them, and how many there were.
@@ -84,14 +75,16 @@ impl Row {
         let cron = cron_expression(&schedule.cron).ok()?;
         let state = if schedule.enabled { "" } else { " off" };
         let when = format!("{} {}{state}", schedule.cron, zone.iana_name().unwrap_or("local"));
-        let fresh = Kept { when, until: now, missed: 0, queued: VecDeque::new(), last: None };
+        let fresh =
+            Kept { when, until: now, missed: 0, queued: VecDeque::new(), held_since: None, last: None };
         let (kept, changed) = match kept {
             Some(kept) if kept.when == fresh.when => (kept, false),
             Some(kept) => (Kept { missed: kept.missed, last: kept.last, ..fresh }, true),
             None => (fresh, true),
         };
         let schedule = schedule.clone();
-        let mut row = Self { schedule, zone, kept, changed, cron, next: None, held: None, taken: Vec::new() };
+        let mut row =
+            Self { schedule, zone, kept, changed, cron, next: None, again: None, taken: Vec::new() };
         row.next = row.after(row.kept.until);
         Some(row)
     }
@@ -106,7 +99,7 @@ impl Row {
             (self.kept.until, self.changed) = (now, true);
             self.next = self.after(now);
         }
-        let left = self.held.map(|held| held.again.duration_since(now));
+        let left = self.again.map(|again| again.duration_since(now));
         if left.is_some_and(|left| left.is_positive() && left <= PAUSE) {
             return Vec::new();
         }
@@ -114,14 +107,21 @@ impl Row {
         let due = self.made_up(&came, now);
         let starting = self.arranged(due, busy);
         if starting.is_empty() {
-            self.held = None;
+            self.let_go();
         }
         starting
     }
 
     /// A run of the moment `due` began, or never will.
     pub(super) fn began(&mut self, last: Last) {
-        (self.kept.last, self.changed, self.held) = (Some(last), true, None);
+        (self.kept.last, self.changed) = (Some(last), true);
+        self.let_go();
+    }
+
+    /// Nothing is held back any more.
+    fn let_go(&mut self) {
+        self.again = None;
+        self.changed |= self.kept.held_since.take().is_some();
     }
 
     /// The run of `moment` could not begin at `now`; it is tried again. One that had not waited for another run comes due
@@ -129,9 +129,9 @@ impl Row {
     pub(super) fn put_back(&mut self, moment: Timestamp, now: Timestamp) {
         let has_waited = self.taken.contains(&moment);
         let first = if has_waited { now } else { moment };
-        let since = self.held.map_or(first, |held| held.since.min(first));
-        let again = now.checked_add(PAUSE).unwrap_or(now);
-        (self.held, self.changed) = (Some(Held { since, again }), true);
+        let since = self.kept.held_since.map_or(first, |since| since.min(first));
+        (self.kept.held_since, self.changed) = (Some(since), true);
+        self.again = now.checked_add(PAUSE).ok();
         let queued = &mut self.kept.queued;
         if has_waited {
             queued.insert(queued.partition_point(|waits| *waits < moment), moment);
@@ -149,7 +149,7 @@ impl Row {
     pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
         let next = self.next?;
         let begins = later(next, self.jitter(next));
-        let begins = self.held.map_or(begins, |held| held.again.max(begins));
+        let begins = self.again.map_or(begins, |again| again.max(begins));
         Some(Duration::try_from(begins.duration_since(now)).unwrap_or_default())
     }
 
@@ -160,7 +160,7 @@ impl Row {
 
     /// How long the next run has been due already, or the first of those that cannot begin.
     pub(super) fn late(&self, now: Timestamp) -> Duration {
-        let first = self.next.into_iter().chain(self.held.map(|held| held.since)).min();
+        let first = self.next.into_iter().chain(self.kept.held_since).min();
         let begins = first.map(|first| later(first, self.jitter(first)));
         begins.and_then(|begins| Duration::try_from(now.duration_since(begins)).ok()).unwrap_or_default()
     }
@@ -206,7 +206,7 @@ impl Row {
     fn made_up(&mut self, came: &Came, now: Timestamp) -> Vec<Timestamp> {
         let Some(newest) = came.newest.back() else { return Vec::new() };
         // Nothing is missed because it could not begin, but only the newest waits where one is enough.
-        let is_held = self.held.is_some();
+        let is_held = self.kept.held_since.is_some();
         let on_time = is_held || now.duration_since(later(*newest, self.jitter(*newest))) <= ON_TIME;
         let runs = match (self.schedule.misfire, on_time) {
             (Misfire::Skip, false) => 0,

@@ -388,8 +388,15 @@ fn runs_that_cannot_begin_are_late_and_do_not_pile_up() {
 fn a_run_that_could_not_begin_is_not_missed_however_long_that_takes() {
     let mut daily = row("cron: '30 2 * * *'", "2026-11-25T00:00:00Z");
     refused(&mut daily, "2026-11-25T02:30:00Z", false, &["2026-11-25T02:30:00Z"]);
-    looks(&mut daily, "2026-11-25T04:00:00Z", false, &["2026-11-25T02:30:00Z"]);
-    assert_eq!(daily.kept.missed, 0);
+    // Nor is it when the server starts again meanwhile, or another schedule is added.
+    let (one, kept, now) = (&daily.schedule, daily.kept.clone(), at("2026-11-25T03:59:00Z"));
+    let mut after = Row::new(one, None, Some(kept), now).unwrap();
+    assert_eq!(after.late(now), Duration::from_secs(89 * 60));
+    for row in [&mut daily, &mut after] {
+        looks(row, "2026-11-25T04:00:00Z", false, &["2026-11-25T02:30:00Z"]);
+        row.began(Last::of(at("2026-11-25T02:30:00Z"), Err("x".to_owned())));
+        assert_eq!((row.kept.missed, row.kept.held_since), (0, None));
+    }
 
     // Those that are all made up for keep their order, and their bound.
     let mut all = row("cron: '0 * * * *', misfire: all, overlap: allow", "2026-11-25T00:30:00Z");
