@@ -1,9 +1,32 @@
 //! One id for all that a request sets in motion: its log lines, its answer, its errors, and the tasks it starts.
 
-use std::{fmt, future::Future, str::FromStr};
+use std::{cell::RefCell, fmt, future::Future, str::FromStr};
 
 tokio::task_local! {
     static CURRENT: TraceId;
+}
+
+thread_local! {
+    static CHANCE: RefCell<Chance> = const { RefCell::new(Chance { bytes: [0; 512], used: 512 }) };
+}
+
+/// Random bytes that are fetched some at a time: asking the system for those of one id takes longer than all else that is
+/// done for the answer to a probe.
+struct Chance {
+    bytes: [u8; 512],
+    used: usize,
+}
+
+impl Chance {
+    fn take(&mut self) -> [u8; 16] {
+        if self.used >= self.bytes.len() {
+            let _ = getrandom::fill(&mut self.bytes);
+            self.used = 0;
+        }
+        let taken = self.bytes.get(self.used..).and_then(|left| left.first_chunk()).copied();
+        self.used += 16;
+        taken.unwrap_or_default()
+    }
 }
 
 /// The id of a request or of a task: 32 hexadecimal digits, not all of them zero. The caller gets it, the log explains
@@ -32,8 +55,7 @@ impl TraceId {
     /// A new id; on a machine without a source of chance always the same, as an id that explains nothing is no reason
     /// to refuse a request.
     pub fn generate() -> Self {
-        let mut bytes = [0; 16];
-        let _ = getrandom::fill(&mut bytes);
+        let bytes = CHANCE.with_borrow_mut(Chance::take);
         Self(u128::from_be_bytes(bytes).max(1))
     }
 

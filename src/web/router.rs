@@ -15,7 +15,7 @@ use super::{
     memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
     ready, record, resource, run, skill, status, task, tools,
-    trace::{self, Refusals},
+    trace::{self, Healthy, Refusals},
     webhook,
 };
 
@@ -47,12 +47,17 @@ pub fn router(state: State, mounted: Router) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&load), load::layer))
         .layer(CatchPanicLayer::custom(problem::panicked));
     let probes = Router::new()
-        .route("/health", get(status::health))
         .route("/healthz", get(ready::healthz))
         .route("/readyz", get(ready::readyz))
         .with_state(state.clone())
+        // What asks nothing of the state need not have it.
+        .route("/health", get(status::health))
         .method_not_allowed_fallback(problem::no_method)
-        .layer(ServiceBuilder::new().layer(middleware::from_fn(trace::quiet)).layer(option_layer(cors)));
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn_with_state(Arc::new(Healthy::default()), trace::quiet))
+                .layer(option_layer(cors)),
+        );
     own(state)
         .layer(middleware::from_fn_with_state(load, load::body))
         .merge(mounted)
