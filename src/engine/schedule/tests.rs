@@ -390,7 +390,7 @@ fn a_run_that_could_not_begin_is_not_missed_however_long_that_takes() {
     refused(&mut daily, "2026-11-25T02:30:00Z", false, &["2026-11-25T02:30:00Z"]);
     // Nor is it when the server starts again meanwhile, or another schedule is added.
     let (one, kept, now) = (&daily.schedule, daily.kept.clone(), at("2026-11-25T03:59:00Z"));
-    let mut after = Row::new(one, None, Some(kept), now).unwrap();
+    let mut after = Row::new(one, Some("UTC"), Some(kept), now).unwrap();
     assert_eq!(after.late(now), Duration::from_mins(89));
     for row in [&mut daily, &mut after] {
         looks(row, "2026-11-25T04:00:00Z", false, &["2026-11-25T02:30:00Z"]);
