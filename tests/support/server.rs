@@ -44,10 +44,10 @@ impl Server {
         thread::spawn(move || {
             for line in stderr.lines() {
                 let Ok(line) = line else { return };
-                if let Some(at) = line.find("http://127.0.0.1:") {
-                    let url: String =
-                        line[at..].chars().take_while(|c| !c.is_whitespace() && *c != ',').collect();
-                    let _ = found.send(url);
+                // The log may name another address before that.
+                if let Some((_, told)) = line.split_once(" listens on http://127.0.0.1:") {
+                    let port: String = told.chars().take_while(char::is_ascii_digit).collect();
+                    let _ = found.send(format!("http://127.0.0.1:{port}"));
                 }
                 let _ = writeln!(lines.lock().unwrap(), "{line}");
             }
@@ -56,7 +56,7 @@ impl Server {
             let _ = child.kill();
             panic!("the server did not start: {}", log.lock().unwrap());
         };
-        Self { child, url: url.trim_end_matches('/').to_owned(), client: client(), log }
+        Self { child, url, client: client(), log }
     }
 
     /// What it has written on stderr so far.
