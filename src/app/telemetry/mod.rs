@@ -38,8 +38,9 @@ impl Telemetry {
 /// Whether a word of `directives` stands alone and is neither a level nor a part of this program: a level with a slip of the
 /// pen, which would be taken for the only part that may log.
 fn has_stray_word(directives: &str) -> bool {
-    let words = directives.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains('='));
-    words.into_iter().any(|word| !word.starts_with("crew") && word.parse::<LevelFilter>().is_err())
+    let mut words =
+        directives.split(',').map(str::trim).filter(|word| !word.is_empty() && !word.contains('='));
+    words.any(|word| !word.starts_with("crew") && word.parse::<LevelFilter>().is_err())
 }
 
 /// Starts logging. `CREW_LOG` holds filter directives (`debug`, `crew::tasks=trace`); without it, `verbose` chooses

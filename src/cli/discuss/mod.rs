@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::Environment,
-    defs::{AdHoc, Discussion},
+    defs::{AdHoc, Discussion, TargetKind},
     engine::Args,
     tools::{self, Office},
 };
@@ -33,7 +33,7 @@ pub(super) async fn discuss(
 ) -> Result<Outcome, Error> {
     match &args.command {
         DiscussCommand::Run(args) if args.how.execute => {
-            let name = name_of(global, env, &args.name).await?;
+            let name = files::name_of(global, env, TargetKind::Discussion, &args.name).await?;
             held::run(global, env, held::What::Named(&name), &args.named, &args.how).await
         }
         DiscussCommand::Adhoc(args) if args.how.execute => {
@@ -50,7 +50,7 @@ pub(super) async fn discuss(
         DiscussCommand::View { id } => meetings::show(global, id),
         DiscussCommand::Run(args) => {
             let office = crew(global, env);
-            let name = name_of(global, env, &args.name).await?;
+            let name = files::name_of(global, env, TargetKind::Discussion, &args.name).await?;
             let discussion = office.crew.discussion(&name).await?;
             told(global, &office, &discussion, &args.named, &args.how).await
         }
@@ -60,17 +60,6 @@ pub(super) async fn discuss(
             told(global, &crew(global, env), &discussion, &args.named, &args.how).await
         }
     }
-}
-
-/// The name of a discussion that may be given by its file.
-async fn name_of(global: &Global, env: &Environment, given: &str) -> Result<String, Error> {
-    if !files::is_file(given) {
-        return Ok(given.to_owned());
-    }
-    let crew = crew(global, env).crew;
-    let definitions = crew.definitions().await;
-    let known = definitions.discussions.iter().map(|(name, entry)| (name, &entry.path));
-    files::name_of("discussion", given, crew.root(), known)
 }
 
 async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {

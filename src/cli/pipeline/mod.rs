@@ -32,7 +32,7 @@ pub(super) async fn pipeline(
 ) -> Result<Outcome, Error> {
     if let PipelineCommand::Run(args) = &args.command {
         args.old.tell();
-        let name = &name_of(global, env, &args.name).await?;
+        let name = &files::name_of(global, env, TargetKind::Pipeline, &args.name).await?;
         if !args.execute {
             return run(global, &crew(global, env), name, args, env).await;
         }
@@ -96,17 +96,6 @@ async fn list(global: &Global, office: &Office) -> Result<Outcome, Error> {
         }
     }
     Ok(Outcome::Done)
-}
-
-/// The name of a pipeline that may be given by its file.
-async fn name_of(global: &Global, env: &Environment, given: &str) -> Result<String, Error> {
-    if !files::is_file(given) {
-        return Ok(given.to_owned());
-    }
-    let crew = crew(global, env).crew;
-    let definitions = crew.definitions().await;
-    let known = definitions.pipelines.iter().map(|(name, entry)| (name, &entry.path));
-    files::name_of("pipeline", given, crew.root(), known)
 }
 
 async fn graph(

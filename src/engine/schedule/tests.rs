@@ -185,6 +185,10 @@ fn another_time_or_a_pause_begins_anew() {
 
 /// A crew with one employee, `writer`, and the tasks it is given, which `workers` do.
 async fn office(folder: &Path, cron: &str, workers: usize) -> (Arc<Crew>, Engine, Tracker) {
+    office_of(folder, cron, Options { workers, ..Options::default() }).await
+}
+
+async fn office_of(folder: &Path, cron: &str, options: Options) -> (Arc<Crew>, Engine, Tracker) {
     let employee = "---\nname: writer\ndescription: d\nmodel: echo\nargs: [{name: topic, required: true}]\n---\nOn $topic.\n";
     fs::create_dir_all(folder.join(".crew/employees")).unwrap();
     fs::write(folder.join(".crew/employees/writer.md"), employee).unwrap();
@@ -192,7 +196,7 @@ async fn office(folder: &Path, cron: &str, workers: usize) -> (Arc<Crew>, Engine
     let client = llm::Client::new(llm::Settings::default(), Arc::default());
     let crew = Arc::new(Crew::new(Catalog::open(folder.to_owned()), client, Models::of("echo")));
     let tracker = Tracker::new();
-    let options = Options { journal: Some(folder.join(".crew/tasks.jsonl")), workers, ..Options::default() };
+    let options = Options { journal: Some(folder.join(".crew/tasks.jsonl")), ..options };
     let tasks = Engine::open(options, engine::bodies(&crew), tracker.clone()).await.unwrap();
     (crew, tasks, tracker)
 }
@@ -414,6 +418,40 @@ fn a_run_that_could_not_begin_is_not_missed_however_long_that_takes() {
     assert_eq!(queue.kept.queued, [at("2026-11-25T01:00:00Z"), at("2026-11-25T02:00:00Z")]);
     looks(&mut queue, "2026-11-25T02:20:00Z", false, &["2026-11-25T01:00:00Z"]);
     assert_eq!(queue.kept.missed, 0);
+}
+
+/// Also one that needs no place, as it began before under its key.
+#[tokio::test]
+async fn what_comes_after_a_run_that_cannot_begin_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = HOURLY.lines().find(|line| line.contains("a:b")).unwrap();
+    let cron = format!(
+        "timezone: UTC\nschedules:\n{}\n",
+        lines.replace("cron:", "misfire: all, overlap: allow, cron:")
+    );
+    let options = Options { workers: 0, queue: 2, ..Options::default() };
+    let (crew, tasks, tracker) = office_of(folder.path(), &cron, options).await;
+    let cron = crew.definitions().await.cron.clone();
+    let last = at("2026-11-25T12:00:00Z");
+    let early =
+        crew.plan_scheduled(&cron.as_ref().unwrap().schedules[0], Trigger::CRON, Some(key("a:b", last)));
+    tasks.submit(early.await.unwrap()).await.unwrap();
+    let scheduler = Scheduler::new(Arc::clone(&crew), tasks.clone(), Book::default());
+    scheduler.round(cron.as_ref(), at("2026-11-25T09:30:00Z")).await;
+    let now = at("2026-11-25T12:00:10Z");
+    scheduler.round(cron.as_ref(), now).await;
+    let began = |scheduler: &Scheduler| {
+        let state = scheduler.state.lock();
+        state.rows["a:b"].kept.last.as_ref().map(|last| last.due)
+    };
+    assert_eq!((of(&tasks).len(), began(&scheduler)), (2, Some(at("2026-11-25T10:00:00Z"))));
+    assert!(scheduler.nap(now) > Duration::ZERO, "it is not tried again at once");
+    for task in of(&tasks).iter().filter(|task| task.idempotency_key != Some(key("a:b", last))) {
+        tasks.cancel(&task.task_id).await.unwrap();
+    }
+    scheduler.round(cron.as_ref(), at("2026-11-25T12:00:20Z")).await;
+    assert_eq!((of(&tasks).len(), began(&scheduler)), (3, Some(last)), "11:00 and then 12:00");
+    tracker.stop();
 }
 
 /// A branch is switched, a file is copied anew: for a moment it is not there.
