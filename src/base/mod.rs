@@ -17,3 +17,6 @@ pub use priority::{NotAPriority, Priority};
 pub use secret::Secret;
 pub use trace::{SpanId, TraceId};
 pub use tracker::Tracker;
+
+/// A map by ids that this program makes up itself: nobody can choose them to be alike, so that a quick hash will do.
+pub type IdMap<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;

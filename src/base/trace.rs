@@ -64,6 +64,14 @@ impl TraceId {
         self.0.to_be_bytes()
     }
 
+    /// Its digits, as text.
+    pub fn digits(self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        // Two digits for a byte: they always fit.
+        let _ = hex::encode_to_slice(self.to_bytes(), &mut digits);
+        digits
+    }
+
     /// The ids in a `traceparent` header, `00-<trace-id>-<parent-id>-<flags>`, that of the trace and that of the caller's
     /// span in it; later versions may have more behind that.
     pub fn of_traceparent(header: &str) -> Option<(Self, SpanId)> {

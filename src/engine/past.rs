@@ -93,7 +93,7 @@ impl Account {
 /// What the tasks of `tasks` need that are not over.
 pub async fn needed(tasks: &Engine) -> Needed {
     let mut needed = Needed::default();
-    for summary in tasks.select(Needed::wants) {
+    for summary in tasks.unfinished() {
         if let Ok(task) = tasks.get(&summary.task_id).await {
             needed.add(&task);
         }

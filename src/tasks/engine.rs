@@ -138,6 +138,13 @@ impl Engine {
         self.shared.table.lock().select(fits)
     }
 
+    /// Tasks that are not over, the newest first.
+    pub fn unfinished(&self) -> Vec<Arc<Summary>> {
+        let mut unfinished = self.shared.table.lock().unfinished();
+        unfinished.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
+        unfinished
+    }
+
     /// At most `limit` tasks that fit, the newest first; those after a task, when its place is given: when it was
     /// accepted, and its id.
     pub fn page(
@@ -355,10 +362,7 @@ impl Shared {
 async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journal {
     let Recovered { log, index, over, live, queued, ended } = recovered;
     table.keep_in(log.clone());
-    table.expect(over.len());
-    for (subject, summary, told) in over {
-        table.insert_over(summary, subject, told);
-    }
+    table.insert_over(over);
     for (subject, task) in live {
         table.insert(task, subject);
     }

@@ -6,15 +6,15 @@
 //! {"crc":56789}
 //! ```
 //!
-//! It only grows, section by section; a section ends with its checksum and counts when that is right. The last checkpoint
-//! tells up to where the journal has been seen to. All of it can be made again from the journal: a file that is missing,
-//! torn, or of another journal costs time and nothing else, which is why nobody waits until it is on the disk.
+//! It only grows, section by section, each of which ends with its checksum. The last checkpoint tells up to where the
+//! journal has been seen to. All of it can be made again from the journal: a file that is missing, torn, wrong, or of
+//! another journal costs time and nothing else, which is why nobody waits until it is on the disk.
 
 use std::{
     borrow::Cow,
     collections::VecDeque,
     fs::{self, File},
-    io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _},
+    io::{self, BufReader, BufWriter, Write as _},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,9 +37,6 @@ const EDGE: u64 = 4096;
 
 /// Bytes that are read, and then made sense of, at a time.
 const BLOCK: usize = 1 << 20;
-
-/// What the last line of a section begins with.
-const CRC: &[u8] = b"{\"crc\":";
 
 /// The index as far as it is right.
 #[derive(Debug)]
@@ -96,8 +93,7 @@ impl Index {
     pub(super) fn load(journal: &Path, file: &File, each: impl FnMut(Summary, Vec<Span>)) -> Option<Loaded> {
         let path = Self::none(journal).path;
         let loading = || {
-            let length = right(&path)?;
-            let Some(checkpoint) = read(&path, length, each)? else { return Ok(None) };
+            let Some((checkpoint, length)) = read(&path, each)? else { return Ok(None) };
             let edge = edge(journal, file, checkpoint.end.at).map_err(io::Error::other)?;
             Ok::<_, io::Error>((edge == Some(checkpoint.edge)).then_some((length, checkpoint)))
         };
@@ -107,7 +103,7 @@ impl Index {
                 return Some(Loaded { index, open, strange, end });
             }
             Ok(None) => {
-                tracing::info!(path = %path.display(), "the index does not fit the journal; it is made anew");
+                tracing::info!(path = %path.display(), "the index is torn or does not fit the journal; it is made anew");
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -156,62 +152,58 @@ impl Index {
     }
 }
 
-/// How many bytes of an index are sections that are whole and right.
-fn right(path: &Path) -> io::Result<u64> {
+/// Reads an index: shows `each` task, and gives the last checkpoint and the length. `None` when some of it is wrong, the
+/// end is missing, or it is of another version.
+fn read(path: &Path, mut each: impl FnMut(Summary, Vec<Span>)) -> io::Result<Option<(Checkpoint, u64)>> {
     let mut source = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let (mut line, mut at, mut right) = (Vec::new(), 0, 0);
-    let mut crc = crc32fast::Hasher::new();
-    loop {
-        line.clear();
-        at += source.read_until(b'\n', &mut line)? as u64;
-        if !line.ends_with(b"\n") {
-            return Ok(right);
-        }
-        if !line.starts_with(CRC) {
-            crc.update(&line);
-            continue;
-        }
-        let found = std::mem::take(&mut crc).finalize();
-        match serde_json::from_slice::<Entry<'_>>(&line) {
-            Ok(Entry::Crc(given)) if given == found => right = at,
-            _ => return Ok(right),
-        }
-    }
-}
-
-/// Reads what is right of an index: shows `each` task, and gives the last checkpoint. `None` when there is none, or it is
-/// of another version.
-fn read(
-    path: &Path,
-    length: u64,
-    mut each: impl FnMut(Summary, Vec<Span>),
-) -> io::Result<Option<Checkpoint>> {
-    let mut source = BufReader::with_capacity(1 << 16, File::open(path)?.take(length));
     let readers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     thread::scope(|scope| {
         // What other threads make sense of, in its order, while what came before is shown.
         let mut ahead = VecDeque::with_capacity(readers);
-        let mut last = None;
+        let (mut last, mut length) = (None, 0);
+        let (mut crc, mut is_whole) = (crc32fast::Hasher::new(), false);
         loop {
             while ahead.len() < readers {
                 let block = block(&mut source)?;
                 if block.is_empty() {
                     break;
                 }
-                ahead.push_back(scope.spawn(move || entries(&block)));
+                length += block.len() as u64;
+                ahead.push_back(scope.spawn(move || told(&block)));
             }
-            let Some(next) = ahead.pop_front() else { return Ok(last) };
-            let Ok(Some(entries)) = next.join() else { return Ok(None) };
+            let Some(next) = ahead.pop_front() else {
+                return Ok(last.filter(|_| is_whole).zip(Some(length)));
+            };
+            let Ok(Some(Told { entries, sums })) = next.join() else { return Ok(None) };
+            let mut sums = sums.into_iter();
             for entry in entries {
+                is_whole = false;
                 match entry {
-                    Entry::Task { spans, summary } => each(summary.into_owned(), spans.into_owned()),
+                    Entry::Task { spans, summary } => {
+                        each(summary.into_owned(), spans.into_owned());
+                    }
                     Entry::Checkpoint(found) if found.format == FORMAT => last = Some(found),
                     Entry::Checkpoint(_) => return Ok(None),
-                    Entry::Crc(_) => {}
+                    Entry::Crc(given) => {
+                        sums.next().iter().for_each(|sum| crc.combine(sum));
+                        if std::mem::take(&mut crc).finalize() != given {
+                            return Ok(None);
+                        }
+                        is_whole = true;
+                    }
                 }
             }
+            sums.for_each(|sum| crc.combine(&sum));
         }
     })
+}
+
+/// What lines tell.
+struct Told {
+    /// In their order.
+    entries: Vec<Entry<'static>>,
+    /// Of the lines of each section that ends among them, and of those behind.
+    sums: Vec<crc32fast::Hasher>,
 }
 
 /// The next lines, all of them whole; nothing at the end.
@@ -221,10 +213,21 @@ fn block(source: &mut impl io::BufRead) -> io::Result<Vec<u8>> {
     Ok(block)
 }
 
-/// What lines say, in their order. `None` when one means nothing.
-fn entries(block: &[u8]) -> Option<Vec<Entry<'static>>> {
-    let lines = block.split_inclusive(|byte| *byte == b'\n');
-    lines.map(|line| serde_json::from_slice(line).ok()).collect()
+/// What lines tell; `None` when one means nothing or is not whole.
+fn told(block: &[u8]) -> Option<Told> {
+    let (mut entries, mut sums, mut crc) = (Vec::new(), Vec::new(), crc32fast::Hasher::new());
+    // As text all at once, so that nothing in it has to be checked again.
+    for line in str::from_utf8(block).ok()?.split_inclusive('\n') {
+        let entry = serde_json::from_str(line.strip_suffix('\n')?).ok()?;
+        if let Entry::Crc(_) = entry {
+            sums.push(std::mem::take(&mut crc));
+        } else {
+            crc.update(line.as_bytes());
+        }
+        entries.push(entry);
+    }
+    sums.push(crc);
+    Some(Told { entries, sums })
 }
 
 /// What a journal up to `end` is told by; `None` when it is shorter.

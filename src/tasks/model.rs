@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, sync::Arc};
 use indexmap::IndexMap;
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
 use serde_json::{Map, Value};
 
 use super::{Code, Spent, Waiting};
@@ -13,8 +16,7 @@ use crate::base::{Priority, TraceId, clock};
 
 /// The id of a task: 1 to 64 of `A-Z a-z 0-9 - _`. New ones are 24 hexadecimal digits that count the time, a hyphen,
 /// and 32 random ones; those of the predecessor (`20261122-191633-91117467`) stay readable.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
 #[schemars(with = "String")]
 pub struct TaskId(Arc<str>);
 
@@ -58,17 +60,30 @@ impl FromStr for TaskId {
     }
 }
 
-impl TryFrom<String> for TaskId {
-    type Error = NotATaskId;
-
-    fn try_from(text: String) -> Result<Self, NotATaskId> {
-        text.parse()
+impl Serialize for TaskId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 
-impl From<TaskId> for String {
-    fn from(id: TaskId) -> Self {
-        id.0.as_ref().to_owned()
+// By hand, as a journal has many: without a text in between.
+impl<'de> Deserialize<'de> for TaskId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = TaskId;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the id of a task")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<TaskId, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 

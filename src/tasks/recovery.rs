@@ -136,9 +136,9 @@ enum Told {
         path: PathBuf,
         /// The file as it was then, also when another one has its name by now.
         file: Option<File>,
-        read: Read,
+        read: Box<Read>,
     },
-    Shared(Glance),
+    Shared(Box<Glance>),
 }
 
 impl History {
@@ -152,7 +152,7 @@ impl History {
             Place::File(path) => Self::read(path),
             Place::Shared(target) => {
                 let glance = Handle::current().block_on(replica::look(Target::clone(target)))?;
-                Ok(Self { told: Told::Shared(glance) })
+                Ok(Self { told: Told::Shared(Box::new(glance)) })
             }
         }
     }
@@ -166,14 +166,14 @@ impl History {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let read = Read::nothing(&path);
+                let read = Box::new(Read::nothing(&path));
                 return Ok(Self { told: Told::File { path, file: None, read } });
             }
             Err(source) => {
                 return Err(store::Error::File { action: "open", path, source }.into());
             }
         };
-        let read = replay::read(&path, &file)?;
+        let read = Box::new(replay::read(&path, &file)?);
         Ok(Self { told: Told::File { path, file: Some(file), read } })
     }
 

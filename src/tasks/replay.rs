@@ -1,12 +1,7 @@
 //! From lines to tasks: what a journal adds up to, and where in it each task is. Of tasks that are over only their
 //! summaries are held.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    fs::File,
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::hash_map::Entry, fs::File, path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
@@ -18,9 +13,12 @@ use super::{
     legacy::{Old, Record},
     table::Retain,
 };
-use crate::store::{
-    self,
-    log::{self, Line, Mark, Span, Subject, Subjects},
+use crate::{
+    base::IdMap,
+    store::{
+        self,
+        log::{self, Line, Mark, Span, Subject, Subjects},
+    },
 };
 
 /// A task that is not over, or all that is known of one that is.
@@ -51,7 +49,7 @@ pub(super) struct Replay<'f> {
     /// Where the lines come from.
     path: &'f Path,
     file: &'f File,
-    tasks: HashMap<TaskId, (Subject, State)>,
+    tasks: IdMap<TaskId, (Subject, State)>,
     subjects: Subjects,
     next: Subject,
     /// Why a task could not be read again.
@@ -202,7 +200,7 @@ impl Known {
 
 impl<'f> Replay<'f> {
     fn new(path: &'f Path, file: &'f File) -> Self {
-        let (tasks, subjects) = (HashMap::new(), Subjects::default());
+        let (tasks, subjects) = (IdMap::default(), Subjects::default());
         Self { path, file, tasks, subjects, next: 0, failed: None }
     }
 

@@ -13,7 +13,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// More entries than any chain of proxies has; what is before them is not looked at.
 const HOPS: usize = 32;
 
-/// The other end of the connection; whoever serves the router puts it into the extensions of each request.
+/// The other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 

@@ -1,7 +1,7 @@
 //! Floor 5: the HTTP bridge: runs, tasks, GitHub's deliveries, health and metrics.
 //!
 //! A thin translator: it verifies, has the rest of the program plan the work, submits it as a task, and answers.
-//! [`router()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
+//! [`bridge()`] holds every route and layer on one page; other surfaces are mounted into it and share its layers.
 
 mod address;
 mod again;
@@ -9,6 +9,7 @@ mod approve;
 mod auth;
 mod body;
 mod brake;
+mod bridge;
 mod cors;
 mod cost;
 mod delivery;
@@ -45,13 +46,14 @@ mod trace;
 pub mod webhook;
 
 pub use address::{NotARange, Peer, Proxies};
+pub use bridge::Bridge;
 pub use cors::check_origin;
 pub use denials::Denials;
 pub use limits::Limits;
 pub use problem::Problem;
 pub use ready::Readiness;
 pub use resource::Resource;
-pub use router::router;
+pub use router::bridge;
 pub use shared::{NoRedis, Shared, Sharing};
 pub use state::{Runs, State};
 pub use tokens::{Access, Tokens};

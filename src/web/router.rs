@@ -10,12 +10,12 @@ use tower::{ServiceBuilder, util::option_layer};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    State, again, approve, auth, cors, cost, delivery, evaluation, events,
+    Bridge, State, again, approve, auth, cors, cost, delivery, evaluation, events,
     load::{self, Load},
     memory, openapi, origin, plan, problem,
     rate::{self, Budgets},
     ready, record, resource, run, skill, status, task, tools,
-    trace::{self, Healthy, Refusals},
+    trace::{self, Refusals},
     webhook,
 };
 
@@ -29,7 +29,7 @@ use super::{
 ///
 /// # Panics
 /// When `mounted` has a route of the same path: a mistake in the program.
-pub fn router(state: State, mounted: Router) -> Router {
+pub fn bridge(state: State, mounted: Router) -> Bridge {
     let limits = Arc::clone(&state.limits);
     let guarded = state.access.is_guarded();
     let names = (!guarded).then(|| Arc::clone(&state.hosts));
@@ -47,24 +47,20 @@ pub fn router(state: State, mounted: Router) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&load), load::layer))
         .layer(CatchPanicLayer::custom(problem::panicked));
     let probes = Router::new()
+        .route("/health", get(status::health))
         .route("/healthz", get(ready::healthz))
         .route("/readyz", get(ready::readyz))
         .with_state(state.clone())
-        // What asks nothing of the state need not have it.
-        .route("/health", get(status::health))
         .method_not_allowed_fallback(problem::no_method)
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::from_fn_with_state(Arc::new(Healthy::default()), trace::quiet))
-                .layer(option_layer(cors)),
-        );
-    own(state)
+        .layer(ServiceBuilder::new().layer(middleware::from_fn(trace::quiet)).layer(option_layer(cors)));
+    let router = own(state)
         .layer(middleware::from_fn_with_state(load, load::body))
         .merge(mounted)
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(layers)
-        .merge(probes)
+        .merge(probes);
+    Bridge::new(router)
 }
 
 /// The routes of the bridge itself.

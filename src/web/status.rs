@@ -26,7 +26,7 @@ struct All {
 }
 
 /// The very bytes that probes have always compared with.
-const HEALTHY: &str = r#"{"status":"ok","service":"crew-webhook"}"#;
+pub(super) const HEALTHY: &str = r#"{"status":"ok","service":"crew-webhook"}"#;
 
 /// `GET /health`.
 pub(super) async fn health() -> Response {

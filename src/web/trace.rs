@@ -6,7 +6,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -18,13 +18,14 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use metrics::{Counter, counter, histogram};
+use metrics::{counter, histogram};
 use parking_lot::Mutex;
 use tracing::{Instrument, field};
 
 use crate::base::{SpanId, TraceId, clock::Stopwatch, metric};
 
-const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
+/// The header that tells the id of a request.
+pub(super) const HEADER: HeaderName = HeaderName::from_static("x-trace-id");
 
 /// How often it is told what was refused.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -78,7 +79,7 @@ impl Refusals {
 
 /// Serves a request under a new id and in the span `http.request`, and logs one line about it.
 pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Request, next: Next) -> Response {
-    let caller = begun(&request);
+    let caller = begun(request.headers());
     let id = caller.map_or_else(TraceId::generate, |(id, _)| id);
     let method = measured(request.method());
     // The template, not the path: paths hold names, and a log is searched by route.
@@ -115,31 +116,14 @@ pub(super) async fn layer(State(refusals): State<Arc<Refusals>>, request: Reques
     id.scope(serve.instrument(span)).await
 }
 
-/// How often it was told that the program lives. Finding the measure by its labels takes as long as the answer.
-#[derive(Default)]
-pub(super) struct Healthy(OnceLock<Counter>);
-
-impl Healthy {
-    const ROUTE: &str = "/health";
-
-    fn count(&self) {
-        let labels =
-            || counter!(metric::HTTP_REQUESTS, "method" => "GET", "route" => Self::ROUTE, "status" => "200");
-        self.0.get_or_init(labels).increment(1);
-    }
-}
-
 /// The same for what probes ask every few seconds: an id and the headers, and no line in the log.
-pub(super) async fn quiet(State(healthy): State<Arc<Healthy>>, request: Request, next: Next) -> Response {
-    let id = begun(&request).map_or_else(TraceId::generate, |(id, _)| id);
+pub(super) async fn quiet(request: Request, next: Next) -> Response {
+    let id = begun(request.headers()).map_or_else(TraceId::generate, |(id, _)| id);
     let method = measured(request.method());
     let route = request.extensions().get::<MatchedPath>().cloned();
     let mut response = id.scope(next.run(request)).await;
     finish(response.headers_mut(), id);
-    match (method, route.as_ref().map_or("unmatched", MatchedPath::as_str), response.status()) {
-        ("GET", Healthy::ROUTE, StatusCode::OK) => healthy.count(),
-        (method, route, status) => count(method, route, status),
-    }
+    count(method, route.as_ref().map_or("unmatched", MatchedPath::as_str), response.status());
     response
 }
 
@@ -161,9 +145,9 @@ pub(super) fn note_caller(name: &str) {
 
 /// Adds what every answer has. A page that came to show an answer must neither run nor frame it, and nobody in between
 /// may keep it; an answer that says otherwise is left as it is.
-fn finish(headers: &mut HeaderMap, id: TraceId) {
+pub(super) fn finish(headers: &mut HeaderMap, id: TraceId) {
     headers.reserve(8);
-    headers.insert(HEADER, HeaderValue::from_str(&id.to_string()).expect("hexadecimal digits fit a header"));
+    headers.insert(HEADER, value(id));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
@@ -172,9 +156,14 @@ fn finish(headers: &mut HeaderMap, id: TraceId) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
+/// `id` as that header has it.
+pub(super) fn value(id: TraceId) -> HeaderValue {
+    HeaderValue::from_bytes(&id.digits()).expect("hexadecimal digits fit a header")
+}
+
 /// The trace that the caller has begun, and its own place in it, if it says so.
-fn begun(request: &Request) -> Option<(TraceId, SpanId)> {
-    let header = request.headers().get("traceparent")?.to_str().ok()?;
+pub(super) fn begun(headers: &HeaderMap) -> Option<(TraceId, SpanId)> {
+    let header = headers.get("traceparent")?.to_str().ok()?;
     TraceId::of_traceparent(header)
 }
 

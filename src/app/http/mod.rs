@@ -6,17 +6,19 @@ mod wire;
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use futures_util::FutureExt;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower::Service as _;
 
 use self::wire::Wire;
-use crate::{base::Tracker, web::Peer};
+use crate::{
+    base::Tracker,
+    web::{Bridge, Peer},
+};
 
 /// How connections are bounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +50,11 @@ impl Default for Bounds {
 /// After a failure that is not the client's: descriptors have run out, and some are given back meanwhile.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves `router` on `listener` until `tracker` stops. Each connection is one of the tracker's futures: it is closed
+/// Serves `bridge` on `listener` until `tracker` stops. Each connection is one of the tracker's futures: it is closed
 /// once its request has been answered.
-pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds, tracker: &Tracker) {
+pub(super) async fn serve(listener: TcpListener, bridge: Bridge, bounds: Bounds, tracker: &Tracker) {
     let stopping = tracker.stopping().clone();
     let places = Arc::new(Semaphore::new(bounds.connections.min(Semaphore::MAX_PERMITS)));
-    let router = router.with_state(());
     loop {
         let accepted = async {
             let place = Arc::clone(&places).acquire_owned().await.expect("nobody closes it");
@@ -66,7 +67,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router, bounds: Bounds,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection = Connection { stream, peer, router: router.clone(), bounds };
+                let connection = Connection { stream, peer, bridge: bridge.clone(), bounds };
                 tracker.spawn(connection.run(tracker.clone(), place));
             }
             Err(error) if is_of_client(&error) => {}
@@ -90,20 +91,17 @@ fn is_of_client(error: &io::Error) -> bool {
 struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
-    router: Router,
+    bridge: Bridge,
     bounds: Bounds,
 }
 
 impl Connection {
     async fn run(self, tracker: Tracker, _place: OwnedSemaphorePermit) {
-        let Self { stream, peer, router, bounds } = self;
+        let Self { stream, peer, bridge, bounds } = self;
         // Without this, an answer written in two parts waits for the client's acknowledgement of the first.
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
-            let answer = router.clone().call(request);
-            async move { answer.await.map_err(|never: Infallible| match never {}) }
+            bridge.answer(Peer(peer), request).map(Ok::<_, Infallible>)
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -3,7 +3,6 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
-use axum::Router;
 use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
@@ -23,7 +22,7 @@ use crate::{
     engine::Scheduler,
     mcp,
     tools::{self, Office},
-    web,
+    web::{self, Bridge},
 };
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
@@ -211,8 +210,8 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let host = served::host(&office, &serve.toolsets, scopes, &tracker)?;
     let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
     let mcp = mcp(host, &options, tracker.clone());
-    let (router, tasks) = (web::router(state, mcp), tasks.clone());
-    let ended = run(listener, router, bounds, &tracker).await;
+    let (bridge, tasks) = (web::bridge(state, mcp), tasks.clone());
+    let ended = run(listener, bridge, bounds, &tracker).await;
     // What is still at work goes on elsewhere, at once.
     if tokio::time::timeout(FAREWELL, tasks.leave()).await.is_err() {
         tracing::warn!("others could not be told that this server ends; they find out soon");
@@ -300,8 +299,8 @@ async fn report(
     }
 }
 
-async fn run(listener: TcpListener, router: Router, bounds: Bounds, tracker: &Tracker) -> anyhow::Result<()> {
-    let mut server = std::pin::pin!(http::serve(listener, router, bounds, tracker));
+async fn run(listener: TcpListener, bridge: Bridge, bounds: Bounds, tracker: &Tracker) -> anyhow::Result<()> {
+    let mut server = std::pin::pin!(http::serve(listener, bridge, bounds, tracker));
     tell_systemd(NotifyState::Ready);
     tokio::select! {
         () = &mut server => bail!("the server ended"),

@@ -1,11 +1,12 @@
 //! Where in a log the lines are that belong together.
 
-use std::{collections::HashMap, fs::File, io, sync::Arc};
+use std::{fs::File, io, sync::Arc};
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::Mark;
+use crate::base::IdMap;
 
 /// What lines are about: a number that whoever writes them gives, and never gives to anything else.
 pub type Subject = u64;
@@ -46,9 +47,9 @@ impl Span {
 #[derive(Debug, Default)]
 pub struct Subjects {
     /// Those that lines may be added to.
-    pub open: HashMap<Subject, Vec<Span>>,
+    pub open: IdMap<Subject, Vec<Span>>,
     /// Those that have ended.
-    pub sealed: HashMap<Subject, Vec<Span>>,
+    pub sealed: IdMap<Subject, Vec<Span>>,
     /// Lines that nobody understands.
     pub strange: Vec<Span>,
 }

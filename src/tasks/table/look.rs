@@ -115,9 +115,13 @@ impl Table {
     pub(in crate::tasks) fn select(&self, mut fits: impl FnMut(&Summary) -> bool) -> Vec<Arc<Summary>> {
         let mut selected: Vec<_> =
             self.over.values().map(|entry| &entry.summary).filter(|task| fits(task)).cloned().collect();
-        let live = self.live.values().map(|entry| Summary::from(&**entry.task.borrow()));
-        selected.extend(live.filter(fits).map(Arc::new));
+        selected.extend(self.unfinished().into_iter().filter(|task| fits(task)));
         selected
+    }
+
+    /// Those that are not over, in no order.
+    pub(in crate::tasks) fn unfinished(&self) -> Vec<Arc<Summary>> {
+        self.live.values().map(|entry| Arc::new(Summary::from(&**entry.task.borrow()))).collect()
     }
 
     /// Which tasks have changed.

@@ -27,7 +27,7 @@ pub(super) use self::{
 };
 use super::{Kind, Spent, Summary, Task, TaskId, feed::Feed};
 use crate::{
-    base::metric,
+    base::{IdMap, metric},
     store::log::{Records, Subject},
 };
 
@@ -35,8 +35,8 @@ use crate::{
 /// listing.
 #[derive(Debug)]
 pub(super) struct Table {
-    live: HashMap<TaskId, Live>,
-    over: HashMap<TaskId, Over>,
+    live: IdMap<TaskId, Live>,
+    over: IdMap<TaskId, Over>,
     by_age: BTreeSet<(Timestamp, TaskId)>,
     keys: HashMap<String, Key>,
     queue: Queue,
@@ -152,8 +152,8 @@ pub(super) enum Place {
 impl Table {
     pub(super) fn new(limit: usize, retain: Retain) -> Self {
         Self {
-            live: HashMap::new(),
-            over: HashMap::new(),
+            live: IdMap::default(),
+            over: IdMap::default(),
             by_age: BTreeSet::new(),
             keys: HashMap::new(),
             queue: Queue::default(),
@@ -268,25 +268,39 @@ impl Table {
         }
     }
 
-    /// Adds a task of an earlier run that is over, and of which the index may have been `told`. Those that ended first come
-    /// first.
-    pub(super) fn insert_over(&mut self, summary: Arc<Summary>, subject: Subject, told: bool) {
-        let id = summary.task_id.clone();
-        self.know(&id, summary.created_at, summary.idempotency_key.as_ref(), subject);
-        *self.counts.of(summary.status) += 1;
-        self.counts.dead += usize::from(summary.dead);
-        if !told {
-            self.fresh.push(id.clone());
+    /// Adds tasks of an earlier run that are over, those that ended first before others, and of which the index may have
+    /// been told.
+    pub(super) fn insert_over(&mut self, over: Vec<(Subject, Arc<Summary>, bool)>) {
+        self.over.reserve(over.len());
+        // There may be very many: sets are made of all at once, which is quicker than one after the other.
+        let (mut by_age, mut finished, mut owed) = (Vec::with_capacity(over.len()), Vec::new(), Vec::new());
+        for (subject, summary, told) in over {
+            let id = summary.task_id.clone();
+            self.own(&id, summary.idempotency_key.as_ref(), subject);
+            by_age.push((summary.created_at, id.clone()));
+            let among = if self.retain.is_owed(&summary) { &mut owed } else { &mut finished };
+            among.push((summary.ended_at(), id.clone()));
+            *self.counts.of(summary.status) += 1;
+            self.counts.dead += usize::from(summary.dead);
+            if !told {
+                self.fresh.push(id.clone());
+            }
+            let (held, owner) = (None, None);
+            self.over.insert(id, Over { summary, subject, held, resuming: false, owner, is_settled: false });
         }
-        let (held, owner) = (None, None);
-        self.over
-            .insert(id.clone(), Over { summary, subject, held, resuming: false, owner, is_settled: false });
-        self.note_finished(&id);
+        self.by_age.append(&mut by_age.into_iter().collect());
+        self.finished.append(&mut finished.into_iter().collect());
+        self.owed.append(&mut owed.into_iter().collect());
     }
 
     fn know(&mut self, id: &TaskId, at: Timestamp, key: Option<&String>, subject: Subject) {
-        self.next = self.next.max(subject);
         self.by_age.insert((at, id.clone()));
+        self.own(id, key, subject);
+    }
+
+    /// The number and the key are those of a task.
+    fn own(&mut self, id: &TaskId, key: Option<&String>, subject: Subject) {
+        self.next = self.next.max(subject);
         if let Some(key) = key
             && let Some(Key::Arriving(written)) = self.keys.insert(key.clone(), Key::Accepted(id.clone()))
         {

@@ -5,18 +5,22 @@ mod streams;
 mod surface;
 mod webhooks;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+};
 
 use axum::{
     Router,
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode},
+    response::Response,
 };
 use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
 
 use super::*;
 use crate::{
@@ -32,6 +36,8 @@ use crate::{
     tools,
 };
 
+/// Where requests come from.
+const PEER: Peer = Peer(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 40_000));
 const TOKEN: &str = "tok-123";
 const WEBHOOK_SECRET: &str = "It's a Secret to Everybody";
 
@@ -161,7 +167,7 @@ impl tasks::Body for Worker {
 
 /// A bridge and everything behind it.
 struct Stage {
-    router: Router,
+    bridge: Bridge,
     tasks: Engine,
     words: Arc<Semaphore>,
     /// Where it keeps what it keeps.
@@ -199,10 +205,10 @@ impl Answer {
 
 impl Stage {
     async fn with(token: Option<&str>, webhook: Option<webhook::Config>, options: tasks::Options) -> Self {
-        Self::router(token, webhook, None, options).await
+        Self::issued(token, webhook, None, options).await
     }
 
-    async fn router(
+    async fn issued(
         token: Option<&str>,
         webhook: Option<webhook::Config>,
         resource: Option<Resource>,
@@ -235,15 +241,20 @@ impl Stage {
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));
-        Self { router: router(state, mounted), tasks, words, _folder: folder }
+        Self { bridge: bridge(state, mounted), tasks, words, _folder: folder }
     }
 
     async fn new() -> Self {
         Self::with(Some(TOKEN), None, tasks::Options::default()).await
     }
 
+    /// The answer while it is being given.
+    fn ask(&self, request: Request<Body>) -> impl Future<Output = Response> + Send + use<> {
+        self.bridge.answer(PEER, request)
+    }
+
     async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.ask(request).await;
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }

@@ -33,7 +33,7 @@ pub(super) async fn speak(
 }
 
 async fn open(stage: &Stage, path: &str, body: &'static str) -> axum::response::Response {
-    stage.router.clone().oneshot(request("POST", path, &[BEARER, JSON], body)).await.unwrap()
+    stage.ask(request("POST", path, &[BEARER, JSON], body)).await
 }
 
 /// The events of a body, as they come in.
@@ -130,7 +130,7 @@ async fn a_client_that_goes_away_cancels_nothing() {
 async fn whoever_asks_again_reads_it_from_the_beginning() {
     let stage = Stage::new().await;
     let headers = [BEARER, JSON, ("idempotency-key", "k")];
-    let ask = async || stage.router.clone().oneshot(request("POST", ECHO, &headers, ORDER)).await.unwrap();
+    let ask = async || stage.ask(request("POST", ECHO, &headers, ORDER)).await;
     let first = ask().await;
     let (id, mut first) = (id(&first), frames(first));
     stage.words.add_permits(1);

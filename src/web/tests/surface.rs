@@ -13,6 +13,20 @@ async fn health_is_these_very_bytes_and_needs_no_token() {
 }
 
 #[tokio::test]
+async fn health_is_answered_alike_with_and_without_a_route() {
+    let stage = Stage::new().await;
+    let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let quick = stage.send(request("GET", "/health", &[trace], "")).await;
+    let routed = stage.send(request("GET", "/health", &[trace, ("origin", "null")], "")).await;
+    assert_eq!(quick.header("x-trace-id"), "4bf92f3577b34da6a3ce929d0e0e4736");
+    let (mut told, mut expected) = (quick.headers, routed.headers);
+    // The first has none until it is written to a socket.
+    expected.remove("content-length");
+    told.remove("content-length");
+    assert_eq!((quick.status, told, quick.body), (routed.status, expected, routed.body));
+}
+
+#[tokio::test]
 async fn everything_else_wants_the_token() {
     let stage = Stage::new().await;
     for (method, path) in [
@@ -139,8 +153,8 @@ async fn without_a_token_pages_elsewhere_are_kept_away() {
 #[tokio::test]
 async fn a_client_without_a_token_learns_who_issues_one() {
     let issued = Resource { url: "https://crew.example.com".into(), issuer: "https://id.example.com".into() };
-    let router = Stage::router(Some(TOKEN), None, Some(issued), tasks::Options::default()).await.router;
-    let send = async |path| router.clone().oneshot(request("GET", path, &[], "")).await.unwrap();
+    let stage = Stage::issued(Some(TOKEN), None, Some(issued), tasks::Options::default()).await;
+    let send = async |path| stage.ask(request("GET", path, &[], "")).await;
     let refused = send("/mcp").await;
     let challenge = refused.headers()["www-authenticate"].to_str().unwrap();
     let expected = "https://crew.example.com/.well-known/oauth-protected-resource";

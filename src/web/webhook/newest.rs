@@ -52,8 +52,8 @@ impl Newest {
 
     /// Stops everything about the same that is not done, but for the task `id`.
     pub(super) async fn supersede(&self, tasks: &Engine, id: &TaskId) {
-        for task in tasks.page(None, usize::MAX, |task| !task.status.is_final() && task.task_id != *id) {
-            if Self::of_task(&task).is_some_and(|other| other.about == self.about) {
+        for task in tasks.unfinished() {
+            if task.task_id != *id && Self::of_task(&task).is_some_and(|other| other.about == self.about) {
                 stop(tasks, &task.task_id, id).await;
             }
         }
@@ -64,7 +64,7 @@ impl Newest {
 pub async fn settle(tasks: &Engine) {
     let mut newest: HashMap<String, TaskId> = HashMap::new();
     // The newest comes first.
-    for task in tasks.page(None, usize::MAX, |task| !task.status.is_final()) {
+    for task in tasks.unfinished() {
         let Some(this) = Newest::of_task(&task) else { continue };
         match newest.get(&this.about) {
             Some(id) => stop(tasks, &task.task_id, id).await,
