@@ -5,9 +5,10 @@
     tests/bench/soak.py [--seconds 60]
 
 Needs Linux and Python 3.11. Deliveries, runs that are waited for, calls of tools in both eras, lists, measures and streams
-that are given up come side by side, each over connections of its own. The first third of the time fills what is bounded:
-finished tasks, ids of deliveries, sessions. Between the second third and the last one memory may grow by a twentieth, and
-at the end as many descriptors have to be open as before. Exits with 1 when that is not so, or when an answer was wrong.
+that are given up come side by side, each over connections of its own. The same comes before, until all that is bounded is
+full: finished tasks, sessions, and the ids of 20,000 deliveries. From the first to the last third of the time memory may grow
+by a twentieth, and at the end as many descriptors have to be open as before. Exits with 1 when that is not so, or when an
+answer was wrong.
 """
 
 import argparse
@@ -28,8 +29,10 @@ import pipelines
 import processes
 from run import TARGETS, Report
 
-# Few enough that what is kept of them is full within the first third.
+# Few enough that what is kept of them is full when the deliveries are.
 CONFIG = "tasks: {retain_count: 2000, queue: 10000}\n"
+# Some more than ids of deliveries that are remembered.
+DELIVERIES = 20_500
 PUSH = json.dumps({"ref": "refs/heads/main", "head_commit": {"message": "Tea"}}).encode()
 SIGNED = "sha256=" + hmac.new(pipelines.SECRET.encode(), PUSH, hashlib.sha256).hexdigest()
 
@@ -68,10 +71,10 @@ def sides(url):
     ]
 
 
-async def keep_on(side, host, until):
-    """Asks again and again over one connection."""
+async def keep_on(side, host, going):
+    """Asks again and again over one connection, while it is `going` on."""
     reader, writer = await asyncio.open_connection(*host.split(":"), limit=1 << 22)
-    while time.monotonic() < until:
+    while going():
         writer.write(side.request(host))
         head = await reader.readuntil(b"\r\n\r\n")
         if int(head[9:12]) != side.good:
@@ -86,7 +89,7 @@ async def keep_on(side, host, until):
     writer.close()
 
 
-async def give_up(host, counts, until):
+async def give_up(host, counts, going):
     """Opens streams of events, reads their beginning and goes away."""
     meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientInfo": load.CLIENT,
             "io.modelcontextprotocol/clientCapabilities": {}}
@@ -94,7 +97,7 @@ async def give_up(host, counts, until):
     headers = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen", "Content-Type": "application/json",
                "Accept": load.ACCEPT}
     side = Side("streams that are given up", "POST", "/mcp", headers, load.body(1, "subscriptions/listen", wants), 200)
-    while time.monotonic() < until:
+    while going():
         reader, writer = await asyncio.open_connection(*host.split(":"))
         writer.write(side.request(host))
         head = await reader.readuntil(b"\r\n\r\n")
@@ -105,38 +108,46 @@ async def give_up(host, counts, until):
         await asyncio.sleep(0.02)
 
 
-async def watch(server, until):
+async def watch(server, going):
     """Memory and descriptors, five times a second."""
     seen = []
-    while time.monotonic() < until:
+    while going():
         seen.append((server.resident(), server.descriptors()))
         await asyncio.sleep(0.2)
     return seen
 
 
-async def soak(report, server, seconds):
+async def all_at_once(server, work, given_up, going):
+    """Everything at once while it is `going` on; gives what was seen of the server meanwhile."""
     host = server.url.split("/")[2]
-    work = sides(server.url)
+    busy = [keep_on(side, host, going) for side in work for _ in range(3)]
+    seen, *_ = await asyncio.gather(watch(server, going), give_up(host, given_up, going), *busy)
+    return seen
+
+
+async def soak(report, server, seconds):
+    work, given_up = sides(server.url), [0]
     # Files that are kept open are opened by who first needs them.
-    await asyncio.gather(*(keep_on(side, host, time.monotonic() + 1) for side in work))
+    await all_at_once(server, work, given_up, lambda begin=time.monotonic(): time.monotonic() < begin + 1)
     processes.settle()
     rest = server.descriptors()
+    begin = time.monotonic()
+    await all_at_once(server, work, given_up, lambda: work[0].done < DELIVERIES)
+    report.say("until all that is bounded is full", time.monotonic() - begin, "s")
     for side in work:
         side.done = 0
-    until = time.monotonic() + seconds
     given_up = [0]
-    busy = [keep_on(side, host, until) for side in work for _ in range(3)] + [give_up(host, given_up, until)]
-    seen, *_ = await asyncio.gather(watch(server, until), *busy)
+    seen = await all_at_once(server, work, given_up, lambda begin=time.monotonic(): time.monotonic() < begin + seconds)
     for side in work:
         report.say(f"{side.name}, a second", side.done / seconds)
     report.say("streams that are given up, a second", given_up[0] / seconds)
     third = len(seen) // 3
-    middle, last = seen[third : 2 * third], seen[2 * third :]
+    first, last = seen[:third], seen[2 * third :]
     memory = lambda part: statistics.median(resident for resident, _ in part)
-    report.say("memory, second third", memory(middle) / 2**20, "MB")
+    report.say("memory, first third", memory(first) / 2**20, "MB")
     report.say("memory, last third", memory(last) / 2**20, "MB")
-    report.say("memory, last third / second third", memory(last) / memory(middle), "x", 1.05)
-    report.say("most descriptors, second third", max(files for _, files in middle))
+    report.say("memory, last third / first third", memory(last) / memory(first), "x", 1.05)
+    report.say("most descriptors, first third", max(files for _, files in first))
     report.say("most descriptors, last third", max(files for _, files in last))
     for _ in range(50):
         if server.descriptors() <= rest:

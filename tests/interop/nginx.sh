@@ -53,6 +53,20 @@ id=$(ask -H "$token" -H 'content-type: application/json' -d '{"args":{"target":"
     python3 -c 'import json, sys; print(json.load(sys.stdin)["task_id"])')
 events=$(ask -N --max-time 20 -H "$token" "$site/tasks/$id/events" || true)
 check "events of a task come through" "$(grep -c '^event: status' <<<"$events" | sed 's/[1-9][0-9]*/some/')" some
+# A stream that stays open: what is in it by now has to be here before it ends.
+meta='{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"curl","version":"8"},"io.modelcontextprotocol/clientCapabilities":{}}'
+listen='{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},"_meta":'$meta'}}'
+open=$(ask -N --max-time 3 -H "$token" -H 'content-type: application/json' -H 'accept: application/json, text/event-stream' \
+    -H 'mcp-protocol-version: 2026-07-28' -H 'mcp-method: subscriptions/listen' -d "$listen" "$site/mcp" || true)
+check "what an open stream holds is not kept back" "$(grep -c '^data: {' <<<"$open" | sed 's/[1-9][0-9]*/some/')" some
+echo '{"ref":"refs/heads/main","after":"1a2b","head_commit":{"message":"Tea"}}' >"$work/push.json"
+signed=sha256=$(openssl dgst -sha256 -hmac "$GITHUB_WEBHOOK_SECRET" "$work/push.json" | sed 's/^.*= //')
+deliver() {
+    ask -o /dev/null -w '%{http_code}' -H 'content-type: application/json' -H 'x-github-event: push' -H 'x-github-delivery: one' \
+        -H "x-hub-signature-256: $1" --data-binary "@$work/push.json" "$site/webhook/github"
+}
+check "a signed delivery is taken" "$(deliver "$signed")" 202
+check "one with a wrong signature is not" "$(deliver "${signed/%?/x}")" 401
 ask -o /dev/null -H "$token" -H 'x-forwarded-for: 203.0.113.9' "$site/tasks"
 check "nobody writes their own address" "$(grep -c '203\.0\.113\.9' "$work/crew.log" || true)" 0
 busy=$(ask -Z --no-progress-meter --parallel-max 30 -o /dev/null -w '%{http_code}\n' -H "$token" "$site/api/employees?[1-300]" | sort | uniq -c | tr -s ' \n' ' ')
