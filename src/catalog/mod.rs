@@ -41,6 +41,7 @@ pub use snapshot::{
 pub use tree::{Tree, Unshown};
 pub use watch::{Besides, Watch};
 
+use crate::base::blocking;
 use employees::Cache;
 use stamp::Stamp;
 
@@ -145,14 +146,5 @@ impl Catalog {
             self.current.store(Some(Arc::new(snapshot)));
             self.read.send_replace(());
         }
-    }
-}
-
-/// Runs `work` where it may wait for the disk; `None` when the program is ending.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Some(done),
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => None,
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::HashSet, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    base::clock,
+    base::{blocking, clock},
     engine::{
         CostQuery, CostSummary,
         cost::{Ended, told},
@@ -35,8 +35,7 @@ pub async fn cost(tasks: &Engine, records: &Arc<Records>, query: &CostQuery) -> 
     }
     let (records, query) = (Arc::clone(records), query.clone());
     // There may be very many of them.
-    let counting = tokio::task::spawn_blocking(move || account.close(&records, &query, now));
-    Ok(counting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))
+    blocking(move || account.close(&records, &query, now)).await.ok_or(Error::Stopping)
 }
 
 /// The same of a journal that another process may be working on. Blocks.

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Crew, Error, Job, prompt::Given};
-use crate::tasks::{Code, Failure, Steps, Task};
+use crate::{
+    base::text::chain,
+    tasks::{Code, Failure, Steps, Task},
+};
 
 /// The option of a run of an employee that has it say its answer while it comes in.
 pub const STREAM: &str = "stream";
@@ -131,14 +134,7 @@ impl From<Error> for Failure {
             _ => (None, false),
         };
         // The chain is told in one line: it becomes the `error` of a task.
-        let mut message = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            message.push_str(": ");
-            message.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Self { code, transient, ..Self::new(message) }
+        Self { code, transient, ..Self::new(chain(&error)) }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Why a model did not answer.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
+
+use crate::base::text::chain;
 
 /// What a refusal of a provider is about, as far as it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,7 +132,7 @@ pub enum Error {
         who: String,
     },
     /// Neither the model nor the one that was to stand in for it answered.
-    #[error("{}; the fallback `{model}` failed too: {}", Told(primary), Told(fallback))]
+    #[error("{}; the fallback `{model}` failed too: {}", chain(primary), chain(fallback))]
     Both {
         /// Why the model did not answer.
         primary: Box<Error>,
@@ -139,21 +141,6 @@ pub enum Error {
         /// Why that did not answer.
         fallback: Box<Error>,
     },
-}
-
-/// An error with what led to it, in one line.
-struct Told<'e>(&'e Error);
-
-impl fmt::Display for Told<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = std::error::Error::source(self.0);
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
 }
 
 impl Error {

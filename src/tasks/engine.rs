@@ -16,7 +16,7 @@ use super::{
     table::{Cancelling, Found, Heard, Retain, Table},
     upkeep::Journal,
 };
-use crate::base::Tracker;
+use crate::base::{self, Tracker};
 
 /// The tasks that have ended since somebody last asked.
 #[derive(Debug)]
@@ -386,11 +386,7 @@ async fn settle(recovered: Recovered, table: &mut Table, resume: bool) -> Journa
 
 /// The answer of a future that was given a life of its own.
 pub(super) fn joined<T>(answer: Result<Result<T, Error>, tokio::task::JoinError>) -> Result<T, Error> {
-    match answer {
-        Ok(answer) => answer,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(Error::Stopping),
-    }
+    base::joined(answer).unwrap_or(Err(Error::Stopping))
 }
 
 impl fmt::Debug for Shared {

@@ -18,7 +18,10 @@ use super::{
     table::Heard,
     upkeep::Journal,
 };
-use crate::store::{self, log::Subject};
+use crate::{
+    base::blocking,
+    store::{self, log::Subject},
+};
 
 /// How much is written to see whether a disk has room again.
 const TRIAL: usize = 16 << 10;
@@ -155,8 +158,8 @@ impl Shared {
             Home::Memory => Ok(()),
             Home::File(journal) => {
                 let records = journal.records.clone();
-                let checking = tokio::task::spawn_blocking(move || records.check());
-                checking.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+                let ending = || store::Error::Closed { path: journal.records.path().to_owned() };
+                blocking(move || records.check()).await.ok_or_else(ending)?
             }
         }
     }

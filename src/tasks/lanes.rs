@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Task, TaskId, engine::Shared};
 use crate::{
-    base::text,
+    base::{blocking, text},
     store::{self, OwnerLock},
 };
 
@@ -80,9 +80,9 @@ impl Lanes {
         let mut waiting = Some(waiting);
         loop {
             let (lanes, noun, name) = (self.clone(), noun.to_owned(), name.to_owned());
-            let entering = tokio::task::spawn_blocking(move || lanes.try_enter(&noun, &name)).await;
-            let entered = entering.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-            if let Some(lane) = entered? {
+            let ending = || store::Error::Closed { path: self.folder.clone() };
+            let entering = blocking(move || lanes.try_enter(&noun, &name));
+            if let Some(lane) = entering.await.ok_or_else(ending)?? {
                 return Ok(lane);
             }
             if let Some(waiting) = waiting.take() {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Failure, Retry, Task, TaskId, engine::Shared, journal::Retrying, lanes};
-use crate::base::clock;
+use crate::base::{clock, retry::chance};
 
 /// How often it is looked whether the time of a task has come, at least: clocks are set.
 const LOOK: Duration = Duration::from_mins(1);
@@ -77,8 +77,7 @@ impl Shared {
         if retry >= how.attempts {
             return None;
         }
-        let chance = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
-        let due = now.checked_add(how.pause(retry, chance)).ok()?;
+        let due = now.checked_add(how.pause(retry, chance())).ok()?;
         if task.deadline.is_some_and(|deadline| due >= deadline) {
             return None;
         }

@@ -14,7 +14,12 @@ use super::{
     record::DeliveryId,
     wish::Wish,
 };
-use crate::{defs::is_repository, engine::outbound::Request, tasks::Task};
+use crate::{
+    base::{clock, retry::retry_after},
+    defs::is_repository,
+    engine::outbound::Request,
+    tasks::Task,
+};
 
 /// Most characters of a comment; GitHub takes 65,536.
 const CHARS: usize = 60_000;
@@ -125,7 +130,7 @@ async fn ask(courier: &Courier, request: Request) -> Result<Value, Outcome> {
         Err(error) if error.is_transient() => return Err(Outcome::again(error.chain())),
         Err(error) => return Err(Outcome::Never(error.chain())),
     };
-    let after = post::retry_after(&response.headers);
+    let after = retry_after(&response.headers, clock::now());
     let spent = response.headers.get("x-ratelimit-remaining").is_some_and(|left| left == "0");
     // GitHub says so, too, when it is asked too often.
     if response.status == StatusCode::FORBIDDEN && (spent || after.is_some()) {

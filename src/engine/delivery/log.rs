@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::record::{DeliveryId, Event, Sending};
 use crate::{
+    base::blocking,
     store::{
         self,
         log::{self, Claim, Line, Mark, Records, Span, Subject, Subjects},
@@ -97,13 +98,15 @@ impl Journal {
         let line = serde_json::to_vec(event)
             .map_err(|source| store::Error::Encode { path: path.clone(), source })?;
         let begin = || async {
-            let (path, spare) = (path.clone(), self.spare);
+            let (path, spare, ending) =
+                (path.clone(), self.spare, store::Error::Closed { path: path.clone() });
             blocking(move || {
                 let Some(claim) = claim(&path, spare)? else { return Ok(None) };
                 let end = Mark { at: claim.size()?, lines: 0 };
                 claim.start_records(Subjects::default(), end).map(Some)
             })
             .await
+            .ok_or(ending)?
         };
         let Some(records) = self.records.get_or_try_init(begin).await? else { return Ok(()) };
         let number = self.numbers.lock().of(&event.id().task);
@@ -119,7 +122,8 @@ impl Journal {
                 records.release(number);
             }
         }
-        blocking(move || rewrite(&records)).await;
+        // Nothing is lost when the program ends before.
+        let _ = blocking(move || rewrite(&records)).await;
     }
 }
 
@@ -165,9 +169,4 @@ fn rewrite(records: &Records) {
         // The old file is untouched, and goes on.
         tracing::warn!(path = %records.path().display(), error = &error as &dyn std::error::Error, "the log of deliveries could not be made smaller");
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

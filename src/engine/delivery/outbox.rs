@@ -23,7 +23,7 @@ use super::{
     wish::Wish,
 };
 use crate::{
-    base::{Tracker, clock, text::truncate},
+    base::{Tracker, blocking, clock, retry::chance, text::truncate},
     catalog::Snapshot,
     defs::Destination,
     engine::Crew,
@@ -121,13 +121,10 @@ impl Outbox {
         // What ended before, and may not have been seen to; the newest first.
         let mut earlier = tasks.select(|task| task.status.is_final() && !Wish::of_summary(task).is_empty());
         earlier.sort_by(|a, b| (b.created_at, &b.task_id).cmp(&(a.created_at, &a.task_id)));
-        let (log, beside, known) = (options.log, options.beside, tasks.clone());
-        let reading = tokio::task::spawn_blocking(move || {
-            Journal::open(log, beside, |task| known.summary(task).is_some())
-        });
-        let reading = reading.await;
-        let (journal, deliveries) =
-            reading.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        let (log, beside, known) = (options.log.clone(), options.beside, tasks.clone());
+        let ending = || store::Error::Closed { path: options.log.clone().unwrap_or_default() };
+        let reading = blocking(move || Journal::open(log, beside, |task| known.summary(task).is_some()));
+        let (journal, deliveries) = reading.await.ok_or_else(ending)??;
         let ids = earlier.iter().map(|task| &task.task_id);
         let earlier: Vec<TaskId> = ids.filter(|id| tasks.sees_to(id)).cloned().collect();
         let shared = Arc::new(Shared {
@@ -478,11 +475,6 @@ fn due(task: &Summary) -> Vec<(DeliveryId, Wish)> {
     let (id, resumed) = (&task.task_id, task.resumed);
     let wishes = (0..).zip(Wish::of_summary(task)).filter(|(_, wish)| wish.holds(task.status));
     wishes.map(|(index, wish)| (DeliveryId { task: id.clone(), resumed, index }, wish)).collect()
-}
-
-/// A number from 0 to 1 by chance; 0.5 where the machine has none to give.
-fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX))
 }
 
 impl fmt::Debug for Outbox {

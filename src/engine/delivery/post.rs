@@ -1,13 +1,11 @@
 //! What all that goes over HTTP has in common.
 
-use std::time::Duration;
-
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
 
 use super::courier::{Courier, Outcome};
 use crate::{
-    base::clock,
+    base::{clock, retry::retry_after},
     engine::outbound::{Request, Response},
 };
 
@@ -36,25 +34,17 @@ pub(super) fn judge(status: StatusCode, headers: &HeaderMap) -> Option<Outcome> 
     match code {
         200..=299 => None,
         408 | 425 | 429 | 500..=599 => {
-            Some(Outcome::Again { detail: format!("HTTP {code}"), after: retry_after(headers) })
+            Some(Outcome::Again { detail: format!("HTTP {code}"), after: retry_after(headers, clock::now()) })
         }
         300..=399 => Some(Outcome::Never(format!("HTTP {code}: redirects are not followed"))),
         _ => Some(Outcome::Never(format!("HTTP {code}"))),
     }
 }
 
-/// `Retry-After`, in seconds or as a date.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
-    Some(Duration::try_from(at.duration_since(clock::now())).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

@@ -21,7 +21,7 @@ use super::{
     StepRun, asked, blank, name,
 };
 use crate::{
-    base::{clock::Stopwatch, text::truncate},
+    base::{clock::Stopwatch, retry::chance, text::truncate},
     catalog::Snapshot,
     defs::{Approval, Pipeline, Step},
     tasks::{Failure, Steps},
@@ -242,8 +242,7 @@ async fn persist<'w>(
             (ended, _) => return ended,
         };
         number = next;
-        let chance = getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX));
-        tokio::time::sleep(pause.mul_f64(1.0 + chance / 2.0)).await;
+        tokio::time::sleep(pause.mul_f64(1.0 + chance() / 2.0)).await;
         pause *= 2;
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{MOST_SKILLS, Order, SkillCount, bring::Reader, folder_of, section::Section};
 use crate::{
+    base::blocking,
     catalog::{SkillEntry, Snapshot},
     defs::{Employee, EmployeeSkill},
     engine::{Crew, Error},
@@ -107,8 +108,7 @@ impl Crew {
         let firing = judged.iter().filter(|(_, verdict)| verdict.fires).take(MOST_SKILLS);
         let asked = self.asked(firing.map(|(entry, _)| &*entry.skill), task).await;
         let order = Order { asked, ..self.skill_order(employee, task, None) };
-        let name = employee.name.clone();
-        let work = tokio::task::spawn_blocking(move || {
+        let work = blocking(move || {
             let mut section = Section::new(order.language);
             let mut used = 0;
             let tried = judged.into_iter().map(|(entry, verdict)| {
@@ -132,10 +132,12 @@ impl Crew {
                     problems,
                 }
             });
-            let skills = tried.collect();
-            SkillTrial { employee: name, skills, section: section.end() }
+            let skills: Vec<_> = tried.collect();
+            (skills, section.end())
         });
-        work.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        // None when the program ends.
+        let (skills, section) = work.await.unwrap_or_default();
+        SkillTrial { employee: employee.name.clone(), skills, section }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     transport::{Target, Transport},
 };
 use crate::{
-    base::{Breaker, Pass, clock::Stopwatch},
+    base::{Breaker, Pass, clock::Stopwatch, retry::chance},
     llm::{
         Choice, Error, Reply, Request, echo,
         provider::{CUSTOM, Provider},
@@ -153,7 +153,7 @@ impl Inner {
                 pass.reached();
             }
             let left = total.saturating_sub(watch.elapsed());
-            let pause = retry::pause(&error, *attempts - 1, self.settings.retry_pause, retry::chance(), left);
+            let pause = retry::pause(&error, *attempts - 1, self.settings.retry_pause, chance(), left);
             let Some(pause) = pause.filter(|_| !asking.has_told()) else { return Err(error) };
             tracing::warn!(%error, attempt = *attempts, pause_ms = pause.as_millis(), "will ask again");
             tokio::time::sleep(pause).await;

@@ -35,11 +35,6 @@ pub(super) fn pause(
     (wish <= LONGEST_WISH && pause < left).then_some(pause)
 }
 
-/// A number from 0 to 1 by chance; 0.5 where the machine has none to give.
-pub(super) fn chance() -> f64 {
-    getrandom::u32().map_or(0.5, |bits| f64::from(bits) / f64::from(u32::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,10 +91,5 @@ mod tests {
         let malformed = Error::Malformed { provider: "openai".into(), reason: String::new() };
         assert_eq!(pause(&malformed, 0, FIRST, 0.0, LONG), None);
         assert_eq!(pause(&status(503, None), 0, FIRST, 0.0, FIRST), None, "no time left");
-    }
-
-    #[test]
-    fn chance_is_a_fraction() {
-        assert!((0.0..=1.0).contains(&chance()));
     }
 }

@@ -1,9 +1,5 @@
 //! What a provider says when it does not answer: in an HTTP error, or in the middle of an answer.
 
-use std::time::Duration;
-
-use http::{HeaderMap, header};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::Answer;
@@ -98,15 +94,4 @@ pub(super) fn told(answer: &Answer<'_>) -> (Cause, String) {
 pub(super) fn one_line(said: &str) -> String {
     let line = said.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.is_empty() { "no explanation".to_owned() } else { text::truncate(&line, MESSAGE_CHARS) }
-}
-
-/// The header `Retry-After`: seconds, or an HTTP date (RFC 9110 §10.2.3). A date that has passed means now, more seconds
-/// than can be counted mean never.
-pub(super) fn retry_after(headers: &HeaderMap, received: Timestamp) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(Duration::try_from(date.duration_since(received)).unwrap_or(Duration::ZERO))
 }

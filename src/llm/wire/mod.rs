@@ -22,7 +22,7 @@ use serde_json::Value;
 use self::stream::SoFar;
 pub(super) use self::stream::{Decoder, Fault};
 use super::{Error, Reply, Request, provider::Wire};
-use crate::base::{Secret, text};
+use crate::base::{Secret, retry::retry_after, text};
 
 /// Most characters kept of why an answer cannot be read.
 const REASON_CHARS: usize = 200;
@@ -103,7 +103,7 @@ pub(super) fn accepted(answer: &Answer<'_>) -> Result<(), Error> {
         status: answer.status,
         cause,
         message,
-        retry_after: failure::retry_after(answer.headers, answer.received),
+        retry_after: retry_after(answer.headers, answer.received),
     })
 }
 

@@ -8,6 +8,7 @@ use tokio_postgres::{
 };
 
 use super::PATIENCE;
+use crate::base::text::chain;
 
 /// The schema the tables are in, unless another is named.
 const SCHEMA: &str = "crew";
@@ -84,7 +85,7 @@ impl Target {
         }
         let plain = if rest.is_empty() { place.to_owned() } else { format!("{place}?{}", rest.join("&")) };
         // What the driver says names the part that is wrong, never what it holds.
-        let invalid = |error: tokio_postgres::Error| TargetError::Invalid(causes(&error));
+        let invalid = |error: tokio_postgres::Error| TargetError::Invalid(chain(&error));
         let mut config: Config = plain.parse().map_err(invalid)?;
         let system = root.map_or(Trust::System, Trust::File);
         let (mode, trust) = match mode {
@@ -119,17 +120,6 @@ impl Target {
     pub(super) fn sql(&self, statement: &str) -> String {
         statement.replace("{s}", &self.schema)
     }
-}
-
-/// An error and its causes, in one line.
-pub(super) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 impl fmt::Display for Target {

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 
 use super::open::{IMPATIENCE, patiently};
 use crate::{
-    base::Tracker,
+    base::{Tracker, blocking},
     store::{
         self, OwnerLock,
         postgres::{Addition, Brief, Readers, SharedLog, Target},
@@ -40,7 +40,7 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
     let briefs = snapshot.briefs.into_iter().map(|(subject, _)| subject);
     let there: HashSet<Arc<str>> =
         briefs.chain(snapshot.lines.into_iter().map(|line| line.subject)).collect();
-    let history = blocking({
+    let history = aside({
         let path = path.to_owned();
         move || History::at(&Place::File(path))
     })
@@ -56,7 +56,7 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
             continue;
         }
         let (reading, wanted) = (Arc::clone(&history), id.clone());
-        let Some(mut task) = blocking(move || reading.task(&wanted)).await? else { continue };
+        let Some(mut task) = aside(move || reading.task(&wanted)).await? else { continue };
         task.leave();
         let event = Event::Created { task: std::borrow::Cow::Borrowed(&task), by: None };
         let text = event.text();
@@ -94,9 +94,8 @@ pub async fn export(
     Ok(())
 }
 
-async fn blocking<T: Send + 'static>(
+async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    blocking(work).await.unwrap_or(Err(Error::Stopping))
 }

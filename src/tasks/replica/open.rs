@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{QUEUE, Replica, Sharing, State, watch::Watch, writer::Writer};
 use crate::{
-    base::{Tracker, clock::Stopwatch},
+    base::{Tracker, blocking, clock::Stopwatch},
     store::{
         self,
         postgres::{Line, Readers, SharedLog, Snapshot, Target},
@@ -56,8 +56,7 @@ pub(in crate::tasks) async fn open(
     let mut table = Table::new(options.queue, options.into());
     table.join(Arc::clone(&me), takes);
     table.can_do(bodies.keys().cloned());
-    let told = tokio::task::spawn_blocking(move || tell(snapshot)).await;
-    let Told { over, live } = told.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+    let Told { over, live } = blocking(move || tell(snapshot)).await.ok_or(Error::Stopping)?;
     table.expect(over.len());
     for brief in over {
         table.insert_brief(brief);

@@ -18,7 +18,7 @@ use self::settings::Tls;
 pub use self::settings::{Fault, Mail, Parts};
 use super::courier::{Courier, Outcome, Parcel};
 use crate::{
-    base::text::chain,
+    base::{blocking, text::chain},
     defs::{EnvText, Subject},
 };
 
@@ -90,9 +90,7 @@ async fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
         }
         builder.build().map_err(|error| chain(&error))
     };
-    tokio::task::spawn_blocking(build)
-        .await
-        .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    blocking(build).await.unwrap_or_else(|| Err("the program ends".to_owned()))
 }
 
 /// What the server says for good is for good; what broke on the way may go better.

@@ -1,11 +1,6 @@
-use std::time::Duration;
-
 use crate::llm::{
     Cause,
-    wire::{
-        failure::{MESSAGE_CHARS, retry_after},
-        *,
-    },
+    wire::{failure::MESSAGE_CHARS, *},
 };
 
 fn failure(wire: Wire, status: u16, body: &str) -> Error {
@@ -37,25 +32,6 @@ fn an_error_body_is_read_in_any_of_its_shapes() {
     assert_eq!(message(500, r#"{"error":{}}"#), r#"{"error":{}}"#);
     assert_eq!(message(302, "moved"), "it redirects, and redirects are not followed");
     assert_eq!(message(500, &"代".repeat(600)).chars().count(), MESSAGE_CHARS + 1);
-}
-
-#[test]
-fn retry_after_is_seconds_or_a_date() {
-    let received: Timestamp = "2026-11-22T08:49:37Z".parse().unwrap();
-    let check = |value: &str, expected: Option<u64>| {
-        let headers = HeaderMap::from_iter([(header::RETRY_AFTER, HeaderValue::from_str(value).unwrap())]);
-        assert_eq!(retry_after(&headers, received), expected.map(Duration::from_secs), "`{value}`");
-    };
-    check("7", Some(7));
-    check(" 0 ", Some(0));
-    check("Sun, 22 Nov 2026 08:49:47 GMT", Some(10));
-    check("Sun, 22 Nov 2026 08:00:00 GMT", Some(0));
-    check("soon", None);
-    check("99999999999999999999999999", Some(u64::MAX));
-    check("", None);
-    check("-1", None);
-    check("1.5", None);
-    assert_eq!(retry_after(&HeaderMap::new(), received), None);
 }
 
 /// What each provider answers to a conversation that is too long, to what its filter holds back, and when the money is gone.
