@@ -1,11 +1,15 @@
 //! What is noted beside the work: lines that never stop it, in files of bounded size.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::Serialize;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, task::JoinHandle};
 
 use super::{Error, Log, log::Claim};
+use crate::base::{Tracker, blocking, joined};
 
 /// How many bytes a file may have; what is more is put aside as `.1`, in place of what was.
 const MOST_BYTES: u64 = 10 << 20;
@@ -16,11 +20,15 @@ const MOST_FILES: u32 = 8;
 ///
 /// One process owns a file, so another that works in the project at the same time writes to `<stem>-2.jsonl`, and so on.
 /// Work does not fail because it cannot be noted: the log of the program says so instead. Clones share the file.
+///
+/// Whoever notes something may be gone at any moment, as a request is whose client hangs up. Neither the file nor the line may
+/// go with it, so that each line is written by a task of its own, which holds both.
 #[derive(Debug, Clone)]
 pub struct Trail {
     stem: &'static str,
     most: u64,
     book: Arc<Mutex<Book>>,
+    tracker: Tracker,
 }
 
 #[derive(Debug, Default)]
@@ -31,39 +39,57 @@ enum Book {
         log: Log,
         bytes: u64,
     },
-    /// It was said once that it cannot be had.
+    /// It cannot be had, which was said once.
     Lost,
 }
 
 impl Trail {
     /// The file `<stem>.jsonl` of a folder that is named with each line.
     pub fn new(stem: &'static str) -> Self {
-        Self { stem, most: MOST_BYTES, book: Arc::default() }
+        Self { stem, most: MOST_BYTES, book: Arc::default(), tracker: Tracker::new() }
     }
 
-    /// Adds `entry` as a line to the file in `folder`, which is always the same.
+    /// Adds `entry` as a line to the file in `folder`, which is always the same, and waits until that is done.
     pub async fn note(&self, folder: &Path, entry: &(impl Serialize + Sync)) {
+        joined(self.put(folder, entry).await);
+    }
+
+    /// The same without waiting: the line is written whether anybody waits for what this gives or not. Must be called
+    /// where there is a runtime.
+    pub fn put(&self, folder: &Path, entry: &impl Serialize) -> JoinHandle<()> {
+        let (trail, folder, line) = (self.clone(), folder.to_owned(), serde_json::to_vec(entry));
+        self.tracker.spawn(async move {
+            if let Ok(line) = line {
+                trail.write(folder, line).await;
+            }
+        })
+    }
+
+    async fn write(&self, folder: PathBuf, line: Vec<u8>) {
         let mut book = self.book.lock().await;
         let is_full = matches!(*book, Book::Open { bytes, .. } if bytes >= self.most);
         if is_full || matches!(*book, Book::Unopened) {
-            let (old, folder) = (std::mem::replace(&mut *book, Book::Lost), folder.to_owned());
-            let (stem, most) = (self.stem, self.most);
-            let opening = tokio::task::spawn_blocking(move || {
+            let (old, stem, most) = (std::mem::take(&mut *book), self.stem, self.most);
+            let opening = blocking(move || {
                 // Its lock must be free.
                 drop(old);
                 open(&folder, stem, most)
             });
-            match opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-                Ok((log, bytes)) => *book = Book::Open { log, bytes },
-                Err(error) => tracing::warn!(
-                    file = self.stem,
-                    error = &error as &dyn std::error::Error,
-                    "nothing more is noted there by this process: the file cannot be had"
-                ),
-            }
+            *book = match opening.await {
+                Some(Ok((log, bytes))) => Book::Open { log, bytes },
+                Some(Err(error)) => {
+                    tracing::warn!(
+                        file = self.stem,
+                        error = &error as &dyn std::error::Error,
+                        "nothing more is noted there by this process: the file cannot be had"
+                    );
+                    Book::Lost
+                }
+                // The program ends.
+                None => return,
+            };
         }
         let Book::Open { log, bytes } = &mut *book else { return };
-        let Ok(line) = serde_json::to_vec(entry) else { return };
         *bytes += line.len() as u64 + 1;
         if let Err(error) = log.append_line(line).await {
             tracing::warn!(
@@ -118,6 +144,19 @@ mod tests {
         first.clone().note(folder.path(), &"c").await;
         assert_eq!(lines(folder.path(), "calls.jsonl"), ["a", "c"]);
         assert_eq!(lines(folder.path(), "calls-2.jsonl"), ["b"]);
+    }
+
+    /// The client of a request hangs up, and its future is dropped where it waits for the file.
+    #[tokio::test]
+    async fn whoever_notes_something_may_go_at_any_moment() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = Trail::new("calls");
+        for entry in ["a", "b"] {
+            let mut noting = Box::pin(trail.note(folder.path(), &entry));
+            assert!(futures_util::poll!(&mut noting).is_pending());
+        }
+        trail.note(folder.path(), &"c").await;
+        assert_eq!(lines(folder.path(), "calls.jsonl"), ["a", "b", "c"]);
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    base::{TraceId, Tracker, clock, text::truncate},
+    base::{TraceId, clock, text::truncate},
     engine::delivery::{DeliveryId, Outbox, Refused, Sending},
     store::Trail,
     tasks::{self, Decision, Engine, Task, TaskId},
@@ -89,7 +89,6 @@ pub struct Acts(Arc<Shared>);
 struct Shared {
     folder: PathBuf,
     trail: Trail,
-    tracker: Tracker,
 }
 
 /// Something that is being done. What is dropped before its end is noted too.
@@ -103,7 +102,7 @@ impl Acts {
     /// Those in the project at `root`.
     pub fn of(root: &Path) -> Self {
         let (folder, trail) = (root.join(AUDIT), Trail::new("admin"));
-        Self(Arc::new(Shared { folder, trail, tracker: Tracker::new() }))
+        Self(Arc::new(Shared { folder, trail }))
     }
 
     /// `by` is about to do `deed` to `subject`.
@@ -153,10 +152,6 @@ impl Acts {
         let act = self.begin(Deed::Redeliver, by, &id.to_string());
         act.end(outbox.redeliver(id).await).await
     }
-
-    async fn note(&self, entry: &Entry) {
-        self.0.trail.note(&self.0.folder, entry).await;
-    }
 }
 
 impl Act {
@@ -183,7 +178,8 @@ impl Act {
     pub async fn end<T, E>(mut self, ended: Result<T, E>) -> Result<T, E> {
         if let Some(mut entry) = self.entry.take() {
             entry.outcome = if ended.is_ok() { Outcome::Done } else { Outcome::Failed };
-            self.acts.note(&entry).await;
+            let Shared { folder, trail } = &*self.acts.0;
+            trail.note(folder, &entry).await;
         }
         ended
     }
@@ -195,8 +191,8 @@ impl Drop for Act {
         if tokio::runtime::Handle::try_current().is_err() {
             return;
         }
-        let acts = self.acts.clone();
-        self.acts.0.tracker.spawn(async move { acts.note(&entry).await });
+        let Shared { folder, trail } = &*self.acts.0;
+        trail.put(folder, &entry);
     }
 }
 
@@ -219,8 +215,11 @@ mod tests {
         let mut act = acts.begin(Deed::CreateEmployee, "bob", "");
         act.about("clerk");
         drop(act);
-        acts.0.tracker.stop();
-        acts.0.tracker.wait().await;
+        // It was over, and its request is dropped while that is noted.
+        let mut ending = Box::pin(acts.begin(Deed::Cancel, "eve", "t").end(Ok::<_, Infallible>(1)));
+        assert!(futures_util::poll!(&mut ending).is_pending());
+        drop(ending);
+        acts.begin(Deed::Approve, "", "").end(Ok::<_, Infallible>(1)).await.unwrap();
         let text = fs::read_to_string(folder.path().join(AUDIT).join("admin.jsonl")).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let told = |line: &Value| {
@@ -230,5 +229,7 @@ mod tests {
         assert_eq!(lines[1]["outcome"], "failed");
         assert!(lines[1]["by"].as_str().unwrap().chars().count() <= NAME_CHARS + 1, "and a mark");
         assert_eq!(told(&lines[2]), ["create-employee", "bob", "clerk", "unknown"]);
+        assert_eq!(told(&lines[3]), ["cancel", "eve", "t", "done"]);
+        assert_eq!(lines.len(), 5);
     }
 }

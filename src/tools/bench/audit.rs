@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     base::{
-        TraceId, Tracker,
+        TraceId,
         clock::{self, Stopwatch},
         text::truncate,
     },
@@ -73,12 +73,11 @@ impl Outcome {
 #[derive(Clone)]
 pub(super) struct Audit {
     trail: Trail,
-    tracker: Tracker,
 }
 
 impl Default for Audit {
     fn default() -> Self {
-        Self { trail: Trail::new("tool_usage"), tracker: Tracker::default() }
+        Self { trail: Trail::new("tool_usage") }
     }
 }
 
@@ -109,10 +108,6 @@ impl Audit {
         let (audit, watch) = (self.clone(), Stopwatch::start());
         Call { audit, root: root.to_owned(), watch, entry: Some(entry), steps: job.steps.clone() }
     }
-
-    async fn note(&self, root: &Path, entry: &Entry) {
-        self.trail.note(&root.join(AUDIT), entry).await;
-    }
 }
 
 impl Call {
@@ -131,7 +126,7 @@ impl Call {
         entry.outcome = outcome;
         entry.allowed = outcome != Outcome::Refused;
         entry.duration_ms = self.watch.elapsed_ms();
-        self.audit.note(&self.root, &entry).await;
+        self.audit.trail.note(&self.root.join(AUDIT), &entry).await;
     }
 }
 
@@ -142,8 +137,7 @@ impl Drop for Call {
             return;
         }
         entry.duration_ms = self.watch.elapsed_ms();
-        let (audit, root) = (self.audit.clone(), std::mem::take(&mut self.root));
-        self.audit.tracker.spawn(async move { audit.note(&root, &entry).await });
+        self.audit.trail.put(&self.root.join(AUDIT), &entry);
     }
 }
 
@@ -184,9 +178,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let audit = Audit::default();
         drop(entry(&audit, folder.path(), "slow"));
-        audit.tracker.stop();
-        audit.tracker.wait().await;
-        assert_eq!(lines(folder.path(), "tool_usage.jsonl")[0]["outcome"], "cancelled");
+        // One whose caller goes while its end is noted.
+        let mut ending = Box::pin(entry(&audit, folder.path(), "quick").end(Outcome::Ok));
+        assert!(futures_util::poll!(&mut ending).is_pending());
+        drop(ending);
+        entry(&audit, folder.path(), "last").end(Outcome::Error).await;
+        let told = lines(folder.path(), "tool_usage.jsonl");
+        let outcomes: Vec<_> = told.iter().map(|line| line["outcome"].as_str().unwrap()).collect();
+        assert_eq!(outcomes, ["cancelled", "ok", "error"]);
 
         let closed = tempfile::tempdir().unwrap();
         fs::create_dir(closed.path().join(".crew")).unwrap();
