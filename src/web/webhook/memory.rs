@@ -6,16 +6,17 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, OnceCell, OwnedMutexGuard};
 
 use crate::{
-    base::clock,
+    base::{Tracker, blocking, clock, joined},
     store::{self, Log, log::Claim},
     tasks::{Engine, TaskId},
 };
@@ -33,9 +34,13 @@ pub struct Deliveries {
     /// Where they are kept, if they are.
     path: Option<PathBuf>,
     memory: Mutex<Memory>,
-    writer: OnceCell<AsyncMutex<Option<Writer>>>,
+    writer: OnceCell<SharedWriter>,
     turn: AsyncMutex<()>,
+    tracker: Tracker,
 }
+
+/// None where nothing is kept.
+type SharedWriter = Arc<AsyncMutex<Option<Writer>>>;
 
 #[derive(Debug)]
 struct Writer {
@@ -143,7 +148,13 @@ impl Deliveries {
     }
 
     fn new(path: Option<PathBuf>) -> Self {
-        Self { path, memory: Mutex::default(), writer: OnceCell::new(), turn: AsyncMutex::default() }
+        Self {
+            path,
+            memory: Mutex::default(),
+            writer: OnceCell::new(),
+            turn: AsyncMutex::default(),
+            tracker: Tracker::new(),
+        }
     }
 
     /// The task that the delivery `key` has started.
@@ -166,14 +177,16 @@ impl Deliveries {
         let entry = Entry { key: key.into(), task_id: id.clone(), at: clock::now() };
         self.memory.lock().add(key, id, entry.at);
         let Some(writer) = self.writer.get() else { return };
-        let mut writer = writer.lock().await;
+        let mut writer = Arc::clone(writer).lock_owned().await;
         let Some(open) = writer.as_mut() else { return };
         if let Err(error) = open.log.hand_over(&entry).await {
             tracing::error!(error = &error as &dyn std::error::Error, "a delivery could not be remembered");
         }
         open.lines += 1;
         if open.lines > 2 * MOST {
-            self.shorten(&mut writer).await;
+            let known = self.memory.lock().known.clone();
+            // Not from here: a client that hangs up takes this very future with it.
+            joined(self.tracker.spawn(shorten(writer, known)).await);
         }
     }
 
@@ -182,11 +195,10 @@ impl Deliveries {
         self.turn.lock().await
     }
 
-    async fn open(&self, tasks: &Engine) -> Result<AsyncMutex<Option<Writer>>, store::Error> {
-        let Some(path) = self.path.clone() else { return Ok(AsyncMutex::new(None)) };
-        let opening = tokio::task::spawn_blocking(move || open(&path));
-        let opened = opening.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        let (memory, writer) = match opened {
+    async fn open(&self, tasks: &Engine) -> Result<SharedWriter, store::Error> {
+        let Some(path) = self.path.clone() else { return Ok(SharedWriter::default()) };
+        let ending = store::Error::Closed { path: path.clone() };
+        let (memory, writer) = match blocking(move || open(&path)).await.ok_or(ending)? {
             Ok((memory, writer)) => (memory, Some(writer)),
             // Another server of this folder, with which the tasks are shared, remembers them.
             Err(store::Error::Owned { .. }) if tasks.replicas().is_some() => (Memory::default(), None),
@@ -204,27 +216,27 @@ impl Deliveries {
             }
         }
         drop(memory);
-        Ok(AsyncMutex::new(writer))
+        Ok(Arc::new(AsyncMutex::new(writer)))
     }
+}
 
-    /// Writes the file anew with what is still remembered.
-    async fn shorten(&self, writer: &mut Option<Writer>) {
-        let old = writer.take();
-        let (path, known) = (self.path.clone(), self.memory.lock().known.clone());
-        let shortened = tokio::task::spawn_blocking(move || {
-            // Its lock must be free.
-            drop(old);
-            path.map(|path| shortened(&path, &known)).transpose()
-        });
-        match shortened.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            Ok(new) => *writer = new,
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "deliveries are remembered by this process alone"
-                );
-            }
-        }
+/// Writes the file anew with what is still remembered.
+async fn shorten(mut writer: OwnedMutexGuard<Option<Writer>>, known: HashMap<Digest, u64>) {
+    let Some(old) = writer.take() else { return };
+    let shortened = blocking(move || {
+        let path = old.log.path().to_owned();
+        // Its lock must be free.
+        drop(old);
+        shortened(&path, &known)
+    });
+    match shortened.await {
+        Some(Ok(new)) => *writer = Some(new),
+        Some(Err(error)) => tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "deliveries are remembered by this process alone"
+        ),
+        // The program ends.
+        None => {}
     }
 }
 
@@ -300,5 +312,18 @@ mod tests {
         assert_eq!(keys, ["github:1".into(), "github:3".into()] as [Box<str>; 2]);
         deliveries.note("github:4", &id(4)).await;
         assert_eq!(deliveries.known("github:4", &tasks).await, Some(id(4)));
+
+        // The client hangs up while the file is written anew, and the next delivery is kept all the same.
+        deliveries.writer.get().unwrap().lock().await.as_mut().unwrap().lines = 2 * MOST;
+        let five = id(5);
+        let mut noting = Box::pin(deliveries.note("github:5", &five));
+        assert!(futures_util::poll!(&mut noting).is_pending());
+        drop(noting);
+        deliveries.note("github:6", &id(6)).await;
+        drop(deliveries);
+        let deliveries = Deliveries::in_project(folder.path());
+        for number in 4..=6 {
+            assert_eq!(deliveries.known(&format!("github:{number}"), &tasks).await, Some(id(number)));
+        }
     }
 }
