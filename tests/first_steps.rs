@@ -18,7 +18,7 @@ fn what_is_written_at_work_is_kept_out_of_git_from_the_beginning() {
     assert!(written.contains("written .crew/.gitignore"), "{written}");
     let ignored = project.read(".crew/.gitignore");
     for name in
-        ["/webhook-secret", "/tasks.jsonl*", "/outbox.jsonl*", "/deliveries.jsonl*", "/cron-state.json"]
+        ["/webhook-secret", "/tasks.jsonl*", "/outbox.jsonl*", "/deliveries.jsonl*", "/cron-state.json*"]
     {
         assert!(ignored.lines().any(|line| line == name), "{name} is not in {ignored}");
     }

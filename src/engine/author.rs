@@ -41,7 +41,7 @@ pub fn create(root: &Path, layer: Layer, text: &str) -> Result<Written, Refusal>
     if path.symlink_metadata().is_ok() || folder.symlink_metadata().is_ok() {
         return Err(Refusal::Exists(relative.display().to_string()));
     }
-    document::publish(&path, text.as_bytes())?;
+    create_file(&path, &relative, text)?;
     Ok(Written { name: employee.name, path: relative.display().to_string(), diagnostics })
 }
 
@@ -75,7 +75,7 @@ const IGNORED: &str = "\
 /tasks/
 /outbox.jsonl*
 /deliveries.jsonl*
-/cron-state.json
+/cron-state.json*
 /webhook-secret
 /memory/
 /memory-index.db*
@@ -101,11 +101,8 @@ const IGNORED: &str = "\
 pub fn write_ignored(root: &Path) -> Result<Option<String>, Refusal> {
     let relative = Path::new(".crew/.gitignore");
     let path = ground::below(root, relative)?;
-    if path.symlink_metadata().is_ok() {
-        return Ok(None);
-    }
-    document::publish(&path, IGNORED.as_bytes())?;
-    Ok(Some(relative.display().to_string()))
+    let is_new = document::create(&path, IGNORED.as_bytes())?;
+    Ok(is_new.then(|| relative.display().to_string()))
 }
 
 /// What is said of an employee to begin with; what is blank is left out, or filled in.
@@ -185,7 +182,7 @@ pub fn scaffold(root: &Path, name: &str, folder: bool, about: &About) -> Result<
     };
     let mut written = Vec::new();
     for (relative, text) in files {
-        document::publish(&ground::below(root, &relative)?, text.as_bytes())?;
+        create_file(&ground::below(root, &relative)?, &relative, &text)?;
         written.push(relative.display().to_string());
     }
     Ok(written)
@@ -264,6 +261,15 @@ pub fn bump(root: &Path, entry: &Entry, by: Bump, force: bool) -> Result<Option<
     };
     document::publish(&file, bumped.text.as_bytes())?;
     Ok(Some(bumped))
+}
+
+/// Writes a file that is not there yet; somebody else may be about to do the same.
+fn create_file(path: &Path, relative: &Path, text: &str) -> Result<(), Refusal> {
+    if document::create(path, text.as_bytes())? {
+        Ok(())
+    } else {
+        Err(Refusal::Exists(relative.display().to_string()))
+    }
 }
 
 fn file(layer: Layer, name: &str) -> Result<PathBuf, Refusal> {

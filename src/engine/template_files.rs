@@ -144,10 +144,11 @@ pub fn write(
     };
     // A path that was spelt out from the root of the disk was meant.
     let path = if relative.is_absolute() { relative.clone() } else { ground::below(root, &relative)? };
-    if path.symlink_metadata().is_ok() && !force {
+    if force {
+        document::publish(&path, text.as_bytes())?;
+    } else if !document::create(&path, text.as_bytes())? {
         return Err(Refusal::Exists(relative.display().to_string()));
     }
-    document::publish(&path, text.as_bytes())?;
     Ok(relative.display().to_string())
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{Error, folder};
+use crate::base::clock;
 
 /// The content of a document; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -41,6 +42,25 @@ pub fn publish(path: &Path, content: &[u8]) -> Result<(), Error> {
     let mut replacement = Replacement::begin_shared(path)?;
     replacement.write_all(content).map_err(Error::file("write", path))?;
     replacement.commit()
+}
+
+/// Creates a file that belongs to the people of the project, as [`publish`] does, unless there is something of that name: of
+/// many who try at once, one does. Tells whether it was created; what is there already stays as it is.
+pub fn create(path: &Path, content: &[u8]) -> Result<bool, Error> {
+    let mut new = Replacement::begin_shared(path)?;
+    new.write_all(content).map_err(Error::file("write", path))?;
+    new.commit_new()
+}
+
+/// Moves a document that nobody can read to `<name>.rejected-<time>` beside it, so that another can take its place, and tells
+/// where it is now.
+pub fn set_aside(path: &Path) -> Result<PathBuf, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".rejected-{}", clock::now().strftime("%Y%m%dT%H%M%S%.9fZ")));
+    let aside = PathBuf::from(name);
+    fs::rename(path, &aside).map_err(Error::file("set aside", path))?;
+    folder::sync(&folder::of(path))?;
+    Ok(aside)
 }
 
 /// The coming content of a document, written piece by piece beside the present one.
@@ -113,6 +133,26 @@ impl Replacement {
         folder::sync(&folder::of(&self.target))
     }
 
+    /// The same unless there is something: then that stays, and the answer is no.
+    fn commit_new(mut self) -> Result<bool, Error> {
+        self.out.flush().map_err(Error::file("write", &self.temporary))?;
+        self.out.get_ref().sync_all().map_err(Error::file("sync", &self.temporary))?;
+        let is_there = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        // A second name, unlike a new one, takes no other's place; the first one goes when this is dropped.
+        match fs::hard_link(&self.temporary, &self.target) {
+            Ok(()) => {}
+            Err(error) if is_there(&error) => return Ok(false),
+            // Some disks give a file one name only: there the place is taken first, and filled then.
+            Err(_) => match fs::OpenOptions::new().write(true).create_new(true).open(&self.target) {
+                Ok(_) => self.swap()?,
+                Err(error) if is_there(&error) => return Ok(false),
+                Err(error) => return Err(Error::file("create", &self.target)(error)),
+            },
+        }
+        folder::sync(&folder::of(&self.target))?;
+        Ok(true)
+    }
+
     fn swap(&mut self) -> Result<(), Error> {
         self.out.flush().map_err(Error::file("write", &self.temporary))?;
         fs::rename(&self.temporary, &self.target).map_err(Error::file("replace", &self.target))?;
@@ -172,6 +212,28 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap().as_deref(), Some(&b"two"[..]));
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn of_many_who_create_a_file_one_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/employee.md");
+        let one = |number: usize| create(&path, format!("{number}").as_bytes()).unwrap();
+        let (one, start) = (&one, &std::sync::Barrier::new(8));
+        let created: Vec<_> = std::thread::scope(|scope| {
+            let all = (0..8).map(|number| {
+                scope.spawn(move || {
+                    start.wait();
+                    one(number)
+                })
+            });
+            let all: Vec<_> = all.collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let first = created.iter().position(|created| *created).unwrap();
+        assert_eq!(created.iter().filter(|created| **created).count(), 1);
+        assert_eq!(fs::read_to_string(&path).unwrap(), first.to_string());
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
     }
 
     #[test]

@@ -223,10 +223,9 @@ pub(super) async fn plan(
         }
         return Ok(Outcome::Done);
     };
-    if path.try_exists()? {
+    if !document::create(path, text.as_bytes()).map_err(anyhow::Error::from)? {
         return Err(tools::Error::Conflict(format!("`{}` is there already", path.display())).into());
     }
-    document::publish(path, text.as_bytes()).map_err(anyhow::Error::from)?;
     render::note(&format!("written {}", path.display()));
     Ok(Outcome::Done)
 }
