@@ -21,8 +21,16 @@ pub(super) fn create_for(path: &Path) -> Result<(), Error> {
     if folder.is_dir() {
         return Ok(());
     }
+    let new = missing(&folder);
     fs::create_dir_all(&folder).map_err(Error::file("create the folder", &folder))?;
-    sync(&of(&folder))
+    // The name of each of them is in the one above it.
+    new.into_iter().try_for_each(|new| sync(&of(new)))
+}
+
+/// Those of `folder` and the folders above it that are not there, the deepest first.
+fn missing(folder: &Path) -> Vec<&Path> {
+    let named = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty());
+    named.take_while(|folder| !folder.is_dir()).collect()
 }
 
 /// Puts the names in `folder` on the disk: a created or renamed file is only safe after this.
@@ -59,4 +67,20 @@ pub(super) fn restrict(path: &Path, file: &File) {
     }
     #[cfg(not(unix))]
     let _ = (path, file);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_folder_that_is_made_is_seen_to() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b/c");
+        let expected = ["a/b/c", "a/b", "a"].map(|name| root.path().join(name));
+        assert_eq!(missing(&folder), expected);
+        create_for(&folder.join("log.jsonl")).unwrap();
+        assert!(missing(&folder).is_empty());
+        assert_eq!(missing(Path::new("none of this/is here")).len(), 2);
+    }
 }

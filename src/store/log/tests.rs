@@ -183,6 +183,25 @@ async fn nothing_is_written_to_a_file_that_was_taken_away() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "1\n4\n");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_taken_away_is_not_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, aside) = (folder.path().join("log.jsonl"), folder.path().join("aside"));
+    fs::write(&path, "1\n2\n").unwrap();
+    let claim = Claim::take(&path).unwrap();
+    let records = claim.start_records(Subjects::default(), Mark { at: 4, lines: 2 }).unwrap();
+    fs::rename(&path, &aside).unwrap();
+    assert!(matches!(records.rewrite(), Err(Error::File { .. })));
+    assert!(!path.try_exists().unwrap());
+    fs::write(&path, "theirs\n").unwrap();
+    assert!(matches!(records.rewrite(), Err(Error::File { .. })), "another file is in its place");
+    assert_eq!(fs::read_to_string(&path).unwrap(), "theirs\n");
+    fs::rename(&aside, &path).unwrap();
+    records.rewrite().unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "", "nobody needs any of it");
+}
+
 #[tokio::test]
 async fn records_that_wait_share_one_sync() {
     let folder = tempfile::tempdir().unwrap();

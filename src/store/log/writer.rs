@@ -166,6 +166,8 @@ impl<M: Medium> Writer<M> {
     /// Goes on in another file, once what came meanwhile is there as well.
     fn exchange(&mut self, new: Rewritten) -> Result<(), Error> {
         let Some(places) = self.places.clone() else { return Ok(()) };
+        // The name belongs to whatever has it now.
+        self.medium.stands_at(&self.path).map_err(Error::file("replace", &self.path))?;
         if !self.clean {
             self.rewind().map_err(Error::file("cut back", new.path()))?;
         }
