@@ -218,3 +218,47 @@ async fn the_description_names_the_tools_and_the_page_asks_nobody_else() {
     assert!(page.header("content-security-policy").unwrap().contains("script-src 'sha256-"));
     assert!(!page.text.contains("http://") && !page.text.contains("https://"));
 }
+
+#[tokio::test]
+async fn of_many_who_create_the_same_one_does() {
+    let (project, server) = small();
+    let create = |number: usize| {
+        let text = format!("---\nname: clerk\ndescription: Number {number}\nmodel: echo\n---\n\nFile it.\n");
+        let body = json!({"text": text});
+        let server = &server;
+        async move { (text, server.post("/api/tools/create_employee", &body).await) }
+    };
+    let replies = futures_util::future::join_all((0..8).map(create)).await;
+    let (created, refused): (Vec<_>, Vec<_>) =
+        replies.into_iter().partition(|(_, reply)| reply.status == 200);
+    let [(text, _)] = &created[..] else { panic!("{} were created", created.len()) };
+    assert_eq!(project.read("private/employees/clerk.md"), *text);
+    for (_, reply) in refused {
+        assert!(reply.problem(409, "conflict").contains("is there already"));
+    }
+}
+
+#[tokio::test]
+async fn many_who_add_schedules_wait_for_each_other_and_learn_no_paths() {
+    let (project, server) = small();
+    let add = |number: usize| {
+        let schedule = json!({
+            "name": format!("nightly-{number}"), "cron": "@daily", "target_type": "employee", "target_name": "writer",
+            "args": {"topic": "tea"},
+        });
+        let server = &server;
+        async move { server.post("/api/tools/add_schedule", &schedule).await }
+    };
+    for reply in futures_util::future::join_all((0..12).map(add)).await {
+        reply.status(200);
+    }
+    let kept: Value = serde_json::from_str(&project.read(".crew/schedules.json")).unwrap();
+    assert_eq!(kept["schedules"].as_array().unwrap().len(), 12);
+
+    let file = project.path().join(".crew/schedules.json");
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let told = add(13).await.problem(503, "unavailable");
+    assert!(!told.contains('/'), "{told}");
+    assert!(server.log().contains("schedules.json"), "the operator is told which file it is");
+}

@@ -1,11 +1,13 @@
 //! Schedules that are added while a server runs, in a file of their own: what people write in `cron.yaml`, comments and all,
 //! stays theirs.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    base::text::closest,
+    base::{blocking, text::closest},
     defs::{self, Budget, Misfire, Overlap, Schedule, Severity, Source, TargetKind},
     engine::{Args, Crew, Error, delivery::Wish},
     store::{self, OwnerLock, document},
@@ -14,6 +16,8 @@ use crate::{
 
 /// The file, in the form of `cron.yaml`.
 const FILE: &str = ".crew/schedules.json";
+/// How long a change waits for those before it, which take no longer than the disk does.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How many there may be.
 const MOST: usize = 100;
 /// How many characters a name may have.
@@ -159,8 +163,9 @@ impl Crew {
         change: impl FnOnce(&mut Vec<Value>) -> Result<(), ScheduleRefusal> + Send + 'static,
     ) -> Result<(), ScheduleRefusal> {
         let path = self.root().join(FILE);
-        let changing = tokio::task::spawn_blocking(move || -> Result<(), ScheduleRefusal> {
-            let _lock = OwnerLock::acquire(&path)?;
+        let ending = store::Error::Closed { path: path.clone() };
+        let changing = blocking(move || -> Result<(), ScheduleRefusal> {
+            let _lock = OwnerLock::wait(&path, PATIENCE)?;
             let bytes = document::read(&path)?.unwrap_or_else(|| b"{\"schedules\": []}".to_vec());
             let mut file: Value = serde_json::from_slice(&bytes).map_err(|_| ScheduleRefusal::Unusable)?;
             let schedules = file.get_mut("schedules").and_then(Value::as_array_mut);
@@ -168,7 +173,7 @@ impl Crew {
             let text = serde_json::to_vec_pretty(&file).expect("JSON is plain data");
             Ok(document::replace(&path, &text)?)
         });
-        changing.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
+        changing.await.ok_or(ending)??;
         self.catalog().refresh().await;
         Ok(())
     }

@@ -31,7 +31,7 @@ use super::{
     delivery::{self, Wish},
 };
 use crate::{
-    base::{Tracker, clock},
+    base::{Tracker, blocking, clock},
     catalog::Snapshot,
     defs::{CronConfig, Schedule},
     tasks::{self, Budget, Engine, NewTask, OwnRetry, Status, TaskId, Trigger},
@@ -60,6 +60,8 @@ struct State {
     rows: IndexMap<String, Row>,
     /// What an earlier process kept, until there are schedules to go on with it.
     earlier: Book,
+    /// Whether that could not be read yet: until it was, nothing is written in its place.
+    unread: bool,
     /// How schedules stood that are in no file any more, and since when that is.
     away: IndexMap<String, (Kept, Timestamp)>,
 }
@@ -73,10 +75,10 @@ struct Due {
 impl Scheduler {
     /// Reads the schedules and starts watching the clock in the background, until `tracker` stops.
     pub async fn start(crew: Arc<Crew>, tasks: Engine, tracker: &Tracker) -> Arc<Self> {
-        let root = crew.root().to_owned();
-        let book = tokio::task::spawn_blocking(move || Book::read(&root)).await.unwrap_or_default();
         let definitions = crew.definitions().await;
-        let scheduler = Arc::new(Self::new(crew, tasks, book));
+        let scheduler = Arc::new(Self::new(crew, tasks, Book::default()));
+        scheduler.state.lock().unread = true;
+        scheduler.take_up(clock::now()).await;
         scheduler.state.lock().take_over(definitions.cron.as_ref(), clock::now());
         let (watching, stop) = (Arc::clone(&scheduler), tracker.stopping().clone());
         tracker.spawn(async move {
@@ -106,8 +108,26 @@ impl Scheduler {
         }
     }
 
+    /// Reads what an earlier process kept, unless that was done.
+    async fn take_up(&self, now: Timestamp) {
+        if !self.state.lock().unread {
+            return;
+        }
+        let root = self.crew.root().to_owned();
+        match blocking(move || Book::take_up(&root)).await {
+            Some(Ok(book)) => self.state.lock().hear_of(book, now),
+            Some(Err(error)) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the state of the schedules cannot be read; they go on without, and it is tried again"
+            ),
+            // The program ends.
+            None => {}
+        }
+    }
+
     /// Sees to everything that has come by `now`, and keeps that it did.
     async fn round(&self, config: Option<&Arc<CronConfig>>, now: Timestamp) {
+        self.take_up(now).await;
         let due = {
             let mut state = self.state.lock();
             if !state.is_of(config) {
@@ -167,7 +187,7 @@ impl Scheduler {
     async fn keep(&self) {
         let book = {
             let mut state = self.state.lock();
-            if state.config.is_none() || !state.rows.values().any(|row| row.changed) {
+            if state.unread || state.config.is_none() || !state.rows.values().any(|row| row.changed) {
                 return;
             }
             state.rows.values_mut().for_each(|row| row.changed = false);
@@ -264,6 +284,19 @@ impl State {
     fn book(&self) -> Book {
         let rows = self.rows.iter().map(|(name, row)| (name.clone(), row.kept.clone()));
         Book { schedules: rows.collect() }
+    }
+
+    /// What an earlier process kept is known at last. Schedules go on with it, but for those that have begun a run since.
+    fn hear_of(&mut self, mut earlier: Book, now: Timestamp) {
+        for (name, row) in &self.rows {
+            if row.kept.last.is_some() {
+                earlier.schedules.swap_remove(name);
+            }
+        }
+        (self.earlier, self.unread) = (earlier, false);
+        let config = self.config.clone();
+        self.take_over(config.as_ref(), now);
+        self.rows.values_mut().for_each(|row| row.changed = true);
     }
 
     /// Takes the schedules of `config`; those that were there before go on as they stand.
@@ -407,7 +440,14 @@ impl Crew {
     async fn rows(&self, definitions: &Snapshot, now: Timestamp) -> IndexMap<String, Row> {
         let Some(config) = &definitions.cron else { return IndexMap::new() };
         let root = self.root().to_owned();
-        let book = tokio::task::spawn_blocking(move || Book::read(&root)).await.unwrap_or_default();
+        let read = blocking(move || Book::read(&root)).await.unwrap_or_else(|| Ok(Book::default()));
+        let book = read.unwrap_or_else(|error| {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the state of the schedules cannot be read"
+            );
+            Book::default()
+        });
         rows(config, book, now)
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     tasks::{Filter, Options, Summary},
 };
 
-fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
@@ -184,7 +184,7 @@ fn another_time_or_a_pause_begins_anew() {
 }
 
 /// A crew with one employee, `writer`, and the tasks it is given, which `workers` do.
-async fn office(folder: &Path, cron: &str, workers: usize) -> (Arc<Crew>, Engine, Tracker) {
+pub(super) async fn office(folder: &Path, cron: &str, workers: usize) -> (Arc<Crew>, Engine, Tracker) {
     office_of(folder, cron, Options { workers, ..Options::default() }).await
 }
 
@@ -201,7 +201,7 @@ async fn office_of(folder: &Path, cron: &str, options: Options) -> (Arc<Crew>, E
     (crew, tasks, tracker)
 }
 
-const HOURLY: &str = "timezone: UTC\nschedules:\n- {name: 'a:b', cron: '0 * * * *', target_type: employee, target_name: writer, args: {topic: x}, timeout_seconds: 60}\n- {name: lost, cron: '0 * * * *', target_type: employee, target_name: nobody}\n";
+pub(super) const HOURLY: &str = "timezone: UTC\nschedules:\n- {name: 'a:b', cron: '0 * * * *', target_type: employee, target_name: writer, args: {topic: x}, timeout_seconds: 60}\n- {name: lost, cron: '0 * * * *', target_type: employee, target_name: nobody}\n";
 
 fn of(tasks: &Engine) -> Vec<Arc<Summary>> {
     tasks.list(&Filter::default())
@@ -238,7 +238,8 @@ async fn a_moment_becomes_one_task_whatever_happens() {
     again.round(cron.as_ref(), at("2026-11-25T10:00:30Z")).await;
     assert_eq!(of(&tasks).len(), 1);
     // A restart: it is known what was seen to, and how it ended.
-    let restarted = Scheduler::new(Arc::clone(&crew), tasks.clone(), Book::read(folder.path()));
+    let kept = Book::read(folder.path()).unwrap();
+    let restarted = Scheduler::new(Arc::clone(&crew), tasks.clone(), kept);
     restarted.round(cron.as_ref(), at("2026-11-25T12:30:00Z")).await;
     let status = restarted.status();
     assert_eq!((status.schedules[0].missed, status.schedules[0].last_status), (2, Some(Status::Completed)));

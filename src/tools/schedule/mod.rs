@@ -8,6 +8,8 @@ pub(super) use add::AddSchedule;
 pub(super) use list::ListSchedules;
 pub(super) use remove::RemoveSchedule;
 
+use std::time::Duration;
+
 use super::Error;
 use crate::engine::ScheduleRefusal;
 
@@ -25,7 +27,15 @@ impl From<ScheduleRefusal> for Error {
                 hint: near.map(|near| format!("did you mean `{near}`?")),
             },
             ScheduleRefusal::Target(error) => error.into(),
-            ScheduleRefusal::Store(_) => Self::Unavailable { message, retry_after: None },
+            ScheduleRefusal::Store(cause) => {
+                // Paths and file errors are the operator's; the caller learns that nothing was changed.
+                tracing::error!(
+                    error = &cause as &dyn std::error::Error,
+                    "the added schedules could not be changed"
+                );
+                let message = "added schedules cannot be changed now; nothing was".to_owned();
+                Self::Unavailable { message, retry_after: Some(Duration::from_secs(1)) }
+            }
         }
     }
 }
