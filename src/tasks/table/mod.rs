@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// All live tasks, and in brief the newest of those that are over. Every operation is short: O(log n) at most, except
-/// listing.
+/// listing, and among replicas what looks at all that is live: whether a lane is full, and what one that is gone had.
 #[derive(Debug)]
 pub(super) struct Table {
     live: IdMap<TaskId, Live>,
@@ -70,7 +70,7 @@ pub(super) struct Table {
     takes: bool,
     /// How many of one lane are worked on in all replicas, at most.
     lanes: Option<usize>,
-    /// Tasks that other replicas may still know.
+    /// Tasks that other replicas may still know, and that are to be removed for all.
     forgotten: Vec<TaskId>,
 }
 

@@ -1,23 +1,62 @@
 //! Who waits for a worker, and in which order.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::{base::Priority, tasks::TaskId};
+use crate::{
+    base::{IdMap, Priority},
+    tasks::TaskId,
+};
 
 /// Of ten that are begun while tasks of every priority wait, how many are of each.
 const SHARES: [i32; 3] = [6, 3, 1];
 
-/// Tasks that wait: for a worker, or for their time. Within a priority the first is the first.
+/// Tasks that wait, each in one place: for a worker, or for their time. Within a priority the first is the first.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    ready: [VecDeque<TaskId>; 3],
+    ready: [Row; 3],
     /// What each priority has saved up; whoever has most is next. Nobody starves, as those that wait save on.
     saved: [i32; 3],
     later: BTreeSet<(Timestamp, TaskId)>,
     /// Those that wait for a lane, by its name.
-    lanes: HashMap<String, VecDeque<TaskId>>,
+    lanes: HashMap<String, Row>,
+    /// Where each of them waits.
+    spots: IdMap<TaskId, Spot>,
+}
+
+/// Tasks one behind the other, each under a number that grows to the back.
+#[derive(Debug, Default)]
+struct Row(BTreeMap<i64, TaskId>);
+
+/// Where a task waits.
+#[derive(Debug)]
+enum Spot {
+    Ready(Priority, i64),
+    Later(Timestamp),
+    Lane(String, i64),
+}
+
+impl Row {
+    fn push_back(&mut self, id: TaskId) -> i64 {
+        let number = self.0.last_key_value().map_or(0, |(last, _)| last + 1);
+        self.0.insert(number, id);
+        number
+    }
+
+    fn push_front(&mut self, id: TaskId) -> i64 {
+        let number = self.0.first_key_value().map_or(0, |(first, _)| first - 1);
+        self.0.insert(number, id);
+        number
+    }
+
+    fn pop_front(&mut self) -> Option<TaskId> {
+        self.0.pop_first().map(|(_, id)| id)
+    }
+
+    fn front(&self) -> Option<&TaskId> {
+        self.0.first_key_value().map(|(_, id)| id)
+    }
 }
 
 fn place(priority: Priority) -> usize {
@@ -31,35 +70,41 @@ fn place(priority: Priority) -> usize {
 impl Queue {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.ready.iter().chain(self.lanes.values()).map(VecDeque::len).sum::<usize>() + self.later.len()
+        self.spots.len()
     }
 
     /// Whether something waits for nothing but a worker.
     pub(super) fn is_ready(&self) -> bool {
-        self.ready.iter().any(|queue| !queue.is_empty())
+        self.ready.iter().any(|row| !row.0.is_empty())
     }
 
-    fn of(&mut self, priority: Priority) -> &mut VecDeque<TaskId> {
-        self.ready.get_mut(place(priority)).expect("there is a queue for each")
+    fn of(&mut self, priority: Priority) -> &mut Row {
+        self.ready.get_mut(place(priority)).expect("there is a row for each")
     }
 
     pub(super) fn push(&mut self, id: TaskId, priority: Priority) {
-        self.of(priority).push_back(id);
+        self.remove(&id);
+        let number = self.of(priority).push_back(id.clone());
+        self.spots.insert(id, Spot::Ready(priority, number));
     }
 
     /// Before those that wait already.
     pub(super) fn push_first(&mut self, id: TaskId, priority: Priority) {
-        self.of(priority).push_front(id);
+        self.remove(&id);
+        let number = self.of(priority).push_front(id.clone());
+        self.spots.insert(id, Spot::Ready(priority, number));
     }
 
     /// Not before that moment.
     pub(super) fn push_later(&mut self, id: TaskId, due: Timestamp) {
-        self.later.insert((due, id));
+        self.remove(&id);
+        self.later.insert((due, id.clone()));
+        self.spots.insert(id, Spot::Later(due));
     }
 
     /// The next one.
     pub(super) fn pop(&mut self) -> Option<TaskId> {
-        let waiting = self.ready.each_ref().map(|queue| !queue.is_empty());
+        let waiting = self.ready.each_ref().map(|row| !row.0.is_empty());
         let mut total = 0;
         for ((saved, share), waits) in self.saved.iter_mut().zip(SHARES).zip(waiting) {
             // Those that nobody waits in save nothing up.
@@ -69,40 +114,57 @@ impl Queue {
         // Of equals the higher one.
         let (next, _) = order.rev().max_by_key(|(_, (saved, _))| *saved)?;
         *self.saved.get_mut(next)? -= total;
-        self.ready.get_mut(next)?.pop_front()
+        let id = self.ready.get_mut(next)?.pop_front()?;
+        self.spots.remove(&id);
+        Some(id)
     }
 
     pub(super) fn contains(&self, id: &TaskId) -> bool {
-        self.ready.iter().chain(self.lanes.values()).any(|queue| queue.contains(id))
-            || self.later.iter().any(|(_, other)| other == id)
+        self.spots.contains_key(id)
     }
 
-    pub(super) fn remove(&mut self, id: &TaskId) {
-        for queue in self.ready.iter_mut().chain(self.lanes.values_mut()) {
-            queue.retain(|other| other != id);
+    /// Takes it out, wherever it waits; tells whether it did.
+    pub(super) fn remove(&mut self, id: &TaskId) -> bool {
+        match self.spots.remove(id) {
+            None => return false,
+            Some(Spot::Ready(priority, number)) => drop(self.of(priority).0.remove(&number)),
+            Some(Spot::Later(due)) => drop(self.later.remove(&(due, id.clone()))),
+            Some(Spot::Lane(lane, number)) => {
+                if let Some(row) = self.lanes.get_mut(&lane) {
+                    row.0.remove(&number);
+                }
+                self.sweep(&lane);
+            }
         }
-        self.later.retain(|(_, other)| other != id);
+        true
+    }
+
+    /// Keeps nothing of a lane that nobody waits for.
+    fn sweep(&mut self, lane: &str) {
+        if self.lanes.get(lane).is_some_and(|row| row.0.is_empty()) {
+            self.lanes.remove(lane);
+        }
     }
 
     /// Not before there is room in that lane. One that has waited there before is the first again.
     pub(super) fn push_lane(&mut self, id: TaskId, lane: String, before: bool) {
-        let queue = self.lanes.entry(lane).or_default();
-        if before { queue.push_front(id) } else { queue.push_back(id) }
+        self.remove(&id);
+        let row = self.lanes.entry(lane.clone()).or_default();
+        let number = if before { row.push_front(id.clone()) } else { row.push_back(id.clone()) };
+        self.spots.insert(id, Spot::Lane(lane, number));
     }
 
     /// Takes the first that waits for a lane.
     pub(super) fn pop_lane(&mut self, lane: &str) -> Option<TaskId> {
-        let queue = self.lanes.get_mut(lane)?;
-        let id = queue.pop_front();
-        if queue.is_empty() {
-            self.lanes.remove(lane);
-        }
-        id
+        let id = self.lanes.get_mut(lane)?.pop_front()?;
+        self.sweep(lane);
+        self.spots.remove(&id);
+        Some(id)
     }
 
     /// The lanes that somebody waits for.
     pub(super) fn lanes(&self) -> Vec<String> {
-        self.lanes.iter().filter(|(_, queue)| !queue.is_empty()).map(|(lane, _)| lane.clone()).collect()
+        self.lanes.keys().cloned().collect()
     }
 
     /// Takes the next of those whose time has come.
@@ -111,7 +173,9 @@ impl Queue {
         if *due > now {
             return None;
         }
-        self.later.pop_first().map(|(_, id)| id)
+        let (_, id) = self.later.pop_first()?;
+        self.spots.remove(&id);
+        Some(id)
     }
 
     /// When the time of the next one comes.
@@ -121,7 +185,7 @@ impl Queue {
 
     /// The first of each priority.
     pub(super) fn fronts(&self) -> impl Iterator<Item = &TaskId> {
-        self.ready.iter().filter_map(VecDeque::front)
+        self.ready.iter().filter_map(Row::front)
     }
 }
 
@@ -169,5 +233,27 @@ mod tests {
         assert_eq!((queue.pop_due(at(15)), queue.pop_due(at(15))), (Some(first), None));
         queue.remove(&second);
         assert_eq!(queue.len(), 0);
+    }
+
+    #[test]
+    fn whatever_waits_waits_in_one_place_and_is_taken_out_of_it() {
+        let mut queue = Queue::default();
+        let ids: [TaskId; 4] = std::array::from_fn(|_| TaskId::generate());
+        let [a, b, c, d] = ids.clone();
+        let due = Timestamp::from_second(10).unwrap();
+        queue.push_lane(a.clone(), "l".to_owned(), false);
+        queue.push_lane(b.clone(), "l".to_owned(), false);
+        queue.push_lane(c.clone(), "l".to_owned(), true);
+        queue.push_later(d.clone(), due);
+        assert!(ids.iter().all(|id| queue.contains(id)));
+        // It moves on: what it waited for before holds it no more.
+        queue.push_later(b.clone(), due);
+        queue.push(b.clone(), Priority::Low);
+        queue.push_first(d.clone(), Priority::Low);
+        assert_eq!((queue.len(), queue.next_due()), (4, None));
+        assert!(queue.remove(&c) && !queue.remove(&c) && !queue.contains(&c));
+        assert_eq!((queue.pop_lane("l"), queue.pop_lane("l"), queue.lanes()), (Some(a), None, Vec::new()));
+        assert_eq!([queue.pop(), queue.pop(), queue.pop()], [Some(d), Some(b), None]);
+        assert!(queue.len() == 0 && !ids.iter().any(|id| queue.contains(id)));
     }
 }
