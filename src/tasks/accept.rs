@@ -19,7 +19,9 @@ impl Engine {
     /// long as its task is, restarts included.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::UnknownKind`], [`Error::TooDeep`], [`Error::Store`]: nothing was accepted.
+    /// [`Error::Full`], [`Error::UnknownKind`], [`Error::TooDeep`], [`Error::Store`]: nothing was accepted. Only where
+    /// replicas share tasks, and the database went away just as it was to keep this one, may it have been accepted all the
+    /// same; whoever submits it again under its key finds it.
     pub async fn submit(&self, new: NewTask) -> Result<Submitted, Error> {
         // In a future of its own: a caller that goes away must not leave a task that is on the disk but not queued.
         let shared = Arc::clone(&self.shared);

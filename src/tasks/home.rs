@@ -14,7 +14,7 @@ use super::{
     engine::{Shared, joined},
     journal::Event,
     recovery, replay,
-    replica::{Replica, Replicas},
+    replica::{ONCE, Replica, Replicas},
     table::Heard,
     upkeep::Journal,
 };
@@ -105,7 +105,7 @@ impl Shared {
     /// It has not happened.
     pub(super) async fn append(&self, event: &Event<'_>, attempt: Option<u32>) -> Result<Heard, Unkept> {
         match &self.home {
-            Home::Shared(replica) => replica.propose(event, attempt, replica.ticket()).await,
+            Home::Shared(replica) => replica.propose(event, attempt, ONCE).await,
             Home::Memory | Home::File(_) => {
                 let subject = self.table.lock().subject(event.task_id());
                 self.append_line(subject, event.line()).await?;
@@ -135,7 +135,7 @@ impl Shared {
         let has_room = self.lanes.is_none() && self.table.lock().has_room(self.workers);
         let by = (has_room || !replica.takes).then(|| Arc::clone(&replica.me));
         let event = Event::Created { task: task_of(), by };
-        replica.propose(&event, None, replica.ticket()).await?;
+        replica.propose(&event, None, ONCE).await?;
         self.table.lock().arrived();
         Ok(())
     }

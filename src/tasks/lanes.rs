@@ -159,9 +159,10 @@ impl Shared {
     }
 
     /// A task that could not be begun is free for whoever can; one whose lane is full in another replica waits for it.
-    pub(super) fn let_be(&self, id: &TaskId) {
+    pub(super) fn let_be(self: &Arc<Self>, id: &TaskId) {
         self.table.lock().let_be(id);
         self.later.notify_one();
+        self.stir();
     }
 
     fn wait_in_lane(&self, id: &TaskId, lane: String) {

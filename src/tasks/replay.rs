@@ -186,7 +186,7 @@ impl Known {
                 self.fruitless = 0;
             }
             Event::Stop { .. } if !was_final => self.is_stopped = true,
-            Event::Left { .. } if !was_final => {
+            Event::Left { by, .. } if !was_final && self.owner.as_ref() == Some(&by) => {
                 self.task.leave();
                 self.owner = None;
             }

@@ -48,7 +48,7 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
     let history = Arc::new(history);
     let mut ids: Vec<_> = history.summaries().iter().map(|task| task.task_id.clone()).collect();
     ids.reverse();
-    let mut brought = Brought::default();
+    let (mut brought, mut head) = (Brought::default(), snapshot.head);
     let (mut additions, mut bytes) = (Vec::new(), 0);
     for id in ids {
         if there.contains(id.as_str()) {
@@ -68,12 +68,12 @@ pub async fn import(path: &Path, target: &Target) -> Result<Brought, Error> {
         additions.push(Addition { subject: id.as_str().into(), ticket: 0, text, brief });
         brought.tasks += 1;
         if additions.len() >= MOST.0 || bytes >= MOST.1 {
-            log.turn(snapshot.head).await?.commit(&additions).await?;
+            head = log.turn(head).await?.commit(&additions).await?;
             additions.clear();
             bytes = 0;
         }
     }
-    log.turn(snapshot.head).await?.commit(&additions).await?;
+    log.turn(head).await?.commit(&additions).await?;
     Ok(brought)
 }
 

@@ -35,6 +35,9 @@ use crate::store::{
 /// Proposals that may wait for the turn; whoever comes beyond that waits to be heard.
 const QUEUE: usize = 1024;
 
+/// The ticket of what is proposed once, whatever comes of it.
+pub(super) const ONCE: i64 = 0;
+
 /// How tasks are shared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sharing {
@@ -99,7 +102,7 @@ impl State {
 }
 
 impl Replica {
-    /// A number by which a proposal is known again.
+    /// A number by which a proposal is known that is made again when there was no answer.
     pub(super) fn ticket(&self) -> i64 {
         self.tickets.fetch_add(1, Relaxed)
     }

@@ -91,7 +91,7 @@ pub(super) struct Writer {
     pub(super) missed: Vec<Arc<str>>,
     /// What was committed without an answer: it may have happened, or not.
     pub(super) unsure: HashSet<i64>,
-    /// Of those, what turned out to have happened.
+    /// Of those, what turned out to have happened and is proposed again by whoever has had no answer.
     pub(super) known: HashSet<i64>,
     /// Since when the database refuses.
     pub(super) refused: Option<Stopwatch>,
@@ -217,10 +217,7 @@ impl Writer {
             self.missed.clear();
         }
         self.choose(shared, &mut batch);
-        let forgotten = {
-            let mut table = shared.table.lock();
-            if table.takes() { table.take_forgotten(MOST.0) } else { Vec::new() }
-        };
+        let forgotten = shared.table.lock().take_forgotten(MOST.0);
         if !forgotten.is_empty() {
             let subjects: Vec<Arc<str>> = forgotten.iter().map(|id| id.as_str().into()).collect();
             turn.forget(&subjects).await?;
@@ -362,7 +359,11 @@ impl Writer {
 
     async fn farewell(&mut self, shared: &Arc<Shared>) -> Result<(), store::Error> {
         let Some(mut log) = self.log.take() else { return Ok(()) };
-        let turn = log.turn(self.heard).await?;
+        let mut turn = log.turn(self.heard).await?;
+        // It has by now what others left to it, and has not what they took over.
+        for line in std::mem::take(&mut turn.news) {
+            self.hear_one(shared, &line).await?;
+        }
         // Deliveries are taken over once others see that this replica is none any more.
         let events = shared.table.lock().held();
         let mut batch =

@@ -53,7 +53,7 @@ impl Table {
                     entry.cancel.cancel();
                 }
             }
-            Event::Left { .. } => self.leave(id),
+            Event::Left { by, .. } => self.leave(id, by),
             Event::Adopted { by, .. } => self.adopt(id, by),
             Event::Settled { resumed, .. } => self.settle(id, *resumed),
         }

@@ -215,8 +215,11 @@ impl Table {
         }
     }
 
-    /// The replica that had the task is gone.
-    pub(super) fn leave(&mut self, id: &TaskId) {
+    /// The replica `by` is gone. If another has the task by now, that is nothing to it.
+    pub(super) fn leave(&mut self, id: &TaskId, by: &Arc<str>) {
+        if self.live.get(id).is_none_or(|entry| entry.owner.as_ref() != Some(by)) {
+            return;
+        }
         self.update(id, Task::leave);
         let Some(entry) = self.live.get_mut(id) else { return };
         entry.owner = None;
@@ -301,16 +304,26 @@ impl Table {
         self.live.get(id).filter(|_| self.me.is_some()).map_or(0, |entry| entry.fruitless)
     }
 
-    /// A task that could not be begun here is free for whoever can.
+    /// A task that could not be begun here is free for whoever can. Where that is this replica, it waits for its lane, or is
+    /// the next one if there is room in that by now.
     pub(in crate::tasks) fn let_be(&mut self, id: &TaskId) {
         let Some(task) = self.live(id) else { return };
         let is_full = self.is_lane_full(&task);
         let me = self.me.clone();
         let Some(entry) = self.live.get_mut(id) else { return };
-        entry.claimed = false;
+        entry.put_down();
         let waits = task.status == Status::Pending && !entry.is_elsewhere(me.as_ref());
-        if waits && is_full && !self.queue.contains(id) {
+        let may_begin = self.takes || entry.owner == me;
+        if !waits || self.queue.contains(id) {
+            return;
+        }
+        if is_full {
             self.wait_in_lane(id, lane_of(&task));
+        } else if may_begin {
+            match task.retry_at {
+                Some(due) => self.queue.push_later(id.clone(), due),
+                None => self.queue.push_first(id.clone(), task.priority),
+            }
         }
     }
 
@@ -319,11 +332,6 @@ impl Table {
         let most = most.min(self.forgotten.len());
         let taken: Vec<_> = self.forgotten.drain(..most).collect();
         taken.into_iter().filter(|id| !self.live.contains_key(id) && !self.over.contains_key(id)).collect()
-    }
-
-    /// Whether this replica takes what nobody has.
-    pub(in crate::tasks) fn takes(&self) -> bool {
-        self.takes
     }
 
     /// It is on record that a task here goes on, as nobody had begun it.

@@ -97,9 +97,10 @@ impl Table {
             let Some((_, oldest)) = self.finished.pop_first() else { return };
             let Some(Over { summary, subject, .. }) = self.over.remove(&oldest) else { continue };
             match &self.rest {
-                Rest::Here => {}
                 Rest::Records(records) => records.release(subject),
-                Rest::Shared => self.forgotten.push(oldest.clone()),
+                Rest::Shared if self.takes => self.forgotten.push(oldest.clone()),
+                // Whoever takes nothing leaves it to others what is kept.
+                Rest::Here | Rest::Shared => {}
             }
             self.feed.forget(&oldest);
             if let Some(endings) = &self.endings {

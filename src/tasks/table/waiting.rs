@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::Table;
+use super::{Live, Table};
 use crate::{
     base::Priority,
     tasks::{Kind, Status, Task, TaskId, journal::Retrying},
@@ -22,6 +22,14 @@ pub(in crate::tasks) enum Cancelling {
     /// It is over.
     Final(Status),
     NotFound,
+}
+
+impl Live {
+    /// Nobody here has it any more. Whoever waits for it looks at it again.
+    pub(super) fn put_down(&mut self) {
+        self.claimed = false;
+        self.task.send_modify(|_| {});
+    }
 }
 
 impl Table {
@@ -42,11 +50,7 @@ impl Table {
 
     /// Takes this waiting task out of turn, unless a worker has it by now.
     pub(in crate::tasks) fn claim_one(&mut self, id: &TaskId) -> Option<(Arc<Task>, CancellationToken)> {
-        if !self.queue.contains(id) {
-            return None;
-        }
-        self.queue.remove(id);
-        self.hand_out(id)
+        if self.queue.remove(id) { self.hand_out(id) } else { None }
     }
 
     fn hand_out(&mut self, id: &TaskId) -> Option<(Arc<Task>, CancellationToken)> {
@@ -80,12 +84,11 @@ impl Table {
     /// Has a claimed task wait for its lane.
     pub(in crate::tasks) fn wait_in_lane(&mut self, id: &TaskId, lane: String) {
         let Some(entry) = self.live.get_mut(id) else { return };
-        entry.claimed = false;
+        entry.put_down();
         let before = std::mem::replace(&mut entry.in_lane, true);
         self.queue.push_lane(id.clone(), lane, before);
         // It may have been told to stop meanwhile; whoever told it waits for a worker.
         if entry.cancel.is_cancelled() {
-            self.queue.remove(id);
             self.queue.push_first(id.clone(), Priority::High);
         }
     }
@@ -138,7 +141,7 @@ impl Table {
     /// for a worker, if it can be done here.
     pub(in crate::tasks) fn put_back(&mut self, id: &TaskId, can_do: impl Fn(&Kind) -> bool) {
         let Some(entry) = self.live.get_mut(id) else { return };
-        entry.claimed = false;
+        entry.put_down();
         let task = entry.task.borrow().clone();
         if task.status == Status::Pending && can_do(&task.kind) {
             match task.retry_at {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::tasks::{
     journal::{Ending, Event, Retrying},
-    replay::Known,
+    replay::{self, Known},
     table::{Brief, Cancelling, Table},
 };
 
@@ -296,4 +296,55 @@ fn whatever_they_try_all_know_the_same() {
         crowd.agree();
         assert!(crowd.log.len() > 20, "seed {seed}: something happened");
     }
+}
+
+#[test]
+fn a_late_farewell_takes_nothing_from_whoever_has_the_task_by_now() {
+    let mut crowd = Crowd::of(2);
+    let id = crowd.accept(0, new(PIPELINE, "p"), Some(0)).unwrap();
+    assert!(crowd.start(0, &id, 1));
+    assert_eq!(crowd.look_after(1, 0), 1);
+    assert!(crowd.start(1, &id, 2));
+    let left = Event::Left { task_id: id.clone(), by: crowd.name(0) };
+    for (_, table) in &mut crowd.tables {
+        hear(table, &left, false);
+        assert_eq!(table.live(&id).unwrap().status, Status::Running);
+    }
+    assert!(crowd.step(1, &id, "one", 2), "it goes on");
+    let lines: Vec<_> = crowd.log.iter().map(|(_, event)| event.text()).chain([left.text()]).collect();
+    let read = replay::rebuild(lines.iter().map(String::as_bytes)).unwrap();
+    assert_eq!((read.task.status, read.owner), (Status::Running, Some(crowd.name(1))));
+}
+
+#[test]
+fn one_whose_lane_was_full_a_moment_ago_is_the_next() {
+    let mut crowd = Crowd::of(2);
+    crowd.tables.iter_mut().for_each(|(_, table)| table.keep_lanes(Some(1)));
+    let mut ids = (0..4).map(|_| crowd.accept(0, new(PIPELINE, "p"), None).unwrap());
+    let [first, second, third, _] = std::array::from_fn(|_| ids.next().unwrap());
+    drop(ids);
+    let next = |crowd: &mut Crowd| crowd.tables[1].1.claim().map(|(task, _)| task.task_id.clone());
+    assert!(crowd.start(0, &first, 1));
+    assert_eq!(next(&mut crowd).as_ref(), Some(&second));
+    assert!(!crowd.start(1, &second, 1), "its lane is full");
+    assert!(crowd.end(0, &first, Some(1)));
+    crowd.tables[1].1.let_be(&second);
+    assert_eq!(next(&mut crowd).as_ref(), Some(&second), "there is room by now");
+    // As long as there is none it waits for that.
+    assert!(crowd.start(0, &third, 1) && !crowd.start(1, &second, 1));
+    crowd.tables[1].1.let_be(&second);
+    assert_ne!(next(&mut crowd).as_ref(), Some(&second));
+}
+
+#[test]
+fn what_is_forgotten_is_removed_by_whoever_takes_tasks() {
+    let mut crowd = Crowd::of(2);
+    for (number, (name, table)) in crowd.tables.iter_mut().enumerate() {
+        *table = Table::new(100, retain(0));
+        table.join(Arc::clone(name), number == 0);
+    }
+    let id = crowd.accept(0, new(PIPELINE, "p"), Some(0)).unwrap();
+    assert!(crowd.start(0, &id, 1) && crowd.end(0, &id, Some(1)));
+    assert_eq!(crowd.tables[0].1.take_forgotten(10), [id]);
+    assert!(crowd.tables[1].1.take_forgotten(10).is_empty(), "nobody would ever ask for it");
 }
