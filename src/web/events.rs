@@ -133,11 +133,8 @@ pub(super) async fn follow(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let changes = state.tasks.watch(&task.task_id).await?;
-    let place = Arc::clone(&state.streams)
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable("too many streams are open; try again later", None))?;
-    let following =
-        Following { changes, known, stopping: state.stopping.clone(), over: false, _place: place };
+    let (stopping, place) = (state.tracker.stopping().clone(), state.stream_place()?);
+    let following = Following { changes, known, stopping, over: false, _place: place };
     let retry = format!("retry: {}\n\n", RETRY.as_millis());
     let frames = stream::unfold((Some(retry), following), |(retry, mut following)| async move {
         let frame = match retry {

@@ -92,12 +92,14 @@ async fn start(
     let mut new = state.runs.plan(order).await?;
     Wish::add(wishes, &mut new);
     request.put(&mut new);
+    // What there is no room to tell is not begun.
+    let place = if request.stream { Some(state.stream_place()?) } else { None };
     if request.stream {
         new.options.insert(engine::STREAM.to_owned(), true.into());
     }
     let submitted = tools::accept(&state.tasks, new).await?;
-    if request.stream {
-        return Ok(stream::tell(state, &submitted.id));
+    if let Some(place) = place {
+        return Ok(stream::tell(state, &submitted.id, place));
     }
     if request.sync { finish(state, &submitted.id).await } else { Ok(ack(state, submitted)) }
 }
@@ -138,7 +140,7 @@ pub(super) async fn finish(state: &State, id: &TaskId) -> Result<Response, Probl
         Status::Completed => StatusCode::OK,
         Status::Failed => failed(&task),
         Status::Cancelled => StatusCode::CONFLICT,
-        // The program is ending before the task has; it is kept and goes on with the next start.
+        // The program ends before the task has; it is kept and goes on with the next start.
         Status::Pending | Status::Running | Status::AwaitingApproval => StatusCode::ACCEPTED,
     };
     Ok((status, [(header::LOCATION, format!("/tasks/{id}"))], Json(task)).into_response())

@@ -4,12 +4,11 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Access, Denials, Limits, Readiness, Resource, webhook};
+use super::{Access, Denials, Limits, Problem, Readiness, Resource, webhook};
 use crate::{
-    base::HostNames,
+    base::{HostNames, Tracker},
     defs::TargetKind,
     engine::{
         Again, Anew, Args, Changes, CostQuery, CostSummary, Forecast, Live, Order,
@@ -106,8 +105,8 @@ pub struct State {
     pub denials: Arc<Denials>,
     /// Places for streams of events.
     pub streams: Arc<Semaphore>,
-    /// Fires when the program is to end.
-    pub stopping: CancellationToken,
+    /// What goes on once a request has been answered, and whether the program is to end.
+    pub tracker: Tracker,
     /// How much is accepted.
     pub limits: Arc<Limits>,
     /// Who issues tokens for this server, for clients to find out.
@@ -116,6 +115,17 @@ pub struct State {
     pub hosts: Arc<HostNames>,
     /// The crew.
     pub runs: Arc<dyn Runs>,
+}
+
+impl State {
+    /// A place for one more stream of events, until it is dropped.
+    ///
+    /// # Errors
+    /// 503 when there is none.
+    pub(super) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let place = Arc::clone(&self.streams).try_acquire_owned();
+        place.map_err(|_| Problem::unavailable("too many streams are open; try again later", None))
+    }
 }
 
 impl fmt::Debug for State {

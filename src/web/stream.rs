@@ -9,6 +9,7 @@ use axum::{
 };
 use futures_util::{future::BoxFuture, stream};
 use serde_json::{Value, json};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::State;
 use crate::{
@@ -29,15 +30,17 @@ struct Telling {
     reader: Reader,
     ended: BoxFuture<'static, Option<Arc<Task>>>,
     over: bool,
+    _place: OwnedSemaphorePermit,
 }
 
 /// Tells what the task says from its beginning: `{"token"}` for each piece of text, then the event `done`, or `error`, or
-/// `waiting` when a person has to decide before it goes on. The pieces make up the result of the task, wherever the client came in. A client that goes away cancels nothing.
-pub(super) fn tell(state: &State, id: &TaskId) -> Response {
+/// `waiting` when a person has to decide before it goes on. The pieces make up the result of the task, wherever the client
+/// came in. A client that goes away cancels nothing. It takes `place` among all streams until its end.
+pub(super) fn tell(state: &State, id: &TaskId, place: OwnedSemaphorePermit) -> Response {
     let reader = state.live.output(id).read();
     let (tasks, owned) = (state.tasks.clone(), id.clone());
     let ended = Box::pin(async move { tasks.settled(&owned).await.ok() });
-    let telling = Telling { id: id.clone(), reader, ended, over: false };
+    let telling = Telling { id: id.clone(), reader, ended, over: false, _place: place };
     let frames = stream::unfold(telling, |mut telling| async move {
         let frame = telling.next().await?;
         Some((Ok::<_, Infallible>(frame), telling))

@@ -194,7 +194,7 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
         denials,
         tools: Arc::new(tools::all(&office)),
         streams: Arc::new(Semaphore::new(limits.streams)),
-        stopping: tracker.stopping().clone(),
+        tracker: tracker.clone(),
         limits: Arc::clone(&limits),
         resource,
         hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),

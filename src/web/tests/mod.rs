@@ -163,6 +163,16 @@ impl tasks::Body for Worker {
             }
         })
     }
+
+    /// One that a newer delivery may take the place of ends when a word is asked for.
+    fn ended(&self, task: Arc<Task>) -> BoxFuture<'static, ()> {
+        let words = Arc::clone(&self.words);
+        Box::pin(async move {
+            if task.options.contains_key("newest") {
+                words.acquire().await.unwrap().forget();
+            }
+        })
+    }
 }
 
 /// A bridge and everything behind it.
@@ -217,7 +227,8 @@ impl Stage {
         let (live, words) = (Live::default(), Arc::new(Semaphore::new(0)));
         let worker: Arc<dyn tasks::Body> = Arc::new(Worker { live: live.clone(), words: Arc::clone(&words) });
         let bodies = ["employee.run", "pipeline.run"].map(|kind| (Kind::new(kind), Arc::clone(&worker)));
-        let tasks = Engine::open(options, bodies, Tracker::new()).await.unwrap();
+        let tracker = Tracker::new();
+        let tasks = Engine::open(options, bodies, tracker.clone()).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let state = State {
             outbox: None,
@@ -237,7 +248,7 @@ impl Stage {
             acts: tools::Acts::of(folder.path()),
             denials: Arc::default(),
             streams: Arc::new(Semaphore::new(2)),
-            stopping: tokio_util::sync::CancellationToken::new(),
+            tracker: tracker.clone(),
             runs: Arc::new(Pretence { webhook: webhook.map(Arc::new) }),
         };
         let mounted = Router::new().route("/mcp", axum::routing::post(async || "mounted"));

@@ -170,3 +170,15 @@ async fn silence_is_filled_with_comments() {
         assert_eq!(before.elapsed().as_secs(), 15);
     }
 }
+
+#[tokio::test]
+async fn what_there_is_no_room_to_tell_is_not_begun() {
+    let stage = Stage::new().await;
+    // There are two places on this stage.
+    let open = [open(&stage, ECHO, ORDER).await, open(&stage, ECHO, ORDER).await];
+    let refused = stage.post(ECHO, ORDER).await;
+    assert!(refused.problem(503, "unavailable").contains("streams"));
+    assert_eq!(stage.tasks.list(&tasks::Filter::default()).len(), 2);
+    drop(open);
+    assert_eq!(stage.ask(request("POST", ECHO, &[BEARER, JSON], ORDER)).await.status(), 200);
+}

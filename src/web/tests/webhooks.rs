@@ -1,5 +1,7 @@
 //! `POST /webhook/github`.
 
+use std::time::Duration;
+
 use hmac::{Hmac, KeyInit, Mac};
 
 use super::*;
@@ -130,4 +132,21 @@ async fn signed_nonsense_is_refused_politely() {
     check(&[PUSH, DELIVERY], b"{}", 422, "invalid-arguments", "the delivery has no `a.b`, `c`").await;
     check(&[issues, DELIVERY], b"{}", 404, "not-found", "did you mean `two-step`?").await;
     assert_eq!(stage.tasks.counts(), tasks::Counts::default());
+}
+
+#[tokio::test]
+async fn a_newer_delivery_is_answered_before_the_older_one_has_ended() {
+    let stage = stage(vec![Route { supersede: true, ..route("push", &[]) }]).await;
+    let payload = r#"{"ref":"refs/heads/main","repository":{"full_name":"octo/repo"}}"#;
+    let id = |answer: &Answer| -> tasks::TaskId {
+        assert_eq!(answer.status, 202);
+        answer.json()["task_id"].as_str().unwrap().parse().unwrap()
+    };
+    let older = id(&deliver(&stage, &[PUSH, DELIVERY, JSON], payload).await);
+    let another = [PUSH, ("x-github-delivery", "another"), JSON];
+    let answered = tokio::time::timeout(Duration::from_secs(30), deliver(&stage, &another, payload)).await;
+    let newer = id(&answered.expect("the older one takes its time"));
+    stage.words.add_permits(1);
+    assert_eq!(stage.tasks.wait(&older).await.unwrap().status, tasks::Status::Cancelled);
+    assert_eq!(stage.tasks.get(&newer).await.unwrap().status, tasks::Status::Pending);
 }

@@ -14,7 +14,7 @@ use super::{Config, before, invalid_signature, newest::Newest, payload, signatur
 use crate::{
     defs::{OnMissing, Route},
     engine::{Order, delivery::Wish},
-    tasks::{Budget, OwnRetry, Trigger},
+    tasks::{Budget, NewTask, OwnRetry, Trigger},
     web::{Problem, State, body, run},
 };
 
@@ -58,7 +58,7 @@ pub(in crate::web) async fn github(
     start(&state, config, route, args, &payload, key).await
 }
 
-/// Submits the work of `route`; where the newest delivery counts, only if this is the newest.
+/// Plans the work of `route` and has it accepted.
 async fn start(
     state: &State,
     config: &Config,
@@ -84,6 +84,19 @@ async fn start(
     }
     Wish::add(config.wishes(route, payload), &mut new);
     let newest = route.supersede.then(|| Newest::of(route, payload)).flatten();
+    // In a future of its own: a client that goes away must leave nothing half done.
+    let owned = state.clone();
+    let accepting = state.tracker.spawn(async move { accept(&owned, new, newest, &key).await });
+    accepting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// Accepts the work of a delivery; where the newest counts, only if this is the newest, and in place of older ones.
+async fn accept(
+    state: &State,
+    mut new: NewTask,
+    newest: Option<Newest>,
+    key: &str,
+) -> Result<Response, Problem> {
     // One at a time: of two deliveries that come together each must see the other.
     let _turn = if newest.is_some() { Some(state.deliveries.turn().await) } else { None };
     if let Some(newest) = &newest {
@@ -94,9 +107,9 @@ async fn start(
         newest.mark(&mut new.options);
     }
     let submitted = state.tasks.submit(new).await?;
-    state.deliveries.note(&key, &submitted.id).await;
+    state.deliveries.note(key, &submitted.id).await;
     if let Some(newest) = newest.filter(|_| submitted.fresh) {
-        newest.supersede(&state.tasks, &submitted.id).await;
+        newest.supersede(&state.tasks, &state.tracker, &submitted.id);
     }
     Ok(run::ack(state, submitted))
 }

@@ -1,13 +1,15 @@
 //! Of deliveries about the same pull request, issue or branch the newest counts: what an older one started and is not done
 //! is stopped, and an older one that comes late starts nothing.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::subject::Subject;
 use crate::{
+    base::Tracker,
     defs::Route,
     tasks::{self, Engine, Summary, TaskId},
 };
@@ -50,13 +52,22 @@ impl Newest {
         tasks.page(None, 1, is_newer).first().map(|task| task.task_id.clone())
     }
 
-    /// Stops everything about the same that is not done, but for the task `id`.
-    pub(super) async fn supersede(&self, tasks: &Engine, id: &TaskId) {
-        for task in tasks.unfinished() {
-            if task.task_id != *id && Self::of_task(&task).is_some_and(|other| other.about == self.about) {
-                stop(tasks, &task.task_id, id).await;
+    /// Has everything about the same stopped that is not done, but for the task `id`. What that is, is settled once this
+    /// returns; nobody waits until it has ended.
+    pub(super) fn supersede(&self, tasks: &Engine, tracker: &Tracker, id: &TaskId) {
+        let is_older = |task: &Arc<Summary>| {
+            task.task_id != *id && Self::of_task(task).is_some_and(|other| other.about == self.about)
+        };
+        let older: Vec<_> = tasks.unfinished().into_iter().filter(is_older).collect();
+        let (tasks, id, stopping) = (tasks.clone(), id.clone(), tracker.stopping().clone());
+        tracker.spawn(async move {
+            tokio::select! {
+                biased;
+                _ = join_all(older.iter().map(|task| stop(&tasks, &task.task_id, &id))) => {}
+                // All were told; the next start sees to those that have not ended.
+                () = stopping.cancelled() => {}
             }
-        }
+        });
     }
 }
 
@@ -84,16 +95,11 @@ async fn stop(tasks: &Engine, older: &TaskId, newer: &TaskId) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures_util::future::{BoxFuture, pending};
     use serde_json::json;
 
     use super::*;
-    use crate::{
-        base::Tracker,
-        tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Task, Trigger},
-    };
+    use crate::tasks::{Body, Failure, Kind, NewTask, Options, Status, Steps, Task, Trigger};
 
     const KIND: Kind = Kind::new("employee.run");
 
