@@ -114,3 +114,18 @@ async fn a_failed_discussion_goes_on_and_is_held_again() {
     let text = told.problem(409, "conflict");
     assert!(text.contains("discussion") && text.contains("`force`"), "{text}");
 }
+
+#[tokio::test]
+async fn one_that_was_changed_in_between_is_not_continued() {
+    let mut fake = held(plain).await;
+    let project = project(&format!("topic: tea\nrounds: 2\n{ALL}"));
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/discussion/d", &json!({})).await;
+    fake.asked().await;
+    server.kill();
+    project.write(".crew/discussions/d.yaml", &format!("topic: coffee\nrounds: 2\n{ALL}"));
+    let server = Server::start(&project, &[], &fake.env());
+    let task = server.ended(&id).await;
+    assert_eq!((&task["status"], &task["code"]), (&json!("failed"), &json!("definition-changed")), "{task}");
+    assert!(task["error"].as_str().unwrap().contains("`force`"), "{task}");
+}

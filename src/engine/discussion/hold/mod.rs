@@ -44,7 +44,7 @@ use crate::{
     defs::{AdHoc, Budget, Discussion, Interaction, Round},
     engine::{Args, Crew, DISCUSSION_RUN, Error, Order, budget::ceilings, crew::find_employee, run::option},
     llm::Tape,
-    tasks::{Ceiling, Failure, NewTask, Steps, Task},
+    tasks::{Ceiling, Code, Failure, NewTask, Steps, Task},
 };
 use turn::Before;
 use words::Setting;
@@ -82,10 +82,11 @@ pub(crate) async fn run(crew: Arc<Crew>, task: Arc<Task>, steps: Steps) -> Resul
     let discussion = wanted(&crew, &task).await?;
     if steps.attempt() > 1 && option(&task, "definition").is_some_and(|then| then != fingerprint(&discussion))
     {
-        return Err(Failure::new(format!(
-            "discussion `{}` was changed while this run was interrupted; start it again",
+        let message = format!(
+            "discussion `{}` was changed while this run was interrupted or waited; start it again, or resume it with `force`",
             discussion.name
-        )));
+        );
+        return Err(Failure::coded(Code::DEFINITION_CHANGED, message));
     }
     let holding = Holding {
         discussion: &discussion,
