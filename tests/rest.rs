@@ -150,6 +150,20 @@ async fn readiness_tells_what_is_broken_and_who_cannot_work() {
 }
 
 #[tokio::test]
+async fn a_server_beside_another_says_that_its_tasks_end_with_it() {
+    let (project, server) = small();
+    let beside = Server::start_sse(&project, &[], &[]);
+    assert_eq!(server.get("/readyz").await.status(200)["status"], "ready");
+    let told = beside.get("/readyz").await.status(200);
+    assert_eq!(told["status"], "degraded", "{told}");
+    assert!(told["checks"]["tasks"].as_str().unwrap().contains("end with it"), "{told}");
+    crate::support::patiently(async || {
+        beside.log().contains("another process keeps the tasks of this project").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn nothing_is_accepted_into_a_file_that_was_taken_away() {
     let (project, server) = small();
     let order = json!({"args": {"topic": "tea"}, "sync": true});

@@ -48,7 +48,7 @@ use std::{io, process::ExitCode};
 
 use clap::Parser as _;
 
-use self::args::{CatalogCommand, Cli, Command};
+use self::args::{CatalogCommand, Cli, Command, Transport};
 use crate::{
     app::{self, Environment},
     defs::{Diagnostic, Source},
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
     let env = Environment::of_process();
     // What a command for one person has to say, it says itself.
     let quiet_level = match &cli.command {
-        Command::Serve(_) => "info",
+        command if serves(command) => "info",
         // Who is to be asked and cannot tell is not told anywhere else.
         Command::Run(args) if args.agent_id.is_some() => "error,crew::engine::identity=warn",
         _ => "error",
@@ -90,6 +90,15 @@ pub fn main() -> ExitCode {
     code
 }
 
+/// Whether a command has an address, and whoever comes there as its clients.
+fn serves(command: &Command) -> bool {
+    match command {
+        Command::Serve(_) => true,
+        Command::Mcp(args) => args.transport != Transport::Stdio,
+        _ => false,
+    }
+}
+
 fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
     // A misspelt folder is no empty project.
     if let Some(folder) = cli.global.project_dir.as_deref().filter(|folder| !folder.is_dir()) {
@@ -97,9 +106,10 @@ fn run(cli: &Cli, env: &Environment) -> Result<exit::Outcome, exit::Error> {
         return Err(crate::tools::Error::Arguments(message).into());
     }
     // A command that talks to one person needs one thread; a server uses what there is.
-    let mut runtime = match cli.command {
-        Command::Serve(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
+    let mut runtime = if serves(&cli.command) {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
     };
     let runtime = runtime.enable_all().build().map_err(anyhow::Error::from)?;
     runtime.block_on(async {

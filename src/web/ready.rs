@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 
 use super::State;
 
+/// What is to be known of tasks that nobody keeps.
+const NOT_KEPT: &str =
+    "not kept: another process keeps those of this project, and those of this server end with it";
+
 /// What stands in the way of work.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
@@ -24,22 +28,27 @@ pub(super) async fn healthz() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], r#"{"status":"ok"}"#).into_response()
 }
 
-/// `GET /readyz`: 503 when nothing can be accepted. Definitions that cannot be used are told, and keep nobody from the
-/// others. Where callers need a token, strangers learn how many there are and not what is in them.
+/// `GET /readyz`: 503 when nothing can be accepted. Tasks that end with the process, and definitions that cannot be used,
+/// are told, and keep nobody from the others. Where callers need a token, strangers learn how many there are and not what is in them.
 pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
     let Readiness { tasks, definitions } = state.runs.readiness().await;
-    let broken = definitions.len();
+    let (broken, is_kept) = (definitions.len(), state.tasks.is_durable());
     let (code, status) = match (&tasks, broken) {
         (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
-        (None, 0) => (StatusCode::OK, "ready"),
+        (None, 0) if is_kept => (StatusCode::OK, "ready"),
         (None, _) => (StatusCode::OK, "degraded"),
     };
     let shown = !state.access.is_guarded();
     let told = |text: &str| if shown { text.to_owned() } else { "cannot be recorded".to_owned() };
+    let recorded = match &tasks {
+        Some(why) => told(why),
+        None if is_kept => "ok".to_owned(),
+        None => NOT_KEPT.to_owned(),
+    };
     let mut answer = json!({
         "status": status,
         "checks": {
-            "tasks": tasks.as_deref().map_or("ok".to_owned(), told),
+            "tasks": recorded,
             "definitions": if broken == 0 { "ok".to_owned() } else { format!("{broken} cannot be used; `knowlyr-crew check` shows what is wrong with them") },
         },
     });
