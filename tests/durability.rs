@@ -168,6 +168,43 @@ async fn a_server_that_is_asked_to_end_finishes_what_it_does() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_what_is_not_begun_any_more_is_told_so_at_once() {
+    let mut fake = FakeModel::held(first_word).await;
+    let project = project();
+    project.write(".crew/config.yaml", "tasks: {workers: 1}\n");
+    let server = Server::start(&project, &[], &fake.env());
+    let ask = |topic: &str| {
+        let body = json!({"args": {"topic": topic}, "sync": true});
+        server.send(server.request(reqwest::Method::POST, "/run/employee/writer").json(&body))
+    };
+    let (first, second) = (ask("tea"), ask("milk"));
+    let working = async {
+        let answer = first.await;
+        (answer.status.as_u16(), answer.json())
+    };
+    let waiting = async {
+        fake.asked().await;
+        let ending = async {
+            patiently(async || (server.tasks().await.len() == 2).then_some(())).await;
+            server.ask_to_end();
+        };
+        let (answer, ()) = tokio::join!(second, ending);
+        // The first is not done yet: nobody waits for it.
+        fake.release(1);
+        (answer.status.as_u16(), answer.json())
+    };
+    let ((done, first), (accepted, second)) = tokio::join!(working, waiting);
+    assert_eq!((done, &first["result"]["output"]), (200, &json!("[tea]")), "{first}");
+    assert_eq!((accepted, &second["status"]), (202, &json!("pending")), "{second}");
+    assert_eq!(server.wait(), Some(0));
+
+    let server = Server::start(&project, &[], &fake.env());
+    fake.release(1);
+    let task = server.ended(second["task_id"].as_str().unwrap()).await;
+    assert_eq!((&task["status"], &task["result"]["output"]), (&json!("completed"), &json!("[milk]")));
+}
+
+#[tokio::test]
 async fn a_server_that_is_asked_twice_ends_at_once_and_loses_nothing() {
     let mut fake = FakeModel::held(first_word).await;
     let project = project();

@@ -1,11 +1,14 @@
 //! One MCP client over stdin and stdout.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{Environment, Journal, Settings, office, pipes, served};
+use super::{Environment, Journal, Settings, office, pipes, serve, served};
 use crate::{base::Tracker, mcp};
+
+/// What work that nobody waits for may take once the client has gone; what is not done by then goes on with the next start.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves the project at `root` to the client at the other end of stdin and stdout, until stdin ends.
 ///
@@ -19,5 +22,9 @@ pub async fn stdio(root: &Path, toolsets: &[String], env: &Environment) -> anyho
     let host = served::host(&office, toolsets, mcp::Scopes::default(), &tracker)?;
     let served = mcp::serve_stdio(host, pipes::input(), pipes::output(), tracker.clone()).await;
     tracker.stop();
+    if tokio::time::timeout(GRACE, tracker.wait()).await.is_err() {
+        tracing::warn!("work is still running; it goes on with the next start");
+    }
+    serve::farewell(&office).await;
     served.context("stdin")
 }

@@ -12,6 +12,7 @@ use super::TraceId;
 pub struct Tracker {
     tasks: TaskTracker,
     stop: CancellationToken,
+    end: CancellationToken,
 }
 
 impl Tracker {
@@ -41,6 +42,16 @@ impl Tracker {
     pub fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();
+    }
+
+    /// Fires once [`Tracker::hurry`] was called.
+    pub fn ending(&self) -> &CancellationToken {
+        &self.end
+    }
+
+    /// The process ends in a moment: whoever waits for what still runs is to wait no longer. Call [`Tracker::stop`] first.
+    pub fn hurry(&self) {
+        self.end.cancel();
     }
 
     /// Waits until all that was spawned has ended. Call [`Tracker::stop`] first.

@@ -104,14 +104,13 @@ impl Engine {
         joined(self.shared.tracker.spawn(deciding).await)
     }
 
-    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions.
+    /// The task once nothing more happens to it by itself: it has ended, or waits for decisions. When the program ends
+    /// before that, the task as it stands, see [`Engine::wait`].
     ///
     /// # Errors
     /// As [`Engine::get`].
     pub async fn settled(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
-        let mut watch = self.watch(id).await?;
-        let _ = watch.wait_for(|task| task.status.is_settled()).await;
-        Ok(watch.borrow().clone())
+        self.come_to(id, Status::is_settled).await
     }
 }
 

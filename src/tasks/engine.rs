@@ -169,14 +169,29 @@ impl Engine {
         Endings { feed: self.shared.table.lock().endings() }
     }
 
-    /// The task once it has ended.
+    /// The task once it has ended. When the program ends before that, the task as it stands: at once if nobody here works
+    /// on it, as it is not begun any more, else once [`Tracker::hurry`] says that no time is left.
     ///
     /// # Errors
     /// As [`Engine::get`].
     pub async fn wait(&self, id: &TaskId) -> Result<Arc<Task>, Error> {
+        self.come_to(id, Status::is_final).await
+    }
+
+    /// Waits until the task has come to what is wanted, or will not while the program lives.
+    pub(super) async fn come_to(
+        &self,
+        id: &TaskId,
+        wanted: impl Fn(Status) -> bool,
+    ) -> Result<Arc<Task>, Error> {
         let mut watch = self.watch(id).await?;
-        // It is closed only after it has ended, so the last value seen is its end.
-        let _ = watch.wait_for(|task| task.status.is_final()).await;
+        let stands_still = self.shared.stands_still(id, watch.clone());
+        tokio::select! {
+            biased;
+            // It is closed only after it has ended, so the last value seen is its end.
+            _ = watch.wait_for(|task| wanted(task.status)) => {}
+            () = stands_still => {}
+        }
         Ok(watch.borrow().clone())
     }
 
@@ -296,6 +311,17 @@ impl Shared {
             None => Err(Error::NotFound { id: id.clone() }),
             Some(Found::Here(task)) => Ok(task),
             Some(Found::There(subject)) => self.read(id, subject).await,
+        }
+    }
+
+    /// Returns once the program is to end and nobody here works on the task, or no time is left to do so.
+    async fn stands_still(&self, id: &TaskId, mut changes: watch::Receiver<Arc<Task>>) {
+        self.tracker.stopping().cancelled().await;
+        while self.table.lock().is_worked_on(id) {
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = self.tracker.ending().cancelled() => return,
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, OnceCell, watch};
+use tokio::sync::{Notify, OnceCell};
 
 use super::{Acts, Ctx, Error, Inquiry, Progress, accept};
 use crate::{
@@ -104,6 +104,13 @@ impl Office {
         self.tasks.engine.get()?.outbox.as_ref()
     }
 
+    /// Leaves the servers that share the tasks, if somebody has opened those; see [`Engine::leave`].
+    pub async fn leave(&self) {
+        if let Some(opened) = self.tasks.engine.get() {
+            opened.tasks.leave().await;
+        }
+    }
+
     /// The tasks once somebody has opened them; does not open them itself.
     pub async fn opened(&self) -> &Engine {
         loop {
@@ -130,8 +137,8 @@ impl Office {
         self.attend(ctx, &id, total).await
     }
 
-    /// Stays with a task until it ends or waits for an approval, reporting each finished step; a caller that goes away
-    /// cancels it.
+    /// Stays with a task until it ends or waits for an approval, or the program ends, reporting each finished step; a caller
+    /// that goes away cancels it.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such task.
@@ -149,9 +156,20 @@ impl Office {
     async fn attend(&self, ctx: &Ctx, id: &TaskId, total: Option<usize>) -> Result<Arc<Task>, Error> {
         let tasks = self.tasks().await?;
         let total = total.and_then(|total| u32::try_from(total).ok());
-        let watch = tasks.watch(id).await.map_err(|error| no_task(tasks, error))?;
-        report(ctx, watch, total).await;
-        tasks.settled(id).await.map_err(|error| no_task(tasks, error))
+        let mut changes = tasks.watch(id).await.map_err(|error| no_task(tasks, error))?;
+        let mut settled = std::pin::pin!(tasks.settled(id));
+        let mut done = 0;
+        let task = loop {
+            let task = Arc::clone(&changes.borrow_and_update());
+            report(ctx, &task, &mut done, total);
+            tokio::select! {
+                biased;
+                settled = &mut settled => break settled.map_err(|error| no_task(tasks, error))?,
+                Ok(()) = changes.changed() => {}
+            }
+        };
+        report(ctx, &task, &mut done, total);
+        Ok(task)
     }
 
     /// Submits `new`, once under the key of the call if that has one, and leaves it to itself.
@@ -244,22 +262,15 @@ pub(super) fn result<T: serde::de::DeserializeOwned>(task: &Task) -> Result<T, E
         .map_err(|error| Error::Failed(format!("result of task `{}`: {error}", task.task_id)))
 }
 
-/// Reports each finished step until the task has ended or waits.
-async fn report(ctx: &Ctx, mut changes: watch::Receiver<Arc<Task>>, total: Option<u32>) {
-    let mut done = 0;
-    loop {
-        let task = Arc::clone(&changes.borrow_and_update());
-        let steps = || task.steps.iter().filter(|step| !step.is_inner());
-        let finished = u32::try_from(steps().count()).unwrap_or(u32::MAX);
-        if finished > done
-            && let Some(step) = steps().next_back()
-        {
-            done = finished;
-            ctx.report(Progress { done, total, message: format!("finished {}", step.step) });
-        }
-        if task.status.is_settled() || changes.changed().await.is_err() {
-            return;
-        }
+/// Reports the last finished step, if more than `done` are.
+fn report(ctx: &Ctx, task: &Task, done: &mut u32, total: Option<u32>) {
+    let steps = || task.steps.iter().filter(|step| !step.is_inner());
+    let finished = u32::try_from(steps().count()).unwrap_or(u32::MAX);
+    if finished > *done
+        && let Some(step) = steps().next_back()
+    {
+        *done = finished;
+        ctx.report(Progress { done: finished, total, message: format!("finished {}", step.step) });
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::listener::{Pipe, older};
-use crate::support::{FakeModel, Project, Server};
+use crate::support::{FakeModel, Project, Server, patiently};
 
 fn call() -> Value {
     json!({"name": "run_employee", "arguments": {"name": "writer", "args": {"topic": "tea"}, "execute": true}})
@@ -65,4 +65,42 @@ async fn by_a_notification_over_http() {
     let (answer, ()) = tokio::join!(answered, cancelling);
     let said = answer.unwrap().text().await.unwrap();
     assert!(!said.contains("\"result\"") && !said.contains("never told"), "{said}");
+}
+
+#[tokio::test]
+async fn not_what_goes_on_in_the_background_when_the_client_ends_its_input() {
+    let mut fake = FakeModel::held(|_| Ok("told".to_owned())).await;
+    let project = Project::small("claude-sonnet-4-5");
+    let mut client = Pipe::open(&project, &fake.env());
+    client.greet("2025-11-25").await;
+    let mut background = call();
+    background["arguments"]["background"] = json!(true);
+    client.send(&older(5, "tools/call", &background));
+    assert_eq!(client.next().await["id"], 5);
+    fake.asked().await;
+    client.end();
+    fake.release(1);
+    assert_eq!(client.wait(), Some(0));
+    let kept = project.read(".crew/tasks.jsonl");
+    assert!(kept.contains(r#""status":"completed""#), "{kept}");
+}
+
+#[tokio::test]
+async fn by_the_end_of_a_server_that_does_not_begin_it_any_more() {
+    let (mut fake, project) = stage().await;
+    project.write(".crew/config.yaml", "tasks: {workers: 1}\n");
+    let server = Server::start(&project, &[], &fake.env());
+    server.accepted("/run/employee/writer", &json!({"args": {"topic": "milk"}})).await;
+    fake.asked().await;
+    let (session, _) = server.session("2025-11-25").await;
+    let asking = session.post(&older(5, "tools/call", &call()));
+    let ending = async {
+        patiently(async || (server.tasks().await.len() == 2).then_some(())).await;
+        server.ask_to_end();
+    };
+    let (answer, ()) = tokio::join!(asking.send(), ending);
+    let said = answer.unwrap().text().await.unwrap();
+    assert!(said.contains("has not ended yet"), "{said}");
+    fake.release(1);
+    assert_eq!(server.wait(), Some(0));
 }

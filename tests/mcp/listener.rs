@@ -86,6 +86,16 @@ impl Pipe {
         writeln!(self.stdin.as_mut().unwrap(), "{message}").unwrap();
     }
 
+    /// Ends its input, as a client does that goes away.
+    pub fn end(&mut self) {
+        drop(self.stdin.take());
+    }
+
+    /// Waits until the program has ended, and gives its exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
     /// What it says next.
     pub async fn next(&mut self) -> Value {
         timeout(PATIENCE, self.said.recv()).await.expect("it says nothing").expect("it has ended")

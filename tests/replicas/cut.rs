@@ -1,5 +1,10 @@
 //! Servers whose way to the database is cut, and databases that cannot be used.
 
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    process::Stdio,
+};
+
 use serde_json::json;
 
 use super::{names, project, stage::database};
@@ -71,6 +76,30 @@ async fn a_server_that_is_told_to_end_hands_over_at_once() {
     assert!(writers.is_empty(), "{writers:?}");
     let b = database.server(&other, &fake.env());
     assert_eq!(b.get(&format!("/tasks/{id}")).await.status(200)["status"], "completed");
+}
+
+#[test]
+fn an_agent_host_that_goes_away_leaves_the_others() {
+    let Some(database) = database() else { return };
+    let project = project();
+    let mut command = project.command(["mcp"]);
+    let mut child = command.envs(database.env()).stdin(Stdio::piped()).spawn().unwrap();
+    let (mut input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let client = json!({"name": "host", "version": "1"});
+    let greeting = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client});
+    let lines = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_tasks", "arguments": {}}}),
+    ];
+    lines.iter().for_each(|line| writeln!(input, "{line}").unwrap());
+    let mut output = BufReader::new(output).lines();
+    let said: Vec<_> = output.by_ref().take(2).map(Result::unwrap).collect();
+    assert!(said[1].contains("\"id\":2"), "{said:?}");
+    assert_eq!(database.ask("select writer from {s}.writers").len(), 1);
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert!(database.ask("select writer from {s}.writers").is_empty());
 }
 
 #[test]

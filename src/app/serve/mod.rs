@@ -29,6 +29,9 @@ use crate::{
 /// next start.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How long before that whoever still waits for running work is answered as it stands then.
+const LAST_WORD: Duration = Duration::from_secs(2);
+
 /// How long it may take to say farewell to servers that share the tasks.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -210,13 +213,16 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     let host = served::host(&office, &serve.toolsets, scopes, &tracker)?;
     let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
     let mcp = mcp(host, &options, tracker.clone());
-    let (bridge, tasks) = (web::bridge(state, mcp), tasks.clone());
-    let ended = run(listener, bridge, bounds, &tracker).await;
-    // What is still at work goes on elsewhere, at once.
-    if tokio::time::timeout(FAREWELL, tasks.leave()).await.is_err() {
-        tracing::warn!("others could not be told that this server ends; they find out soon");
-    }
+    let ended = run(listener, web::bridge(state, mcp), bounds, &tracker).await;
+    farewell(&office).await;
     ended
+}
+
+/// Has what is still at work go on elsewhere, at once.
+pub(super) async fn farewell(office: &Office) {
+    if tokio::time::timeout(FAREWELL, office.leave()).await.is_err() {
+        tracing::warn!("others could not be told that this process ends; they find out soon");
+    }
 }
 
 /// A host name without its port.
@@ -313,9 +319,14 @@ async fn run(listener: TcpListener, bridge: Bridge, bounds: Bounds, tracker: &Tr
         server.await;
         tracker.wait().await;
     };
+    let passed = async {
+        tokio::time::sleep(DRAIN.saturating_sub(LAST_WORD)).await;
+        tracker.hurry();
+        tokio::time::sleep(LAST_WORD).await;
+    };
     tokio::select! {
         () = drained => return Ok(()),
-        () = tokio::time::sleep(DRAIN) => {}
+        () = passed => {}
         // Whoever asks again does not want to wait.
         asked = asked_to_end() => asked.context("signals cannot be heard")?,
     }

@@ -83,8 +83,9 @@ impl Scheduler {
         let (watching, stop) = (Arc::clone(&scheduler), tracker.stopping().clone());
         tracker.spawn(async move {
             tokio::select! {
-                () = watching.watch() => {}
+                biased;
                 () = stop.cancelled() => {}
+                () = watching.watch() => {}
             }
         });
         scheduler

@@ -66,6 +66,11 @@ impl Table {
         Some(Duration::try_from(clock::now().duration_since(oldest)).unwrap_or_default())
     }
 
+    /// Whether a worker here has the task, or whoever cancels it.
+    pub(in crate::tasks) fn is_worked_on(&self, id: &TaskId) -> bool {
+        self.live.get(id).is_some_and(|entry| entry.claimed)
+    }
+
     /// A task, if it is not over.
     pub(in crate::tasks) fn live(&self, id: &TaskId) -> Option<Arc<Task>> {
         Some(self.live.get(id)?.task.borrow().clone())

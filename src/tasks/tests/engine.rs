@@ -287,3 +287,20 @@ async fn the_task_of_a_caller_who_goes_away_is_stopped() {
     let id = engine.submit_for(new(EMPLOYEE, "d"), one).await.unwrap().id;
     assert_eq!(engine.wait(&id).await.unwrap().status, Status::Cancelled);
 }
+
+#[tokio::test]
+async fn whoever_waits_when_the_program_ends_is_answered() {
+    let (engine, tracker) = open(memory(), stuck()).await;
+    let working = engine.submit(new(EMPLOYEE, "a")).await.unwrap().id;
+    until(&engine, &working, |task| task.status == Status::Running).await;
+    let queued = engine.submit(new(EMPLOYEE, "b")).await.unwrap().id;
+    let waiting = async || {
+        let status = async |id| engine.settled(id).now_or_never().map(|task| task.unwrap().status);
+        [status(&working).await, status(&queued).await]
+    };
+    assert_eq!(waiting().await, [None, None]);
+    tracker.stop();
+    assert_eq!(waiting().await, [None, Some(Status::Pending)]);
+    tracker.hurry();
+    assert_eq!(waiting().await, [Some(Status::Running), Some(Status::Pending)]);
+}
