@@ -1,6 +1,7 @@
 //! `knowlyr-crew backup` and `restore`.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::{Path, PathBuf},
 };
@@ -124,6 +125,24 @@ fn told(made: &BackedUp) -> String {
     }
 }
 
+/// Files that are named for one reason; of more it is told how many they are.
+const NAMED: usize = 5;
+
+fn note(left_out: &[LeftOut]) {
+    let mut by_reason = BTreeMap::<_, Vec<_>>::new();
+    for left in left_out {
+        by_reason.entry(left.reason).or_default().push(left.path.as_str());
+    }
+    for (reason, paths) in by_reason {
+        for path in paths.iter().take(NAMED) {
+            render::note(&format!("left out: {path} ({reason})"));
+        }
+        if let Some(more) = paths.len().checked_sub(NAMED).filter(|more| *more > 0) {
+            render::note(&format!("left out: {more} more ({reason}); --json names them"));
+        }
+    }
+}
+
 fn tell(
     global: &Global,
     value: &impl serde::Serialize,
@@ -133,9 +152,7 @@ fn tell(
     match global.form() {
         Form::Json => render::json(value)?,
         Form::Text => {
-            for left in left_out {
-                render::note(&format!("left out: {} ({})", left.path, left.reason));
-            }
+            note(left_out);
             render::answer(text)?;
         }
     }

@@ -10,6 +10,9 @@ use std::{
 use super::{Error, folder};
 use crate::base::clock;
 
+/// What comes behind the name of a document in that of its coming content, before something unique.
+const NEW: &str = ".new-";
+
 /// The content of a document; `None` when there is none.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match fs::read(path) {
@@ -192,10 +195,16 @@ pub(super) fn sweep(path: &Path) {
     }
 }
 
+/// Whether a file of this name is the coming content of another, which is put in its place or swept away.
+pub fn is_replacement(name: &str) -> bool {
+    let unique = name.strip_prefix('.').and_then(|rest| rest.rsplit_once(NEW)).map(|(_, unique)| unique);
+    unique.is_some_and(|unique| unique.len() == 32 && unique.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
 fn temporary_prefix(target: &Path) -> OsString {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
-    name.push(".new-");
+    name.push(NEW);
     name
 }
 
@@ -234,6 +243,14 @@ mod tests {
         assert_eq!(created.iter().filter(|created| **created).count(), 1);
         assert_eq!(fs::read_to_string(&path).unwrap(), first.to_string());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn coming_content_is_known_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let new = Replacement::begin(&folder.path().join("state.json")).unwrap();
+        assert!(is_replacement(new.temporary.file_name().unwrap().to_str().unwrap()), "{new:?}");
+        assert!(!is_replacement(".env.new-keys") && !is_replacement("state.json"));
     }
 
     #[test]

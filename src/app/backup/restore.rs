@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::{
     FOLDERS, Manifest,
     archive::{self, Packed},
+    source,
 };
 use crate::{app::office::JOURNAL, base::clock, store::OwnerLock};
 
@@ -43,20 +44,56 @@ pub fn restore(archive: &Path, root: &Path, replace: bool) -> anyhow::Result<Res
     let staging = Staging(root.join(format!(".crew-restoring-{stamp}")));
     fs::create_dir(&staging.0).with_context(|| format!("cannot create `{}`", staging.0.display()))?;
     let manifest = archive::read(archive, |packed, content| staging.put(packed, content))?;
+    let kept = exchange(root, &staging.0, folders(&manifest), &stamp)?;
+    sync(root)?;
+    Ok(Restored { manifest, kept, in_the_way: Vec::new() })
+}
+
+/// Puts `folders` of `staged` in the place of those of `root`, which are kept under another name: all of them or none.
+/// Gives where they are kept.
+pub(super) fn exchange(
+    root: &Path,
+    staged: &Path,
+    folders: impl Iterator<Item = &'static str>,
+    stamp: &str,
+) -> anyhow::Result<Vec<PathBuf>> {
+    let mut moved = Vec::new();
     let mut kept = Vec::new();
-    for folder in folders(&manifest) {
+    let mut rename = |from: PathBuf, to: PathBuf| -> io::Result<()> {
+        fs::rename(&from, &to)?;
+        moved.push((from, to));
+        Ok(())
+    };
+    let mut each = |folder: &str| -> anyhow::Result<()> {
         let place = root.join(folder);
         let aside = root.join(format!("{folder}.before-{stamp}"));
-        match fs::rename(&place, &aside) {
+        match rename(place.clone(), aside.clone()) {
             Ok(()) => kept.push(aside),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).with_context(|| format!("cannot move `{}`", place.display())),
         }
-        fs::rename(staging.0.join(folder), &place)
-            .with_context(|| format!("cannot create `{}`", place.display()))?;
+        rename(staged.join(folder), place.clone())
+            .with_context(|| format!("cannot create `{}`", place.display()))
+    };
+    let mut folders = folders;
+    match folders.try_for_each(&mut each) {
+        Ok(()) => Ok(kept),
+        Err(error) => Err(undo(moved, error)),
     }
-    sync(root)?;
-    Ok(Restored { manifest, kept, in_the_way: Vec::new() })
+}
+
+/// Moves everything back, the last first. Gives `error` with what is to be known of that.
+fn undo(moved: Vec<(PathBuf, PathBuf)>, error: anyhow::Error) -> anyhow::Error {
+    for (from, to) in moved.into_iter().rev() {
+        if let Err(again) = fs::rename(&to, &from) {
+            return error.context(format!(
+                "the project is restored in part: `{}`, which was `{}`, cannot be moved back ({again})",
+                to.display(),
+                from.display()
+            ));
+        }
+    }
+    error.context("nothing was restored, all is where it was")
 }
 
 /// Reads `archive` and says what [`restore`] would meet; writes nothing.
@@ -79,7 +116,7 @@ fn top(path: &str) -> &str {
     path.split('/').next().unwrap_or_default()
 }
 
-/// The folders an archive brings that are there and not empty. What only locks are in counts as empty.
+/// The folders an archive brings that are there and not empty. What only locks of crew are in counts as empty.
 fn occupied(root: &Path, manifest: &Manifest) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for folder in folders(manifest) {
@@ -89,9 +126,10 @@ fn occupied(root: &Path, manifest: &Manifest) -> anyhow::Result<Vec<PathBuf>> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error).with_context(|| format!("cannot read `{}`", path.display())),
         };
-        let counts =
-            |entry: &fs::DirEntry| entry.path().extension().is_none_or(|extension| extension != "lock");
-        if entries.flatten().any(|entry| counts(&entry)) {
+        let is_lock = |entry: &fs::DirEntry| {
+            source::is_lock(&format!("{folder}/{}", entry.file_name().to_string_lossy()))
+        };
+        if entries.flatten().any(|entry| !is_lock(&entry)) {
             found.push(path);
         }
     }

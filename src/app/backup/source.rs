@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context as _;
 
 use super::{FOLDERS, LeftOut};
-use crate::app::office::JOURNAL;
+use crate::{app::office::JOURNAL, store::document};
 
 /// A file to be copied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ fn walk(
         let name = format!("{name}/{own}");
         let kind = entry.file_type().with_context(|| format!("cannot inspect `{}`", path.display()))?;
         if let Some(reason) = passed_over(&name, &own, kind) {
-            left_out.extend(reason.map(|reason| LeftOut { path: name, reason }));
+            left_out.push(LeftOut { path: name, reason });
         } else if kind.is_dir() {
             walk(&path, &name, found, left_out)?;
         } else {
@@ -73,24 +73,65 @@ fn walk(
     Ok(())
 }
 
-/// Whether a file is passed over, and what is to be said of that.
-#[expect(clippy::option_option, reason = "passed over, and perhaps worth a word")]
-fn passed_over(name: &str, own: &str, kind: fs::FileType) -> Option<Option<&'static str>> {
-    let extension = Path::new(own).extension().unwrap_or_default();
+/// Why a file is passed over, if it is.
+fn passed_over(name: &str, own: &str, kind: fs::FileType) -> Option<&'static str> {
     if kind.is_symlink() {
-        return Some(Some("it is a link; what it leads to is not part of the project"));
+        return Some("it is a link; what it leads to is not part of the project");
     }
     if !kind.is_dir() && !kind.is_file() {
-        return Some(Some("it is no file"));
+        return Some("it is no file");
     }
     if name == ".crew/webhook-secret" {
-        return Some(Some("it is a secret; a new one is made"));
+        return Some("it is a secret; a new one is made");
     }
-    // Locks, half-written replacements of documents, and what is made from other files.
-    let passing = extension == "lock"
-        || (own.starts_with('.') && own.contains(".new-"))
-        || name == ".crew/lanes"
-        || [".crew/tasks.index", ".crew/sessions.index", ".crew/logs.index"].contains(&name)
+    if is_lock(name) || name == ".crew/lanes" {
+        return Some("it is a lock of crew");
+    }
+    if kind.is_file() && is_half_written(own) {
+        return Some("it is half of a file that crew was writing");
+    }
+    let is_index = [".crew/tasks.index", ".crew/sessions.index", ".crew/logs.index"].contains(&name)
         || [".crew/memory-index.db", ".crew/sessions-index.db"].iter().any(|index| name.starts_with(index));
-    passing.then_some(None)
+    is_index.then_some("crew makes it again from other files")
+}
+
+/// Whether a file is a lock of crew's own: one of its logs or of the schedules that were added, all of which are in
+/// `.crew`. The locks of others, such as `uv.lock`, say something.
+pub(super) fn is_lock(name: &str) -> bool {
+    name == ".crew/schedules.json.lock" || (name.starts_with(".crew/") && name.ends_with(".jsonl.lock"))
+}
+
+/// Whether a file has the name of one that crew puts in place of another once it is written, or of exported tasks.
+fn is_half_written(own: &str) -> bool {
+    document::is_replacement(own.strip_suffix(".jsonl").unwrap_or(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_crews_own_is_passed_over() {
+        let written = "0".repeat(32);
+        for (own, expected) in [
+            (format!(".cron.yaml.new-{written}"), true),
+            (format!(".tasks.new-{written}.jsonl"), true),
+            (".env.new-keys".to_owned(), false),
+            (format!("cron.yaml.new-{written}"), false),
+            (format!(".cron.yaml.new-{written}0"), false),
+            (format!(".cron.yaml.new-{written}.bak"), false),
+        ] {
+            assert_eq!(is_half_written(&own), expected, "{own}");
+        }
+        for (name, expected) in [
+            (".crew/tasks.jsonl.lock", true),
+            (".crew/memory/a.jsonl.lock", true),
+            (".crew/schedules.json.lock", true),
+            (".crew/uv.lock", false),
+            ("private/a/poetry.lock", false),
+            ("private/notes.jsonl.lock", false),
+        ] {
+            assert_eq!(is_lock(name), expected, "{name}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ fn project() -> tempfile::TempDir {
     write(root, ".crew/cron.yaml", "schedules: []\n");
     write(root, ".crew/lanes/x.lock", "");
     write(root, ".crew/tasks.jsonl.lock", "1");
-    write(root, ".crew/.cron.yaml.new-1", "half");
+    write(root, ".crew/.cron.yaml.new-0198b2f04d5e7c3a9b1f2e3d4c5b6a79", "half");
     write(root, "private/employees/a/employee.yaml", "name: a\n");
     write(root, "src/main.rs", "not part of it");
     folder
@@ -62,6 +62,51 @@ fn what_is_there_is_refused_or_kept() {
     let restored = restore(&archive, to.path(), true).unwrap();
     assert_eq!(fs::read_to_string(restored.kept[0].join("cron.yaml")).unwrap(), "mine");
     assert_eq!(fs::read_to_string(to.path().join(".crew/cron.yaml")).unwrap(), "schedules: []\n");
+}
+
+#[test]
+fn what_looks_like_a_lock_and_is_none_comes_back_too() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    for name in [".crew/uv.lock", ".crew/a/.env.new-keys", "private/a/poetry.lock", "private/x.jsonl.lock"] {
+        write(from.path(), name, name);
+    }
+    write(from.path(), ".crew/memory/a.jsonl.lock", "1");
+    let archive = from.path().join("a.tar.gz");
+    let made = back_up(from.path(), Some(&archive), None).unwrap();
+    let left: Vec<_> = made.left_out.iter().map(|left| left.path.as_str()).collect();
+    assert_eq!((made.manifest.files.len(), left), (4, vec![".crew/memory/a.jsonl.lock"]), "{made:?}");
+    restore(&archive, to.path(), false).unwrap();
+    assert_eq!(fs::read_to_string(to.path().join(".crew/uv.lock")).unwrap(), ".crew/uv.lock");
+
+    // A folder with nothing else in it is somebody's, one with locks of crew is nobody's.
+    let other = tempfile::tempdir().unwrap();
+    write(other.path(), ".crew/tasks.jsonl.lock", "1");
+    assert_eq!(rehearse(&archive, other.path()).unwrap().in_the_way, Vec::<std::path::PathBuf>::new());
+    write(other.path(), "private/poetry.lock", "mine");
+    assert_eq!(rehearse(&archive, other.path()).unwrap().in_the_way, [other.path().join("private")]);
+}
+
+#[test]
+fn a_project_is_exchanged_whole_or_not_at_all() {
+    let (to, staged) = (project(), project());
+    write(staged.path(), ".crew/cron.yaml", "theirs");
+    write(staged.path(), "private/employees/a/employee.yaml", "theirs");
+    // The second folder cannot be moved: something else has the name it is to be kept under.
+    write(to.path(), "private.before-now/x", "older");
+    let folders = || FOLDERS.into_iter();
+    let refused = restore::exchange(to.path(), staged.path(), folders(), "now").unwrap_err();
+    let told = format!("{refused:#}");
+    assert!(told.starts_with("nothing was restored, all is where it was: cannot move `"), "{told}");
+    let read = |name: &str| fs::read_to_string(to.path().join(name)).unwrap();
+    assert_eq!(read(".crew/cron.yaml"), "schedules: []\n");
+    assert_eq!(read("private/employees/a/employee.yaml"), "name: a\n");
+    assert!(!to.path().join(".crew.before-now").try_exists().unwrap());
+    assert_eq!(fs::read_to_string(staged.path().join(".crew/cron.yaml")).unwrap(), "theirs");
+
+    fs::remove_dir_all(to.path().join("private.before-now")).unwrap();
+    let kept = restore::exchange(to.path(), staged.path(), folders(), "now").unwrap();
+    assert_eq!(kept.len(), 2);
+    assert_eq!(read(".crew/cron.yaml"), "theirs");
 }
 
 #[test]
