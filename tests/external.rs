@@ -190,3 +190,24 @@ async fn what_a_server_started_ends_with_it_when_it_is_killed() {
         patiently(async || (!is_alive(&pid)).then_some(())).await;
     }
 }
+
+#[tokio::test]
+async fn a_server_that_is_not_defined_any_more_is_ended() {
+    let fake = FakeModel::acting(|_| json!([{"type": "text", "text": "done"}])).await;
+    fake.release(1000);
+    let project = project("tools: ['mcp__*']");
+    scripted(&project, ONE, "exit 1");
+    let env: Vec<_> = fake.env().into_iter().chain([("GIVEN", "yes")]).collect();
+    let server = Server::start(&project, &[], &env);
+    let run = async || server.post("/run/employee/clerk", &json!({"sync": true})).await.status(200);
+    run().await;
+    let pid = fs::read_to_string(project.path().join("pids")).unwrap().trim().to_owned();
+    assert!(is_alive(&pid), "it is kept for the next use");
+    project.write(".crew/mcp_servers.yaml", "servers: {}\n");
+    patiently(async || {
+        run().await;
+        (!is_alive(&pid)).then_some(())
+    })
+    .await;
+    assert!(offered(fake.bodies().last().unwrap()).is_empty());
+}

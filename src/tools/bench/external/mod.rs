@@ -48,6 +48,7 @@ impl External {
         home: &Home,
         wanted: impl Fn(&str) -> bool,
     ) -> Vec<Offer> {
+        self.drop_all_but(defined);
         let defined = defined.servers.iter().filter(|(name, _)| wanted(name));
         let servers: Vec<_> = defined.map(|(name, definition)| self.server(name, definition, home)).collect();
         let lists = join_all(servers.iter().map(|server| async move {
@@ -83,8 +84,15 @@ impl External {
         let server =
             name.strip_prefix(PREFIX).and_then(|rest| rest.split_once("__")).map(|(server, _)| server);
         let server = server.ok_or_else(none)?;
+        self.drop_all_but(defined);
         let definition = defined.servers.get(server).ok_or_else(none)?;
         self.server(server, definition, home).call(name, args).await
+    }
+
+    /// Lets go of those that are not `defined` any more; each ends with the last call of it.
+    fn drop_all_but(&self, defined: &McpServers) {
+        let mut servers = self.servers.lock();
+        servers.retain(|name, _| defined.servers.contains_key(name));
     }
 
     /// The server `name`; another one in its place when its definition is not what it was.
