@@ -35,91 +35,107 @@ impl Limiting {
         own: &OwnServing,
         settling: &mut Settling<'_>,
     ) -> Result<(Limits, Bounds), SettingError> {
-        let (known, bounds) = (Limits::default(), Bounds::default());
-        let own = own.clone();
-        let rate = settling.number(
-            place("rate_limit_per_minute", "--rate-limit", "CREW_RATE_LIMIT_PER_MINUTE"),
-            OwnServing::PER_MINUTE,
-            self.rate_limit,
-            own.rate_limit_per_minute,
-            known.requests_per_minute.map_or(0, NonZeroU32::get),
-        )?;
-        let deliveries = settling.number(
-            place("webhook_rate_limit_per_minute", "", "CREW_WEBHOOK_RATE_LIMIT_PER_MINUTE"),
-            OwnServing::PER_MINUTE,
-            None,
-            own.webhook_rate_limit_per_minute,
-            known.deliveries_per_minute.map_or(0, NonZeroU32::get),
-        )?;
-        let body = settling.number(
-            place("max_body_bytes", "--max-body-bytes", "CREW_MAX_BODY_BYTES"),
-            OwnServing::BODY_BYTES,
-            self.max_body_bytes,
-            own.max_body_bytes,
-            number(known.body_bytes),
-        )?;
-        let seconds = settling.number(
-            place("request_timeout_seconds", "", "CREW_REQUEST_TIMEOUT_SECONDS"),
-            OwnServing::REQUEST_SECONDS,
-            None,
-            own.request_timeout_seconds,
-            seconds(known.request_time),
-        )?;
-        let requests = settling.number(
-            place("max_requests", "", "CREW_MAX_REQUESTS"),
-            OwnServing::REQUESTS,
-            None,
-            own.max_requests,
-            number(known.requests),
-        )?;
-        let connections = settling.number(
-            place("max_connections", "", "CREW_MAX_CONNECTIONS"),
-            OwnServing::CONNECTIONS,
-            None,
-            own.max_connections,
-            number(bounds.connections),
-        )?;
-        let head = settling.number(
-            place("header_timeout_seconds", "", "CREW_HEADER_TIMEOUT_SECONDS"),
-            OwnServing::HEADER_SECONDS,
-            None,
-            own.header_timeout_seconds,
-            self::seconds(bounds.head_time),
-        )?;
-        let cors_origins = settling.list(
-            place("cors_origins", "--cors-origins", "CREW_CORS_ORIGINS"),
-            self.cors_origins,
-            own.cors_origins,
-        );
-        for origin in &cors_origins {
-            web::check_origin(origin)
-                .map_err(|reason| SettingError { place: "origins".to_owned(), reason })?;
-        }
-        let proxies = settling.list(
-            place("trusted_proxies", "--trusted-proxy", "CREW_TRUSTED_PROXIES"),
-            self.trusted_proxies,
-            own.trusted_proxies,
-        );
-        let proxies = Proxies::new(proxies).map_err(|error| SettingError {
-            place: "trusted proxies".to_owned(),
-            reason: error.to_string(),
-        })?;
+        let amounts = amounts(&self, own, settling)?;
+        let bounds = bounds(own, settling)?;
+        let cors_origins = origins(self.cors_origins, own, settling)?;
+        let proxies = proxies(self.trusted_proxies, own, settling)?;
         let shared = sharing::settle(settling)?;
-        let limits = Limits {
-            requests_per_minute: NonZeroU32::new(rate),
-            deliveries_per_minute: NonZeroU32::new(deliveries),
-            proxies,
-            body_bytes: size(body),
-            request_time: Duration::from_secs(seconds.into()),
-            requests: size(requests),
-            cors_origins,
-            shared,
-            ..known
-        };
-        let bounds =
-            Bounds { connections: size(connections), head_time: Duration::from_secs(head.into()), ..bounds };
-        Ok((limits, bounds))
+        Ok((Limits { cors_origins, proxies, shared, ..amounts }, bounds))
     }
+}
+
+/// How much and how many of everything.
+fn amounts(said: &Limiting, own: &OwnServing, settling: &mut Settling<'_>) -> Result<Limits, SettingError> {
+    let known = Limits::default();
+    let rate = settling.number(
+        place("rate_limit_per_minute", "--rate-limit", "CREW_RATE_LIMIT_PER_MINUTE"),
+        OwnServing::PER_MINUTE,
+        said.rate_limit,
+        own.rate_limit_per_minute,
+        known.requests_per_minute.map_or(0, NonZeroU32::get),
+    )?;
+    let deliveries = settling.number(
+        place("webhook_rate_limit_per_minute", "", "CREW_WEBHOOK_RATE_LIMIT_PER_MINUTE"),
+        OwnServing::PER_MINUTE,
+        None,
+        own.webhook_rate_limit_per_minute,
+        known.deliveries_per_minute.map_or(0, NonZeroU32::get),
+    )?;
+    let body = settling.number(
+        place("max_body_bytes", "--max-body-bytes", "CREW_MAX_BODY_BYTES"),
+        OwnServing::BODY_BYTES,
+        said.max_body_bytes,
+        own.max_body_bytes,
+        number(known.body_bytes),
+    )?;
+    let time = settling.number(
+        place("request_timeout_seconds", "", "CREW_REQUEST_TIMEOUT_SECONDS"),
+        OwnServing::REQUEST_SECONDS,
+        None,
+        own.request_timeout_seconds,
+        seconds(known.request_time),
+    )?;
+    let requests = settling.number(
+        place("max_requests", "", "CREW_MAX_REQUESTS"),
+        OwnServing::REQUESTS,
+        None,
+        own.max_requests,
+        number(known.requests),
+    )?;
+    Ok(Limits {
+        requests_per_minute: NonZeroU32::new(rate),
+        deliveries_per_minute: NonZeroU32::new(deliveries),
+        body_bytes: size(body),
+        request_time: Duration::from_secs(time.into()),
+        requests: size(requests),
+        ..known
+    })
+}
+
+/// How connections are bounded.
+fn bounds(own: &OwnServing, settling: &mut Settling<'_>) -> Result<Bounds, SettingError> {
+    let known = Bounds::default();
+    let connections = settling.number(
+        place("max_connections", "", "CREW_MAX_CONNECTIONS"),
+        OwnServing::CONNECTIONS,
+        None,
+        own.max_connections,
+        number(known.connections),
+    )?;
+    let head = settling.number(
+        place("header_timeout_seconds", "", "CREW_HEADER_TIMEOUT_SECONDS"),
+        OwnServing::HEADER_SECONDS,
+        None,
+        own.header_timeout_seconds,
+        seconds(known.head_time),
+    )?;
+    Ok(Bounds { connections: size(connections), head_time: Duration::from_secs(head.into()), ..known })
+}
+
+/// Whose pages may call.
+fn origins(
+    said: Vec<String>,
+    own: &OwnServing,
+    settling: &mut Settling<'_>,
+) -> Result<Vec<String>, SettingError> {
+    let place = place("cors_origins", "--cors-origins", "CREW_CORS_ORIGINS");
+    let origins = settling.list(place, said, own.cors_origins.clone());
+    for origin in &origins {
+        web::check_origin(origin).map_err(|reason| SettingError { place: "origins".to_owned(), reason })?;
+    }
+    Ok(origins)
+}
+
+/// Who tells the addresses of clients.
+fn proxies(
+    said: Vec<String>,
+    own: &OwnServing,
+    settling: &mut Settling<'_>,
+) -> Result<Proxies, SettingError> {
+    let place = place("trusted_proxies", "--trusted-proxy", "CREW_TRUSTED_PROXIES");
+    let ranges = settling.list(place, said, own.trusted_proxies.clone());
+    Proxies::new(ranges)
+        .map_err(|error| SettingError { place: "trusted proxies".to_owned(), reason: error.to_string() })
 }
 
 fn place(key: &'static str, flag: &'static str, variable: &'static str) -> Place {

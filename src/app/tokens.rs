@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Environment, TokenError, config, project::told};
+use super::{Environment, Origin, TokenError, config, project::told};
 use crate::{
     base::{Secret, Tracker},
     defs::{self, Diagnostic, Proof, Scope, Source},
@@ -60,6 +60,41 @@ pub(super) struct TokenSources {
 }
 
 impl TokenSources {
+    /// What the environment says, and before it `flag`, the token itself, or `file`, which holds it; `named` is the file of
+    /// named tokens.
+    ///
+    /// # Errors
+    /// When two of them disagree, or `file` cannot be used.
+    pub(super) fn settle(
+        env: &Environment,
+        flag: Option<&str>,
+        file: Option<&Path>,
+        named: Option<&Path>,
+    ) -> Result<Self, TokenError> {
+        let single = config::token(env, flag, file)?;
+        let follows = matches!(single, Some((_, Origin::Flag("--token-file"))));
+        Ok(Self {
+            single: single.map(|(token, _)| token),
+            single_file: file.filter(|_| follows).map(Path::to_owned),
+            file: named.map(Path::to_owned).or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from)),
+            env: env.clone(),
+        })
+    }
+
+    /// A token that opens the server, if one is known here: of those that files name by their sums none is.
+    pub(super) fn known(&self) -> Option<Secret> {
+        let named = || {
+            let path = self.file.as_deref()?;
+            let source = Source::new(path.display().to_string(), read(path).ok()?);
+            let tokens = defs::parse_tokens(&source).0?.tokens;
+            tokens.into_iter().find_map(|token| match token.proof {
+                Proof::Env(variable) => self.env.secret(&variable),
+                Proof::Sha256(_) => None,
+            })
+        };
+        self.single.clone().or_else(named)
+    }
+
     /// Who may call: everybody, where no source is given.
     ///
     /// # Errors

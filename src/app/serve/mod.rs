@@ -7,13 +7,13 @@ use sd_notify::NotifyState;
 use tokio::{net::TcpListener, sync::Semaphore};
 
 use super::{
-    Environment, Journal, Limiting, Settings, alerts, archivist, config,
+    Environment, Journal, Limiting, Settings, alerts, archivist,
     http::{self, Bounds},
     measures::Measures,
     office,
     runs::{Runs, Secrets},
     sample, served,
-    settling::{Origin, SettingError, Settling},
+    settling::{SettingError, Settling},
     tokens::TokenSources,
 };
 use crate::{
@@ -21,8 +21,9 @@ use crate::{
     catalog::Finding,
     engine::Scheduler,
     mcp,
+    tasks::Engine,
     tools::{self, Office},
-    web::{self, Bridge},
+    web::{self, Access, Bridge, Limits},
 };
 
 /// What running tasks and open requests may take once the end is asked for; what is not done by then goes on with the
@@ -126,43 +127,21 @@ impl fmt::Display for Started {
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
 pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
-    let single = config::token(env, serve.token.as_deref(), serve.token_file.as_deref())?;
-    let file = serve.tokens_file.clone().or_else(|| env.get("CREW_TOKENS_FILE").map(PathBuf::from));
-    let rotates = matches!(single, Some((_, Origin::Flag("--token-file"))));
-    let sources = TokenSources {
-        single: single.map(|(token, _)| token),
-        single_file: serve.token_file.clone().filter(|_| rotates),
-        file,
-        env: env.clone(),
-    };
+    let (token_file, tokens_file) = (serve.token_file.as_deref(), serve.tokens_file.as_deref());
+    let sources = TokenSources::settle(env, serve.token.as_deref(), token_file, tokens_file)?;
     let access = sources.access()?;
     let resource = issued_by(env)?;
     let mut settings = Settings::read(env, &serve.root)?;
     let (rules, retention) = (settings.alerts.take(), settings.records);
     let limiting = std::mem::take(&mut serve.limiting);
     let (limits, bounds) = limiting.settle(&settings.serving, &mut Settling::new(env))?;
-    if !access.is_guarded() && limits.cors_origins.iter().any(|origin| origin == "*") {
-        bail!(
-            "pages of any origin (`*`) may call only a server that wants a token; set CREW_API_TOKEN, or name the origins"
-        );
-    }
-    // A page that may call comes with its own name in `Origin`.
-    let pages = limits.cors_origins.iter().filter_map(|origin| origin.split_once("://"));
-    serve.allowed_hosts.extend(pages.map(|(_, name)| host_of(name).to_owned()));
+    serve.allowed_hosts.extend(hosts_of_pages(&limits.cors_origins, &access)?);
     let limits = Arc::new(limits);
-    let shared = limits.shared.clone();
     let listener = listen(&serve.bind, access.is_guarded()).await?;
     let address = listener.local_addr()?;
     let tracker = Tracker::new();
-    if let Some(shared) = shared {
-        tracker.spawn(async move {
-            match shared.greet().await {
-                Ok(()) => tracing::info!("replicas share their limits"),
-                Err(error) => {
-                    tracing::warn!(error, "Redis is away: each replica keeps to the limits by itself");
-                }
-            }
-        });
+    if let Some(shared) = limits.shared.clone() {
+        tracker.spawn(greet(shared));
     }
     let office = office::open(&serve.root, settings, serve.journal, &tracker);
     office.crew.keep_embedded(&tracker);
@@ -181,38 +160,13 @@ pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Sta
     }
     started(report(&office, address, &serve, access.is_guarded(), &secrets).await);
     sources.watch(access.clone(), office.acts.clone(), &tracker);
-    let denials = Arc::new(web::Denials::default());
-    tracker.spawn(Arc::clone(&denials).keep(office.acts.clone(), tracker.stopping().clone()));
-
     let unsettled = tasks.clone();
     tracker.spawn(async move { web::webhook::settle(&unsettled).await });
-    let state = web::State {
-        tasks: tasks.clone(),
-        outbox: office.outbox().cloned(),
-        live: office.crew.live().clone(),
-        deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
-        meter: Arc::clone(office.crew.llm().meter()),
-        access: access.clone(),
-        acts: office.acts.clone(),
-        denials,
-        tools: Arc::new(tools::all(&office)),
-        streams: Arc::new(Semaphore::new(limits.streams)),
-        tracker: tracker.clone(),
-        limits: Arc::clone(&limits),
-        resource,
-        hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
-        runs: Arc::new(Runs::new(Arc::clone(&office.crew), tasks.clone(), scheduler, secrets, measures)),
-    };
-    let options = mcp::Options {
-        allowed_hosts: serve.allowed_hosts,
-        max_body_bytes: limits.body_bytes,
-        body_time: limits.body_time,
-        ..mcp::Options::default()
-    };
-    let scopes = mcp::Scopes::new(move |name| access.scope_of(name));
-    let host = served::host(&office, &serve.toolsets, scopes, &tracker)?;
-    let mcp = if serve.sse { mcp::router_with_sse } else { mcp::router };
-    let mcp = mcp(host, &options, tracker.clone());
+
+    let runs = Runs::new(Arc::clone(&office.crew), tasks.clone(), scheduler, secrets, measures);
+    let mcp = mcp_of(&serve, &office, &limits, access.clone(), &tracker)?;
+    let state =
+        state_of(&serve, &office, tasks.clone(), runs, Admission { access, limits, resource }, &tracker);
     let ended = run(listener, web::bridge(state, mcp), bounds, &tracker).await;
     farewell(&office).await;
     ended
@@ -225,6 +179,88 @@ pub(super) async fn farewell(office: &Office) {
     }
 }
 
+/// The names under which pages of these origins come, as each says its own in `Origin`.
+///
+/// # Errors
+/// When any page could call, and nobody asks for a token.
+fn hosts_of_pages(origins: &[String], access: &Access) -> anyhow::Result<Vec<String>> {
+    if !access.is_guarded() && origins.iter().any(|origin| origin == "*") {
+        bail!(
+            "pages of any origin (`*`) may call only a server that wants a token; set CREW_API_TOKEN, or name the origins"
+        );
+    }
+    let pages = origins.iter().filter_map(|origin| origin.split_once("://"));
+    Ok(pages.map(|(_, name)| host_of(name).to_owned()).collect())
+}
+
+/// Tells whether limits are shared.
+async fn greet(shared: Arc<web::Shared>) {
+    match shared.greet().await {
+        Ok(()) => tracing::info!("replicas share their limits"),
+        Err(error) => {
+            tracing::warn!(error, "Redis is away: each replica keeps to the limits by itself");
+        }
+    }
+}
+
+/// MCP, as it is mounted on the bridge.
+fn mcp_of(
+    serve: &Serve,
+    office: &Office,
+    limits: &Limits,
+    access: Access,
+    tracker: &Tracker,
+) -> anyhow::Result<axum::Router> {
+    let options = mcp::Options {
+        allowed_hosts: serve.allowed_hosts.clone(),
+        max_body_bytes: limits.body_bytes,
+        body_time: limits.body_time,
+        ..mcp::Options::default()
+    };
+    let scopes = mcp::Scopes::new(move |name| access.scope_of(name));
+    let host = served::host(office, &serve.toolsets, scopes, tracker)?;
+    let router = if serve.sse { mcp::router_with_sse } else { mcp::router };
+    Ok(router(host, &options, tracker.clone()))
+}
+
+/// Who is let in, and how much of them is taken.
+struct Admission {
+    access: Access,
+    limits: Arc<Limits>,
+    resource: Option<web::Resource>,
+}
+
+/// What the handlers of the bridge may use. From here on it is noted who is turned away.
+fn state_of(
+    serve: &Serve,
+    office: &Office,
+    tasks: Engine,
+    runs: Runs,
+    admission: Admission,
+    tracker: &Tracker,
+) -> web::State {
+    let Admission { access, limits, resource } = admission;
+    let denials = Arc::new(web::Denials::default());
+    tracker.spawn(Arc::clone(&denials).keep(office.acts.clone(), tracker.stopping().clone()));
+    web::State {
+        tasks,
+        outbox: office.outbox().cloned(),
+        live: office.crew.live().clone(),
+        deliveries: Arc::new(web::webhook::Deliveries::in_project(&serve.root)),
+        meter: Arc::clone(office.crew.llm().meter()),
+        access,
+        acts: office.acts.clone(),
+        denials,
+        tools: Arc::new(tools::all(office)),
+        streams: Arc::new(Semaphore::new(limits.streams)),
+        tracker: tracker.clone(),
+        limits,
+        resource,
+        hosts: Arc::new(HostNames::new(&serve.allowed_hosts)),
+        runs: Arc::new(runs),
+    }
+}
+
 /// A host name without its port.
 fn host_of(name: &str) -> &str {
     match name.rsplit_once(':') {
@@ -233,8 +269,16 @@ fn host_of(name: &str) -> &str {
     }
 }
 
+/// Host and port, as an address says them.
+fn place(host: &str, port: u16) -> String {
+    match host.parse() {
+        Ok(address) => SocketAddr::new(address, port).to_string(),
+        Err(_) => format!("{host}:{port}"),
+    }
+}
+
 async fn listen(bind: &Bind, token: bool) -> anyhow::Result<TcpListener> {
-    let place = format!("{}:{}", bind.host, bind.port);
+    let place = place(&bind.host, bind.port);
     let mut addresses = tokio::net::lookup_host((bind.host.as_str(), bind.port))
         .await
         .with_context(|| format!("`{place}` is no address to listen on"))?;
@@ -355,4 +399,25 @@ async fn asked_to_end() -> io::Result<()> {
 #[cfg(not(unix))]
 async fn asked_to_end() -> io::Result<()> {
     tokio::signal::ctrl_c().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_written_as_addresses_are() {
+        for (host, expected) in
+            [("::", "[::]:0"), ("::1", "[::1]:0"), ("0.0.0.0", "0.0.0.0:0"), ("localhost", "localhost:0")]
+        {
+            assert_eq!(place(host, 0), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_place() {
+        let bind = Bind { host: "::".to_owned(), port: 0, insecure: false };
+        let refused = listen(&bind, false).await.unwrap_err().to_string();
+        assert!(refused.starts_with("others can reach `[::]:0`, and no token is set"), "{refused}");
+    }
 }
