@@ -1,8 +1,9 @@
 //! `doctor`: each row of the production checklist, on a real project.
 
+use axum::{Router, routing::get};
 use serde_json::Value;
 
-use crate::support::{Project, Server};
+use crate::support::{FakeModel, MailServer, Project, Server, Tls, WRONG_KEY, served::Served};
 
 fn rows(project: &Project, env: &[(&str, &str)], words: &[&str]) -> (Option<i32>, Vec<Value>) {
     let ended = project.run_in(env, [&["doctor", "--json"], words].concat());
@@ -14,6 +15,15 @@ fn rows(project: &Project, env: &[(&str, &str)], words: &[&str]) -> (Option<i32>
 #[track_caller]
 fn row<'r>(rows: &'r [Value], id: &str) -> &'r Value {
     rows.iter().find(|row| row["id"] == id).unwrap_or_else(|| panic!("no row `{id}`: {rows:?}"))
+}
+
+/// A row stands like that, and says so.
+#[track_caller]
+fn check(rows: &[Value], id: &str, verdict: &str, says: &str) {
+    let row = row(rows, id);
+    assert_eq!(row["verdict"], verdict, "{row}");
+    assert!(row["found"].as_str().unwrap().contains(says), "{row}");
+    assert_eq!(row.get("fix").is_some(), ["FAIL", "WARN"].contains(&verdict), "{row}");
 }
 
 #[test]
@@ -32,15 +42,15 @@ fn what_is_wrong_is_found_and_told_how_to_mend() {
         ("api-token", "WARN", "fewer than 16 bytes"),
         ("cors", "SKIP", "no pages"),
         ("mail", "FAIL", "`abc`; a port is"),
+        ("proxy", "SKIP", "none is trusted"),
+        ("alerts", "SKIP", "no rules"),
+        ("providers", "SKIP", "no provider that could be asked"),
         ("token-issuer", "SKIP", "not told"),
         ("github-webhook", "FAIL", "HOOK_SECRET is not set"),
         ("tasks", "SKIP", "no task"),
         ("health", "SKIP", "--online"),
     ] {
-        let row = row(&found, id);
-        assert_eq!(row["verdict"], verdict, "{row}");
-        assert!(row["found"].as_str().unwrap().contains(says), "{row}");
-        assert_eq!(row.get("fix").is_some(), ["FAIL", "WARN"].contains(&verdict), "{row}");
+        check(&found, id, verdict, says);
     }
     assert_eq!(project.tree(), before, "looking leaves nothing behind");
     assert!(!format!("{found:?}").contains("short\""), "no secret is told");
@@ -98,6 +108,163 @@ fn what_is_needed_later_is_looked_at_now() {
     let told = project.run_in(&issuer, ["serve", "--port", "0"]).status(1);
     assert!(told.contains("CREW_AUTH_ISSUER: it is set; set CREW_PUBLIC_URL too"), "{told}");
     assert_eq!(project.tree(), before);
+}
+
+/// Tokens come from where `serve` has them; one that is not known here is no fault of the server.
+#[tokio::test]
+async fn a_server_is_asked_with_the_tokens_it_is_given() {
+    let project = Project::small("echo");
+    let long = "0123456789abcdef0123456789abcdef";
+    let token = project.write("token", &format!("{long}\n")).display().to_string();
+    let named = project.write("tokens.yaml", "tokens: [{name: ops, scopes: [read], token: '${OPS_TOKEN}'}]\n");
+    let hashed = project
+        .write("hashed.yaml", &format!("tokens: [{{name: ops, scopes: [read], sha256: {}}}]\n", sha256(long)));
+    let (named, hashed) = (named.display().to_string(), hashed.display().to_string());
+    let ops = ("OPS_TOKEN", long);
+    for (words, env, verdict, says) in [
+        (["--token-file", token.as_str()], vec![], "PASS", "answered 200"),
+        (["--tokens-file", named.as_str()], vec![ops], "PASS", "answered 200"),
+        (["--tokens-file", hashed.as_str()], vec![], "SKIP", "none is known here"),
+    ] {
+        let server = Server::start(&project, &words, &env);
+        let online = ["--online", "--url", server.url.as_str()];
+        let (code, found) = rows(&project, &env, &[&words[..], &online].concat());
+        assert_eq!(code, Some(0), "{words:?}: {found:?}");
+        check(&found, "api-token", "PASS", "callers need a token");
+        check(&found, "health", "PASS", "answered 200");
+        check(&found, "metrics", verdict, says);
+        check(&found, "cron-status", verdict, says);
+    }
+    // The same by the environment, and without a word of it.
+    let server = Server::start(&project, &["--token-file", &token], &[]);
+    let online = ["--online", "--url", server.url.as_str()];
+    let (_, found) = rows(&project, &[], &online);
+    check(&found, "metrics", "SKIP", "none is known here");
+    let (code, found) =
+        rows(&project, &[("CREW_TOKENS_FILE", named.as_str()), ("OPS_TOKEN", "other")], &online);
+    check(&found, "metrics", "FAIL", "it wants another token (401)");
+    assert_eq!(code, Some(1));
+    let (_, found) = rows(&project, &[], &["--token-file", "/nowhere/token"]);
+    check(&found, "api-token", "FAIL", "/nowhere/token");
+}
+
+fn sha256(text: &str) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(text))
+}
+
+#[tokio::test]
+async fn an_answer_of_health_is_these_bytes_and_no_others() {
+    let project = Project::small("echo");
+    let healthy = r#"{"status":"ok","service":"crew-webhook"}"#;
+    for (answer, verdict) in [(healthy.to_owned(), "PASS"), (format!("{healthy}\n"), "FAIL")] {
+        let served = Served::start(Router::new().route("/health", get(async move || answer))).await;
+        let (_, found) = rows(&project, &[], &["--online", "--url", &served.url]);
+        check(&found, "health", verdict, "answered 200");
+    }
+}
+
+/// Also the superuser may not write there, so that it does not matter who runs the tests.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_where_no_task_can_be_kept_is_told() {
+    let project = Project::empty();
+    std::os::unix::fs::symlink("/proc/self/ns", project.path().join(".crew")).unwrap();
+    let (code, found) = rows(&project, &[], &[]);
+    check(&found, "tasks", "FAIL", "no task can be kept");
+    assert_eq!(code, Some(1));
+    let empty = Project::empty();
+    let (_, found) = rows(&empty, &[], &[]);
+    check(&found, "tasks", "SKIP", "no task was kept yet");
+    assert!(empty.tree().is_empty(), "{:?}", empty.tree());
+}
+
+#[test]
+fn each_row_looks_for_its_own_file() {
+    let project = Project::small("echo");
+    project.write(".crew/webhook.yaml", "routes: [{evnt: push}]\n");
+    let (_, found) = rows(&project, &[], &[]);
+    check(&found, "github-webhook", "FAIL", "it cannot be used");
+    check(&found, "cron", "SKIP", "there are no schedules");
+    let project = Project::small("echo");
+    project.write(".crew/cron.yaml", "schedules: [{nme: x}]\n");
+    let (_, found) = rows(&project, &[], &[]);
+    check(&found, "github-webhook", "SKIP", "there are no routes");
+    check(&found, "cron", "FAIL", ".crew/cron.yaml cannot be used");
+}
+
+/// Goes as far as a letter would, and sends none.
+#[tokio::test]
+async fn the_server_of_mail_is_asked() {
+    let project = Project::small("echo");
+    let mail = MailServer::refusing(Tls::Start, |number, command| {
+        // As some do, it repeats what it was told.
+        (number > 0 && command.starts_with("AUTH")).then_some("535 no: mail-pass-9b1f")
+    })
+    .await;
+    let authority = project.write("authority.pem", &mail.certificate).display().to_string();
+    let port = mail.port.to_string();
+    let env = [
+        ("SMTP_HOST", "127.0.0.1"),
+        ("SMTP_PORT", port.as_str()),
+        ("SMTP_USER", "crew@example.com"),
+        ("SMTP_PASS", "mail-pass-9b1f"),
+        ("SMTP_TLS", "starttls"),
+        ("SMTP_CA_FILE", authority.as_str()),
+    ];
+    let (_, found) = rows(&project, &env, &[]);
+    check(&found, "mail", "PASS", "not asked, --online does");
+    assert!(mail.commands().is_empty());
+    let online = ["--online", "--url", "http://127.0.0.1:1"];
+    let (_, found) = rows(&project, &env, &online);
+    check(&found, "mail", "PASS", "it answers and takes the password");
+    let (_, found) = rows(&project, &env, &online);
+    check(&found, "mail", "FAIL", "it answered 535");
+    assert!(!format!("{found:?}").contains("mail-pass-9b1f"), "{found:?}");
+    assert!(mail.letters().is_empty() && !mail.commands().iter().any(|said| said.starts_with("MAIL")));
+    // The way there is encrypted, or nothing is said.
+    let (_, found) = rows(&project, &[&env[..5], &[]].concat(), &online);
+    check(&found, "mail", "FAIL", "certificate");
+    drop(mail);
+    let (_, found) = rows(&project, &env, &online);
+    check(&found, "mail", "FAIL", "port");
+}
+
+#[tokio::test]
+async fn providers_in_use_are_asked_once_each() {
+    let fake = FakeModel::answering(|_| Ok(String::new())).await;
+    let project = Project::small("claude-test");
+    let online = ["--online", "--url", "http://127.0.0.1:1"];
+    let (_, found) = rows(&project, &fake.env(), &[]);
+    check(&found, "providers", "SKIP", "not asked, --online does");
+    assert!(fake.keys().is_empty());
+    let (_, found) = rows(&project, &fake.env(), &online);
+    check(&found, "providers", "PASS", "answers (200)");
+    assert_eq!(fake.keys(), [Some("test-key-anthropic".to_owned())], "two employees, one provider");
+    assert!(fake.bodies().is_empty(), "no model was asked");
+    let wrong = format!("s3cret-key{WRONG_KEY}");
+    let env = [("ANTHROPIC_API_KEY", wrong.as_str()), fake.env()[1]];
+    let (code, found) = rows(&project, &env, &online);
+    check(&found, "providers", "FAIL", "does not take the key (401): ANTHROPIC_API_KEY");
+    assert!(!format!("{found:?}").contains("s3cret-key"), "{found:?}");
+    assert_eq!(code, Some(1));
+    let (_, found) = rows(&project, &[fake.env()[0], ("ANTHROPIC_BASE_URL", "http://127.0.0.1:1")], &online);
+    check(&found, "providers", "FAIL", "no connection to anthropic");
+}
+
+#[test]
+fn what_others_see_and_who_is_told_have_rows() {
+    let project = Project::small("echo");
+    project.write(
+        ".crew/config.yaml",
+        "destinations: {ops: {type: email, to: ops@example.com}}\nalerts: {notify: [ops], p95_seconds: 30}\n",
+    );
+    let public = ("CREW_PUBLIC_URL", "https://crew.example.com");
+    let (_, found) = rows(&project, &[public], &[]);
+    check(&found, "alerts", "PASS", "ops is told when p95 of models is over 30 s");
+    check(&found, "proxy", "WARN", "https://crew.example.com");
+    let (_, found) = rows(&project, &[public, ("CREW_TRUSTED_PROXIES", "127.0.0.1")], &[]);
+    check(&found, "proxy", "PASS", "127.0.0.1");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `knowlyr-crew doctor`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::json;
 
@@ -22,11 +24,22 @@ pub(super) struct DoctorArgs {
     /// Where it answers
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8765", requires = "online")]
     url: String,
+    /// File that holds the bearer token, as `serve` is given it
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// File of several tokens, as `serve` is given it
+    #[arg(long, value_name = "FILE")]
+    tokens_file: Option<PathBuf>,
 }
 
 pub(super) async fn doctor(global: &Global, args: &DoctorArgs, env: &Environment) -> Result<Outcome, Error> {
     let office = crew(global, env);
-    let doctor = Doctor { root: global.root(), online: args.online.then(|| args.url.clone()) };
+    let doctor = Doctor {
+        root: global.root(),
+        online: args.online.then(|| args.url.clone()),
+        token_file: args.token_file.clone(),
+        tokens_file: args.tokens_file.clone(),
+    };
     let rows = doctor::examine(&doctor, env, &office).await;
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let failed = count(Verdict::Fail);

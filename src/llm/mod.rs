@@ -13,7 +13,7 @@ mod tape;
 mod types;
 mod wire;
 
-pub use client::{Client, Estimate, Served, Settings};
+pub use client::{Client, Estimate, Greeted, Served, Settings};
 pub use embed::{EmbedWire, Embedded, Embedder, MOST_DIMENSIONS, MOST_TEXTS, Purpose};
 pub use error::{Cause, Error};
 pub use estimate::tokens as most_tokens;

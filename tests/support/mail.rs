@@ -169,6 +169,8 @@ impl Desk {
                 letter.data = data(&mut socket).await?;
                 self.heard.lock().unwrap().letters.push(letter.clone());
                 "250 taken"
+            } else if command == "NOOP" {
+                "250 ok"
             } else if command == "QUIT" {
                 socket.write_all(b"221 bye\r\n").await?;
                 socket.flush().await?;

@@ -1,6 +1,7 @@
 //! A sealed place to try the program in: a project of its own, an environment of its own, ports that are free.
 
 mod client;
+mod elsewhere;
 mod embedder;
 mod five;
 mod mail;
@@ -8,16 +9,17 @@ mod model;
 pub mod project;
 mod receiver;
 mod relay;
-mod served;
+pub mod served;
 mod server;
 
 use std::time::Duration;
 
 pub use client::{Reply, client};
+pub use elsewhere::{Kind, elsewhere};
 pub use embedder::{FakeEmbedder, Mood};
 pub use five::{FIVE, THREE_TWICE};
 pub use mail::{MailServer, Tls};
-pub use model::{FakeModel, first_word, work};
+pub use model::{FakeModel, WRONG_KEY, first_word, work};
 pub use project::{Finished, Project};
 pub use receiver::{Received, Receiver};
 pub use relay::{Relay, certificate};

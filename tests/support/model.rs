@@ -12,13 +12,16 @@ use axum::{
     http::{HeaderMap, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{PATIENCE, served::Served};
+
+/// A key that ends with this is refused where a list of models is asked for.
+pub const WRONG_KEY: &str = "-wrong";
 
 /// What the provider has been asked, in order: the body of each call.
 type Calls = Arc<Mutex<Vec<Value>>>;
@@ -41,6 +44,16 @@ pub struct FakeModel {
 
 /// Makes the content of an answer, in the form of Anthropic's Messages, of the body of a call; an `Err` is an HTTP status.
 type Answer = dyn Fn(&Value) -> Result<Value, u16> + Send + Sync;
+
+/// Its models, for who brings a key that is none of [`WRONG_KEY`].
+async fn models(headers: HeaderMap) -> Response {
+    match key(&headers) {
+        Some(key) if key.ends_with(WRONG_KEY) => {
+            (StatusCode::UNAUTHORIZED, format!("no such key: {key}")).into_response()
+        }
+        _ => Json(json!({"data": []})).into_response(),
+    }
+}
 
 #[derive(Clone)]
 struct Provider {
@@ -92,7 +105,8 @@ impl FakeModel {
         let router = Router::new()
             .route("/v1/messages", post(messages))
             .route("/v1/chat/completions", post(completions))
-            .with_state(provider);
+            .with_state(provider)
+            .route("/v1/models", get(models));
         let keys = Keys::default();
         let noted = Arc::clone(&keys);
         let router = router.layer(middleware::from_fn(move |request: Request, next: Next| {

@@ -5,9 +5,11 @@ use std::{fs, io, path::Path};
 use super::{Row, Verdict};
 use crate::{
     app::{backup, office::JOURNAL},
-    store::{self, OwnerLock},
+    base::text::chain,
+    store::{self, OwnerLock, document::Replacement},
 };
 
+const WRITERS: &str = "let the user of the server write there";
 /// Where the unit of systemd is installed.
 const UNIT: &str = "/etc/systemd/system/knowlyr-crew.service";
 
@@ -20,7 +22,15 @@ fn journal(root: &Path) -> Row {
     let path = root.join(JOURNAL);
     match path.try_exists() {
         Ok(true) => {}
-        Ok(false) => return Row::new("tasks", Verdict::Skip, JOURNAL, "no task was kept yet"),
+        Ok(false) => {
+            return match try_to_write(root) {
+                Ok(()) => Row::new("tasks", Verdict::Skip, JOURNAL, "no task was kept yet, but one can be"),
+                Err(error) => {
+                    let found = format!("no task can be kept: {}", chain(&error));
+                    Row::new("tasks", Verdict::Fail, JOURNAL, found).fix(WRITERS)
+                }
+            };
+        }
         Err(error) => return Row::new("tasks", Verdict::Fail, JOURNAL, error.to_string()),
     }
     let unreadable =
@@ -40,12 +50,19 @@ fn journal(root: &Path) -> Row {
             format!("{lines} records; a server keeps them{by}")
         }
         Err(error) => {
-            return Row::new("tasks", Verdict::Fail, JOURNAL, error.to_string())
-                .fix("let the user of the server write there");
+            return Row::new("tasks", Verdict::Fail, JOURNAL, error.to_string()).fix(WRITERS);
         }
         Ok(_) => format!("{lines} records; no server is running"),
     };
     Row::new("tasks", Verdict::Pass, JOURNAL, found)
+}
+
+/// Tries what a server does at its first start, with a file that is gone again at once. As long as there is no `.crew`, the
+/// server makes it.
+fn try_to_write(root: &Path) -> Result<(), store::Error> {
+    let folder = root.join(".crew");
+    let folder = if folder.is_dir() { &*folder } else { root };
+    Replacement::begin(&folder.join("doctor")).map(drop)
 }
 
 /// Whether others may read what was said.

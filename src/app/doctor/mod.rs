@@ -1,8 +1,11 @@
 //! Whether a deployment is fit to serve: each row of the production checklist, and how it stands here.
 
+mod access;
+mod alerts;
 mod database;
 mod embedder;
 mod files;
+mod models;
 mod online;
 mod services;
 mod settings;
@@ -11,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{Environment, Settings};
+use super::{Environment, Settings, tokens::TokenSources};
 use crate::{engine::Crew, tools::Office};
 
 /// How a row stands.
@@ -73,6 +76,10 @@ pub struct Doctor {
     pub root: PathBuf,
     /// Where the server answers, when the network may be touched: its rows are asked for there.
     pub online: Option<String>,
+    /// The file of the one token, as `serve` is given it.
+    pub token_file: Option<PathBuf>,
+    /// The file of named tokens, as `serve` is given it.
+    pub tokens_file: Option<PathBuf>,
 }
 
 /// What every row may look at.
@@ -86,21 +93,26 @@ struct Patient<'p> {
 pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec<Row> {
     let crew = &*office.crew;
     let patient = Patient { root: &doctor.root, env, crew };
-    let mut rows = vec![config(&patient)];
-    rows.push(settings::models(&patient).await);
-    rows.push(embedder::row(crew, doctor.online.is_some()).await);
-    rows.extend(settings::access(&patient));
+    let (token_file, tokens_file) = (doctor.token_file.as_deref(), doctor.tokens_file.as_deref());
+    let tokens = TokenSources::settle(env, None, token_file, tokens_file);
     let online = doctor.online.is_some();
-    rows.extend([services::identity(&patient, online).await, settings::mail(&patient).await]);
+    let mut rows = vec![config(&patient)];
+    rows.push(models::keys(&patient).await);
+    rows.push(models::providers(&patient, online).await);
+    rows.push(embedder::row(crew, online).await);
+    rows.extend(access::rows(&patient, &tokens, doctor.online.as_deref()));
+    rows.extend([services::identity(&patient, online).await, settings::mail(&patient, online).await]);
     rows.push(settings::github(&patient).await);
     rows.push(settings::definitions(&patient).await);
     rows.push(settings::cron(&patient).await);
+    rows.push(alerts::row(&patient));
     rows.push(database::row(&doctor.root, env).await);
     rows.push(services::redis(&patient, online).await);
     let root = doctor.root.clone();
     let of_files = tokio::task::spawn_blocking(move || files::rows(&root)).await;
     rows.extend(of_files.unwrap_or_default());
-    rows.extend(online::rows(doctor.online.as_deref(), env).await);
+    let token = tokens.ok().and_then(|tokens| tokens.known());
+    rows.extend(online::rows(doctor.online.as_deref(), token.as_ref()).await);
     rows
 }
 

@@ -2,134 +2,12 @@
 
 use super::{Patient, Row, Verdict};
 use crate::{
-    app::{
-        Post, Settings, config, in_force::without_user, limits::Limiting, runs::Secrets, serve,
-        settling::Settling, tokens::TokenSources,
-    },
+    app::{Post, runs::Secrets},
     defs::{SecretRef, Severity},
 };
 
-/// A shorter token is guessed sooner or later.
-const SHORT: usize = 16;
-
-pub(super) async fn models(patient: &Patient<'_>) -> Row {
-    let definitions = patient.crew.definitions().await;
-    let cannot: Vec<String> = definitions
-        .employees
-        .values()
-        .filter_map(|entry| {
-            let choice = patient.crew.model(&definitions, None, &entry.employee);
-            let error = patient.crew.llm().check(&choice).err()?;
-            Some(format!("{}: {error}", entry.employee.name))
-        })
-        .collect();
-    let (count, place) = (definitions.employees.len(), "*_API_KEY, *_BASE_URL");
-    if count == 0 {
-        return Row::new("models", Verdict::Warn, place, "there are no employees")
-            .fix("knowlyr-crew init --employee NAME");
-    }
-    match cannot.first() {
-        None => Row::new(
-            "models",
-            Verdict::Pass,
-            place,
-            format!("the models of all {count} employees have a provider and a key"),
-        ),
-        Some(first) => {
-            let found = format!("{} of {count} employees cannot work; {first}", cannot.len());
-            Row::new("models", Verdict::Fail, place, found)
-                .fix("set the variable that is named, or another `model`")
-        }
-    }
-}
-
-pub(super) fn access(patient: &Patient<'_>) -> Vec<Row> {
-    let place = "CREW_API_TOKEN, CREW_TOKENS_FILE";
-    let token = match config::token(patient.env, None, None) {
-        Err(error) => Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("keep one of them"),
-        Ok(single) => {
-            let single = single.map(|(token, _)| token);
-            let short = single.as_ref().is_some_and(|token| token.expose().len() < SHORT);
-            let file = patient.env.get("CREW_TOKENS_FILE").map(Into::into);
-            let sources = TokenSources { single, single_file: None, file, env: patient.env.clone() };
-            match sources.access() {
-                Err(error) => {
-                    Row::new("api-token", Verdict::Fail, place, error.to_string()).fix("mend the file")
-                }
-                Ok(_) if short => Row::new(
-                    "api-token",
-                    Verdict::Warn,
-                    place,
-                    format!("the token has fewer than {SHORT} bytes"),
-                )
-                .fix("openssl rand -hex 32"),
-                Ok(access) if access.is_guarded() => {
-                    Row::new("api-token", Verdict::Pass, place, "callers need a token")
-                }
-                Ok(_) => Row::new(
-                    "api-token",
-                    Verdict::Warn,
-                    place,
-                    "no token: anyone on this machine may call, and `serve` refuses other addresses",
-                )
-                .fix("set CREW_API_TOKEN in the environment file of the service, not on its command line"),
-            }
-        }
-    };
-    // What is wrong with the file, another row says.
-    let own = Settings::read_or_default(patient.env, patient.root).serving;
-    let limits = match Limiting::default().settle(&own, &mut Settling::new(patient.env)) {
-        Err(error) => {
-            vec![Row::new("limits", Verdict::Fail, "CREW_*", error.to_string()).fix("mend the variable")]
-        }
-        Ok((limits, _)) => {
-            let origins = &limits.cors_origins;
-            let cors = if origins.is_empty() {
-                Row::new("cors", Verdict::Skip, "CREW_CORS_ORIGINS", "no pages of other origins may call")
-            } else {
-                Row::new(
-                    "cors",
-                    Verdict::Pass,
-                    "CREW_CORS_ORIGINS",
-                    format!("pages may call from {}", origins.join(", ")),
-                )
-            };
-            let body = format!("a body has at most {} bytes", limits.body_bytes);
-            let rate = match limits.requests_per_minute {
-                Some(rate) => Row::new(
-                    "rate-limit",
-                    Verdict::Pass,
-                    "CREW_RATE_LIMIT_PER_MINUTE",
-                    format!("{rate} requests of one address in a minute, once there is a token"),
-                ),
-                None => Row::new(
-                    "rate-limit",
-                    Verdict::Warn,
-                    "CREW_RATE_LIMIT_PER_MINUTE",
-                    "any number of requests of one address in a minute",
-                )
-                .fix("set it to 60, or leave it to the proxy in front"),
-            };
-            vec![cors, Row::new("body-limit", Verdict::Pass, "CREW_MAX_BODY_BYTES", body), rate]
-        }
-    };
-    [token, issuer(patient)].into_iter().chain(limits).collect()
-}
-
-/// Whether clients are told where to get a token.
-fn issuer(patient: &Patient<'_>) -> Row {
-    let (id, place) = ("token-issuer", "CREW_AUTH_ISSUER, CREW_PUBLIC_URL");
-    match serve::issued_by(patient.env) {
-        Ok(None) => Row::new(id, Verdict::Skip, place, "clients are not told where to get a token"),
-        Ok(Some(told)) => {
-            Row::new(id, Verdict::Pass, place, format!("clients are sent to {}", without_user(&told.issuer)))
-        }
-        Err(error) => Row::new(id, Verdict::Fail, place, error.to_string())
-            .fix("set both or none: no server starts with one alone"),
-    }
-}
-
-pub(super) async fn mail(patient: &Patient<'_>) -> Row {
+/// Whether mail can be sent; when the network may be touched, its server is asked as far as that goes without sending.
+pub(super) async fn mail(patient: &Patient<'_>, online: bool) -> Row {
     let place = "SMTP_HOST, SMTP_PORT, SMTP_USER, SMTP_PASS, SMTP_FROM, SMTP_TLS, SMTP_CA_FILE";
     let env = patient.env;
     let Some(host) = env.get("SMTP_HOST") else {
@@ -142,16 +20,36 @@ pub(super) async fn mail(patient: &Patient<'_>) -> Row {
     let wrong = |found: String| Row::new("mail", Verdict::Fail, place, found).fix("mend the variable");
     match Post::read_or_default(env).mail() {
         Err(fault) => wrong(fault.to_string()),
-        Ok(mail) => match mail.check().await {
-            Err(error) => wrong(error),
-            Ok(()) => Row::new("mail", Verdict::Pass, place, format!("by {host}, port {}", mail.port())),
-        },
+        Ok(mail) => {
+            if let Err(error) = mail.check().await {
+                return wrong(error);
+            }
+            let way = format!("by {host}, port {}", mail.port());
+            if !online {
+                return Row::new("mail", Verdict::Pass, place, format!("{way}; not asked, --online does"));
+            }
+            let does = if mail.signs_in() { "it answers and takes the password" } else { "it answers" };
+            match mail.greet().await {
+                Ok(()) => Row::new("mail", Verdict::Pass, place, format!("{way}: {does}")),
+                Err(error) => Row::new("mail", Verdict::Fail, place, format!("{way}: {error}"))
+                    .fix("mend the address, the password or the network: until then no mail is sent"),
+            }
+        }
     }
 }
 
 pub(super) async fn github(patient: &Patient<'_>) -> Row {
     let place = ".crew/webhook.yaml";
     let definitions = patient.crew.definitions().await;
+    if definitions.unusable.iter().any(|file| file == place) {
+        return Row::new(
+            "github-webhook",
+            Verdict::Fail,
+            place,
+            "it cannot be used: deliveries start nothing",
+        )
+        .fix("knowlyr-crew check");
+    }
     let Some(webhook) = &definitions.webhook else {
         return Row::new("github-webhook", Verdict::Skip, place, "there are no routes");
     };
@@ -201,15 +99,9 @@ pub(super) async fn definitions(patient: &Patient<'_>) -> Row {
 pub(super) async fn cron(patient: &Patient<'_>) -> Row {
     let place = ".crew/cron.yaml";
     let status = patient.crew.schedules(None).await;
-    let definitions = patient.crew.definitions().await;
-    if !definitions.unusable.is_empty() {
-        return Row::new(
-            "cron",
-            Verdict::Fail,
-            place,
-            format!("{} cannot be used", definitions.unusable.join(", ")),
-        )
-        .fix("knowlyr-crew check");
+    if !status.unusable.is_empty() {
+        let found = format!("{} cannot be used", status.unusable.join(", "));
+        return Row::new("cron", Verdict::Fail, place, found).fix("knowlyr-crew check");
     }
     match status.schedules.len() {
         0 => Row::new("cron", Verdict::Skip, place, "there are no schedules"),

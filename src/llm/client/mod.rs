@@ -1,6 +1,7 @@
 //! The one way to a model: chooses the provider, owns time-outs, retries and fallbacks, and keeps the accounts.
 
 mod embed;
+mod greet;
 mod lane;
 mod retry;
 mod telling;
@@ -13,6 +14,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::Stream;
 use tracing::{Instrument, Span, field};
 
+pub use self::greet::Greeted;
 pub(super) use self::telling::Teller;
 use self::{
     lane::{Lanes, Sent},

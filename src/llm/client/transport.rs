@@ -204,6 +204,14 @@ impl Transport {
         Self { limits, remote: OnceLock::new(), local: OnceLock::new() }
     }
 
+    /// Asks for what costs nothing, and gives the status of the answer, which is not read. The caller bounds the time.
+    pub(super) async fn greet(&self, place: &Place, parts: &HttpParts) -> Result<u16, Error> {
+        let failed = |error| self.classify(place, error);
+        let client = self.client(place.local).map_err(failed)?;
+        let request = client.get(format!("{}{}", place.base_url, parts.path)).headers(parts.headers.clone());
+        Ok(request.send().await.map_err(failed)?.status().as_u16())
+    }
+
     /// Sends one request and reads the whole answer. The caller bounds the time.
     pub(super) async fn post(&self, place: &Place, parts: &HttpParts) -> Result<Whole, Error> {
         let response = self.send(place, parts).await?;

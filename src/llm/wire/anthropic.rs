@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.anthropic.com/en/api/messages>.
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
@@ -143,12 +143,18 @@ enum Block {
     Other,
 }
 
-pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+/// The headers of a request; `None` when `key` cannot stand in one.
+pub(super) fn head(key: Option<&Secret>, form: Form) -> Option<HeaderMap> {
     let mut headers = headers(form);
     if let Some(key) = key {
         headers.insert(HeaderName::from_static("x-api-key"), key_header("", key)?);
     }
     headers.insert(HeaderName::from_static("anthropic-version"), HeaderValue::from_static("2023-06-01"));
+    Some(headers)
+}
+
+pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    let headers = head(key, form)?;
     let model = request.model.model.as_str();
     let max_tokens = request.max_tokens.unwrap_or_else(|| models::claude_max_tokens(model));
     let thinking = models::claude_thinking(model, request.thinking, max_tokens);

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://ai.google.dev/api/generate-content>.
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
@@ -165,11 +165,17 @@ struct Tokens {
     cached_content_token_count: u64,
 }
 
-pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+/// The headers of a request; `None` when `key` cannot stand in one.
+pub(super) fn head(key: Option<&Secret>, form: Form) -> Option<HeaderMap> {
     let mut headers = headers(form);
     if let Some(key) = key {
         headers.insert(HeaderName::from_static("x-goog-api-key"), key_header("", key)?);
     }
+    Some(headers)
+}
+
+pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
+    let headers = head(key, form)?;
     let model = request.model.model.as_str();
     let generation = Generation {
         temperature: request.temperature,

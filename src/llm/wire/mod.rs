@@ -27,7 +27,7 @@ use crate::base::{Secret, retry::retry_after, text};
 /// Most characters kept of why an answer cannot be read.
 const REASON_CHARS: usize = 200;
 
-/// An HTTP request in parts; the method is POST.
+/// An HTTP request in parts; the method is POST unless it is said otherwise.
 #[derive(Debug)]
 pub(super) struct HttpParts {
     /// What to append to the base URL.
@@ -70,6 +70,20 @@ pub(super) fn encode(wire: Wire, key: Option<&Secret>, request: &Request, form: 
         Wire::OpenAiResponses => responses::encode(key, request, form),
         Wire::Gemini => gemini::encode(key, request, form),
     }
+}
+
+/// Asks, in the dialect `wire`, for the list of models: nothing else costs less. GET, with an empty body; `None` when
+/// `key` cannot stand in a header.
+///
+/// Sources: <https://docs.claude.com/en/api/models-list>, <https://platform.openai.com/docs/api-reference/models/list>,
+/// <https://ai.google.dev/api/models>.
+pub(super) fn greeting(wire: Wire, key: Option<&Secret>) -> Option<HttpParts> {
+    let (path, headers) = match wire {
+        Wire::Anthropic => ("/v1/models?limit=1", anthropic::head(key, Form::Whole)?),
+        Wire::OpenAi | Wire::OpenAiResponses => ("/models", bearer(key, Form::Whole)?),
+        Wire::Gemini => ("/v1beta/models?pageSize=1", gemini::head(key, Form::Whole)?),
+    };
+    Some(HttpParts { path: path.to_owned(), headers, body: Vec::new() })
 }
 
 /// Reads an answer in the dialect `wire`.
@@ -136,6 +150,15 @@ pub(super) fn headers(form: Form) -> HeaderMap {
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (header::ACCEPT, HeaderValue::from_static(accept)),
     ])
+}
+
+/// The headers of those who are shown a key as `OpenAI` is; `None` when `key` cannot stand in one.
+fn bearer(key: Option<&Secret>, form: Form) -> Option<HeaderMap> {
+    let mut headers = headers(form);
+    if let Some(key) = key {
+        headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
+    }
+    Some(headers)
 }
 
 pub(super) fn to_json(body: &impl serde::Serialize) -> Vec<u8> {

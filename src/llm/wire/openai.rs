@@ -2,12 +2,11 @@
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat>.
 
-use http::header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header, models,
+    Form, HttpParts, bearer, models,
     stream::{Fault, SoFar},
     to_json,
 };
@@ -207,10 +206,7 @@ impl From<Tokens> for Usage {
 }
 
 pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
-    let mut headers = headers(form);
-    if let Some(key) = key {
-        headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
-    }
+    let headers = bearer(key, form)?;
     let system = (!request.system.is_empty()).then(|| Turn::of("system", &request.system));
     let turns = request.messages.iter().flat_map(Turn::all);
     let model = request.model.model.as_str();

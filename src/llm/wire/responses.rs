@@ -5,12 +5,11 @@
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/responses>.
 
-use http::header;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Form, HttpParts, headers, key_header, models, openai,
+    Form, HttpParts, bearer, models, openai,
     stream::{Fault, SoFar},
     to_json,
 };
@@ -63,10 +62,7 @@ impl<'a> From<&'a ToolSpec> for Tool<'a> {
 }
 
 pub(super) fn encode(key: Option<&Secret>, request: &Request, form: Form) -> Option<HttpParts> {
-    let mut headers = headers(form);
-    if let Some(key) = key {
-        headers.insert(header::AUTHORIZATION, key_header("Bearer ", key)?);
-    }
+    let headers = bearer(key, form)?;
     let model = request.model.model.as_str();
     let reasons = models::reasons(model);
     let body = Body {

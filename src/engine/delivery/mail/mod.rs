@@ -24,6 +24,8 @@ use crate::{
 
 /// What one command of the conversation may take.
 const COMMAND: Duration = Duration::from_secs(20);
+/// What a conversation may take in which nothing is sent.
+const GREETING: Duration = Duration::from_secs(15);
 /// What all of it may take.
 const WHOLE: Duration = Duration::from_mins(1);
 
@@ -53,6 +55,30 @@ impl Mail {
     /// Why nobody could be trusted.
     pub async fn check(&self) -> Result<(), String> {
         if self.tls == Tls::None { Ok(()) } else { parameters(self).await.map(drop) }
+    }
+
+    /// Whether its server wants to know who sends.
+    pub fn signs_in(&self) -> bool {
+        self.login.is_some()
+    }
+
+    /// Goes as far as a mail would before it says from whom it is: connects, encrypts and signs in. Nothing is sent.
+    ///
+    /// # Errors
+    /// Why no mail would be taken. What the server said is left out, as it may repeat what it was told.
+    pub async fn greet(&self) -> Result<(), String> {
+        let transport = transport(self).await?;
+        let greeting = tokio::time::timeout(GREETING, transport.test_connection());
+        match greeting.await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("it stopped answering once it was connected".to_owned()),
+            Ok(Err(error)) => Err(match error.status() {
+                Some(code) => format!("it answered {code}"),
+                None if error.is_response() => "it answered what is no SMTP".to_owned(),
+                None => chain(&error),
+            }),
+            Err(_) => Err(format!("it did not answer within {} s", GREETING.as_secs())),
+        }
     }
 }
 
