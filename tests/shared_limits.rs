@@ -1,12 +1,10 @@
 //! Several servers behind one proxy, as an operator runs them, and somebody who asks more than he may: limits are shared in
 //! Redis. Where `CREW_TEST_REDIS` does not name one (`redis://127.0.0.1:6379`), what needs it is passed over, and says so.
 
-#![allow(clippy::print_stderr, reason = "what is passed over has to be seen")]
-
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Project, Relay, Reply, Server, certificate, patiently};
+use crate::support::{Kind, Project, Relay, Reply, Server, certificate, elsewhere, patiently};
 
 const TOKEN: (&str, &str) = ("CREW_API_TOKEN", "t");
 /// On a busy machine Redis takes its time, too.
@@ -14,12 +12,7 @@ const PATIENT: (&str, &str) = ("CREW_REDIS_TIMEOUT_MS", "10000");
 
 /// Where Redis is, if tests may use one.
 fn redis() -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "it is the test that asks, not the program")]
-    let url = std::env::var("CREW_TEST_REDIS").ok();
-    if url.is_none() {
-        eprintln!("passed over: CREW_TEST_REDIS names no Redis");
-    }
-    url
+    elsewhere(Kind::Redis)
 }
 
 /// The host and port of such an address.

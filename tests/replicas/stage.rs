@@ -4,7 +4,7 @@ use std::thread;
 
 use tokio_postgres::NoTls;
 
-use crate::support::{Project, Relay, Server};
+use crate::support::{Kind, Project, Relay, Server, elsewhere};
 
 /// The lease of all servers here: short, so that nobody waits for long.
 pub const LEASE: (&str, &str) = ("CREW_DATABASE_LEASE_SECONDS", "3");
@@ -16,13 +16,8 @@ pub struct Database {
 }
 
 /// The database that `CREW_TEST_POSTGRES` names; without it there is nothing to try.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests has to see that these try nothing")]
 pub fn database() -> Option<Database> {
-    #[expect(clippy::disallowed_methods, reason = "asks the person who runs the tests, not the program")]
-    let Ok(url) = std::env::var("CREW_TEST_POSTGRES") else {
-        eprintln!("skipped: set CREW_TEST_POSTGRES to postgres://… to try this");
-        return None;
-    };
+    let url = elsewhere(Kind::Postgres)?;
     let schema = format!("crew_test_{}", uuid::Uuid::now_v7().simple());
     Some(Database { url, schema })
 }
