@@ -98,6 +98,12 @@ pub enum Error {
         /// How long was waited.
         after: Duration,
     },
+    /// Nobody waits for the answer any more.
+    #[error("the call was given up before {provider} had answered")]
+    Cancelled {
+        /// Which provider.
+        provider: Arc<str>,
+    },
     /// The answer could not be read.
     #[error("{provider} sent an answer that cannot be read: {reason}")]
     Malformed {
@@ -145,7 +151,7 @@ pub enum Error {
 
 impl Error {
     /// A name from a closed set, for metrics: `context_length`, `content_filter`, `quota` and otherwise `HTTP_<status>`,
-    /// `timeout`, `connection`, `malformed`, `missing_key`, `invalid_key`, `address`, `unknown_model`, `resting`, `recorded`. Of two errors, that of the model asked for first.
+    /// `timeout`, `cancelled`, `connection`, `malformed`, `missing_key`, `invalid_key`, `address`, `unknown_model`, `resting`, `recorded`. Of two errors, that of the model asked for first.
     pub fn class(&self) -> String {
         match self {
             Self::UnknownModel { .. } => "unknown_model".to_owned(),
@@ -158,6 +164,7 @@ impl Error {
             Self::Status { status, cause: Cause::Other, .. } => format!("HTTP_{status}"),
             Self::Connection { .. } => "connection".to_owned(),
             Self::Timeout { .. } | Self::Stalled { .. } => "timeout".to_owned(),
+            Self::Cancelled { .. } => "cancelled".to_owned(),
             Self::Malformed { .. } => "malformed".to_owned(),
             Self::Resting { .. } => "resting".to_owned(),
             Self::Recorded { .. } | Self::Unrecorded { .. } => "recorded".to_owned(),

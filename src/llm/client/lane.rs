@@ -94,32 +94,49 @@ pub(super) struct Sent {
     pub(super) latency: Option<Duration>,
 }
 
+/// A call on its way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sending {
+    /// Requests that were sent so far.
+    attempts: u32,
+    /// Since it has its turn.
+    watch: Option<Stopwatch>,
+}
+
+impl Sending {
+    /// What has become of it so far.
+    pub(super) fn sent(&self) -> Sent {
+        let latency = self.watch.filter(|_| self.attempts > 0).map(|watch| watch.elapsed());
+        Sent { attempts: self.attempts, latency }
+    }
+}
+
 impl Inner {
-    /// The outcome, and what was sent for it. Without a target, the program itself answers.
+    /// The outcome; `sending` tells what was sent for it, also while it is sent. Without a target, the program itself answers.
     pub(super) async fn call(
         &self,
         lane: &Lane,
         target: Option<Target>,
         request: &Request,
         teller: Option<&mut Teller>,
-    ) -> (Result<Reply, Error>, Sent) {
+        sending: &mut Sending,
+    ) -> Result<Reply, Error> {
         let _turn = lane.turns.acquire().await.expect("the semaphore is never closed");
         let watch = Stopwatch::start();
-        let mut attempts = 0;
-        let outcome = match target {
+        sending.watch = Some(watch);
+        match target {
             None => {
-                attempts = 1;
+                sending.attempts = 1;
                 Ok(echo::tell(request, teller).await)
             }
             Some(target) => match question(&target, request, teller) {
                 Ok(mut question) => {
                     let time = (watch, self.settings.total_timeout);
-                    self.attempts(lane, &mut question, time, &mut attempts).await
+                    self.attempts(lane, &mut question, time, &mut sending.attempts).await
                 }
                 Err(error) => Err(error),
             },
-        };
-        (outcome, Sent { attempts, latency: (attempts > 0).then(|| watch.elapsed()) })
+        }
     }
 
     /// Asks until there is an answer, or until it is in vain: within `total`, counted from the start of `watch`.

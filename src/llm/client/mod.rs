@@ -17,7 +17,7 @@ use tracing::{Instrument, Span, field};
 pub use self::greet::Greeted;
 pub(super) use self::telling::Teller;
 use self::{
-    lane::{Lanes, Sent},
+    lane::{Lanes, Sending, Sent},
     telling::Telling,
     transport::{Limits, Target, Transport},
 };
@@ -48,7 +48,7 @@ pub struct Settings {
     /// turns is not counted: the provider has no part in it.
     pub total_timeout: Duration,
     /// Calls at a time to one provider that settles nothing else; further ones wait for their turn, the first that came
-    /// goes first. 256, at least 1.
+    /// goes first. 512, at least 1.
     pub max_concurrent: usize,
     /// Bytes of an answer; a longer one is [`Error::Malformed`]. 8 MiB.
     pub max_answer_bytes: usize,
@@ -197,7 +197,7 @@ impl Client {
     /// Transient failures ([`Error::is_transient`]) are tried again at most twice, within
     /// [`Settings::total_timeout`]; nobody above needs to retry. If all was in vain, the fallback model is asked in
     /// the same way. So at most six requests are sent. The call of each model is counted once, however it ends; one
-    /// that is dropped before its end is not counted.
+    /// that is dropped before its end is counted as `cancelled` with the time it took so far, if anything was sent.
     ///
     /// # Errors
     /// Why there is no answer; of several attempts, why the last one failed; of two models, [`Error::Both`].
@@ -280,10 +280,15 @@ impl Inner {
         );
         async {
             let target = Target::of(&provider, model);
-            let (mut outcome, sent) = match target {
-                Ok(target) => self.call(&lane, target, request, teller.as_deref_mut()).await,
-                Err(error) => (Err(error), Sent::default()),
+            let mut open =
+                Open { meter: &self.meter, account, provider: &provider.id, sending: Sending::default() };
+            let mut outcome = match target {
+                Ok(target) => {
+                    self.call(&lane, target, request, teller.as_deref_mut(), &mut open.sending).await
+                }
+                Err(error) => Err(error),
             };
+            let sent = open.close();
             let Sent { attempts, latency } = sent;
             if let Ok(reply) = &mut outcome {
                 reply.cost_usd = self.settings.prices.cost(model, provider.is_own, reply.usage);
@@ -303,6 +308,38 @@ impl Inner {
         }
         .instrument(span)
         .await
+    }
+}
+
+/// A call that is under way. One that is dropped is counted, too: a provider that hangs must show, whoever has lost their
+/// patience first.
+struct Open<'c> {
+    meter: &'c Meter,
+    account: &'c str,
+    provider: &'c Arc<str>,
+    sending: Sending,
+}
+
+impl Open<'_> {
+    /// It came to its end, and is counted by whoever knows that.
+    fn close(mut self) -> Sent {
+        std::mem::take(&mut self.sending).sent()
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let sent = self.sending.sent();
+        if sent.attempts == 0 {
+            return;
+        }
+        let error = Error::Cancelled { provider: Arc::clone(self.provider) };
+        self.meter.record(&Call {
+            attempts: sent.attempts,
+            latency: sent.latency,
+            ..Call::refused(self.account, self.provider, &error)
+        });
+        note(&Err(error), &sent, None);
     }
 }
 

@@ -441,7 +441,10 @@ async fn dropping_a_call_closes_its_connection() {
         let call = ask(&client, streamed);
         assert!(tokio::time::timeout(Duration::from_millis(200), call).await.is_err());
         let _ = wire.closed.acquire().await.unwrap();
-        assert_eq!((wire.requests(), meter.snapshot().calls.total), (1, 0));
+        let counted = meter.snapshot();
+        assert_eq!((wire.requests(), counted.calls.total, counted.calls.failed), (1, 1, 1));
+        assert_eq!(counted.by_provider["openai"].errors["cancelled"], 1);
+        assert!(counted.latency.count == 1 && counted.latency.max_ms >= 190.0, "{:?}", counted.latency);
     }
 }
 

@@ -216,7 +216,7 @@ async fn dropping_it_closes_the_connection() {
     assert!(matches!(telling.next().await, Some(Ok(Event::Text(_)))));
     drop(telling);
     told.recv().await.unwrap();
-    assert_eq!(meter.snapshot().calls.total, 0);
+    assert_eq!(meter.snapshot().by_provider["openai"].errors["cancelled"], 1);
     assert_eq!(lane(&client).turns.available_permits(), 1);
 }
 
