@@ -68,6 +68,34 @@ async fn a_failed_run_goes_on_at_the_member_of_a_group_that_failed() {
     server.told(&id, "resume", &json!({"forse": true})).await.problem(422, "invalid-arguments");
 }
 
+/// One key lets a task go on once, also when it has failed again since, and also after a restart.
+#[tokio::test]
+async fn under_one_key_it_goes_on_once() {
+    let fake = failing(9).await;
+    let project = project();
+    let server = Server::start(&project, &[], &fake.env());
+    let id = server.accepted("/run/pipeline/p", &topic("tea")).await;
+    server.ended(&id).await;
+    let path = format!("/tasks/{id}/resume");
+    let resume = |server: &Server, key: &str| {
+        server.request(reqwest::Method::POST, &path).header("idempotency-key", key)
+    };
+    assert!(server.send(resume(&server, "a")).await.status(202).get("duplicate").is_none());
+    let counted = |task: &Value| (task["resumed"].clone(), task["status"].clone());
+    assert_eq!(counted(&server.ended(&id).await), (json!(1), json!("failed")));
+    assert_eq!(server.send(resume(&server, "a")).await.status(200)["duplicate"], true);
+    assert_eq!(counted(&server.ended(&id).await), (json!(1), json!("failed")));
+    server.send(resume(&server, "b")).await.status(202);
+    assert_eq!(counted(&server.ended(&id).await), (json!(2), json!("failed")));
+    assert_eq!(server.terminate(), Some(0));
+    let server = Server::start(&project, &[], &fake.env());
+    for key in ["a", "b"] {
+        let told = server.send(resume(&server, key)).await.status(200);
+        assert_eq!((&told["duplicate"], &told["task_id"]), (&json!(true), &json!(id)));
+    }
+    assert_eq!(counted(&server.ended(&id).await), (json!(2), json!("failed")));
+}
+
 #[tokio::test]
 async fn an_accepted_resumption_outlives_a_crash_and_another_model_is_kept() {
     let fake = failing(1).await;

@@ -2,15 +2,42 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::{Acts, Deed, Error, WorkKey, accept, office::Office};
 use crate::{
     engine::{Again, Anew, Changes},
-    tasks::{Engine, Submitted, Task, Trigger},
+    tasks::{Engine, Resumption, Submitted, Task, Trigger},
 };
 
+/// The option of a task that tells under which keys it went on.
+const WENT_ON: &str = "resumed_under";
+/// How many of them are known, the newest.
+const MOST_KEYS: usize = 20;
+
+/// Whether `task` went on under `key` before.
+pub fn went_on(task: &Task, key: &str) -> bool {
+    let keys = task.options.get(WENT_ON).and_then(Value::as_array);
+    keys.is_some_and(|keys| keys.iter().any(|known| *known == of(task, key)))
+}
+
+/// Has it known that `task` goes on under `key`.
+pub fn note_key(how: &mut Resumption, task: &Task, key: &str) {
+    let mut keys = task.options.get(WENT_ON).and_then(Value::as_array).cloned().unwrap_or_default();
+    keys.push(of(task, key).into());
+    let surplus = keys.len().saturating_sub(MOST_KEYS);
+    keys.drain(..surplus);
+    how.options.insert(WENT_ON.to_owned(), json!(keys));
+}
+
+/// A task that is made of another has the options of that: its keys are not those of the new one.
+fn of(task: &Task, key: &str) -> String {
+    format!("{} {key}", task.task_id)
+}
+
 impl Office {
-    /// Has an ended task done again, as `how` says, once under `key` if that makes a new task; gives the task that does it,
-    /// which waits for a worker then.
+    /// Has an ended task done again, as `how` says, once under `key`; gives the task that does it, which waits for a worker
+    /// then.
     ///
     /// # Errors
     /// [`Error::Arguments`] and [`Error::NotFound`] when there is no such task or step, [`Error::Conflict`] when the task
@@ -23,9 +50,14 @@ impl Office {
         key: Option<&WorkKey>,
     ) -> Result<Arc<Task>, Error> {
         let task = self.task(id).await?;
+        if *how == Again::Resume && key.is_some_and(|key| went_on(&task, key.as_str())) {
+            return Ok(task);
+        }
         let mut anew = self.crew.again(&task, how, changes).await?;
-        if let (Anew::New(new), Some(key)) = (&mut anew, key) {
-            key.mark(new);
+        match (&mut anew, key) {
+            (Anew::New(new), Some(key)) => key.mark(new),
+            (Anew::Same(how), Some(key)) => note_key(how, &task, key.as_str()),
+            (_, None) => {}
         }
         let tasks = self.tasks().await?;
         let id = begin(&self.acts, tasks, &task, anew).await?.id;

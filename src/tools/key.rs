@@ -25,6 +25,11 @@ impl WorkKey {
         Self { key: format!("tool:{key} {}", caller.name()), asked }
     }
 
+    /// The key, together with whose it is.
+    pub(super) fn as_str(&self) -> &str {
+        &self.key
+    }
+
     /// Has `new` done once under this key.
     pub(super) fn mark(&self, new: &mut NewTask) {
         new.idempotency_key = Some(self.key.clone());

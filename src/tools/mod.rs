@@ -28,7 +28,7 @@ mod task;
 mod toolset;
 
 pub use acts::{Act, Acts, Deed};
-pub use again::begin;
+pub use again::{begin, note_key, went_on};
 pub use bench::{May, Standing, ToolStanding, standing};
 pub use ctx::{Caller, Ctx, Progress};
 pub use detached::{Begun, Detached, Start};

@@ -17,8 +17,8 @@ use super::{
     task::find,
 };
 use crate::{
-    engine::{Again, Changes},
-    tasks::Task,
+    engine::{Again, Anew, Changes},
+    tasks::{Submitted, Task},
     tools::{self, Caller},
 };
 
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `POST /tasks/{id}/cancel`: the record of the task as it ended. One that takes longer to stop is shown as it stands.
 pub(super) async fn cancel(asked: Asked) -> Result<Response, Problem> {
     let Asked { state, caller, task, object, .. } = asked;
-    Wish::parse(object, &[])?;
+    nothing(object)?;
     let cancelling = state.acts.cancel(&state.tasks, &task.task_id, caller.name());
     let task = match tokio::time::timeout(PATIENCE, cancelling).await {
         Ok(ended) => ended?,
@@ -39,9 +39,7 @@ pub(super) async fn cancel(asked: Asked) -> Result<Response, Problem> {
 }
 
 /// `POST /tasks/{id}/resume`: a task that failed or was cancelled goes on.
-pub(super) async fn resume(mut asked: Asked) -> Result<Response, Problem> {
-    // It goes on at most once anyway.
-    asked.headers.remove(run::IDEMPOTENCY_KEY);
+pub(super) async fn resume(asked: Asked) -> Result<Response, Problem> {
     asked.begin(&["force", "model", "max_cost_usd", "max_tokens"], |_| Ok(Again::Resume)).await
 }
 
@@ -58,6 +56,14 @@ pub(super) async fn fork(asked: Asked) -> Result<Response, Problem> {
             wish.step.take().map(Again::Fork).ok_or_else(|| Problem::unfit(lacking))
         })
         .await
+}
+
+/// Takes a body that has nothing to say.
+///
+/// # Errors
+/// 422 naming a key.
+pub(super) fn nothing(object: Map<String, Value>) -> Result<(), Problem> {
+    Wish::parse(object, &[]).map(drop)
 }
 
 /// What is asked of a task.
@@ -93,9 +99,25 @@ impl Asked {
         let mut wish = Wish::parse(object, keys)?;
         let how = how(&mut wish)?;
         let idempotency_key = run::idempotency_key(&headers, &caller)?;
+        let before = || Submitted { id: task.task_id.clone(), fresh: false };
+        let key = idempotency_key.clone().filter(|_| how == Again::Resume);
+        if key.as_ref().is_some_and(|key| tools::went_on(&task, key)) {
+            return Ok(ack(&state, before()));
+        }
         let changes = Changes { caller: Some(caller.name().to_owned()), idempotency_key, ..wish.changes };
-        let anew = state.runs.again(&task, &how, changes).await?;
-        Ok(ack(&state, tools::begin(&state.acts, &state.tasks, &task, anew).await?))
+        let mut anew = state.runs.again(&task, &how, changes).await?;
+        if let (Anew::Same(how), Some(key)) = (&mut anew, &key) {
+            tools::note_key(how, &task, key);
+        }
+        match tools::begin(&state.acts, &state.tasks, &task, anew).await {
+            Ok(submitted) => Ok(ack(&state, submitted)),
+            Err(error) => {
+                // Another under the same key may have been a little faster.
+                let now = state.tasks.get(&task.task_id).await.ok();
+                let is_known = now.zip(key.as_ref()).is_some_and(|(now, key)| tools::went_on(&now, key));
+                if is_known { Ok(ack(&state, before())) } else { Err(error.into()) }
+            }
+        }
     }
 }
 

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
+    body::Body,
     extract::{
         Path, Query, State as Shared,
         rejection::{PathRejection, QueryRejection},
     },
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, State};
+use super::{Problem, State, again, body};
 use crate::{
     base::text,
     defs::Destination,
@@ -92,8 +93,11 @@ pub(super) async fn redeliver(
     Shared(state): Shared<State>,
     Extension(caller): Extension<Caller>,
     id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<(StatusCode, Json<Sending>), Problem> {
     let absent = || Problem::not_found("delivery not found");
+    again::nothing(body::object(&headers, body).await?)?;
     let id: DeliveryId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(absent)?;
     let outbox = state.outbox.as_ref().ok_or_else(absent)?;
     match state.acts.redeliver(outbox, &id, caller.name()).await {

@@ -96,7 +96,7 @@ impl Tool for ResumeTask {
     async fn call(&self, ctx: Ctx, args: ResumeArgs) -> Result<Answer, Error> {
         let budget = budget(args.max_cost_usd, args.max_tokens)?;
         let changes = Changes { model: args.model, budget, force: args.force, ..by(&ctx) };
-        Ok(self.0.again(&args.task_id, &Again::Resume, changes, None).await?.into())
+        Ok(self.0.again(&args.task_id, &Again::Resume, changes, ctx.key()).await?.into())
     }
 }
 
