@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
+use tracing::Instrument as _;
 
 use super::{
     Ctx, Error,
@@ -207,7 +208,7 @@ impl Registry {
                     return Box::pin(std::future::ready(Err(denied)));
                 }
                 let call = (entry.call)(ctx.clone(), args);
-                Box::pin(async move { ctx.settle(call.await) })
+                watched(name, ctx, call)
             }
             None => {
                 let error = self.no_tool(name);
@@ -228,7 +229,7 @@ impl Registry {
                 return Box::pin(std::future::ready(Err(denied)));
             }
             let begin = (work.begin)(ctx.clone(), args);
-            return Box::pin(async move { ctx.settle(begin.await) });
+            return watched(name, ctx, begin);
         }
         let call = self.call(name, ctx, args);
         Box::pin(async move { call.await.map(Begun::Done) })
@@ -250,6 +251,23 @@ impl Registry {
     fn no_tool(&self, name: &str) -> Error {
         Error::not_found("tool", name, self.entries.keys().copied())
     }
+}
+
+/// `call` of the tool `name`, in a span of its own. What failed in it is logged here, whoever called.
+fn watched<T: Send + 'static>(
+    name: &str,
+    ctx: Ctx,
+    call: BoxFuture<'static, Result<T, Error>>,
+) -> BoxFuture<'static, Result<T, Error>> {
+    let span = tracing::info_span!("tool.call", tool = name, caller = ctx.caller().name());
+    let call = async move {
+        let ended = ctx.settle(call.await);
+        if let Err(error @ Error::Failed(_)) = &ended {
+            tracing::warn!(%error, "a tool failed");
+        }
+        ended
+    };
+    Box::pin(call.instrument(span))
 }
 
 impl fmt::Debug for Registry {
