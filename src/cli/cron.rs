@@ -11,9 +11,9 @@ use super::{
 };
 use crate::{
     app::{Environment, Journal},
-    defs::Schedule,
-    engine::{EMPLOYEE_RUN, shown},
-    tasks::Trigger,
+    defs::{Schedule, TargetKind},
+    engine::shown,
+    tasks::{self, Trigger},
     tools::{self, Office},
 };
 
@@ -117,20 +117,48 @@ async fn preview(
 }
 
 async fn run_now(global: &Global, env: &Environment, name: &str) -> Result<Outcome, Error> {
-    let office = run::open(global, env, Journal::None)?;
-    let schedule = schedule(&office, name).await?;
-    let new = office.crew.plan_scheduled(&schedule, Trigger::CLI, None).await?;
-    let definitions = office.crew.definitions().await;
-    let pipeline = definitions.pipeline(&schedule.target.name).filter(|_| new.kind != EMPLOYEE_RUN);
-    let asks = pipeline.is_some_and(|entry| entry.pipeline.steps().any(|step| step.approval.is_some()));
-    // What may have to wait for a person must outlive this process; all else is over when it ends.
-    let keeping = asks.then(|| task::kept(global, env)).transpose()?;
-    let office = keeping.as_ref().unwrap_or(&office);
-    let tasks = office.tasks().await.map_err(|error| task::elsewhere(error, "POST /run/pipeline/<name>"))?;
+    let unkept = run::open(global, env, Journal::None)?;
+    let schedule = schedule(&unkept, name).await?;
+    let new = unkept.crew.plan_scheduled(&schedule, Trigger::CLI, None).await?;
+    let asks = asks(&unkept, &schedule).await;
+    let kept = task::kept(global, env)?;
+    // What may have to wait for a person must outlive this process. All else can be done beside a server.
+    let is_kept = match kept.tasks().await {
+        Ok(_) => true,
+        Err(tasks::Error::Owned { .. }) if !asks => false,
+        Err(error) => {
+            return Err(task::elsewhere(error, &format!("POST /run/{}/<name>", schedule.target.kind)));
+        }
+    };
+    let office = if is_kept { &kept } else { &unkept };
+    let tasks = office.tasks().await?;
     let id = tasks.submit(new).await?.id;
     let outcome = task::see_through(global, tasks, &id).await?;
-    deliveries::see_off(office, &id).await;
-    Ok(outcome)
+    match tasks.summary(&id) {
+        // Servers that share tasks have the state in their hands, too.
+        Some(task) if is_kept && tasks.replicas().is_none() => {
+            office.crew.note_run(name, &task).await.map_err(anyhow::Error::from)?;
+        }
+        _ => {
+            render::note(&format!("a server watches the clock: it does not count this as a run of `{name}`"))
+        }
+    }
+    Ok(deliveries::see_off(office, tasks, &id, outcome).await)
+}
+
+/// Whether a person may have to be asked while it runs.
+async fn asks(office: &Office, schedule: &Schedule) -> bool {
+    let (definitions, name) = (office.crew.definitions().await, &schedule.target.name);
+    match schedule.target.kind {
+        TargetKind::Employee => {
+            let employee = office.crew.employee(name).await;
+            employee.is_ok_and(|employee| run::asks(&employee))
+        }
+        TargetKind::Pipeline => definitions
+            .pipeline(name)
+            .is_some_and(|entry| entry.pipeline.steps().any(|step| step.approval.is_some())),
+        TargetKind::Discussion => false,
+    }
 }
 
 /// The schedule called `name`.

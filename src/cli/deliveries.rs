@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{self, Environment},
     engine::delivery::{self, DeliveryId, DeliveryStatus, Refused, Sending, Which, newest},
+    tasks::{Engine, TaskId},
     tools,
 };
 
@@ -169,12 +170,27 @@ async fn redeliver(global: &Global, ids: &[String], env: &Environment) -> Result
     Ok(if done { Outcome::Done } else { Outcome::Failed })
 }
 
-/// Stays with the deliveries of a task until each was tried, and says what came of them.
-pub(super) async fn see_off(office: &tools::Office, task: &crate::tasks::TaskId) {
-    let Some(outbox) = office.outbox() else { return };
-    for delivery in outbox.tried(task, PATIENCE).await {
-        render::note(&told(&delivery));
+/// Stays with the deliveries of a task until each was tried, and says what came of them. What is kept is tried again by a
+/// server; what is not, and was not delivered, makes of a success a failure.
+pub(super) async fn see_off(
+    office: &tools::Office,
+    tasks: &Engine,
+    task: &TaskId,
+    outcome: Outcome,
+) -> Outcome {
+    let Some(outbox) = office.outbox() else { return outcome };
+    let tried = outbox.tried(task, PATIENCE).await;
+    for delivery in &tried {
+        render::note(&told(delivery));
     }
+    let all = tried.iter().all(|delivery| delivery.status == DeliveryStatus::Delivered);
+    if all || tasks.is_durable() {
+        return outcome;
+    }
+    render::note(
+        "error: what was not delivered is not kept, as a server keeps the tasks of this project: have it sent by a run that the server is asked for",
+    );
+    if outcome == Outcome::Done { Outcome::Failed } else { outcome }
 }
 
 fn told(delivery: &Sending) -> String {

@@ -241,7 +241,7 @@ async fn enter_lane(
 }
 
 /// Whether a person has to be asked for some of its tools.
-fn asks(employee: &Employee) -> bool {
+pub(super) fn asks(employee: &Employee) -> bool {
     employee.permissions.as_ref().is_some_and(|given| !given.approve.is_empty())
 }
 

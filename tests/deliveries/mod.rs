@@ -3,6 +3,7 @@
 mod again;
 mod alerts;
 mod asked;
+mod by_command;
 mod http;
 mod kept;
 mod mail;

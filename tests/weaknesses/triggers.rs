@@ -280,9 +280,13 @@ async fn the_command_line_shows_and_runs_schedules() {
         (&listed["schedules"][1]["enabled"], &listed["schedules"][0]["last_run"]),
         (&json!(false), &Value::Null)
     );
-    let fake = FakeModel::answering(|prompt| Ok(work(prompt).to_owned())).await;
-    assert_eq!(project.run_in(&fake.env(), ["cron", "run", "周报"]).success().trim_end(), "茶");
     let left: Vec<_> =
         project.tree().into_keys().filter(|path| path.to_string_lossy().contains("cron-state")).collect();
     assert!(left.is_empty(), "looking leaves nothing behind");
+    let fake = FakeModel::answering(|prompt| Ok(work(prompt).to_owned())).await;
+    assert_eq!(project.run_in(&fake.env(), ["cron", "run", "周报"]).success().trim_end(), "茶");
+    let listed = super::json(project.run(["cron", "list", "--json"]));
+    let ran = &listed["schedules"][0];
+    assert!(ran["last_run"].is_string() && ran["last_status"] == "completed", "{listed}");
+    assert_eq!(listed["schedules"][1]["last_run"], Value::Null);
 }

@@ -157,7 +157,7 @@ async fn run(
     let sends = !pipeline.deliver.is_empty() && !is_recorded;
     let mut keeping =
         (waits || sends).then(|| task::kept_in(global, env, args.limits.parallel)).transpose()?;
-    // Where a server keeps the tasks, what is to be sent is sent from here, and not remembered.
+    // Where a server keeps the tasks, what is to be sent is sent from here, and not kept.
     if let (Some(kept), false) = (&keeping, waits)
         && matches!(kept.tasks().await, Err(tasks::Error::Owned { .. }))
     {
@@ -170,8 +170,7 @@ async fn run(
         approved(tasks, &id).await?;
     }
     let outcome = task::see_through_to(output, global, tasks, &id).await?;
-    deliveries::see_off(office, &id).await;
-    Ok(outcome)
+    Ok(deliveries::see_off(office, tasks, &id, outcome).await)
 }
 
 /// Tells what became of a run.

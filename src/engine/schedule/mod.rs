@@ -6,6 +6,7 @@
 //! not noted before a crash is not started again.
 
 mod added;
+mod by_hand;
 mod kept;
 mod row;
 mod status;
