@@ -13,6 +13,7 @@ mod approvals;
 mod backup;
 mod boundaries;
 mod budgets;
+mod callers;
 mod cli;
 mod config;
 mod consent;

@@ -10,7 +10,11 @@ use axum::{
 };
 
 use super::{
-    Access, Denials, Problem, Resource, Shared, brake::Brake, denials::Why, rate, resource, trace, webhook,
+    Access, Denials, Limits, Problem, Resource, Shared,
+    address::{self, Peer},
+    brake::Brake,
+    denials::Why,
+    rate, resource, trace, webhook,
 };
 use crate::{defs::Scope, tools::Caller};
 
@@ -80,6 +84,30 @@ impl Guard {
             Problem::from(denied).with(header::WWW_AUTHENTICATE, challenge)
         })?;
         Ok(caller)
+    }
+
+    /// Whether what asks without having to bring a token brings one that is known, or none is needed. Guesses count as they
+    /// do elsewhere.
+    pub(super) async fn knows(&self, head: &Parts, limits: &Limits) -> bool {
+        if !self.access.is_guarded() {
+            return true;
+        }
+        let Some(offered) = token(&head.headers) else { return false };
+        let client = head
+            .extensions
+            .get()
+            .map(|Peer(peer)| address::counted(limits.proxies.resolve(peer.ip(), &head.headers)));
+        if let Some(client) = client
+            && self.brake.blocks(client, None).await.is_some()
+        {
+            return false;
+        }
+        let is_known = self.access.holder(offered).is_some();
+        if let Some(client) = client.filter(|_| !is_known) {
+            self.brake.failed(client).await;
+            self.denials.count(Why::WrongToken, Some(client));
+        }
+        is_known
     }
 
     fn unauthorized(&self) -> Problem {

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{StatusCode, Version, header},
+    http::{HeaderMap, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -38,14 +38,24 @@ impl Load {
     }
 }
 
-/// Refuses what two readers could understand in two ways: that is how requests are smuggled past a proxy.
+/// Refuses what two readers could understand in two ways: that is how requests are smuggled past a proxy. A length that
+/// stands after `Transfer-Encoding` is not seen here: the server has passed over it, as the standard has it.
 pub(super) async fn plain(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let ambiguous = headers.get_all(header::HOST).iter().nth(1).is_some()
         || (headers.contains_key(header::TRANSFER_ENCODING)
-            && (headers.contains_key(header::CONTENT_LENGTH) || request.version() < Version::HTTP_11));
-    if ambiguous {
-        let text = "the request says twice where it goes, or how long it is";
+            && (headers.contains_key(header::CONTENT_LENGTH)
+                || request.version() < Version::HTTP_11
+                || !is_chunked(headers)));
+    let nowhere = request.version() == Version::HTTP_11
+        && !headers.contains_key(header::HOST)
+        && request.uri().authority().is_none();
+    if ambiguous || nowhere {
+        let text = if ambiguous {
+            "the request says twice where it goes, or how long it is"
+        } else {
+            "the request does not say where it goes: send `Host`"
+        };
         return Problem::unreadable(text).with(header::CONNECTION, CLOSE).into_response();
     }
     if request.uri().path_and_query().is_some_and(|path| path.as_str().len() > URI) {
@@ -53,6 +63,13 @@ pub(super) async fn plain(request: Request, next: Next) -> Response {
         return Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", text).into_response();
     }
     next.run(request).await
+}
+
+/// Whether a body is chunked once, and nothing else is done to it.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let codings: Vec<&[u8]> = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
+    matches!(codings[..], [only] if only.trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
 const CLOSE: axum::http::HeaderValue = axum::http::HeaderValue::from_static("close");

@@ -26,6 +26,7 @@ mod origin;
 mod parameters;
 mod plan;
 mod problem;
+mod query;
 mod rate;
 mod ready;
 mod record;

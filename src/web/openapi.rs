@@ -33,7 +33,9 @@ pub(super) struct Operation {
     scope: Option<&'static str>,
     takes: Takes,
     gives: Gives,
-    /// Statuses beside 200 that are no mistakes of the caller.
+    /// The status of what it gives.
+    status: &'static str,
+    /// Statuses beside it that are no mistakes of the caller.
     also: &'static [&'static str],
 }
 
@@ -41,6 +43,8 @@ pub(super) struct Operation {
 enum Takes {
     Nothing,
     Object(&'static str),
+    /// The same, or a form whose field `payload` holds it.
+    Form(&'static str),
 }
 
 #[derive(Clone, Copy)]
@@ -52,12 +56,35 @@ enum Gives {
 }
 
 const fn get(path: &'static str, summary: &'static str, gives: Gives) -> Operation {
-    Operation { method: "get", path, summary, scope: Some("read"), takes: Takes::Nothing, gives, also: &[] }
+    Operation {
+        method: "get",
+        path,
+        summary,
+        scope: Some("read"),
+        takes: Takes::Nothing,
+        gives,
+        status: "200",
+        also: &[],
+    }
 }
 
 const fn post(path: &'static str, summary: &'static str, body: &'static str, gives: Gives) -> Operation {
     let takes = Takes::Object(body);
-    Operation { method: "post", path, summary, scope: Some("run"), takes, gives, also: &["202"] }
+    Operation {
+        method: "post",
+        path,
+        summary,
+        scope: Some("run"),
+        takes,
+        gives,
+        status: "200",
+        also: &["202"],
+    }
+}
+
+/// What is only ever begun.
+const fn begin(operation: Operation) -> Operation {
+    Operation { status: "202", also: &[], ..operation }
 }
 
 /// What can be waited for with `sync`.
@@ -117,13 +144,16 @@ pub(super) const OPERATIONS: &[Operation] = &[
         also: &[],
         ..post("/tasks/{id}/approve", "Decide what a task waits for; no body is a yes", "Decision", TASK)
     },
-    post("/tasks/{id}/cancel", "Stop a task", "Nothing", TASK),
+    begin(post("/tasks/{id}/cancel", "Stop a task", "Nothing", TASK)),
     post("/tasks/{id}/resume", "Let a task go on that failed or was cancelled", "Resumption", BEGUN),
     post("/tasks/{id}/replay", "Do an ended task once more", "Nothing", BEGUN),
     post("/tasks/{id}/fork", "Do an ended task again from one of its steps on", "Fork", BEGUN),
     get("/deliveries", "Where results went, the newest first", Gives::Json("Deliveries")),
-    post("/deliveries/{id}/redeliver", "Send a result once more", "Object", Gives::Json("Delivery")),
-    open(post("/webhook/github", "A delivery of GitHub, signed", "Object", OBJECT)),
+    begin(post("/deliveries/{id}/redeliver", "Send a result once more", "Nothing", Gives::Json("Delivery"))),
+    Operation {
+        takes: Takes::Form("Object"),
+        ..open(post("/webhook/github", "A delivery of GitHub, signed", "Object", OBJECT))
+    },
     get("/api/tools", "The tools, with what they take and answer", LIST),
     Operation {
         scope: Some("read"),
@@ -228,7 +258,7 @@ fn describe(tools: &Registry) -> Value {
             "tags": ["tools"],
             "parameters": if spec.annotations == Annotations::WORKS { vec![parameters::key()] } else { Vec::new() },
             "requestBody": body(&spec.input_schema),
-            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), &["202", "402"], "Error"),
+            "responses": answers(&json!({"application/json": {"schema": spec.output_schema}}), "200", &["202", "402"], "Error"),
         });
         paths.insert(format!("/api/tools/{}", spec.name), json!({ "post": call }));
     }
@@ -304,10 +334,12 @@ impl Operation {
         if !parameters.is_empty() {
             tell("parameters", parameters.into());
         }
-        if let Takes::Object(name) = self.takes {
-            tell("requestBody", body(&json!({"$ref": format!("#/components/schemas/{name}")})));
-        }
-        tell("responses", answers(&content, self.also, self.refuses()));
+        match self.takes {
+            Takes::Nothing => None,
+            Takes::Object(name) => tell("requestBody", body(&reference(name))),
+            Takes::Form(name) => tell("requestBody", form(&reference(name))),
+        };
+        tell("responses", answers(&content, self.status, self.also, self.refuses()));
         Value::Object(told)
     }
 
@@ -329,13 +361,26 @@ fn body(schema: &Value) -> Value {
     json!({"required": false, "content": {"application/json": {"schema": schema}}})
 }
 
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// JSON, or a form of whose fields one is that JSON.
+fn form(schema: &Value) -> Value {
+    let fields = json!({"type": "object", "required": ["payload"], "properties": {
+        "payload": {"type": "string", "contentMediaType": "application/json"}}});
+    json!({"required": true, "content": {
+        "application/json": {"schema": schema}, "application/x-www-form-urlencoded": {"schema": fields}}})
+}
+
 /// The answers of an operation; whatever is not listed is an error in the form of the schema `refuses`.
-fn answers(content: &Value, also: &[&str], refuses: &str) -> Value {
+fn answers(content: &Value, status: &str, also: &[&str], refuses: &str) -> Value {
     let error = json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{refuses}")}}});
     let accepted = json!({"application/json": {"schema": {"$ref": "#/components/schemas/Object"}}});
     let mut answers = Map::new();
     let mut add = |status: &str, answer: Value| answers.insert(status.to_owned(), answer);
-    add("200", json!({"description": "It was done.", "content": content}));
+    let told = if status == "202" { "It goes on." } else { "It was done." };
+    add(status, json!({"description": told, "content": content}));
     for status in also {
         let answer = match *status {
             "202" => json!({"description": "It goes on; `Location` tells where.", "content": accepted}),
@@ -374,7 +419,8 @@ fn run_request() -> Value {
 /// What a webhook may be told: what it starts, and some of what a run may be. Of other keys nothing comes.
 fn webhook_call() -> Value {
     let mut properties = Map::new();
-    properties.insert("target_type".to_owned(), json!({"enum": ["employee", "pipeline", null]}));
+    properties
+        .insert("target_type".to_owned(), json!({"enum": ["employee", "pipeline", "discussion", null]}));
     properties.insert("target_name".to_owned(), json!({"type": "string", "pattern": "\\S"}));
     properties.extend(some(&run_request(), &webhook::KEYS));
     json!({"type": "object", "required": ["target_name"], "properties": properties})

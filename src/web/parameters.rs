@@ -35,7 +35,7 @@ pub(super) fn of(method: &str, path: &str) -> Vec<Value> {
 }
 
 /// What the query of a path may ask for.
-fn asked(path: &str) -> Vec<(&'static str, Value)> {
+pub(super) fn asked(path: &str) -> Vec<(&'static str, Value)> {
     let up_to = |most: u32| ("limit", json!({"type": "integer", "minimum": 1, "maximum": most}));
     let word = |name| (name, text());
     let one_of = |name, words: &[&str]| (name, json!({"enum": words}));
@@ -92,7 +92,7 @@ fn text() -> Value {
 
 /// Whether work can be started under a key there.
 fn takes_key(path: &str) -> bool {
-    let ends = ["/replay", "/fork", "/webhook", "/openclaw", "/api/tools/{name}"];
+    let ends = ["/resume", "/replay", "/fork", "/webhook", "/openclaw", "/api/tools/{name}"];
     path.starts_with("/run/") || ends.iter().any(|end| path.ends_with(end))
 }
 

@@ -1,14 +1,14 @@
 //! `GET /healthz` and `GET /readyz`: whether the server lives, and whether it can work.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::State as Shared,
-    http::{StatusCode, header},
+    http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
 
-use super::State;
+use super::{State, auth::Guard};
 
 /// What is to be known of tasks that nobody keeps.
 const NOT_KEPT: &str =
@@ -29,8 +29,13 @@ pub(super) async fn healthz() -> Response {
 }
 
 /// `GET /readyz`: 503 when nothing can be accepted. Tasks that end with the process, and definitions that cannot be used,
-/// are told, and keep nobody from the others. Where callers need a token, strangers learn how many there are and not what is in them.
-pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
+/// are told, and keep nobody from the others. Where callers need a token, whoever brings none that is known learns how many
+/// there are and not what is in them.
+pub(super) async fn readyz(
+    Shared(state): Shared<State>,
+    Extension(guard): Extension<Guard>,
+    head: Parts,
+) -> Response {
     let Readiness { tasks, definitions } = state.runs.readiness().await;
     let (broken, is_kept) = (definitions.len(), state.tasks.is_durable());
     let (code, status) = match (&tasks, broken) {
@@ -38,7 +43,7 @@ pub(super) async fn readyz(Shared(state): Shared<State>) -> Response {
         (None, 0) if is_kept => (StatusCode::OK, "ready"),
         (None, _) => (StatusCode::OK, "degraded"),
     };
-    let shown = !state.access.is_guarded();
+    let shown = guard.knows(&head, &state.limits).await;
     let told = |text: &str| if shown { text.to_owned() } else { "cannot be recorded".to_owned() };
     let recorded = match &tasks {
         Some(why) => told(why),

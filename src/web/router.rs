@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router, middleware,
+    Extension, Router, middleware,
     routing::{MethodRouter, get, post},
 };
 use tower::{ServiceBuilder, util::option_layer};
@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{
     Bridge, State, again, approve, auth, cors, cost, delivery, evaluation, events,
     load::{self, Load},
-    memory, openapi, origin, plan, problem,
+    memory, openapi, origin, plan, problem, query,
     rate::{self, Budgets},
     ready, record, resource, run, skill, status, task, tools,
     trace::{self, Refusals},
@@ -36,6 +36,7 @@ pub fn bridge(state: State, mounted: Router) -> Bridge {
     let (denials, shared) = (Arc::clone(&state.denials), limits.shared.clone());
     let guard = auth::Guard::new(state.access.clone(), state.resource.as_ref(), denials, shared);
     let (budgets, load) = (Arc::new(Budgets::new(&limits, guarded)), Arc::new(Load::new(&limits)));
+    let known = Extension(guard.clone());
     let cors = cors::layer(&limits.cors_origins);
     let layers = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(Arc::new(Refusals::default()), trace::layer))
@@ -49,11 +50,12 @@ pub fn bridge(state: State, mounted: Router) -> Bridge {
     let probes = Router::new()
         .route("/health", get(status::health))
         .route("/healthz", get(ready::healthz))
-        .route("/readyz", get(ready::readyz))
+        .route("/readyz", get(ready::readyz).layer(known))
         .with_state(state.clone())
         .method_not_allowed_fallback(problem::no_method)
         .layer(ServiceBuilder::new().layer(middleware::from_fn(trace::quiet)).layer(option_layer(cors)));
     let router = own(state)
+        .layer(middleware::from_fn(query::layer))
         .layer(middleware::from_fn_with_state(load, load::body))
         .merge(mounted)
         .fallback(problem::no_route)

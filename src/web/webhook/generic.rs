@@ -15,19 +15,22 @@ use super::{before, invalid_signature, standard};
 use crate::{
     base::{clock, text},
     defs::TargetKind,
-    engine::Order,
+    engine::{Order, delivery::Wish},
     tasks::Trigger,
     tools::{self, Caller},
     web::{Problem, State, body, order::RunRequest, run},
 };
 
 /// What a call may say; `stream` is not among it, as there is nobody to read along.
-pub(in crate::web) const KEYS: [&str; 9] = [
+pub(in crate::web) const KEYS: [&str; 12] = [
     "target_type",
     "target_name",
     "args",
     "sync",
     "model",
+    "deliver",
+    "timeout_seconds",
+    "deadline_seconds",
     "agent_id",
     "priority",
     "max_cost_usd",
@@ -81,8 +84,13 @@ async fn start(
     }
     let mut object = body::json(headers, &bytes)?;
     let (kind, target) = target(&mut object, default)?;
-    object.retain(|key, _| KEYS.contains(&key.as_str()) || text::closest(key, KEYS).is_some());
+    let known = |key: &str| key == "stream" || KEYS.contains(&key) || text::closest(key, KEYS).is_some();
+    object.retain(|key, _| known(key));
     let request = RunRequest::parse(object)?;
+    if request.stream {
+        return Err(Problem::unfit("a webhook cannot be streamed; use `sync` or follow `/tasks/{id}`"));
+    }
+    let wishes = state.runs.wishes(&request.deliver)?;
     let order = Order {
         kind,
         target,
@@ -93,6 +101,7 @@ async fn start(
         idempotency_key: key.clone(),
     };
     let mut new = state.runs.plan(order).await?;
+    Wish::add(wishes, &mut new);
     request.put(&mut new);
     let submitted = tools::accept(&state.tasks, new).await?;
     if let (Some(key), true) = (&key, signed.is_some()) {
@@ -109,12 +118,14 @@ fn target(object: &mut Map<String, Value>, default: TargetKind) -> Result<(Targe
     let missing = || Problem::unreadable("missing target_name");
     let kind = match object.shift_remove("target_type") {
         None | Some(Value::Null) => default,
-        Some(Value::String(kind)) if kind == "employee" => TargetKind::Employee,
-        Some(Value::String(kind)) if kind == "pipeline" => TargetKind::Pipeline,
         Some(other) => {
-            let other = text::truncate(&other.to_string(), 100);
-            let message = format!("`target_type` must be `employee` or `pipeline`, not {other}");
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "unknown-target-type", message));
+            let known = TargetKind::ALL.into_iter().find(|kind| other == kind.as_str());
+            known.ok_or_else(|| {
+                let other = text::truncate(&other.to_string(), 100);
+                let message =
+                    format!("`target_type` must be `employee`, `pipeline` or `discussion`, not {other}");
+                Problem::new(StatusCode::BAD_REQUEST, "unknown-target-type", message)
+            })?
         }
     };
     match object.shift_remove("target_name") {
