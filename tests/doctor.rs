@@ -116,9 +116,12 @@ async fn a_server_is_asked_with_the_tokens_it_is_given() {
     let project = Project::small("echo");
     let long = "0123456789abcdef0123456789abcdef";
     let token = project.write("token", &format!("{long}\n")).display().to_string();
-    let named = project.write("tokens.yaml", "tokens: [{name: ops, scopes: [read], token: '${OPS_TOKEN}'}]\n");
-    let hashed = project
-        .write("hashed.yaml", &format!("tokens: [{{name: ops, scopes: [read], sha256: {}}}]\n", sha256(long)));
+    let named =
+        project.write("tokens.yaml", "tokens: [{name: ops, scopes: [read], token: '${OPS_TOKEN}'}]\n");
+    let hashed = project.write(
+        "hashed.yaml",
+        &format!("tokens: [{{name: ops, scopes: [read], sha256: {}}}]\n", sha256(long)),
+    );
     let (named, hashed) = (named.display().to_string(), hashed.display().to_string());
     let ops = ("OPS_TOKEN", long);
     for (words, env, verdict, says) in [
