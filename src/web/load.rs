@@ -39,7 +39,8 @@ impl Load {
 }
 
 /// Refuses what two readers could understand in two ways: that is how requests are smuggled past a proxy. A length that
-/// stands after `Transfer-Encoding` is not seen here: the server has passed over it, as the standard has it.
+/// stands beside chunks may not be seen here: the server reads by the chunks then, as the standard has it, and closes the
+/// connection after its answer.
 pub(super) async fn plain(request: Request, next: Next) -> Response {
     let headers = request.headers();
     let ambiguous = headers.get_all(header::HOST).iter().nth(1).is_some()

@@ -288,10 +288,10 @@ fn request(method: &str, path: &str, headers: &[Header], body: impl Into<Body>) 
     let mut request = Request::new(body.into());
     *request.method_mut() = method.parse().unwrap();
     *request.uri_mut() = path.parse().unwrap();
-    request.headers_mut().insert("host", HeaderValue::from_static("127.0.0.1"));
     for (name, value) in headers {
         request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     }
+    request.headers_mut().entry("host").or_insert(HeaderValue::from_static("127.0.0.1"));
     request
 }
 

@@ -208,19 +208,14 @@ async fn queries_are_described_as_they_are_read() {
             continue;
         };
         let parameters = get["parameters"].as_array().into_iter().flatten();
-        let mut described: Vec<_> = parameters.filter(|one| one["in"] == "query").collect();
-        described.sort_by_key(|one| one["name"].to_string());
-        let described: Vec<_> = described.iter().map(|one| one["name"].as_str().unwrap()).collect();
-        let answer = stage.get(&format!("{path}?nobody_knows=1")).await;
-        let mut read: Vec<String> = if answer.status == 422 {
-            let told = answer.problem(422, "invalid-arguments");
-            let (_, known) = told.split_once("expected").unwrap_or_else(|| panic!("{path}: {told}"));
-            known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-        } else {
-            Vec::new()
-        };
-        read.sort();
-        assert_eq!(described, read, "{path}");
+        // Nobody but the reader of a query knows what it reads; what is not described is refused before it.
+        for one in parameters.filter(|one| one["in"] == "query") {
+            let (name, schema) = (one["name"].as_str().unwrap(), &one["schema"]);
+            let value = schema["enum"][0].as_str().unwrap_or("1");
+            let answer = stage.get(&format!("{path}?{name}={value}")).await;
+            let text = answer.json().to_string();
+            assert!(!text.contains("unknown field"), "{path} {name}: {text}");
+        }
     }
     let schemas = &document["components"]["schemas"];
     let keys =
