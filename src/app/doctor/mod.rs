@@ -93,8 +93,8 @@ struct Patient<'p> {
 pub async fn examine(doctor: &Doctor, env: &Environment, office: &Office) -> Vec<Row> {
     let crew = &*office.crew;
     let patient = Patient { root: &doctor.root, env, crew };
-    let (token_file, tokens_file) = (doctor.token_file.as_deref(), doctor.tokens_file.as_deref());
-    let tokens = TokenSources::settle(env, None, token_file, tokens_file);
+    let (single, named) = (doctor.token_file.as_deref(), doctor.tokens_file.as_deref());
+    let tokens = TokenSources::settle(env, None, single, named);
     let online = doctor.online.is_some();
     let mut rows = vec![config(&patient)];
     rows.push(models::keys(&patient).await);

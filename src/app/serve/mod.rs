@@ -127,8 +127,8 @@ impl fmt::Display for Started {
 /// # Errors
 /// When the address or the tasks cannot be had, or the settings contradict each other.
 pub async fn serve(mut serve: Serve, env: &Environment, started: impl FnOnce(Started)) -> anyhow::Result<()> {
-    let (token_file, tokens_file) = (serve.token_file.as_deref(), serve.tokens_file.as_deref());
-    let sources = TokenSources::settle(env, serve.token.as_deref(), token_file, tokens_file)?;
+    let (single, named) = (serve.token_file.as_deref(), serve.tokens_file.as_deref());
+    let sources = TokenSources::settle(env, serve.token.as_deref(), single, named)?;
     let access = sources.access()?;
     let resource = issued_by(env)?;
     let mut settings = Settings::read(env, &serve.root)?;

@@ -5,7 +5,7 @@ use super::{
     rows, status,
 };
 use crate::{
-    base::clock,
+    base::{blocking, clock},
     engine::Crew,
     store,
     tasks::{Status, Summary},
@@ -28,8 +28,8 @@ impl Crew {
             duration_ms: status::duration_ms(task),
         };
         let (root, name) = (self.root().to_owned(), name.to_owned());
-        let noting = tokio::task::spawn_blocking(move || {
-            let mut book = Book::read(&root);
+        let noting = blocking(move || {
+            let mut book = Book::take_up(&root)?;
             let Some(row) = rows(&config, book.clone(), clock::now()).swap_remove(&name) else {
                 return Ok(());
             };
@@ -38,6 +38,7 @@ impl Crew {
             book.schedules.insert(name, kept);
             book.write(&root)
         });
-        noting.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        // None when the program ends.
+        noting.await.unwrap_or(Ok(()))
     }
 }
