@@ -315,11 +315,11 @@ impl Shared {
     }
 
     /// Returns once the program is to end and nobody here works on the task, or no time is left to do so.
-    async fn stands_still(&self, id: &TaskId, mut changes: watch::Receiver<Arc<Task>>) {
+    async fn stands_still(&self, id: &TaskId, mut watch: watch::Receiver<Arc<Task>>) {
         self.tracker.stopping().cancelled().await;
         while self.table.lock().is_worked_on(id) {
             tokio::select! {
-                changed = changes.changed() => if changed.is_err() { return },
+                changed = watch.changed() => if changed.is_err() { return },
                 () = self.tracker.ending().cancelled() => return,
             }
         }

@@ -6,6 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::subject::Subject;
 use crate::{
@@ -59,15 +60,7 @@ impl Newest {
             task.task_id != *id && Self::of_task(task).is_some_and(|other| other.about == self.about)
         };
         let older: Vec<_> = tasks.unfinished().into_iter().filter(is_older).collect();
-        let (tasks, id, stopping) = (tasks.clone(), id.clone(), tracker.stopping().clone());
-        tracker.spawn(async move {
-            tokio::select! {
-                biased;
-                _ = join_all(older.iter().map(|task| stop(&tasks, &task.task_id, &id))) => {}
-                // All were told; the next start sees to those that have not ended.
-                () = stopping.cancelled() => {}
-            }
-        });
+        tracker.spawn(stop_all(tasks.clone(), older, id.clone(), tracker.stopping().clone()));
     }
 }
 
@@ -81,6 +74,15 @@ pub async fn settle(tasks: &Engine) {
             Some(id) => stop(tasks, &task.task_id, id).await,
             None => drop(newest.insert(this.about, task.task_id.clone())),
         }
+    }
+}
+
+/// Waits for them, but not for longer than the program lives: all were told, and the next start sees to the rest.
+async fn stop_all(tasks: Engine, older: Vec<Arc<Summary>>, newer: TaskId, stopping: CancellationToken) {
+    tokio::select! {
+        biased;
+        _ = join_all(older.iter().map(|task| stop(&tasks, &task.task_id, &newer))) => {}
+        () = stopping.cancelled() => {}
     }
 }
 
