@@ -92,7 +92,9 @@ fn an_agent_host_that_goes_away_leaves_the_others() {
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
         json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "list_tasks", "arguments": {}}}),
     ];
-    lines.iter().for_each(|line| writeln!(input, "{line}").unwrap());
+    for line in &lines {
+        writeln!(input, "{line}").unwrap();
+    }
     let mut output = BufReader::new(output).lines();
     let said: Vec<_> = output.by_ref().take(2).map(Result::unwrap).collect();
     assert!(said[1].contains("\"id\":2"), "{said:?}");
