@@ -40,7 +40,7 @@ impl Limiting {
         let cors_origins = origins(self.cors_origins, own, settling)?;
         let proxies = proxies(self.trusted_proxies, own, settling)?;
         let shared = sharing::settle(settling)?;
-        Ok((Limits { cors_origins, proxies, shared, ..amounts }, bounds))
+        Ok((Limits { proxies, cors_origins, shared, ..amounts }, bounds))
     }
 }
 

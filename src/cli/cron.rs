@@ -140,7 +140,7 @@ async fn run_now(global: &Global, env: &Environment, name: &str) -> Result<Outco
             office.crew.note_run(name, &task).await.map_err(anyhow::Error::from)?;
         }
         _ => {
-            render::note(&format!("a server watches the clock: it does not count this as a run of `{name}`"))
+            render::note(&format!("a server watches the clock: it does not count this as a run of `{name}`"));
         }
     }
     Ok(deliveries::see_off(office, tasks, &id, outcome).await)
