@@ -121,7 +121,13 @@ async fn parameters(mail: &Mail) -> Result<TlsParameters, String> {
 
 /// What the server says for good is for good; what broke on the way may go better.
 fn judge(error: &lettre::transport::smtp::Error) -> Outcome {
-    let detail = chain(error);
+    let mut detail = chain(error);
+    // Such as `openssl req -x509` makes, unless told.
+    if detail.contains("CaUsedAsEndEntity") {
+        detail.push_str(
+            "; it is one of an authority, which no server may have: make it with `basicConstraints=CA:FALSE`",
+        );
+    }
     if error.is_permanent() || error.is_client() {
         return Outcome::Never(detail);
     }
