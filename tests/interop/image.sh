@@ -23,6 +23,7 @@ fi
 check "the program needs no library" "$(ldd "$program" 2>&1 | grep -c '=>')" 0
 
 root=$(mktemp -d)
+chmod 755 "$root"
 pid=
 trap '[ -n "$pid" ] && kill "$pid" 2>/dev/null; wait 2>/dev/null; rm -rf "$root"' EXIT
 mkdir -p "$root/usr/local/bin" "$root/project" "$root/tmp"
